@@ -1,0 +1,134 @@
+"""Contains some shared types for properties"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, MutableMapping
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, Literal, NoReturn, TypeVar
+from urllib.parse import quote
+
+from attrs import define
+
+if TYPE_CHECKING:
+    from .errors import UnreadableReply
+
+
+class Unset:
+    """The type of `UNSET`, which stands for a field that is not there: another thing than null"""
+
+    def __bool__(self) -> Literal[False]:
+        return False
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+    def __reduce__(self) -> str:
+        # A name, so that copy, deepcopy and pickle give back the one UNSET of this module.
+        return "UNSET"
+
+
+UNSET: Unset = Unset()
+
+# The types that `httpx.Client(files=)` can accept, copied from that library.
+FileContent = IO[bytes] | bytes | str
+FileTypes = (
+    # (filename, file (or bytes), content_type)
+    tuple[str | None, FileContent, str | None]
+    # (filename, file (or bytes), content_type, headers)
+    | tuple[str | None, FileContent, str | None, Mapping[str, str]]
+)
+RequestFiles = list[tuple[str, FileTypes]]
+
+
+@define
+class File:
+    """Contains information for file uploads"""
+
+    payload: BinaryIO
+    file_name: str | None = None
+    mime_type: str | None = None
+
+    def to_tuple(self) -> FileTypes:
+        """Return a tuple representation that httpx will accept for multipart/form-data"""
+        return self.file_name, self.payload, self.mime_type
+
+
+def _no_constant(name: str) -> NoReturn:
+    # Python reads NaN and Infinity where JSON has neither.
+    raise json.JSONDecodeError("no JSON value", name, 0)
+
+
+_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode
+
+
+def read_json(content: bytes) -> Any:
+    """Read UTF-8 JSON; raise ValueError or RecursionError where that cannot be done"""
+    return _decode(content.decode("utf-8-sig"))
+
+
+def write_json(value: object) -> bytes:
+    """Write compact UTF-8 JSON; raise ValueError on NaN, an infinity or a lone surrogate"""
+    return _encode(value).encode()
+
+
+def path_segment(name: str, value: object) -> str:
+    """Percent-encode a path parameter, so that it stays one segment of its path
+
+    Raises:
+        ValueError: If the value is empty, "." or "..": no encoding keeps these in their place.
+    """
+    segment = str(value)
+    if segment in ("", ".", ".."):
+        raise ValueError(
+            f"{name} must not be empty, '.' or '..': the request would go to another path"
+        )
+    return quote(segment, safe="")
+
+
+@define(frozen=True)
+class Request:
+    """A request as plain values: what the contract says is sent, without the authorization
+
+    `path` is percent-encoded and begins with "/". `content` is None where there is no body.
+    """
+
+    method: str
+    path: str
+    params: dict[str, Any]
+    headers: dict[str, str]
+    content: bytes | None
+
+
+T = TypeVar("T")
+
+
+@define
+class Response(Generic[T]):
+    """A reply as it came, and what could be read of it
+
+    `parsed` is None for a status that the contract does not describe or describes without a schema, and where
+    `problem` says why the reply could not be read. A problem says nothing about whether the request was executed.
+    """
+
+    status_code: int
+    content: bytes
+    headers: MutableMapping[str, str]
+    parsed: T | None
+    problem: UnreadableReply | None = None
+
+
+__all__ = [
+    "UNSET",
+    "File",
+    "FileTypes",
+    "Request",
+    "RequestFiles",
+    "Response",
+    "Unset",
+    "path_segment",
+    "read_json",
+    "write_json",
+]

@@ -1,0 +1,306 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.error_response import ErrorResponse
+from ...models.pay_connect_transaction_independent_refund_body import (
+    PayConnectTransactionIndependentRefundBody,
+)
+from ...models.pay_connect_transaction_independent_refund_response import (
+    PayConnectTransactionIndependentRefundResponse,
+)
+from ...types import Request, Response, read_json, write_json
+
+
+def build_request(
+    *,
+    body: PayConnectTransactionIndependentRefundBody,
+    x_pay_connect_integrator_id: str,
+) -> Request:
+    """Build the request, and send nothing
+
+    Start a refund on a card terminal that is tied to no payment.
+
+    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
+    then presented there, whichever payment it made before: nothing limits the amount to an earlier
+    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
+    documents no idempotency key: a second request is a second refund. The slash at the end of the path
+    is part of it.
+
+    Args:
+        x_pay_connect_integrator_id (str):
+        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
+            names no terminal and no card; see the operation.
+
+
+    Returns:
+        Request: what is sent, but for the authorization, which the client adds
+
+    Raises:
+        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
+            cannot carry.
+    """
+    headers: dict[str, Any] = {}
+    headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    json_body = body.to_dict()
+    headers["Content-Type"] = "application/json"
+    content = write_json(json_body)
+    return Request(
+        method="POST",
+        path="/v1/pay-connect/transactions/refund/",
+        params={},
+        headers=headers,
+        content=content,
+    )
+
+
+def describes(status_code: int) -> bool:
+    """Whether the contract describes a reply with this status"""
+    return status_code in {200, 400, 401, 500}
+
+
+def read_reply(
+    status_code: int, content: bytes
+) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
+    """Read the body of a reply, without any I/O
+
+    Enum values that the contract does not list are kept. Where an optional object is null or something else,
+    the attribute is UNSET and the value stays in `additional_properties`.
+
+    Returns:
+        The model of the status; None if the contract does not describe the status, or describes it without a schema
+
+    Raises:
+        errors.UnreadableReply: The only one, whatever the bytes. It does not say that nothing was executed.
+    """
+    try:
+        if status_code == 200:
+            _response_200 = read_json(content)
+            if not isinstance(_response_200, dict):
+                raise TypeError("not an object")
+            response_200 = PayConnectTransactionIndependentRefundResponse.from_dict(
+                _response_200
+            )
+
+            return response_200
+
+        if status_code == 400:
+            _response_400 = read_json(content)
+            if not isinstance(_response_400, dict):
+                raise TypeError("not an object")
+            response_400 = ErrorResponse.from_dict(_response_400)
+
+            return response_400
+
+        if status_code == 401:
+            _response_401 = read_json(content)
+            if not isinstance(_response_401, dict):
+                raise TypeError("not an object")
+            response_401 = ErrorResponse.from_dict(_response_401)
+
+            return response_401
+
+        if status_code == 500:
+            _response_500 = read_json(content)
+            if not isinstance(_response_500, dict):
+                raise TypeError("not an object")
+            response_500 = ErrorResponse.from_dict(_response_500)
+
+            return response_500
+
+        return None
+    except errors.READ_ERRORS as error:
+        problem = errors.UnreadableReply.because(status_code, content, error)
+    # Raised here, so that it does not hold the error, which holds the body.
+    raise problem
+
+
+def _read(
+    response: Response[Any],
+) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
+    if response.problem is None:
+        try:
+            response.parsed = read_reply(response.status_code, response.content)
+        except errors.UnreadableReply as problem:
+            response.problem = problem.with_traceback(None)
+    return response
+
+
+def _parsed(
+    client: AuthenticatedClient | Client,
+    response: Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse],
+) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
+    if response.problem is not None:
+        raise response.problem
+    if client.raise_on_unexpected_status and not describes(response.status_code):
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    return response.parsed
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: PayConnectTransactionIndependentRefundBody,
+    x_pay_connect_integrator_id: str,
+) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Start a refund on a card terminal that is tied to no payment.
+
+    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
+    then presented there, whichever payment it made before: nothing limits the amount to an earlier
+    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
+    documents no idempotency key: a second request is a second refund. The slash at the end of the path
+    is part of it.
+
+    Args:
+        x_pay_connect_integrator_id (str):
+        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
+            names no terminal and no card; see the operation.
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        client.send(
+            build_request(
+                body=body,
+                x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+            )
+        )
+    )
+
+
+def sync(
+    *,
+    client: AuthenticatedClient,
+    body: PayConnectTransactionIndependentRefundBody,
+    x_pay_connect_integrator_id: str,
+) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
+    """Send the request and give the body of the reply
+
+    Start a refund on a card terminal that is tied to no payment.
+
+    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
+    then presented there, whichever payment it made before: nothing limits the amount to an earlier
+    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
+    documents no idempotency key: a second request is a second refund. The slash at the end of the path
+    is part of it.
+
+    Args:
+        x_pay_connect_integrator_id (str):
+        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
+            names no terminal and no card; see the operation.
+
+
+    Returns:
+        ErrorResponse | PayConnectTransactionIndependentRefundResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        sync_detailed(
+            client=client,
+            body=body,
+            x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+        ),
+    )
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient,
+    body: PayConnectTransactionIndependentRefundBody,
+    x_pay_connect_integrator_id: str,
+) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Start a refund on a card terminal that is tied to no payment.
+
+    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
+    then presented there, whichever payment it made before: nothing limits the amount to an earlier
+    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
+    documents no idempotency key: a second request is a second refund. The slash at the end of the path
+    is part of it.
+
+    Args:
+        x_pay_connect_integrator_id (str):
+        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
+            names no terminal and no card; see the operation.
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        await client.asend(
+            build_request(
+                body=body,
+                x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+            )
+        )
+    )
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient,
+    body: PayConnectTransactionIndependentRefundBody,
+    x_pay_connect_integrator_id: str,
+) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
+    """Send the request and give the body of the reply
+
+    Start a refund on a card terminal that is tied to no payment.
+
+    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
+    then presented there, whichever payment it made before: nothing limits the amount to an earlier
+    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
+    documents no idempotency key: a second request is a second refund. The slash at the end of the path
+    is part of it.
+
+    Args:
+        x_pay_connect_integrator_id (str):
+        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
+            names no terminal and no card; see the operation.
+
+
+    Returns:
+        ErrorResponse | PayConnectTransactionIndependentRefundResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        await asyncio_detailed(
+            client=client,
+            body=body,
+            x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+        ),
+    )

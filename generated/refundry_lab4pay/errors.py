@@ -1,0 +1,74 @@
+"""Contains shared errors types that can be raised from API functions"""
+
+from __future__ import annotations
+
+from json import JSONDecodeError
+from typing import Any
+
+# What reading a reply can raise. AttributeError: uuid.UUID() of a number.
+READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
+
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (UnicodeDecodeError, "the body is not UTF-8"),
+    (JSONDecodeError, "the body is not JSON"),
+    (RecursionError, "the body is nested too deeply"),
+    (KeyError, "a required field is missing"),
+    (Exception, "the body has not the shape that the contract describes"),
+)
+
+
+class UnexpectedStatus(Exception):
+    """Raised by `sync` and `asyncio` on a status the contract does not describe, if Client.raise_on_unexpected_status
+
+    Neither its str nor its repr shows the reply, which may hold personal data; `content` does. It says nothing about
+    whether the request was executed.
+    """
+
+    def __init__(self, status_code: int, content: bytes) -> None:
+        self.status_code = status_code
+        self.content = content
+        super().__init__(
+            f"the contract does not describe status {status_code} ({len(content)} bytes)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status_code, self.content)
+
+
+class UnreadableReply(ValueError):
+    """A reply whose status the contract describes, and whose body cannot be read as it describes
+
+    A ValueError, so that who reads replies need not know this module; not to be taken for one of `build_request`.
+    Neither its str nor its repr shows the reply, which may hold personal data; `content` does. It says nothing about
+    whether the request was executed.
+    """
+
+    def __init__(self, status_code: int, content: bytes, reason: str) -> None:
+        self.status_code = status_code
+        self.content = content
+        self.reason = reason
+        super().__init__(
+            f"the reply with status {status_code} cannot be read: {reason} ({len(content)} bytes)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.status_code, self.content, self.reason)
+
+    @classmethod
+    def because(
+        cls, status_code: int, content: bytes, error: Exception
+    ) -> UnreadableReply:
+        """Name the reason by the type of the error alone: its message may quote the reply"""
+        return cls(
+            status_code,
+            content,
+            next(reason for kind, reason in _REASONS if isinstance(error, kind)),
+        )
+
+    @classmethod
+    def undecodable(cls, status_code: int) -> UnreadableReply:
+        """A body that its Content-Encoding header describes wrongly: its bytes are lost"""
+        return cls(status_code, b"", "the body does not have its content encoding")
+
+
+__all__ = ["READ_ERRORS", "UnexpectedStatus", "UnreadableReply"]

@@ -1,0 +1,8 @@
+"""refundry_paybyrd: types and calls of Gateway API, made from its contract. Written by `nox -s generate`; do not edit."""
+
+from .client import AuthenticatedClient, Client
+
+__all__ = (
+    "AuthenticatedClient",
+    "Client",
+)

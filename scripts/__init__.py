@@ -1,0 +1,1 @@
+"""What the nox sessions run: contracts in, generated packages and checks out."""

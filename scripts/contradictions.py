@@ -1,0 +1,234 @@
+"""Where a provider's contract contradicts itself: its examples, run through its schemas and the generated models."""
+
+import argparse
+import importlib
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pydantic
+from openapi_schema_validator import OAS30Validator, OAS31Validator, oas30_format_checker, oas31_format_checker
+
+from scripts.contract import PROVIDERS, SPECS, ContractError, vendored_document, walk
+from scripts.document import Document, child, keys, one_line, resolve
+
+LAYERS = ("schema", "client", "pydantic", "facade")
+MACHINE_LAYERS = frozenset({"schema", "client", "pydantic"})
+_KEYS = {"pointer", "rule", "layer", "decision"}
+_VALIDATORS = {
+    "3.0": (OAS30Validator, oas30_format_checker),
+    "3.1": (OAS31Validator, oas31_format_checker),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One place where an example does not fit.
+
+    `pointer` leads to the value in the vendored contract, or to where a missing one should be. `rule` is what it
+    breaks: a keyword of the schema, an exception's name or "round trip" for the client's model, an error type of
+    Pydantic. `layer` is who found it, one of LAYERS.
+    """
+
+    pointer: str
+    rule: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example in a contract: where its value stands, the value, and the pointer of its schema."""
+
+    pointer: str
+    value: Any
+    schema: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What differs between what is found and what is listed; both empty when all is as recorded."""
+
+    unlisted: frozenset[Finding]
+    stale: frozenset[Finding]
+
+
+def examples(document: Document) -> list[Example]:
+    """Return every example of a contract with the schema it belongs to: of media types, parameters and schemas.
+
+    Raises ContractError for an example among the components that nothing refers to: nobody can say what it is of.
+    """
+    found = list({(example.pointer, example.schema): example for example in _examples(document.data)}.values())
+    used = {example.pointer for example in found}
+    for name in document.data.get("components", {}).get("examples", {}):
+        pointer = child("/components/examples", name)
+        if child(pointer, "value") not in used:
+            raise document.error(pointer, "no media type or parameter uses this example", "give it a use or remove it")
+    return found
+
+
+def _examples(data: Any) -> Iterator[Example]:
+    for node in walk(data):
+        if node.kind == "schema":
+            if "example" in node.value:
+                yield Example(child(node.pointer, "example"), node.value["example"], node.pointer)
+            for index, value in enumerate(node.value.get("examples", ())):
+                yield Example(child(child(node.pointer, "examples"), index), value, node.pointer)
+        elif node.kind in ("media type", "parameter", "header") and "schema" in node.value:
+            schema = child(node.pointer, "schema")
+            if "example" in node.value:
+                yield Example(child(node.pointer, "example"), node.value["example"], schema)
+            for name, named in node.value.get("examples", {}).items():
+                pointer = child(child(node.pointer, "examples"), name)
+                if "$ref" in named:
+                    pointer = named["$ref"].removeprefix("#")
+                value = child(pointer, "value")
+                yield Example(value, resolve(data, value), schema)
+
+
+def schema_findings(document: Document) -> set[Finding]:
+    """Return where the examples of a contract break its own schemas, formats included."""
+    validator_class, formats = _VALIDATORS[document.data["openapi"][:3]]
+    found: set[Finding] = set()
+    for example in examples(document):
+        # The reference is resolved inside the whole contract; as a schema, the rest of the contract says nothing.
+        schema = {**document.data, "$ref": f"#{quote(example.schema, safe='/~')}"}
+        for error in validator_class(schema, format_checker=formats).iter_errors(example.value):
+            at = example.pointer + "".join(child("", part) for part in error.absolute_path)
+            if error.validator == "required":
+                missing = [name for name in error.validator_value if name not in error.instance]
+                found.update(Finding(child(at, name), "required", "schema") for name in missing)
+            else:
+                found.add(Finding(at, str(error.validator), "schema"))
+    return found
+
+
+def _modelled(document: Document) -> Iterator[tuple[Example, str]]:
+    for example in examples(document):
+        pointer = example.schema
+        while "$ref" in (schema := resolve(document.data, pointer)):
+            pointer = schema["$ref"].removeprefix("#")
+        if pointer.startswith("/components/schemas/") and isinstance(schema.get("properties"), dict):
+            yield example, keys(pointer)[-1]
+
+
+def client_findings(document: Document, models: Any) -> set[Finding]:
+    """Return where an example does not survive the client's models: read and written again, it must be equal."""
+    found: set[Finding] = set()
+    for example, name in _modelled(document):
+        try:
+            same = getattr(models, name).from_dict(example.value).to_dict() == example.value
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            found.add(Finding(example.pointer, type(error).__name__, "client"))
+        else:
+            if not same:
+                found.add(Finding(example.pointer, "round trip", "client"))
+    return found
+
+
+def pydantic_findings(document: Document, schemas: Any) -> set[Finding]:
+    """Return where the Pydantic models refuse an example."""
+    found: set[Finding] = set()
+    for example, name in _modelled(document):
+        try:
+            getattr(schemas, name).model_validate(example.value)
+        except pydantic.ValidationError as refused:
+            for error in refused.errors():
+                at = example.pointer + "".join(child("", part) for part in error["loc"])
+                found.add(Finding(at, error["type"], "pydantic"))
+    return found
+
+
+def find(provider: str, specs: Path = SPECS) -> set[Finding]:
+    """Return every contradiction that the vendored contract's examples show, in the layers that a machine can run.
+
+    The models are those of the installed generated package. Raises ContractError when the contract cannot be used.
+    """
+    document = vendored_document(provider, specs)
+    package = f"refundry_{provider}"
+    try:
+        models, schemas = (importlib.import_module(f"{package}.{module}") for module in ("models", "schemas"))
+    except ModuleNotFoundError as error:
+        place = document.place("")
+        raise ContractError(f"{place}: {error.name} is not installed; install the project: pip install -e .") from error
+    return schema_findings(document) | client_findings(document, models) | pydantic_findings(document, schemas)
+
+
+def decisions(provider: str, specs: Path = SPECS) -> dict[Finding, str]:
+    """Return the contradictions listed in contradictions.toml, each with our decision.
+
+    A provider without contradictions has no such file. Raises ContractError when the file cannot be used.
+    """
+    path = specs / provider / "contradictions.toml"
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8")).get("contradiction", [])
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}:1: not TOML: {one_line(error)}; mend the file") from error
+    listed: dict[Finding, str] = {}
+    for number, entry in enumerate(entries, start=1):
+        if set(entry) != _KEYS or not all(isinstance(value, str) and value.strip() for value in entry.values()):
+            raise ContractError(f"{path}:1: entry {number}: it needs {', '.join(sorted(_KEYS))}, as texts; complete it")
+        if entry["layer"] not in LAYERS:
+            raise ContractError(f"{path}:1: entry {number}: layer {entry['layer']!r}; use one of {', '.join(LAYERS)}")
+        finding = Finding(entry["pointer"], entry["rule"], entry["layer"])
+        if finding in listed:
+            raise ContractError(f"{path}:1: entry {number}: {finding.pointer} is listed twice; keep one")
+        listed[finding] = entry["decision"]
+    return listed
+
+
+def listed(provider: str, specs: Path = SPECS) -> set[Finding]:
+    """Return the contradictions listed in contradictions.toml, without the decisions."""
+    return set(decisions(provider, specs))
+
+
+def compare(found: Iterable[Finding], listed: Iterable[Finding], layers: frozenset[str] = MACHINE_LAYERS) -> Comparison:
+    """Compare what is found with what is listed, in the given layers only."""
+    ours = frozenset(finding for finding in listed if finding.layer in layers)
+    theirs = frozenset(finding for finding in found if finding.layer in layers)
+    return Comparison(unlisted=theirs - ours, stale=ours - theirs)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.contradictions",
+        description=(
+            "Run every example of the vendored contracts through their schemas and the generated models, and compare "
+            "what does not fit with specs/<provider>/contradictions.toml."
+        ),
+        epilog="Exit code: 0 all as listed; 1 something is unlisted or stale; 2 a contract or the list cannot be used.",
+    )
+    parser.add_argument("provider", nargs="*", default=PROVIDERS, help="default: all")
+    failed = False
+    try:
+        for provider in parser.parse_args(argv).provider:
+            known = decisions(provider)
+            found = find(provider)
+            difference = compare(found, known)
+            failed = failed or bool(difference.unlisted or difference.stale)
+            for finding in sorted(found | set(known)):
+                said = known.get(finding, "")
+                state = (
+                    "STALE"
+                    if finding in difference.stale
+                    else "UNLISTED"
+                    if finding in difference.unlisted
+                    else "listed"
+                )
+                print(f"{provider}: {state}: {finding.layer}: {finding.pointer}: {finding.rule}: {one_line(said)}")
+            if not found | set(known):
+                print(f"{provider}: none")
+    except ContractError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

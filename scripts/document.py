@@ -1,0 +1,211 @@
+"""YAML 1.2 documents as plain data, together with the file and line that each value came from."""
+
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+
+class ContractError(Exception):
+    """A contract, overlay or page that cannot be used. The message is one line: place, what is wrong, what to do."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """Plain data (dict, list, str, int, float, bool, None) and where each part of it was written.
+
+    `places` maps a JSON Pointer (RFC 6901) to "file:line". A pointer that is not listed has the place of its nearest
+    listed parent.
+    """
+
+    data: Any
+    places: Mapping[str, str]
+
+    def place(self, pointer: str) -> str:
+        """Return "file:line" of the value at `pointer`, or of the nearest parent whose place is known."""
+        while pointer and pointer not in self.places:
+            pointer = pointer.rpartition("/")[0]
+        return self.places[pointer]
+
+    def error(self, pointer: str, problem: str, remedy: str) -> ContractError:
+        """Make the error to raise for the value at `pointer`."""
+        return ContractError(f"{self.place(pointer)}: {pointer or 'document'}: {one_line(problem)}; {remedy}")
+
+
+def one_line(text: object) -> str:
+    """Return `text` with every run of white space as one space, so that a message stays on one line."""
+    return " ".join(str(text).split())
+
+
+def short(text: str) -> str:
+    """Return `text` on one line, and cut where a message would become unreadable."""
+    text = one_line(text)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
+
+
+def child(pointer: str, key: str | int) -> str:
+    """Return the JSON Pointer of the member `key` of the value at `pointer`."""
+    return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
+
+
+def keys(pointer: str) -> list[str]:
+    """Return the member names that a JSON Pointer walks through, outermost first."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def resolve(data: Any, pointer: str) -> Any:
+    """Return the value at `pointer`. Raises KeyError when there is none."""
+    for key in keys(pointer):
+        if isinstance(data, dict) and key in data:
+            data = data[key]
+        elif isinstance(data, list) and key.isdecimal() and int(key) < len(data):
+            data = data[int(key)]
+        else:
+            raise KeyError(pointer)
+    return data
+
+
+# The core schema of YAML 1.2.2, section 10.3.2, less infinity and NaN, which JSON does not have.
+_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+)
+_WORDS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LONGEST_NUMBER = 100
+_LONGEST_QUOTE = 160
+_DEEPEST = 64
+
+
+def load(path: Path) -> Document:
+    """Read the YAML file at `path`. Raises ContractError when it is missing or not usable YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}:1: cannot be read: {one_line(error)}; check the file") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str, first_line: int = 1) -> Document:
+    """Read one YAML 1.2 document. `name` and `first_line` say where the text stands, for messages.
+
+    Mapping keys are always text, as in JSON: a response status written `200` is the key "200". Refused with
+    ContractError: broken YAML, a key written twice, aliases and merge keys (they can expand without limit), tags,
+    numbers that JSON does not have, several documents in one text, and nesting deeper than any contract needs.
+    """
+    try:
+        return _Reader(text, name, first_line).document()
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = first_line + (mark.line if mark else 0)
+        raise ContractError(
+            f"{name}:{line}: broken YAML: {one_line(error.problem or error.context)}; mend it"
+        ) from error
+    except YAMLError as error:
+        raise ContractError(f"{name}:{first_line}: broken YAML: {one_line(error)}; mend it") from error
+
+
+class _Reader:
+    """Builds plain data from the events of a YAML text, so that nothing is interpreted but what is asked for here."""
+
+    def __init__(self, text: str, name: str, first_line: int) -> None:
+        self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(io.StringIO(text))
+        self._name = name
+        self._first_line = first_line
+        self._places: dict[str, str] = {}
+
+    def document(self) -> Document:
+        next(self._events)
+        first = next(self._events)
+        if isinstance(first, StreamEndEvent):
+            raise self._error(first, "", "it is empty", "write the document")
+        data = self._value(next(self._events), "", 0)
+        next(self._events)
+        if not isinstance(after := next(self._events), StreamEndEvent):
+            raise self._error(after, "", "a second document begins here", "keep one")
+        return Document(data, self._places)
+
+    def _place(self, event: Event) -> str:
+        return f"{self._name}:{event.start_mark.line + self._first_line}"
+
+    def _error(self, event: Event, pointer: str, problem: str, remedy: str) -> ContractError:
+        return ContractError(f"{self._place(event)}: {pointer or 'document'}: {problem}; {remedy}")
+
+    def _value(self, event: Any, pointer: str, depth: int) -> Any:
+        self._places.setdefault(pointer, self._place(event))
+        if isinstance(event, AliasEvent):
+            raise self._error(event, pointer, "an alias repeats a value", "write the value out")
+        if event.tag is not None:
+            raise self._error(event, pointer, f"the tag {event.tag} is not JSON", "leave it out")
+        if depth > _DEEPEST:
+            raise self._error(event, pointer, f"nested deeper than {_DEEPEST} levels", "make it flatter")
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(pointer, depth + 1)
+        if isinstance(event, SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(item := next(self._events), SequenceEndEvent):
+                items.append(self._value(item, child(pointer, len(items)), depth + 1))
+            return items
+        return self._scalar(event, pointer)
+
+    def _mapping(self, pointer: str, depth: int) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            if not isinstance(event, ScalarEvent):
+                raise self._error(event, pointer, "a key is not plain text", "write the key as text")
+            at = child(pointer, event.value)
+            if event.value == "<<":
+                raise self._error(event, at, "merge keys are not part of YAML 1.2", "write the keys out")
+            if event.value in members:
+                raise self._error(event, at, "the key is written twice", "keep one of them")
+            self._places[at] = self._place(event)
+            members[event.value] = self._value(next(self._events), at, depth)
+        return members
+
+    def _scalar(self, event: ScalarEvent, pointer: str) -> Any:
+        text: str = event.value
+        if event.style is not None:
+            return text
+        if text in _WORDS:
+            return _WORDS[text]
+        make = next((make for pattern, make in _NUMBERS if pattern.fullmatch(text)), None)
+        if _NOT_JSON.fullmatch(text) or (make and (len(text) > _LONGEST_NUMBER or math.isinf(make(text)))):
+            raise self._error(
+                event, pointer, f"{text[:20]} is a number that JSON does not have", "quote it or change it"
+            )
+        return make(text) if make else text
+
+
+def dump(data: Any, header: str) -> str:
+    """Write plain data as YAML 1.2: key order kept, no line folded, `header` as the first comment line."""
+    yaml = YAML(pure=True)
+    yaml.default_flow_style = False
+    yaml.width = 1_000_000
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    # Through JSON, so that an object that stands in two places is written twice and not as an alias.
+    yaml.dump(json.loads(json.dumps(data)), out)
+    return f"# {header}\n{out.getvalue()}"

@@ -1,0 +1,225 @@
+"""The two generator tools, each run by `scripts.generate` in a process of its own: contract in, code out."""
+
+import contextlib
+import gc
+import io
+import json
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scripts.document import ContractError, one_line
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from openapi_python_client.parser.errors import GeneratorError
+
+TEMPLATES = Path(__file__).resolve().parent / "templates"
+OVERRIDES = TEMPLATES / "openapi_python_client"
+
+# What each tool is told; the lock holds a hash of it. The client's options are those of the tool's configuration file.
+CONFIGURATION: Mapping[str, Any] = {
+    "client": {"post_hooks": []},
+    "schemas": {
+        "input_file_type": "openapi",
+        "input_filename": "contract.json",
+        "output_model_type": "pydantic_v2.BaseModel",
+        "target_python_version": "3.11",
+        "target_pydantic_version": "2",
+        "disable_timestamp": True,
+        "strict_refs": True,
+        "allow_remote_refs": False,
+        "formatters": ["builtin"],
+        "use_annotated": True,
+        "field_constraints": True,
+        "snake_case_field": True,
+        "allow_population_by_field_name": True,
+        "extra_fields": "allow",
+        "use_schema_description": True,
+        "collapse_root_models": True,
+        # Paybyrd's name for a UUID, which OpenAPI does not register: carried as text.
+        "type_mappings": ["string+guid=string"],
+    },
+    "ruff": [
+        ["check", ".", "--isolated", "--select", "I,F401", "--fix-only", "--no-cache"],
+        ["format", ".", "--isolated", "--no-cache"],
+    ],
+}
+
+# The authorization header that the client uses where the contract asks for none.
+_BEARER = ("Authorization", "Bearer")
+_METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
+
+
+def package_name(provider: str) -> str:
+    """Return the import name of a provider's generated package."""
+    return f"refundry_{provider}"
+
+
+def refused(provider: str, problem: object) -> ContractError:
+    """Make the error to raise for a contract that cannot be generated in full."""
+    return ContractError(
+        f"specs/{provider}/openapi.yaml:1: {provider}: {one_line(problem)}; mend it in specs/{provider}/overlay.yaml"
+    )
+
+
+def _operations(contract: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in contract.get("paths", {}).items():
+        for method in _METHODS:
+            if method in item:
+                yield f"{method.upper()} {path}", item[method]
+
+
+def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
+    """Refuse the parameters that the tool, or our template of it, would leave out in silence."""
+    for where, operation in _operations(contract):
+        for parameter in operation.get("parameters", []):
+            if parameter.get("in") == "cookie" or ("$ref" not in parameter and "schema" not in parameter):
+                raise refused(provider, f"{where}: the parameter {parameter.get('name')!r} cannot be generated")
+
+
+def auth_header(provider: str, contract: Mapping[str, Any]) -> tuple[str, str]:
+    """Return name and prefix of the one header that authenticates every operation of the contract.
+
+    Raises ContractError for any other way to authenticate.
+    """
+    schemes = contract.get("components", {}).get("securitySchemes", {})
+    everywhere = contract.get("security", [])
+    options = [option for _, operation in _operations(contract) for option in operation.get("security", everywhere)]
+    headers = set()
+    for name in {name for option in options for name in option}:
+        scheme = schemes.get(name, {})
+        if scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "bearer":
+            headers.add(_BEARER)
+        elif scheme.get("type") == "apiKey" and scheme.get("in") == "header":
+            headers.add((str(scheme.get("name")), ""))
+        else:
+            raise refused(provider, f"the security scheme {name!r} is neither a bearer token nor a key in a header")
+    if len(headers) > 1:
+        raise refused(provider, "the operations are authenticated by different headers")
+    header, prefix = next(iter(headers), _BEARER)
+    if not re.fullmatch(r"[A-Za-z0-9-]+", header):
+        raise refused(provider, f"{header!r} is no plain name of a header")
+    return header, prefix
+
+
+def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
+    """Write the attrs + httpx client of `contract` as the new folder `folder`/<package name>.
+
+    Raises ContractError for every warning of the tool: each stands for a part of the contract that it left out.
+    """
+    from openapi_python_client import Project
+    from openapi_python_client.config import Config, ConfigFile, MetaType
+    from openapi_python_client.parser import GeneratorData
+    from openapi_python_client.parser.errors import GeneratorError
+
+    _refuse_left_out(provider, contract)
+    header, prefix = auth_header(provider, contract)
+    config = Config.from_sources(
+        ConfigFile(package_name_override=package_name(provider), **CONFIGURATION["client"]),
+        MetaType.NONE,
+        folder / "contract.json",
+        "utf-8",
+        overwrite=False,
+        output_path=folder / package_name(provider),
+    )
+    data = deepcopy(dict(contract))
+    for _, operation in _operations(data):
+        # The tool reads the security of an operation, and not that of the document.
+        operation.setdefault("security", data.get("security", []))
+    parsed = GeneratorData.from_dict(data, config=config)
+    if isinstance(parsed, GeneratorError):
+        raise _client_problem(provider, parsed)
+    project = Project(openapi=parsed, config=config, custom_template_path=OVERRIDES)
+    project.env.globals.update(auth_header_name=header, auth_prefix=prefix)
+    _share_templates(project.env)
+    with contextlib.redirect_stdout(io.StringIO()):
+        problems = project.build()
+    for problem in problems:
+        raise _client_problem(provider, problem)
+
+
+def _client_problem(provider: str, problem: "GeneratorError") -> ContractError:
+    text = re.sub(r"<\S+ object at 0x[0-9a-f]+>", "...", f"{problem.header} {problem.detail or ''}")
+    part = getattr(problem, "data", None)
+    where = f" in {part.model_dump_json(exclude_unset=True, by_alias=True)}" if part is not None else ""
+    return refused(provider, f"openapi-python-client: {text}{where}")
+
+
+def _share_templates(environment: "Environment") -> None:
+    """Let the providers share compiled templates: nine tenths of a run go into compiling them."""
+    from jinja2.bccache import Bucket, BytecodeCache
+
+    class Memory(BytecodeCache):
+        def load_bytecode(self, bucket: Bucket) -> None:
+            if bucket.key + bucket.checksum in _compiled:
+                bucket.bytecode_from_string(_compiled[bucket.key + bucket.checksum])
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            _compiled[bucket.key + bucket.checksum] = bucket.bytecode_to_string()
+
+    environment.bytecode_cache = Memory()
+
+
+_compiled: dict[str, bytes] = {}
+
+
+def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
+    """Write the Pydantic models of `contract` as `folder`/schemas.py.
+
+    Raises ContractError for every warning of the tool about the contract.
+    """
+    from datamodel_code_generator import Error, generate
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            source = generate(deepcopy(contract), **CONFIGURATION["schemas"])
+        except Error as error:
+            raise refused(provider, f"datamodel-code-generator: {error}") from error
+    for warning in caught:
+        if issubclass(warning.category, UserWarning):
+            raise refused(provider, f"datamodel-code-generator: {warning.message}")
+    if not isinstance(source, str):
+        raise refused(provider, "datamodel-code-generator: the models do not fit into one module")
+    (folder / "schemas.py").write_text(source, encoding="utf-8")
+
+
+_Tool = Callable[[str, Mapping[str, Any], Path], None]
+TOOLS: Mapping[str, _Tool] = {"client": write_client, "schemas": write_schemas}
+_IMPORTS = {
+    "client": ("openapi_python_client.config",),
+    "schemas": ("datamodel_code_generator.parser.openapi", "datamodel_code_generator.config"),
+}
+
+
+def serve(tool: str) -> None:
+    """Run a tool on each job of standard input, one JSON line ["provider", "folder"], and answer each with one.
+
+    The contract is `folder`/contract.json. The answer is {"seconds": ...}, or {"error": ...} when it is refused.
+    """
+    # A short-lived process that makes few cycles: a tenth of its time would go into looking for them.
+    gc.disable()
+    for module in _IMPORTS[tool]:
+        import_module(module)
+    for line in sys.stdin:
+        started = time.perf_counter()
+        provider, name = json.loads(line)
+        contract = json.loads((Path(name) / "contract.json").read_text(encoding="utf-8"))
+        answer: dict[str, object]
+        try:
+            TOOLS[tool](provider, contract, Path(name))
+            answer = {"seconds": time.perf_counter() - started}
+        except ContractError as error:
+            answer = {"error": str(error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])

@@ -1,0 +1,332 @@
+"""Takes a provider's published page into specs/: extracts the contract, leaves the prose out, records the source."""
+
+import argparse
+import datetime
+import difflib
+import hashlib
+import json
+import re
+import sys
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from scripts.contract import PROVIDERS, SPECS, check, reason_phrase, vendored_document, walk
+from scripts.document import ContractError, Document, child, dump, keys, one_line, parse
+
+HEADER = "Written by scripts/ingest from the provider's page, never by hand. Human prose is left out."
+
+# What is left out of each kind of object. Names of the API, its version and its licence are facts; so are examples,
+# defaults and enums, which stay as they are.
+PROSE: Mapping[str, frozenset[str]] = {
+    "document": frozenset({"externalDocs"}),
+    "info": frozenset({"contact", "description", "summary", "termsOfService"}),
+    "tag": frozenset({"description", "externalDocs", "summary"}),
+    "operation": frozenset({"description", "externalDocs", "summary"}),
+    "path": frozenset({"description", "summary"}),
+    "response": frozenset({"description", "summary"}),
+    "example": frozenset({"description", "summary"}),
+    "schema": frozenset({"$comment", "description", "externalDocs", "title"}),
+    **dict.fromkeys(
+        ("header", "link", "parameter", "request body", "security scheme", "server", "server variable"),
+        frozenset({"description", "summary"}),
+    ),
+}
+_PROSE_EXTENSION = re.compile(
+    r"x-(.*-)?(code-?samples?|description|display-?name|docs?|documentation|logo|markdown|notes?|readme|summary|title)",
+    re.IGNORECASE,
+)
+_FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
+_OPENAPI_LINE = re.compile(r"^(['\"]?openapi['\"]?|\s*\{?\s*\"openapi\")\s*:", re.MULTILINE)
+_EVIDENCE_LINE = re.compile(r"page line (?P<line>[1-9][0-9]*): (?P<field>\S.*)")
+_EVIDENCE_ELSEWHERE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}\b[^()]* \([ABCD]\)")
+_EVIDENCE_KINDS = frozenset(
+    {"operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
+)
+
+
+def extract(page: str, name: str) -> tuple[str, int]:
+    """Return the page's one OpenAPI block, without its fence and indentation, and the line it starts on.
+
+    Raises ContractError when the page is HTML, holds no OpenAPI block, more than one, or one that is not closed.
+    """
+    if re.match(r"\s*<(!doctype|html|\?xml)", page, re.IGNORECASE):
+        raise ContractError(f"{name}:1: page: it is HTML, perhaps an error page; take the Markdown page")
+    blocks = [(block, line) for block, line in _fenced(page, name) if _OPENAPI_LINE.search(block)]
+    if not blocks:
+        raise ContractError(f"{name}:1: page: no OpenAPI block; check that this is the page of the operation")
+    if len(blocks) > 1:
+        raise ContractError(f"{name}:{blocks[1][1]}: page: a second OpenAPI block; keep one")
+    return blocks[0]
+
+
+def _fenced(page: str, name: str) -> Iterator[tuple[str, int]]:
+    lines = iter(enumerate(page.split("\n"), start=1))
+    for number, line in lines:
+        opening = _FENCE.fullmatch(line)
+        if opening is None or (opening["fence"][0] == "`" and "`" in opening["info"]):
+            continue
+        body: list[str] = []
+        for _, inner in lines:
+            if _closes(opening, inner):
+                break
+            body.append(inner.removeprefix(opening["indent"]))
+        else:
+            raise ContractError(f"{name}:{number}: page: this fenced block is not closed; take the whole page")
+        yield "".join(f"{text}\n" for text in body), number + 1
+
+
+def _closes(opening: re.Match[str], line: str) -> bool:
+    # CommonMark, "Fenced code blocks": the same character, at least as many, at most three spaces further in.
+    closing = _FENCE.fullmatch(line)
+    return (
+        closing is not None
+        and closing["fence"].startswith(opening["fence"])
+        and not closing["info"].strip()
+        and len(closing["indent"]) <= len(opening["indent"]) + 3
+    )
+
+
+def without_prose(data: dict[str, Any]) -> dict[str, Any]:
+    """Return the contract without human prose: the same paths, names, types, examples and codes, in the same order.
+
+    By the structure of the document: a property called `description` is a property and stays. A response keeps the
+    standard reason phrase of its status as its description, because OpenAPI requires one.
+    """
+    data = json.loads(json.dumps(data))
+    for node in walk(data):
+        if node.kind == "response" and "$ref" not in node.value:
+            status = keys(node.pointer)[-1] if not node.pointer.startswith("/components/") else "default"
+            members = {"description": "", **node.value}
+            members["description"] = reason_phrase(status)
+            node.value.clear()
+            node.value.update(members)
+            dropped = PROSE["response"] - {"description"}
+        else:
+            dropped = PROSE.get(node.kind, frozenset())
+        for key in list(node.value):
+            if key in dropped or _PROSE_EXTENSION.fullmatch(key):
+                del node.value[key]
+        if node.kind == "oauth flow" and isinstance(node.value.get("scopes"), dict):
+            node.value["scopes"] = dict.fromkeys(node.value["scopes"], "")
+    return data
+
+
+def published(page: bytes, name: str) -> tuple[str, str]:
+    """Return the vendored contract's text for a published page, and the sha256 of the page's OpenAPI block.
+
+    The block is hashed as UTF-8 text without its fence and indentation, with line feeds. Raises ContractError when the
+    page or the contract in it cannot be used.
+    """
+    block, line = extract(_text(page, name), name)
+    document = parse(block, name, line)
+    check(document)
+    return dump(without_prose(document.data), HEADER), _sha256(block.encode())
+
+
+def _text(page: bytes, name: str) -> str:
+    try:
+        return page.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{name}:1: page: it is not UTF-8 text; take the Markdown page") from error
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def evidence_problems(document: Document, page: str | None = None) -> list[str]:
+    """Return what is wrong with a transcribed contract's evidence, one line each; empty when every node rests on some.
+
+    Evidence is `x-evidence`, one text or a list of texts, each "page line N: field" or "address (sureness)", with
+    sureness A to D. With the page's text, its line N has to hold the field's name.
+    """
+    return list(_evidence_problems(document, page.split("\n") if page is not None else None))
+
+
+def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[str]:
+    for node in walk(document.data):
+        if node.kind not in _EVIDENCE_KINDS or "$ref" in node.value:
+            continue
+        evidence = node.value.get("x-evidence")
+        texts = evidence if isinstance(evidence, list) else [evidence]
+        place = document.place(child(node.pointer, "x-evidence"))
+        if not evidence:
+            yield f"{place}: {node.pointer}: no x-evidence; name the line of the page that it rests on"
+            continue
+        for text in texts:
+            on_page = _EVIDENCE_LINE.fullmatch(str(text))
+            if on_page is None and not _EVIDENCE_ELSEWHERE.fullmatch(str(text)):
+                yield f"{place}: {node.pointer}: evidence {text!r}; write `page line N: field` or `address (A)`"
+            elif on_page and lines is not None:
+                number = int(on_page["line"])
+                if number > len(lines) or on_page["field"] not in lines[number - 1]:
+                    yield f"{place}: {node.pointer}: line {number} of the page has no {on_page['field']!r}; mend it"
+
+
+def source_text(kind: str, address: str, retrieved: datetime.date, page_sha256: str, block_sha256: str | None) -> str:
+    """Write source.toml: where the contract comes from, and what the page was when it was taken."""
+    lines = [
+        "# Written by scripts/ingest. The hashes are of the page as published, and of the OpenAPI block in it.",
+        f"address = {json.dumps(address)}",
+        f"retrieved = {retrieved.isoformat()}",
+        f"kind = {json.dumps(kind)}",
+        f"page_sha256 = {json.dumps(page_sha256)}",
+    ]
+    if block_sha256 is not None:
+        lines.append(f"block_sha256 = {json.dumps(block_sha256)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def replace_together(contents: Mapping[Path, str]) -> None:
+    """Write every file or none: all to temporary files first, then swapped in; a failed swap puts the old ones back."""
+    old = {path: path.read_bytes() if path.exists() else None for path in contents}
+    staged: dict[Path, Path] = {}
+    done: list[Path] = []
+    try:
+        for path, text in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".ingest-", delete=False) as file:
+                staged[path] = Path(file.name)
+                file.write(text.encode())
+        for path, temporary in staged.items():
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            done.append(path)
+    except OSError:
+        for path in done:
+            before = old[path]
+            path.unlink() if before is None else path.write_bytes(before)
+        raise
+    finally:
+        for temporary in staged.values():
+            temporary.unlink(missing_ok=True)
+
+
+def _recorded(folder: Path) -> dict[str, Any]:
+    path = folder / "source.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{path}:1: not TOML: {one_line(error)}; restore the file") from error
+
+
+def taken(arguments: argparse.Namespace) -> dict[Path, str]:
+    """Return the files that the arguments ask for, with their contents; nothing is written.
+
+    Raises ContractError when the page, the contract or its evidence cannot be used.
+    """
+    folder: Path = arguments.specs / arguments.provider
+    name = str(arguments.page)
+    try:
+        page = arguments.page.read_bytes()
+    except OSError as error:
+        raise ContractError(f"{name}:1: page: {one_line(error.strerror)}; give the path of the saved page") from error
+    recorded = _recorded(folder)
+    address = arguments.address or recorded.get("address")
+    if address is None:
+        raise ContractError(f"{folder / 'source.toml'}:1: no address is on record; give --address")
+    page_sha256 = arguments.published_sha256 or _sha256(page)
+    same_page = recorded.get("page_sha256") == page_sha256
+    retrieved = arguments.retrieved or (recorded.get("retrieved") if same_page else None) or datetime.date.today()
+    contents: dict[Path, str] = {}
+    block_sha256: str | None = None
+    if arguments.transcribed:
+        document = vendored_document(arguments.provider, arguments.specs)
+        if problems := evidence_problems(document, _text(page, name)):
+            raise ContractError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
+    else:
+        contents[folder / "openapi.yaml"], block_sha256 = published(page, name)
+    kind = "transcribed" if arguments.transcribed else "published"
+    contents[folder / "source.toml"] = source_text(kind, address, retrieved, page_sha256, block_sha256)
+    return contents
+
+
+def differences(contents: Mapping[Path, str]) -> str:
+    """Return a unified diff from the files on disk to `contents`; empty when they are the same."""
+    return "".join(
+        line
+        for path, text in contents.items()
+        for line in difflib.unified_diff(
+            path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else [],
+            text.splitlines(keepends=True),
+            f"{path.parent.name}/{path.name} (vendored)",
+            f"{path.parent.name}/{path.name} (page)",
+        )
+    )
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https://[^\s/]+/\S+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a full https address of a page")
+    return text
+
+
+def _sha256_text(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError("write the sha256 as 64 lower-case hexadecimal digits")
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.ingest",
+        description=(
+            "Take a provider's published documentation page into specs/<provider>/: write openapi.yaml (the page's "
+            "OpenAPI block without human prose) and source.toml (where it comes from). Both files are written or none."
+        ),
+        epilog="Exit code: 0 done or no difference; 1 --check found a difference; 2 the page cannot be used.",
+    )
+    parser.add_argument("provider", choices=PROVIDERS)
+    parser.add_argument("page", type=Path, help="the saved page, as Markdown")
+    parser.add_argument("--address", type=_address, help="where the page was taken from; default: the one on record")
+    parser.add_argument(
+        "--retrieved",
+        type=datetime.date.fromisoformat,
+        metavar="YYYY-MM-DD",
+        help="when it was taken; default: the date on record when the page is the same, else today",
+    )
+    parser.add_argument(
+        "--specs", type=Path, default=SPECS, metavar="DIR", help="folder of the contracts; default: specs"
+    )
+    parser.add_argument(
+        "--transcribed",
+        action="store_true",
+        help="the page has no OpenAPI: check the evidence in the hand-written openapi.yaml, write source.toml only",
+    )
+    parser.add_argument(
+        "--published-sha256",
+        type=_sha256_text,
+        metavar="HEX",
+        help="hash of the page as published, when the saved copy was altered (a sample token blanked)",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing; show what the page would change")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        contents = taken(arguments)
+        changed = differences(contents)
+        if arguments.check:
+            print(changed or f"{arguments.provider}: the page is the one that is vendored", end="" if changed else "\n")
+            return 1 if changed else 0
+        replace_together(contents)
+    except ContractError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename}:1: {one_line(error.strerror)}; nothing was written", file=sys.stderr)
+        return 2
+    print(changed or f"{arguments.provider}: nothing changed", end="" if changed else "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+"""Every example of a contract is run through its schema and the generated models; what does not fit is listed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pydantic
+import pytest
+
+from scripts import contradictions
+from scripts.contract import PROVIDERS, ContractError, vendored_document
+from scripts.contradictions import Comparison, Finding, client_findings, compare, pydantic_findings, schema_findings
+from scripts.document import Document
+from tests.generation.specs_support import CONTRACT, changed, document
+
+SCHEMA_REF = "              $ref: '#/components/schemas/Return'\n"
+IN_BODY = "/paths/~1returns~1{id}/post/requestBody/content/application~1json"
+
+
+def with_example(example: str) -> Document:
+    return changed(SCHEMA_REF, f"{SCHEMA_REF}            example: {example}\n")
+
+
+class ReturnModel:
+    """Reads and writes `cents` and `note` as a generated model does, and nothing else."""
+
+    def __init__(self, cents: int, note: str) -> None:
+        self.cents, self.note = cents, note
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ReturnModel":
+        return cls(data["cents"], data["note"].strip())
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"cents": self.cents, "note": self.note}
+
+
+class ReturnSchema(pydantic.BaseModel):
+    cents: int
+    note: str
+
+
+MODELS = SimpleNamespace(Return=ReturnModel)
+SCHEMAS = SimpleNamespace(Return=ReturnSchema)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_does_not_fit_in_a_committed_contract_is_what_is_listed(provider: str) -> None:
+    found = contradictions.find(provider)
+    assert compare(found, contradictions.listed(provider)) == Comparison(frozenset(), frozenset())
+
+
+def test_paybyrds_two_contradictions_are_found_in_the_contract_itself() -> None:
+    assert schema_findings(vendored_document("paybyrd")) == {
+        Finding("/components/examples/RefundRequestExample/value/amount", "required", "schema"),
+        Finding("/components/examples/RefundTransactionNotFoundExample/value/description", "enum", "schema"),
+    }
+
+
+def test_every_example_of_the_committed_contracts_is_looked_at() -> None:
+    for provider in PROVIDERS:
+        contract = vendored_document(provider)
+        text = str(contract.data)
+        written = len(re.findall(r"'(?:example|value)':", text))
+        assert len({example.pointer for example in contradictions.examples(contract)}) == written
+
+
+@pytest.mark.parametrize(
+    ("example", "findings"),
+    [
+        ("{cents: 1, note: a}", set()),
+        ("{cents: 1}", {("/note", "required")}),
+        ("{}", {("/cents", "required"), ("/note", "required")}),
+        ("{cents: '1', note: 2}", {("/cents", "type"), ("/note", "type")}),
+        ("[]", {("", "type")}),
+    ],
+)
+def test_an_example_that_breaks_its_schema_is_found_with_its_pointer_and_rule(
+    example: str, findings: set[tuple[str, str]]
+) -> None:
+    expected = {Finding(f"{IN_BODY}/example{pointer}", rule, "schema") for pointer, rule in findings}
+    assert schema_findings(with_example(example)) == expected
+
+
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+def test_a_format_is_checked_too(version: str) -> None:
+    text = CONTRACT.replace("3.0.3", version).replace(
+        "        note:\n          type: string",
+        "        note:\n          type: string\n          format: date\n          example: 2026-13-01",
+    )
+    at = "/components/schemas/Return/properties/note/example"
+    assert schema_findings(document(text)) == {Finding(at, "format", "schema")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pointer"),
+    [
+        (
+            "          type: integer",
+            "          type: integer\n          example: x",
+            "/components/schemas/Return/properties/cents/example",
+        ),
+        (
+            "          schema:\n            type: string",
+            "          schema:\n            type: string\n          example: 1",
+            "/paths/~1returns~1{id}/post/parameters/0/example",
+        ),
+        (
+            SCHEMA_REF,
+            f"{SCHEMA_REF}            examples: {{bad: {{value: {{cents: x, note: a}}}}}}\n",
+            f"{IN_BODY}/examples/bad/value/cents",
+        ),
+        (
+            "components:\n",
+            "components:\n  headers: {Rest: {schema: {type: integer}, example: x}}\n",
+            "/components/headers/Rest/example",
+        ),
+    ],
+)
+def test_an_example_is_found_wherever_a_contract_may_have_one(old: str, new: str, pointer: str) -> None:
+    assert schema_findings(changed(old, new)) == {Finding(pointer, "type", "schema")}
+
+
+def test_each_of_the_examples_of_a_newer_schema_is_looked_at() -> None:
+    contract = changed(
+        "          type: integer",
+        "          type: integer\n          examples: [1, x]",
+        CONTRACT.replace("3.0.3", "3.1.0"),
+    )
+    at = "/components/schemas/Return/properties/cents/examples/1"
+    assert schema_findings(contract) == {Finding(at, "type", "schema")}
+
+
+def test_an_example_that_nothing_uses_is_an_error() -> None:
+    contract = changed("components:\n", "components:\n  examples: {Lost: {value: 1}}\n")
+    with pytest.raises(ContractError, match=r"^openapi.yaml:30: /components/examples/Lost: no media type"):
+        schema_findings(contract)
+
+
+@pytest.mark.parametrize(
+    ("example", "rule"),
+    [
+        ("{cents: 1, note: a}", None),
+        ("{cents: 1, note: 'a '}", "round trip"),
+        ("{cents: 1, note: a, more: 1}", "round trip"),
+        ("{cents: 1}", "KeyError"),
+        ("{cents: 1, note: 2}", "AttributeError"),
+        ("3", "TypeError"),
+    ],
+)
+def test_an_example_that_the_client_does_not_read_and_write_again_is_found(example: str, rule: str | None) -> None:
+    expected = {Finding(f"{IN_BODY}/example", rule, "client")} if rule else set()
+    assert client_findings(with_example(example), MODELS) == expected
+
+
+def test_an_example_that_the_pydantic_models_refuse_is_found() -> None:
+    assert pydantic_findings(with_example("{cents: 1, note: a}"), SCHEMAS) == set()
+    assert pydantic_findings(with_example("{cents: x}"), SCHEMAS) == {
+        Finding(f"{IN_BODY}/example/cents", "int_parsing", "pydantic"),
+        Finding(f"{IN_BODY}/example/note", "missing", "pydantic"),
+    }
+
+
+ONE, TWO, THREE = (Finding(f"/{name}", "type", "schema") for name in ("one", "two", "three"))
+LATER = Finding("/one", "unread", "facade")
+
+
+@pytest.mark.parametrize(
+    ("found", "listed", "unlisted", "stale"),
+    [
+        ({ONE, TWO}, {ONE, TWO}, set(), set()),
+        ({ONE, TWO}, {ONE}, {TWO}, set()),
+        ({ONE}, {ONE, THREE}, set(), {THREE}),
+        ({ONE}, {ONE, LATER}, set(), set()),
+    ],
+)
+def test_an_unlisted_contradiction_and_a_listed_one_that_has_gone_both_differ(
+    found: set[Finding], listed: set[Finding], unlisted: set[Finding], stale: set[Finding]
+) -> None:
+    assert compare(found, listed) == Comparison(frozenset(unlisted), frozenset(stale))
+
+
+def test_a_layer_that_others_run_is_compared_when_it_is_asked_for() -> None:
+    assert compare(set(), {ONE, LATER}, frozenset({"facade"})) == Comparison(frozenset(), frozenset({LATER}))
+
+
+ENTRY = 'pointer = "/a"\nrule = "type"\nlayer = "schema"\ndecision = "The example is right."\n'
+
+
+def listed_in(folder: Path, text: str) -> set[Finding]:
+    (folder / "paybyrd").mkdir()
+    (folder / "paybyrd" / "contradictions.toml").write_text(text, encoding="utf-8")
+    return contradictions.listed("paybyrd", folder)
+
+
+def test_a_provider_without_a_list_has_no_contradictions(tmp_path: Path) -> None:
+    assert contradictions.listed("paybyrd", tmp_path) == set()
+
+
+def test_a_list_is_read(tmp_path: Path) -> None:
+    assert listed_in(tmp_path, f"[[contradiction]]\n{ENTRY}") == {Finding("/a", "type", "schema")}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[contradiction]\n", "not TOML"),
+        (f"[[contradiction]]\n{ENTRY}[[contradiction]]\n{ENTRY}", "entry 2: /a is listed twice"),
+        ("[[contradiction]]\n" + ENTRY.replace("schema", "weather"), "entry 1: layer 'weather'"),
+        ("[[contradiction]]\n" + ENTRY.replace("The example is right.", " "), "entry 1: it needs "),
+        ("[[contradiction]]\n" + ENTRY.replace("decision", "decided"), "entry 1: it needs "),
+        ("[[contradiction]]\n" + ENTRY.replace('"type"', "1"), "entry 1: it needs "),
+    ],
+)
+def test_a_list_that_says_too_little_is_an_error_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ContractError, match=rf"contradictions.toml:1: {message}") as refused:
+        listed_in(tmp_path, text)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_command_prints_each_contradiction_with_our_decision(capsys: pytest.CaptureFixture[str]) -> None:
+    assert contradictions.main([]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "lab4pay: none"
+    assert lines[1].startswith(
+        "paybyrd: listed: schema: /components/examples/RefundRequestExample/value/amount: required: "
+    )
+    assert "refundry sends `isoAmount` alone" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("found", "state"), [({ONE}, "UNLISTED: schema: /one: type: "), (set(), "STALE: schema: /components/examples/")]
+)
+def test_the_command_exits_with_1_when_something_is_unlisted_or_stale(
+    found: set[Finding], state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(contradictions, "find", lambda _: found)
+    assert contradictions.main(["paybyrd"]) == 1
+    assert f"paybyrd: {state}" in capsys.readouterr().out
+
+
+def test_the_command_exits_with_2_and_one_line_when_nothing_can_be_said(capsys: pytest.CaptureFixture[str]) -> None:
+    assert contradictions.main(["stripe"]) == 2
+    assert re.fullmatch(r"error: \S+:1: stripe: no such provider; .*\n", capsys.readouterr().err)
+
+
+def test_a_package_that_is_not_installed_is_an_error_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "refundry_paybyrd.models", None)
+    with pytest.raises(ContractError, match=r"openapi.yaml:\d+: refundry_paybyrd.models is not installed; install"):
+        contradictions.find("paybyrd")

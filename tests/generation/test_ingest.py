@@ -1,0 +1,549 @@
+"""A published page becomes a vendored contract: exactly the contract, without the prose, or nothing at all."""
+
+import datetime
+import errno
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripts import ingest
+from scripts.contract import PROVIDERS, SPECS, ContractError, check, vendored_document
+from scripts.document import Document, parse, resolve
+from tests.generation.specs_support import CONTRACT, specs_with
+
+ADDRESS = "https://docs.example.com/returns"
+INTRODUCTION = "# Give money back\n\nSome words about it.\n\n```bash\ncurl https://pay.example.com\n```\n\n"
+TODAY = datetime.date(2026, 11, 22)
+
+
+SAMPLE = """\
+  description: |
+    ```
+    a sample
+    ```
+"""
+
+
+def page_of(block: str, info: str = "yaml POST /returns/{id}", fence: str = "````", indent: str = "") -> str:
+    lines = [f"{fence}{info}", *block.splitlines(), fence]
+    return INTRODUCTION + "".join(f"{indent}{line}".rstrip() + "\n" for line in lines)
+
+
+def taken(tmp_path: Path, page: str | bytes, *options: str, provider: str = "paybyrd") -> int:
+    saved = tmp_path / "page.md"
+    saved.write_bytes(page.encode() if isinstance(page, str) else page)
+    return ingest.main([provider, str(saved), "--specs", str(tmp_path / "specs"), *options])
+
+
+def ingested(tmp_path: Path, page: str | bytes, *options: str) -> tuple[bytes, bytes]:
+    assert taken(tmp_path, page, "--address", ADDRESS, "--retrieved", TODAY.isoformat(), *options) == 0
+    folder = tmp_path / "specs" / "paybyrd"
+    return (folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()
+
+
+def contract_of(written: bytes) -> Any:
+    return parse(written.decode(), "openapi.yaml").data
+
+
+def test_the_contract_on_a_page_is_kept_exactly_and_its_source_is_recorded(tmp_path: Path) -> None:
+    page = page_of(CONTRACT)
+    written, source = ingested(tmp_path, page)
+    assert contract_of(written) == parse(CONTRACT, "page").data
+    assert written.startswith(b"# Written by scripts/ingest from the provider's page, never by hand.")
+    assert tomllib.loads(source.decode()) == {
+        "address": ADDRESS,
+        "retrieved": TODAY,
+        "kind": "published",
+        "page_sha256": hashlib.sha256(page.encode()).hexdigest(),
+        "block_sha256": hashlib.sha256(CONTRACT.encode()).hexdigest(),
+    }
+
+
+def test_keys_stay_in_the_order_of_the_page(tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, page_of(CONTRACT))
+    kept = [line.split(":")[0].strip() for line in written.decode().splitlines()[1:]]
+    assert kept == [line.split(":")[0].strip() for line in CONTRACT.splitlines()]
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        page_of(CONTRACT, fence="```"),
+        page_of(CONTRACT, info="yml"),
+        page_of(CONTRACT, info="", fence="~~~~~"),
+        page_of(CONTRACT, indent="    "),
+        page_of(CONTRACT, indent="\t"),
+        page_of(CONTRACT).replace("\n", "\r\n"),
+        "\ufeff" + page_of(CONTRACT),
+        page_of(CONTRACT).removesuffix("\n"),
+        page_of("# openapi: in a remark\n" + CONTRACT),
+        page_of(CONTRACT) + "\n```yaml\nanother: block\n```\n",
+        page_of(CONTRACT.replace("  version:", SAMPLE + "  version:")),
+        page_of(CONTRACT.replace("  version:", SAMPLE + "  version:"), fence="```"),
+        page_of(CONTRACT.replace("openapi:", "'openapi':", 1)),
+    ],
+)
+def test_the_block_is_found_however_the_page_fences_it(page: str, tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, page)
+    assert contract_of(written) == parse(CONTRACT, "page").data
+
+
+def test_a_block_written_as_json_is_taken_too(tmp_path: Path) -> None:
+    block = '{\n  "openapi": "3.1.0",\n  "info": {"title": "t", "version": "1"},\n  "paths": {}\n}\n'
+    written, _ = ingested(tmp_path, page_of(block, info="json"))
+    assert contract_of(written) == {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}
+
+
+def test_the_block_has_one_hash_however_the_page_fences_and_ends_its_lines(tmp_path: Path) -> None:
+    hashes = set()
+    for number, page in enumerate([page_of(CONTRACT), page_of(CONTRACT, indent="  ").replace("\n", "\r\n")]):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        hashes.add(tomllib.loads(ingested(folder, page)[1].decode())["block_sha256"])
+    assert len(hashes) == 1
+
+
+def test_taking_the_same_page_again_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = ingested(tmp_path, page_of(CONTRACT))
+    capsys.readouterr()
+    assert taken(tmp_path, page_of(CONTRACT)) == 0
+    folder = tmp_path / "specs" / "paybyrd"
+    assert ((folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()) == first
+    assert capsys.readouterr().out == "paybyrd: nothing changed\n"
+
+
+def test_another_page_gets_the_date_of_today_unless_one_is_given(tmp_path: Path) -> None:
+    ingested(tmp_path, page_of(CONTRACT), "--retrieved", "2020-02-29")
+    assert taken(tmp_path, page_of(CONTRACT) + "\nMore words.\n") == 0
+    source = tomllib.loads((tmp_path / "specs" / "paybyrd" / "source.toml").read_text(encoding="utf-8"))
+    assert source["retrieved"] > datetime.date(2020, 2, 29)
+    assert source["address"] == ADDRESS
+
+
+PROSE = """\
+openapi: 3.1.0
+info:
+  title: Invented API
+  summary: PROSE
+  description: PROSE
+  termsOfService: https://example.com/PROSE
+  contact: {name: PROSE}
+  license: {name: MIT, url: https://example.com/licence}
+  version: '1'
+  x-logo: {altText: PROSE}
+externalDocs: {url: https://example.com/PROSE}
+servers:
+  - url: https://{region}.example.com
+    description: PROSE
+    variables:
+      region: {default: eu, enum: [eu, us], description: PROSE}
+tags:
+  - {name: Returns, description: PROSE, externalDocs: {url: https://example.com/PROSE}, x-displayName: PROSE}
+security:
+  - oauth: [give]
+paths:
+  x-groups: {description: kept}
+  /returns:
+    summary: PROSE
+    description: PROSE
+    post:
+      summary: PROSE
+      description: PROSE
+      externalDocs: {url: https://example.com/PROSE}
+      x-rate-limit: 7
+      x-codeSamples: [{source: PROSE}]
+      parameters:
+        - name: note
+          in: query
+          description: PROSE
+          example: kept example
+          schema: {type: string, description: PROSE, title: PROSE}
+        - $ref: '#/components/parameters/Page'
+      requestBody:
+        description: PROSE
+        content:
+          application/json:
+            schema: {$ref: '#/components/schemas/Return', description: PROSE}
+            example: {description: kept, title: kept, summary: kept}
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {type: array, items: {type: string, description: PROSE}}
+              examples:
+                one: {summary: PROSE, description: PROSE, value: {description: kept, externalDocs: kept}}
+          description: PROSE
+          headers:
+            X-Rest: {description: PROSE, schema: {type: integer, description: PROSE}}
+          links:
+            again: {operationId: back, description: PROSE}
+        '422': {description: PROSE}
+        5XX: {description: PROSE}
+        x-order: {first: 422}
+        default: {$ref: '#/components/responses/Other'}
+      callbacks:
+        done:
+          '{$request.body#/url}':
+            post: {description: PROSE, responses: {'204': {description: PROSE}}}
+      operationId: back
+components:
+  parameters:
+    Page: {name: page, in: query, description: PROSE, schema: {type: integer}}
+  responses:
+    Other: {description: PROSE}
+  examples:
+    Named: {summary: PROSE, value: [{description: kept}]}
+  securitySchemes:
+    oauth:
+      type: oauth2
+      description: PROSE
+      flows:
+        clientCredentials: {tokenUrl: https://example.com/token, scopes: {give: PROSE}}
+  schemas:
+    Return:
+      title: PROSE
+      description: PROSE
+      $comment: PROSE
+      externalDocs: {url: https://example.com/PROSE}
+      type: object
+      required: [description]
+      x-order: [title, description]
+      properties:
+        description: {type: string, description: PROSE, enum: [kept one, kept two], default: kept one}
+        title: {type: string, const: kept, examples: [kept]}
+        summary: {anyOf: [{type: string, title: PROSE}, {type: 'null', description: PROSE}]}
+        externalDocs: {type: object, additionalProperties: {type: string, description: PROSE}, default: {title: kept}}
+        example: {type: string, example: kept}
+      allOf:
+        - {if: {description: PROSE}, then: {description: PROSE}, not: {description: PROSE, const: {description: kept}}}
+"""
+
+WITHOUT_PROSE = """\
+openapi: 3.1.0
+info:
+  title: Invented API
+  license: {name: MIT, url: https://example.com/licence}
+  version: '1'
+servers:
+  - url: https://{region}.example.com
+    variables:
+      region: {default: eu, enum: [eu, us]}
+tags:
+  - {name: Returns}
+security:
+  - oauth: [give]
+paths:
+  x-groups: {description: kept}
+  /returns:
+    post:
+      x-rate-limit: 7
+      parameters:
+        - name: note
+          in: query
+          example: kept example
+          schema: {type: string}
+        - $ref: '#/components/parameters/Page'
+      requestBody:
+        content:
+          application/json:
+            schema: {$ref: '#/components/schemas/Return'}
+            example: {description: kept, title: kept, summary: kept}
+      responses:
+        '200':
+          content:
+            application/json:
+              schema: {type: array, items: {type: string}}
+              examples:
+                one: {value: {description: kept, externalDocs: kept}}
+          description: OK
+          headers:
+            X-Rest: {schema: {type: integer}}
+          links:
+            again: {operationId: back}
+        '422': {description: Unprocessable Content}
+        5XX: {description: Server Error}
+        x-order: {first: 422}
+        default: {$ref: '#/components/responses/Other'}
+      callbacks:
+        done:
+          '{$request.body#/url}':
+            post: {responses: {'204': {description: No Content}}}
+      operationId: back
+components:
+  parameters:
+    Page: {name: page, in: query, schema: {type: integer}}
+  responses:
+    Other: {description: Default}
+  examples:
+    Named: {value: [{description: kept}]}
+  securitySchemes:
+    oauth:
+      type: oauth2
+      flows:
+        clientCredentials: {tokenUrl: https://example.com/token, scopes: {give: ''}}
+  schemas:
+    Return:
+      type: object
+      required: [description]
+      x-order: [title, description]
+      properties:
+        description: {type: string, enum: [kept one, kept two], default: kept one}
+        title: {type: string, const: kept, examples: [kept]}
+        summary: {anyOf: [{type: string}, {type: 'null'}]}
+        externalDocs: {type: object, additionalProperties: {type: string}, default: {title: kept}}
+        example: {type: string, example: kept}
+      allOf:
+        - {if: {}, then: {}, not: {const: {description: kept}}}
+"""
+
+
+def test_prose_is_left_out_by_where_it_stands_and_everything_else_is_kept(tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, page_of(PROSE))
+    assert b"PROSE" not in written
+    assert contract_of(written) == parse(WITHOUT_PROSE, "expected").data
+
+
+def test_a_vendored_contract_has_no_prose_left_to_leave_out() -> None:
+    for provider in ("lab4pay", "paybyrd"):
+        data = vendored_document(provider).data
+        assert ingest.without_prose(data) == data
+
+
+FOLDED = """\
+          type: string
+          enum:
+            - >-
+              one long
+              value
+"""
+
+
+def test_folded_text_in_an_enum_keeps_its_spaces(tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, page_of(CONTRACT.removesuffix("          type: string\n") + FOLDED))
+    assert contract_of(written)["components"]["schemas"]["Return"]["properties"]["note"]["enum"] == ["one long value"]
+
+
+HTML = "<!DOCTYPE html>\n<html><head><title>404</title></head><body>Not here</body></html>\n"
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("", "page.md:1: page: no OpenAPI block"),
+        ("# Page not found\n\nWe looked everywhere.\n", "page.md:1: page: no OpenAPI block"),
+        (INTRODUCTION, "page.md:1: page: no OpenAPI block"),
+        (HTML, "page.md:1: page: it is HTML"),
+        (f"\n\n{HTML.lower()}", "page.md:1: page: it is HTML"),
+        (b"\xff\xfe# \x00", "page.md:1: page: it is not UTF-8 text"),
+        (page_of(CONTRACT) + page_of(CONTRACT), "page.md:60: page: a second OpenAPI block"),
+        (page_of(CONTRACT).removesuffix("````\n"), "page.md:9: page: this fenced block is not closed"),
+        (page_of(CONTRACT.replace("paths:", "paths: [")), "page.md:17: broken YAML: "),
+        (page_of(CONTRACT.replace("  title:", "\ttitle:")), "page.md:12: broken YAML: "),
+        (page_of(CONTRACT + "components: {}\n"), "page.md:50: /components: the key is written twice"),
+        (page_of(CONTRACT.replace("info:", "information:")), "page.md:10: document: not valid OpenAPI 3.0: "),
+        (page_of(CONTRACT.replace("3.0.3", "2.0")), "page.md:10: /openapi: not OpenAPI 3.0 or 3.1"),
+        (
+            page_of(CONTRACT.replace("          type: integer", "          x-python-import: os")),
+            "page.md:47: /components/",
+        ),
+        (page_of(CONTRACT.replace("'#/comp", "'https://evil.example.com/#/comp")), "page.md:32: /paths/"),
+        (page_of(CONTRACT.replace("        note:", "        to_dict:")), "page.md:48: /components/"),
+        (page_of(CONTRACT.replace("application/json", "text/xml")), "page.md:30: /paths/"),
+        (page_of("openapi: 3.0.3\n" + "a: " + "[" * 4000), "page.md:11: /a/0/0"),
+    ],
+)
+def test_a_page_that_cannot_be_used_is_one_line_and_exit_2_and_writes_nothing(
+    page: str | bytes, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert taken(tmp_path, page, "--address", ADDRESS) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.fullmatch(rf"error: {re.escape(str(tmp_path))}/{re.escape(message)}.*\n", err)
+    assert not (tmp_path / "specs").exists()
+
+
+def test_a_page_that_cannot_be_used_leaves_the_contract_that_is_there(tmp_path: Path) -> None:
+    before = ingested(tmp_path, page_of(CONTRACT))
+    assert taken(tmp_path, page_of(CONTRACT.replace("type: integer", "type: money"))) == 2
+    folder = tmp_path / "specs" / "paybyrd"
+    assert ((folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()) == before
+
+
+def test_a_page_that_is_not_there_is_one_line_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ingest.main(["paybyrd", str(tmp_path / "gone.md"), "--specs", str(tmp_path), "--address", ADDRESS]) == 2
+    assert re.fullmatch(r"error: \S*gone.md:1: page: .*\n", capsys.readouterr().err)
+
+
+def test_the_address_is_needed_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert taken(tmp_path, page_of(CONTRACT)) == 2
+    assert "give --address" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--address", "docs.example.com/a"), ("--retrieved", "yesterday"), ("--published-sha256", "abc"), ("--unknown",)],
+)
+def test_an_option_that_makes_no_sense_is_exit_2(options: tuple[str, ...], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        taken(tmp_path, page_of(CONTRACT), *options)
+    assert stopped.value.code == 2
+    assert not (tmp_path / "specs").exists()
+
+
+def test_a_source_that_is_no_toml_is_one_line_and_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ingested(tmp_path, page_of(CONTRACT))
+    (tmp_path / "specs" / "paybyrd" / "source.toml").write_text("address", encoding="utf-8")
+    capsys.readouterr()
+    assert taken(tmp_path, page_of(CONTRACT)) == 2
+    assert re.fullmatch(r"error: \S+source.toml:1: not TOML: .*\n", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize("existing", [True, False])
+@pytest.mark.parametrize("fails_at", [0, 1])
+def test_when_a_file_cannot_be_swapped_in_both_are_as_before(
+    existing: bool, fails_at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "specs" / "paybyrd"
+    before = dict.fromkeys(["openapi.yaml", "source.toml"], b"")
+    if existing:
+        before = dict(zip(before, ingested(tmp_path, page_of(CONTRACT)), strict=True))
+    swap, calls = Path.replace, []
+
+    def replace(self: Path, target: Path) -> Path:
+        calls.append(target)
+        if len(calls) > fails_at:
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        return swap(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    changed = page_of(CONTRACT.replace("title: Invented API", "title: Another API"))
+    assert taken(tmp_path, changed, "--address", ADDRESS) == 2
+    assert "nothing was written" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == (before if existing else {})
+
+
+def test_check_writes_nothing_and_shows_what_the_page_would_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = ingested(tmp_path, page_of(CONTRACT))
+    capsys.readouterr()
+    assert taken(tmp_path, page_of(CONTRACT), "--check") == 0
+    assert capsys.readouterr().out == "paybyrd: the page is the one that is vendored\n"
+    assert taken(tmp_path, page_of(CONTRACT.replace("integer", "number")), "--check") == 1
+    out = capsys.readouterr().out
+    assert "--- paybyrd/openapi.yaml (vendored)" in out
+    assert "-          type: integer\n+          type: number\n" in out
+    folder = tmp_path / "specs" / "paybyrd"
+    assert ((folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()) == before
+
+
+TRANSCRIBED = """\
+openapi: 3.1.0
+info: {title: Invented API, version: '1'}
+servers:
+  - {url: https://pay.example.com, x-evidence: docs.example.com/hosts (A)}
+paths:
+  /returns:
+    post:
+      x-evidence: ['page line 3: /returns']
+      requestBody:
+        x-evidence: ['page line 5: cents', github.com/example/plugin (B)]
+        content:
+          application/json:
+            schema:
+              type: object
+              x-evidence: 'page line 5: cents'
+              properties:
+                cents: {type: integer, x-evidence: 'page line 5: cents'}
+      responses:
+        '200': {description: OK, x-evidence: docs.example.com/replies (D)}
+"""
+TRANSCRIBED_PAGE = "# Returns\n\nPOST /returns\n\n- cents, a number\n"
+
+
+def transcribed(tmp_path: Path, contract: str, page: str, *options: str) -> int:
+    specs_with(tmp_path, "", contract, "blink")
+    return taken(tmp_path, page, "--transcribed", "--address", ADDRESS, *options, provider="blink")
+
+
+def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_not_touched(tmp_path: Path) -> None:
+    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--retrieved", TODAY.isoformat()) == 0
+    folder = tmp_path / "specs" / "blink"
+    assert (folder / "openapi.yaml").read_text(encoding="utf-8") == TRANSCRIBED
+    assert tomllib.loads((folder / "source.toml").read_text(encoding="utf-8")) == {
+        "address": ADDRESS,
+        "retrieved": TODAY,
+        "kind": "transcribed",
+        "page_sha256": hashlib.sha256(TRANSCRIBED_PAGE.encode()).hexdigest(),
+    }
+
+
+def test_the_hash_of_the_page_as_published_is_recorded_when_the_saved_copy_was_altered(tmp_path: Path) -> None:
+    published = hashlib.sha256(b"with a token").hexdigest()
+    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--published-sha256", published) == 0
+    source = tomllib.loads((tmp_path / "specs" / "blink" / "source.toml").read_text(encoding="utf-8"))
+    assert source["page_sha256"] == published
+
+
+def test_a_page_that_differs_from_the_one_transcribed_is_seen(tmp_path: Path) -> None:
+    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE) == 0
+    assert taken(tmp_path, TRANSCRIBED_PAGE, "--transcribed", "--check", provider="blink") == 0
+    assert taken(tmp_path, TRANSCRIBED_PAGE + "More.\n", "--transcribed", "--check", provider="blink") == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("      x-evidence: ['page line 3: /returns']\n", "", "7: /paths/~1returns/post: no x-evidence"),
+        (", x-evidence: 'page line 5: cents'}", "}", "17: /paths/~1returns/post/requestBody/content/"),
+        (", x-evidence: docs.example.com/hosts (A)}", "}", "4: /servers/0: no x-evidence"),
+        ("['page line 3: /returns']", "[]", "8: /paths/~1returns/post: no x-evidence"),
+        ("docs.example.com/hosts (A)", "docs.example.com/hosts", "4: /servers/0: evidence 'docs.example.com/hosts'"),
+        ("docs.example.com/hosts (A)", "docs.example.com/hosts (E)", "4: /servers/0: evidence "),
+        ("docs.example.com/hosts (A)", "it is well known (A)", "4: /servers/0: evidence "),
+        ("line 3: /returns", "line 4: /returns", "8: /paths/~1returns/post: line 4 of the page has no '/returns'"),
+        ("line 3: /returns", "line 99: /returns", "8: /paths/~1returns/post: line 99 of the page has no '/returns'"),
+    ],
+)
+def test_a_node_that_does_not_rest_on_the_page_is_one_line_and_exit_2_and_writes_nothing(
+    old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert old in TRANSCRIBED
+    assert transcribed(tmp_path, TRANSCRIBED.replace(old, new), TRANSCRIBED_PAGE) == 2
+    expected = f"error: {tmp_path}/specs/blink/openapi.yaml:{message}"
+    err = capsys.readouterr().err
+    assert err.startswith(expected)
+    assert err.count("\n") == 1
+    assert not (tmp_path / "specs" / "blink" / "source.toml").exists()
+
+
+def test_every_node_of_a_committed_transcribed_contract_has_evidence() -> None:
+    document = vendored_document("blink")
+    assert ingest.evidence_problems(document) == []
+    with_one_less = parse("x: 1", "x").data | document.data
+    del resolve(with_one_less, "/components/schemas/RefundRequest/properties/amount")["x-evidence"]
+    assert len(ingest.evidence_problems(Document(with_one_less, document.places))) == 1
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_source_of_a_committed_contract_is_recorded(provider: str) -> None:
+    source = tomllib.loads((SPECS / provider / "source.toml").read_text(encoding="utf-8"))
+    published = provider != "blink"
+    assert source["kind"] == ("published" if published else "transcribed")
+    assert source["address"].startswith("https://")
+    assert isinstance(source["retrieved"], datetime.date)
+    hashes = [source["page_sha256"], *([source["block_sha256"]] if published else [])]
+    assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in hashes)
+    header = (SPECS / provider / "openapi.yaml").read_text(encoding="utf-8").splitlines()[0]
+    assert (header == f"# {ingest.HEADER}") is published
+
+
+def test_a_contract_that_ingest_writes_passes_the_check(tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, page_of(CONTRACT))
+    check(parse(written.decode(), "openapi.yaml"))
+    with pytest.raises(ContractError):
+        check(parse(written.decode().replace("openapi: 3.0.3", "openapi: 1.0"), "openapi.yaml"))

@@ -1,0 +1,166 @@
+"""The lock names every thing that is not as it was when the packages were made."""
+
+import hashlib
+import shutil
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from scripts import lock
+from scripts.contract import PROVIDERS
+from scripts.generate import tree
+from tests.generation.generated_support import ROOT, run
+
+KEYS = {"page", "contract", "overlay", "configuration", "templates", *lock.TOOLS, "tree"}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of the project's scripts, contracts and packages, as a clean checkout has them."""
+    for name in ("scripts", "specs", "generated"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def test_the_lock_is_about_every_provider_and_every_thing_a_package_is_made_from() -> None:
+    recorded = tomllib.loads((ROOT / "specs" / "lock.toml").read_text(encoding="utf-8"))
+    assert set(recorded) == set(PROVIDERS)
+    for entries in recorded.values():
+        assert set(entries) == KEYS
+        assert "missing" not in entries.values()
+
+
+def test_the_committed_lock_agrees_with_the_committed_tree(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lock.main(["--check"]) == 0, capsys.readouterr().out
+    assert capsys.readouterr().out == "specs/lock.toml: all agree\n"
+
+
+def test_a_clean_checkout_agrees(project: Path) -> None:
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "specs/lock.toml: all agree\n", "")
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("generated/refundry_blink/client.py", "blink: tree is not what the lock says (generated/refundry_blink/)"),
+        ("specs/blink/openapi.yaml", "blink: contract is not what the lock says (specs/blink/openapi.yaml)"),
+        ("specs/blink/overlay.yaml", "blink: overlay is not what the lock says (specs/blink/overlay.yaml)"),
+    ],
+)
+def test_a_changed_file_is_one_line_and_one_entry_of_the_diff(project: Path, file: str, line: str) -> None:
+    with (project / file).open("a") as text:
+        text.write("# changed\n")
+    before = tree(project)
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert [text for text in lines if "is not what" in text] == [line]
+    assert lines[:2] == ["--- specs/lock.toml", "+++ working tree"]
+    changed = line.split()[1]
+    assert [text.split()[0] for text in lines[2:] if text.startswith(("-", "+"))] == [f"-{changed}", f"+{changed}"]
+    assert tree(project) == before
+
+
+def test_a_changed_template_is_a_line_for_every_provider(project: Path) -> None:
+    with (project / "scripts/templates/openapi_python_client/types.py.jinja").open("a") as text:
+        text.write("\n")
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if "is not what" in line] == [
+        f"{provider}: templates is not what the lock says (the templates in scripts/templates/)"
+        for provider in PROVIDERS
+    ]
+
+
+def test_another_page_is_a_line(project: Path) -> None:
+    source = project / "specs" / "lab4pay" / "source.toml"
+    recorded = tomllib.loads(source.read_text(encoding="utf-8"))["page_sha256"]
+    source.write_text(source.read_text(encoding="utf-8").replace(recorded, hashlib.sha256(b"").hexdigest()))
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 1
+    assert "lab4pay: page is not what the lock says" in done.stdout
+
+
+@pytest.mark.parametrize("tool", lock.TOOLS)
+def test_another_version_of_a_tool_is_a_line_for_every_provider(monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
+    monkeypatch.setattr(lock, "version", lambda name: "99.0" if name == tool else version(name))
+    assert lock.differences(PROVIDERS) == [
+        f"{provider}: {tool} is not what the lock says (the installed version of {tool})" for provider in PROVIDERS
+    ]
+    assert f'+{tool} = "99.0"' in lock.difference_text(PROVIDERS)
+
+
+def test_another_configuration_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "CONFIGURATION", {})
+    assert lock.differences(["blink"]) == [
+        "blink: configuration is not what the lock says (the generators' configuration in scripts/generators.py)"
+    ]
+
+
+def test_what_is_not_there_is_called_missing(project: Path) -> None:
+    shutil.rmtree(project / "generated" / "refundry_blink")
+    (project / "specs" / "blink" / "source.toml").unlink()
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert '+page = "missing"' in done.stdout
+    assert '+tree = "missing"' in done.stdout
+
+
+def test_a_project_without_a_lock_differs_in_everything(project: Path) -> None:
+    (project / "specs" / "lock.toml").unlink()
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 1
+    assert done.stdout.count("is not what the lock says") == len(PROVIDERS) * len(KEYS)
+
+
+def test_a_lock_that_cannot_be_read_is_one_line_on_standard_error(project: Path) -> None:
+    (project / "specs" / "lock.toml").write_text("[blink\n")
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: specs/lock.toml:1: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_generating_brings_the_lock_back_and_checking_then_finds_nothing(project: Path) -> None:
+    (project / "generated" / "refundry_blink" / "stale.py").write_text("left over\n")
+    (project / "specs" / "lock.toml").unlink()
+    found = run("-m", "scripts.generate", "--check", cwd=project)
+    assert found.returncode == 1
+    assert "--- refundry_blink/stale.py" in found.stdout
+    assert "blink: tree is not what the lock says" in found.stdout
+    written = run("-m", "scripts.generate", cwd=project)
+    assert (written.returncode, written.stderr) == (0, "")
+    assert (project / "specs" / "lock.toml").read_bytes() == (ROOT / "specs" / "lock.toml").read_bytes()
+    again = run("-m", "scripts.generate", "--check", cwd=project)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert again.stdout.splitlines()[-1].startswith("the same: ")
+
+
+def test_generating_one_provider_leaves_the_entries_of_the_others(project: Path) -> None:
+    with (project / "specs" / "lab4pay" / "overlay.yaml").open("a") as text:
+        text.write("# changed\n")
+    done = run("-m", "scripts.generate", "--provider", "blink", cwd=project)
+    assert (done.returncode, done.stderr) == (0, "")
+    recorded, now = (
+        tomllib.loads((folder / "specs" / "lock.toml").read_text(encoding="utf-8")) for folder in (ROOT, project)
+    )
+    assert now == recorded
+
+
+def test_a_tree_hash_is_about_paths_bytes_and_nothing_else(tmp_path: Path) -> None:
+    for name in ("b.py", "a/c.py", "a/__pycache__/c.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    files = tree(tmp_path)
+    assert sorted(files) == ["a/c.py", "b.py"]
+    hashes = {
+        lock.tree_hash(files),
+        lock.tree_hash({**files, "b.py": b"changed"}),
+        lock.tree_hash({"a/c.py": files["a/c.py"], "moved.py": files["b.py"]}),
+        lock.tree_hash({"a/c.py": files["a/c.py"]}),
+        lock.tree_hash({}),
+    }
+    assert len(hashes) == 5
+    assert lock.tree_hash(dict(reversed(files.items()))) == lock.tree_hash(files)
