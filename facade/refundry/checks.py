@@ -1,0 +1,95 @@
+"""What may go out: ids, references, credentials and addresses, each checked before anything is sent."""
+
+from __future__ import annotations
+
+import re
+
+from refundry.errors import InvalidRefund
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
+
+# Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
+_PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
+_HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
+
+
+class Secret:
+    """A credential that does not show: not in a repr, not in a format, not in a pickle. `reveal()` gives its text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The credential itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "<secret>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a credential is not pickled; make the provider anew where it is used")
+
+
+def path_id(value: object, field: str) -> str:
+    """The value, if it can stand as one segment of a path without leading anywhere else. InvalidRefund otherwise."""
+    if isinstance(value, str) and _PATH_ID.fullmatch(value):
+        return value
+    raise InvalidRefund(
+        f"{field} {_shown(value)} cannot be a provider's id; give it as the provider gave it, without blanks, "
+        "slashes, percent signs or line breaks",
+        field=field,
+    )
+
+
+def reference_text(value: object) -> str:
+    """The value, if it is 1 to 255 printable characters without blanks at its ends. InvalidRefund otherwise."""
+    if isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable() and value == value.strip():
+        return value
+    raise InvalidRefund(
+        f"reference {_shown(value)} is not 1 to 255 printable characters; give your own name for this refund, "
+        "the same each time you ask for it",
+        field="reference",
+    )
+
+
+def credential(value: object, field: str) -> Secret:
+    """The value as a Secret, if it can stand in a header. InvalidRefund otherwise, which does not show the value."""
+    if isinstance(value, str) and _HEADER_TEXT.fullmatch(value):
+        return Secret(value)
+    raise InvalidRefund(
+        f"{field} is not a credential: it must be printable ASCII without blanks or line breaks", field=field
+    )
+
+
+def origin(base_url: object) -> str:
+    """Scheme, host and port of a base URL. InvalidRefund unless it is https, or http to this very machine."""
+    from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
+
+    text = base_url if isinstance(base_url, str) and base_url.isascii() and base_url.isprintable() else ""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    host = parts.hostname or ""
+    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+        raise InvalidRefund(
+            f"base_url {_shown(base_url)} is not scheme, host and port, such as 'https://refunds.example:8443'",
+            field="base_url",
+        )
+    loopback = host in ("localhost", "::1") or re.fullmatch(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", host)
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise InvalidRefund(
+            f"base_url {_shown(base_url)} is not https; plain http is only for this very machine", field="base_url"
+        )
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+
+
+def _shown(value: object) -> str:
+    if not isinstance(value, str):
+        return f"of type {type(value).__name__}"
+    return f"{value[:60]!r}" if "@" not in value else "(not shown, for it may hold a password)"

@@ -1,0 +1,191 @@
+"""RefundClient and AsyncRefundClient: two thin senders around the same core."""
+
+from __future__ import annotations
+
+from refundry.errors import InvalidRefund
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Self
+
+    from refundry.accounts import Account
+    from refundry.money import Amount, Money
+    from refundry.refund import Attempt, Capabilities, Deviation, Operation, Refund
+    from refundry.transport import AsyncTransport, Transport
+    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+
+
+class _Client:
+    """What needs no sending."""
+
+    _SEND: str
+
+    def __init__(
+        self,
+        providers: Iterable[Account],
+        *,
+        timeout: Timeout | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        on_attempt: Callable[[Attempt], None] | None = None,
+        on_deviation: Callable[[Deviation], None] | None = None,
+    ) -> None:
+        from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
+
+        self._core = Core(providers, self._SEND, timeout, on_attempt, on_deviation)
+        self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
+
+    def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
+        raise NotImplementedError
+
+    def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
+        return self._own if account.transport is None else account.transport
+
+    def capabilities(self, provider: str) -> Mapping[Operation, Capabilities]:
+        """What this provider can do, by operation. An operation that is not there, it does not have."""
+        return self._core.translation(provider).CAPABILITIES
+
+    def prepare(self, provider: str, *, payment_id: str | None = None, amount: Amount, reference: str) -> WireRequest:
+        """The request that would be sent for a first attempt: method, url, headers, body. Nothing is sent.
+
+        Its credentials do not show. The reference is not taken. `payment_id` is left out for a refund that is tied to
+        no payment. Raises what the refund would raise before sending.
+        """
+        return self._core.prepare(provider, payment_id, amount, reference)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
+
+
+class RefundClient(_Client):
+    """Gives money back through its providers. May be used by many threads. Close it, or use it in a `with`.
+
+    `providers` are the accounts, each under a name of its own. `timeout` bounds each attempt. `ssl_context` stands in
+    for the certificates to trust. `on_attempt` is called after each attempt to send, `on_deviation` for each thing in
+    a reply that its contract does not allow; what they raise is logged and goes no further.
+
+    A reference is used for one refund, for the life of the client: asked for again, an accepted refund is returned as
+    `replayed`, and one whose outcome is unknown is not sent again, except to a provider that de-duplicates it. This
+    is not kept over a restart, nor shared between clients.
+    """
+
+    _SEND = "send"
+
+    def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+        """Refund a payment: an amount of it, or FULL.
+
+        Returns only what the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise; its class says
+        what is certain, and its `resend` whether asking again is safe.
+        """
+        return self._refund(provider, _required(payment_id), amount, reference)
+
+    def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+        """Refund an amount that is tied to no payment, to the card that is presented. As `refund` otherwise."""
+        return self._refund(provider, None, amount, reference)
+
+    def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
+        translation = self._core.translation(provider)
+        transport = self._transport(translation.account)
+        steps = self._core.refund(translation, payment_id, amount, reference)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(_sent(transport, request, self._core.timeout))
+        except StopIteration as finished:
+            refund: Refund = finished.value
+            return refund
+        finally:
+            steps.close()
+
+    def _make_transport(self, ssl_context: ssl.SSLContext | None) -> Transport:
+        from refundry.transport.sync import HttpTransport
+
+        return HttpTransport(ssl_context)
+
+    def close(self) -> None:
+        """Close the connections that the client made. A transport that was given stays open."""
+        self._core.closed = True
+        if self._own is not None:
+            self._own.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncRefundClient(_Client):
+    """As RefundClient, with `await`, for the tasks of one event loop."""
+
+    _SEND = "asend"
+
+    async def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+        """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
+        return await self._refund(provider, _required(payment_id), amount, reference)
+
+    async def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+        """As RefundClient.refund_unreferenced."""
+        return await self._refund(provider, None, amount, reference)
+
+    async def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
+        translation = self._core.translation(provider)
+        transport = self._transport(translation.account)
+        steps = self._core.refund(translation, payment_id, amount, reference)
+        try:
+            request = next(steps)
+            while True:
+                request = steps.send(await _asent(transport, request, self._core.timeout))
+        except StopIteration as finished:
+            refund: Refund = finished.value
+            return refund
+        finally:
+            steps.close()
+
+    def _make_transport(self, ssl_context: ssl.SSLContext | None) -> AsyncTransport:
+        from refundry.transport.aio import AsyncHttpTransport
+
+        return AsyncHttpTransport(ssl_context)
+
+    async def aclose(self) -> None:
+        """Close the connections that the client made. A transport that was given stays open."""
+        self._core.closed = True
+        if self._own is not None:
+            await self._own.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
+def _required(payment_id: str | None) -> str:
+    if payment_id is None:
+        raise InvalidRefund(
+            "refund needs a payment_id; for money that is tied to no payment there is refund_unreferenced",
+            field="payment_id",
+        )
+    return payment_id
+
+
+# A transport may be anybody's, and once it was called a byte may have left: whatever it raises, the refund is unknown.
+def _sent(transport: Transport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
+    try:
+        return transport.send(request, timeout)
+    except Exception as error:  # noqa: BLE001 (see above)
+        return _raised(error)
+
+
+async def _asent(transport: AsyncTransport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
+    try:
+        return await transport.asend(request, timeout)
+    except Exception as error:  # noqa: BLE001 (see above)
+        return _raised(error)
+
+
+def _raised(error: Exception) -> SendFailure:
+    from refundry.wire import Evidence, SendFailure
+
+    return SendFailure(Evidence.MAYBE_SENT, f"the transport raised {type(error).__name__}")

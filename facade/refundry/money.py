@@ -1,0 +1,141 @@
+"""Money: an exact amount in a currency, counted in minor units, and FULL, all that is left to refund."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from enum import Enum
+
+from refundry.errors import InvalidRefund
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+# ISO 4217, active currencies of list one, by the number of decimals that one major unit has.
+_CODES_BY_EXPONENT: Final = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY"
+    " COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS"
+    " INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR"
+    " MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP"
+    " STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+EXPONENTS: Final[dict[str, int]] = {
+    code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()
+}
+
+MAX_MINOR_UNITS: Final = 10**15
+"""The largest amount. Up to it a JSON number keeps every digit, also where the reader holds it as a binary float."""
+
+# Wide enough for every amount that is accepted and for what may stand left of it in one that is not; never rounds.
+_EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
+_PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+class Full(Enum):
+    """The type of FULL, for annotations."""
+
+    FULL = "FULL"
+
+    def __repr__(self) -> str:
+        return "FULL"
+
+
+FULL: Final = Full.FULL
+"""All that is left of the payment, as the provider counts it. Not an amount: the caller need not know it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Money:
+    """An amount above zero, in whole minor units of one currency (EUR 79.10 is 7910, JPY 79 is 79, KWD 7.910 is 7910).
+
+    Make it with `Money.of` or `Money.from_minor`. Frozen, hashable, and ordered within one currency; comparing the
+    order of two currencies is a TypeError. The currency is never sent by any of the providers: it is what the
+    caller believes the payment to be in, and decides how many decimals the amount has.
+
+    Raises InvalidRefund with `field` "amount" or "currency" for zero or less, more than 10**15 minor units,
+    anything that is not a whole number of minor units, and a code that ISO 4217 does not list.
+    """
+
+    minor_units: int
+    currency: str
+
+    def __post_init__(self) -> None:
+        if self.currency not in EXPONENTS:
+            raise InvalidRefund(
+                f"{self.currency!r} is not an ISO 4217 currency; give a code such as 'EUR'", field="currency"
+            )
+        if type(self.minor_units) is not int:
+            raise InvalidRefund(f"minor units are an int, not {type(self.minor_units).__name__}", field="amount")
+        if not 0 < self.minor_units <= MAX_MINOR_UNITS:
+            raise InvalidRefund(
+                f"an amount is from 1 to {MAX_MINOR_UNITS} minor units, not {self.minor_units}", field="amount"
+            )
+
+    @classmethod
+    def of(cls, amount: str | int | Decimal, currency: str) -> Money:
+        """The amount written in major units: `Money.of("79.10", "EUR")`.
+
+        A float is refused, since it has already lost the digits; so is a number with more decimals than the
+        currency has, unless they are zeros.
+        """
+        if isinstance(amount, bool) or not isinstance(amount, str | int | Decimal):
+            raise InvalidRefund(
+                f"an amount is a str, an int or a Decimal, not {type(amount).__name__}; write '1.00'", field="amount"
+            )
+        if currency not in EXPONENTS:
+            return cls(0, currency)  # the constructor says what is wrong with the currency
+        try:
+            if isinstance(amount, str) and not _PLAIN_NUMBER.fullmatch(amount):
+                raise InvalidOperation
+            exact = Decimal(amount).quantize(Decimal((0, (1,), -EXPONENTS[currency])), context=_EXACT)
+            minor_units = int(exact.scaleb(EXPONENTS[currency], context=_EXACT))
+        except (Inexact, InvalidOperation, ValueError):
+            raise InvalidRefund(
+                f"{str(amount)[:40]!r} is not an amount of {currency} with at most {EXPONENTS[currency]} decimals",
+                field="amount",
+            ) from None
+        return cls(minor_units, currency)
+
+    @classmethod
+    def from_minor(cls, minor_units: int, currency: str) -> Money:
+        """The amount in minor units: `Money.from_minor(7910, "EUR")`."""
+        return cls(minor_units, currency)
+
+    @property
+    def decimal(self) -> Decimal:
+        """The amount in major units, with as many decimals as the currency has."""
+        return Decimal(self.minor_units).scaleb(-EXPONENTS[self.currency])
+
+    def __lt__(self, other: Money) -> bool:
+        return self._comparable(other) and self.minor_units < other.minor_units
+
+    def __le__(self, other: Money) -> bool:
+        return self._comparable(other) and self.minor_units <= other.minor_units
+
+    def __gt__(self, other: Money) -> bool:
+        return self._comparable(other) and self.minor_units > other.minor_units
+
+    def __ge__(self, other: Money) -> bool:
+        return self._comparable(other) and self.minor_units >= other.minor_units
+
+    def _comparable(self, other: object) -> bool:
+        if not isinstance(other, Money):
+            raise TypeError(f"Money is ordered against Money, not {type(other).__name__}")
+        if other.currency != self.currency:
+            raise TypeError(f"{self.currency} and {other.currency} have no order")
+        return True
+
+    def __str__(self) -> str:
+        return f"{self.decimal} {self.currency}"
+
+    def __repr__(self) -> str:
+        return f"Money.of('{self.decimal}', '{self.currency}')"
+
+
+Amount = Money | Full
+"""What a refund may ask for: an exact amount, or FULL."""

@@ -1,0 +1,199 @@
+"""The policy, in one place: from what is known of an attempt to what the caller is told, and whether to send again.
+
+A provider's translation gives a Reading: what the reply says, in refundry's words. Everything that no Reading claims
+is unknown. Nothing here knows a provider.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from refundry.errors import (
+    AuthenticationFailed,
+    InvalidRefund,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Reason,
+    RefundError,
+    RefundMismatch,
+    RefundRejected,
+    Resend,
+)
+from refundry.money import Money
+from refundry.refund import Refund, RefundStatus
+from refundry.wire import Evidence, SendFailure, WireReply
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+    from typing import Any, Final
+
+    from refundry.refund import RefundRequest
+
+
+class Outcome(Enum):
+    """What a reply says about the refund."""
+
+    SUCCEEDED = "succeeded"
+    PENDING = "pending"
+    REJECTED = "rejected"
+    AUTHENTICATION_FAILED = "authentication failed"
+    RATE_LIMITED = "rate limited"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a provider's reply says, translated. Each field is None where the reply does not say it.
+
+    `amount` is what the reply reports as refunded, in major units of the payment's currency. `outcome` needs evidence
+    in the reply, or is UNKNOWN; `why` says then what could not be relied on. `departures` are (JSON pointer, rule) of
+    all that departs from the contract and was read nevertheless.
+    """
+
+    outcome: Outcome = Outcome.UNKNOWN
+    reason: Reason = Reason.OTHER
+    why: str = ""
+    amount: Decimal | None = None
+    refund_id: str | None = None
+    payment_id: str | None = None
+    reference: str | None = None
+    remaining: int | None = None
+    tracking_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    retry_after: float | None = None
+    departures: tuple[tuple[str, str], ...] = ()
+
+
+_ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
+_MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING})
+
+# A code is shown in an exception's text only where it cannot be more than a code.
+_PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
+
+
+def of_failure(request: RefundRequest, failure: SendFailure, resend: Resend) -> RefundError:
+    """What the caller is told where no reply came. `resend` is what an unknown outcome allows now."""
+    facts: dict[str, Any] = {"provider": request.provider, "reference": request.reference}
+    if failure.evidence is Evidence.NOT_SENT:
+        return NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
+    return OutcomeUnknown(
+        f"{request.provider} may have refunded {request.reference!r}: {failure.detail}", resend=resend, **facts
+    )
+
+
+def of_reply(
+    request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, resend: Resend
+) -> Refund | RefundError:
+    """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
+
+    `currency` is the account's, for the amount of a refund that was asked for as FULL.
+    """
+    facts: dict[str, Any] = {
+        "provider": request.provider,
+        "reference": request.reference,
+        "provider_code": reading.code,
+        "provider_message": reading.message,
+        "raw": reply,
+    }
+    if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
+        told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
+        return RefundMismatch(
+            f"{request.provider} reports {told} for {request.reference!r}",
+            differences=differences,
+            resend=resend,
+            **facts,
+        )
+    if reading.outcome in _ACCEPTED:
+        return Refund(
+            provider=request.provider,
+            reference=request.reference,
+            status=_ACCEPTED[reading.outcome],
+            amount=request.amount if isinstance(request.amount, Money) else _money(reading.amount, currency),
+            refund_id=reading.refund_id,
+            payment_id=request.payment_id,
+            remaining=reading.remaining,
+            tracking_id=reading.tracking_id,
+            provider_code=reading.code,
+            provider_message=reading.message,
+            raw=reply,
+        )
+    said = f"{request.provider} {{}} {request.reference!r} (HTTP {reply.status}{_words(reading)})"
+    match reading.outcome:
+        case Outcome.REJECTED:
+            text = said.format(f"refused, {reading.reason.value},")
+            return RefundRejected(text, reason=reading.reason, **facts)
+        case Outcome.AUTHENTICATION_FAILED:
+            text = said.format("refused the credentials for")
+            return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
+        case Outcome.RATE_LIMITED:
+            text = said.format("has too many requests to take")
+            return RateLimited(text, reason=Reason.OTHER, retry_after=reading.retry_after, **facts)
+        case _:
+            text = said.format("may have refunded") + (f": {reading.why}" if reading.why else "")
+            return OutcomeUnknown(text, resend=resend, **facts)
+
+
+def after_unknown(earlier: OutcomeUnknown, result: Refund | RefundError, resend: Resend) -> Refund | RefundError:
+    """What the caller is told when a refund whose outcome was unknown was sent again.
+
+    What proves that nothing was executed this time proves nothing about the first time, unless it is the provider's
+    own verdict on the same idempotency key; and not even that where the first may be the cause of the refusal.
+    """
+    if isinstance(result, Refund | OutcomeUnknown):
+        return result
+    if type(result) is RefundRejected and result.reason not in _MAY_BE_THE_FIRST:
+        return result
+    told = copy.copy(earlier)
+    told.resend = resend
+    told.args = (f"{earlier}; sent again: {result}",)
+    return told
+
+
+def resend_of_unknown(idempotency_window: int | None, seconds_since_first_sent: float) -> Resend:
+    """Whether an unknown refund may be asked for again: only while the provider still knows its idempotency key."""
+    if idempotency_window is not None and seconds_since_first_sent < idempotency_window:
+        return Resend.SAME_REFERENCE
+    return Resend.NEVER
+
+
+def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
+    """The fields in which the reply speaks of another refund: name, what was asked, what is reported.
+
+    What the reply does not say is not compared, and neither is the amount after FULL or of a refusal.
+    """
+    accepted = reading.outcome in _ACCEPTED
+    pairs = (
+        ("amount", request.amount.decimal if accepted and isinstance(request.amount, Money) else None, reading.amount),
+        # The same id, for a UUID may be written in either case.
+        ("payment_id", request.payment_id, _as_asked(request.payment_id, reading.payment_id)),
+        ("reference", request.reference, reading.reference),
+    )
+    return tuple(
+        (name, str(asked), str(reported))
+        for name, asked, reported in pairs
+        if asked is not None and reported is not None and asked != reported
+    )
+
+
+def _money(amount: Decimal | None, currency: str | None) -> Money | None:
+    if amount is None or currency is None:
+        return None
+    try:
+        return Money.of(amount, currency)
+    except InvalidRefund:  # the reply's amount is none that could be refunded
+        return None
+
+
+def _as_asked(asked: str | None, reported: str | None) -> str | None:
+    return asked if asked and reported and asked.casefold() == reported.casefold() else reported
+
+
+def _words(reading: Reading) -> str:
+    return f", {reading.code}" if reading.code and _PLAIN_CODE.fullmatch(reading.code) else ""

@@ -1,0 +1,196 @@
+"""The vocabulary of a refund: what is asked for, what it became, and what a provider can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from refundry.checks import path_id, reference_text
+from refundry.errors import InvalidRefund
+from refundry.money import FULL, Amount, Full, Money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final, Literal
+
+    from refundry.wire import Evidence, WireReply
+
+
+class RefundStatus(Enum):
+    """How far a refund is."""
+
+    SUCCEEDED = "succeeded"
+    """The provider says it is done. Not that the money is on the customer's account: a bank may still reverse it."""
+    PENDING = "pending"
+    """The provider has accepted it, and it is not done yet. It may still fail."""
+    FAILED = "failed"
+    """It came to nothing: no money moved. Only asking about a refund gives this; asking for one raises instead."""
+
+
+class Operation(Enum):
+    """The operations that ask a provider for money back."""
+
+    REFUND = "refund"
+    """All or a part of one payment."""
+    REFUND_UNREFERENCED = "refund_unreferenced"
+    """An amount that is tied to no payment: it goes to the card that is presented."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """One refund, as the caller intends it.
+
+    `provider` is the name of the account, `payment_id` the provider's id of the payment (None where the refund is
+    tied to none), `reference` the caller's own name for this refund: the same over retries and restarts, another for
+    each refund intended. `attempt` counts from 1 and goes up after each refusal, never after an unknown outcome.
+
+    Raises InvalidRefund for an id that could lead to another path, a reference that is not printable, and an amount
+    that is neither Money nor FULL.
+    """
+
+    provider: str
+    payment_id: str | None
+    amount: Amount
+    reference: str
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        reference_text(self.reference)
+        if self.payment_id is not None:
+            path_id(self.payment_id, "payment_id")
+        if not isinstance(self.amount, Money | Full):
+            raise InvalidRefund(
+                f"amount is Money or FULL, not {type(self.amount).__name__}; write Money.of('1.00', 'EUR')",
+                field="amount",
+            )
+        if self.payment_id is None and self.amount is FULL:
+            raise InvalidRefund("FULL needs a payment to be the whole of; give an amount", field="amount")
+
+    @property
+    def operation(self) -> Operation:
+        """Which operation this asks for."""
+        return Operation.REFUND if self.payment_id is not None else Operation.REFUND_UNREFERENCED
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """A refund that a provider has accepted.
+
+    `amount` is what is refunded: the amount asked for, or after FULL the amount that the provider reports, None where
+    it reports none or the account's currency is not known. `refund_id` is the provider's id of the refund itself,
+    None where it gave none; `tracking_id` is what it gave instead to ask by. `remaining` is what can still be
+    refunded of the payment, in minor units of the amount's currency (0 where nothing is left, None where the
+    provider does not say). `provider_code` and `provider_message` are its own words.
+    `replayed` says that this is what an earlier call learnt, and that this call sent nothing. `raw` is the whole
+    reply; it is in no repr, not in `to_dict`, and not compared.
+    """
+
+    provider: str
+    reference: str
+    status: RefundStatus
+    amount: Money | None = None
+    refund_id: str | None = None
+    payment_id: str | None = None
+    remaining: int | None = None
+    tracking_id: str | None = None
+    provider_code: str | None = None
+    provider_message: str | None = None
+    replayed: bool = False
+    raw: WireReply | None = field(default=None, repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but `raw`, as values that JSON can hold. Amounts are {"minor_units": int, "currency": str}."""
+        return {name: _to_plain(getattr(self, name)) for name in _PLAIN_FIELDS}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Refund:
+        """What `to_dict` gave, also in another process. InvalidRefund names a field that is missing or unfit."""
+        unknown = set(values) - set(_PLAIN_FIELDS)
+        if unknown:
+            raise InvalidRefund(f"a refund has no field {sorted(unknown)[0]!r}", field=sorted(unknown)[0])
+        for name in ("provider", "reference", "status"):
+            if name not in values:
+                raise InvalidRefund(f"the field {name!r} of the refund is missing", field=name)
+        return cls(**{name: _from_plain(name, value) for name, value in values.items()})
+
+
+_PLAIN_FIELDS: Final = tuple(name for name in Refund.__slots__ if name != "raw")
+_PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "provider": (str,),
+    "reference": (str,),
+    "amount": (type(None),),
+    "remaining": (int, type(None)),
+    "replayed": (bool,),
+}
+
+
+def _to_plain(value: Any) -> Any:
+    if isinstance(value, Money):
+        return {"minor_units": value.minor_units, "currency": value.currency}
+    return value.value if isinstance(value, RefundStatus) else value
+
+
+def _from_plain(name: str, value: Any) -> Any:
+    try:
+        if name == "status":
+            return RefundStatus(value)
+        if name == "amount" and value is not None:
+            return Money.from_minor(value["minor_units"], value["currency"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidRefund(f"the field {name!r} of the refund is unfit: {error}", field=name) from error
+    if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
+        raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one provider can do in one operation. What is not listed for a provider, it cannot do.
+
+    `partial`: less than the whole payment may be refunded. `full_without_amount`: FULL may be asked for.
+    `idempotency_window`: for how many seconds the provider answers the same idempotency key with the first answer
+    instead of refunding again; None where it de-duplicates nothing. `settles`: "now" where the reply may say that the
+    refund is done, "later" where it never does. `reports`: what the provider says about a refund it accepted.
+    """
+
+    partial: bool
+    full_without_amount: bool
+    idempotency_window: int | None
+    settles: Literal["now", "later"]
+    reports: frozenset[Literal["amount", "refund_id", "payment_id", "reference", "remaining"]]
+
+    def __post_init__(self) -> None:
+        if self.idempotency_window is not None and self.idempotency_window <= 0:
+            raise ValueError("an idempotency window is above zero; None where there is none")
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """Something in a reply that its contract does not allow, and that was read all the same.
+
+    `pointer` is the JSON pointer into the body, "" for the reply as a whole; `rule` says in words what does not fit,
+    and holds no value of the reply.
+    """
+
+    provider: str
+    operation: Operation
+    pointer: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to send a refund. No secret, no personal data: it may be logged and counted.
+
+    `status` is the HTTP status, None without a reply. `seconds` is how long the attempt took. `outcome` is the name of
+    the refund's status, or of the exception that the caller gets.
+    """
+
+    provider: str
+    reference: str
+    operation: Operation
+    evidence: Evidence
+    status: int | None
+    seconds: float
+    outcome: str

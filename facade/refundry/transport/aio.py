@@ -1,0 +1,141 @@
+"""The transport of AsyncRefundClient: connections of an asyncio event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from refundry.transport import http11
+from refundry.transport.kept import Kept
+from refundry.transport.network import Route, Unreachable, nothing_sent, route, told, tunnel_opened
+from refundry.wire import MAX_REPLY_BYTES
+
+if TYPE_CHECKING:
+    import ssl
+
+    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+
+_READ_BYTES: Final = 64 * 1024
+
+
+class AsyncHttpTransport:
+    """As HttpTransport, for the tasks of one event loop."""
+
+    def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._ssl_context = ssl_context
+        self._kept: Kept[_Connection] = Kept()
+
+    async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
+        """Send it once, over a kept connection where one is still good."""
+        deadline = monotonic() + timeout.total
+        try:
+            data = http11.outgoing(request)
+            connection = self._kept.take(request.origin)
+            if connection is None:
+                async with asyncio.timeout(min(timeout.connect, timeout.total)):
+                    connection = await _connected(route(request.origin, self._ssl_context))
+        except (OSError, ValueError, Unreachable) as error:
+            return nothing_sent(error)
+        reply = http11.Reply()
+        keep = False
+        try:
+            connection.write(data)
+            while not reply.take(await connection.read(min(timeout.read, deadline - monotonic()))):
+                pass
+            keep = reply.reusable()
+        except OSError as error:
+            reply.failure = told(error)
+        finally:
+            if not (keep and self._kept.put(request.origin, connection)):
+                connection.close()
+        return reply.answer()
+
+    async def aclose(self) -> None:
+        """Close the kept connections."""
+        self._kept.close()
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._ended = False
+        self._more: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if len(self._received) > MAX_REPLY_BYTES and self._transport is not None:
+            self._transport.pause_reading()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is None or self._ended:
+            raise ConnectionResetError
+        self._transport.write(data)
+
+    async def read(self, seconds: float) -> bytes:
+        if not self._received and not self._ended:
+            if seconds <= 0:
+                raise TimeoutError
+            self._more = self._loop.create_future()
+            async with asyncio.timeout(seconds):
+                await self._more
+        data = bytes(self._received)
+        self._received.clear()
+        if self._transport is not None and not self._transport.is_reading() and not self._ended:
+            self._transport.resume_reading()
+        return data
+
+    def is_good(self) -> bool:
+        idle = self._transport is not None and not self._transport.is_closing() and not self._received
+        return idle and self._loop is asyncio.get_running_loop()
+
+    def close(self) -> None:
+        if self._transport is not None and not self._loop.is_closed():
+            self._transport.abort()
+
+
+async def _connected(way: Route) -> _Connection:
+    loop = asyncio.get_running_loop()
+    name = None if way.tls is None else way.host
+    if way.tunnel is None:
+        _, connection = await loop.create_connection(_Connection, *way.address, ssl=way.tls, server_hostname=name)
+        return connection
+    plain = await _tunnelled(loop, way, way.tunnel)
+    _, connection = await loop.create_connection(_Connection, sock=plain, ssl=way.tls, server_hostname=name)
+    return connection
+
+
+async def _tunnelled(loop: asyncio.AbstractEventLoop, way: Route, tunnel: bytes) -> socket.socket:
+    found = await loop.getaddrinfo(*way.address, type=socket.SOCK_STREAM)
+    family, kind, protocol, _, address = found[0]
+    plain = socket.socket(family, kind, protocol)
+    try:
+        plain.setblocking(False)
+        await loop.sock_connect(plain, address)
+        await loop.sock_sendall(plain, tunnel)
+        head = b""
+        while not tunnel_opened(head):
+            received = await loop.sock_recv(plain, _READ_BYTES)
+            head += received
+            if not received or len(head) > _READ_BYTES:
+                raise Unreachable("the proxy did not answer")
+    except BaseException:
+        plain.close()
+        raise
+    return plain

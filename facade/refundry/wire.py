@@ -1,0 +1,109 @@
+"""Requests and replies as plain values, between the provider translations and the transports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from refundry.errors import InvalidRefund
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Final
+
+    from refundry.checks import Secret
+
+MAX_REPLY_BYTES: Final = 1024 * 1024
+"""What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
+
+# A shorter text guards nothing, and taking it out of a reply would only make the reply unreadable.
+_SHORTEST_SECRET: Final = 8
+
+
+class Evidence(Enum):
+    """How far an attempt to send a request came."""
+
+    NOT_SENT = "not sent"
+    """No byte of the request left."""
+    MAYBE_SENT = "maybe sent"
+    """Some or all of it may have left, and no reply was read."""
+    ANSWERED = "answered"
+    """A reply came, whatever it says."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireRequest:
+    """One HTTP request. `origin` is scheme, host and port; `target` is the path and query, percent-encoded.
+
+    `credentials` are the headers that hold a secret; they are apart so that everything else may be shown.
+    """
+
+    method: str
+    origin: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    credentials: tuple[tuple[str, Secret], ...]
+    body: bytes
+
+    @property
+    def url(self) -> str:
+        """The whole address. It holds no credential."""
+        return self.origin + self.target
+
+
+@dataclass(frozen=True, slots=True)
+class WireReply:
+    """One HTTP reply. Header names are in lower case. `complete` is False where the body ended early or was cut off.
+
+    The headers and the body are in no repr: they may hold personal data.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    complete: bool = True
+
+    def header(self, name: str) -> str | None:
+        """The first header of this name (in lower case), or None."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    def __repr__(self) -> str:
+        return f"<WireReply {self.status}, {len(self.body)} bytes{'' if self.complete else ', incomplete'}>"
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailure:
+    """No reply: how far the request came, and what happened, in words that hold no part of it."""
+
+    evidence: Evidence
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """How long to wait, in seconds: to connect, for each read and write, and for one attempt as a whole."""
+
+    connect: float = 5.0
+    read: float = 30.0
+    total: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value: Any = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+                raise InvalidRefund(
+                    f"the {name} timeout is a number of seconds above zero, not {value!r}", field="timeout"
+                )
+
+
+def redacted(reply: WireReply, secrets: Iterable[Secret]) -> WireReply:
+    """The reply, with every credential that a server echoed taken out of its headers and body."""
+    for secret in secrets:
+        text = secret.reveal()
+        if len(text) < _SHORTEST_SECRET:
+            continue
+        if text.encode() in reply.body or any(text in value for _, value in reply.headers):
+            headers = tuple((name, value.replace(text, "[redacted]")) for name, value in reply.headers)
+            reply = WireReply(reply.status, headers, reply.body.replace(text.encode(), b"[redacted]"), reply.complete)
+    return reply
