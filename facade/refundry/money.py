@@ -44,6 +44,8 @@ class Full(Enum):
     def __repr__(self) -> str:
         return "FULL"
 
+    __str__ = __repr__
+
 
 FULL: Final = Full.FULL
 """All that is left of the payment, as the provider counts it. Not an amount: the caller need not know it."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry_blink.api.refunds import refund_transaction
-from refundry_blink.models import ErrorResponse, RefundResponse
-from refundry_blink.models import RefundRequest as Body
-from refundry_blink.types import UNSET
-
 from refundry.checks import Secret
 from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Reader, Translation
 from refundry.refund import Capabilities, Operation
+from refundry_blink.api.refunds import refund_transaction
+from refundry_blink.models import ErrorResponse, RefundResponse
+from refundry_blink.models import RefundRequest as Body
+from refundry_blink.types import UNSET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from refundry.checks import Secret
+from refundry.errors import Reason
+from refundry.money import Money
+from refundry.outcome import Outcome, Reading
+from refundry.providers.base import Reader, Translation
+from refundry.refund import Capabilities, Operation
 from refundry_lab4pay.api.refunds import refund_unreferenced
 from refundry_lab4pay.models import (
     PayConnectTransactionIndependentRefundBody as Body,
@@ -12,13 +18,6 @@ from refundry_lab4pay.models import (
     PayConnectTransactionIndependentRefundResponse as Accepted,
 )
 from refundry_lab4pay.types import UNSET
-
-from refundry.checks import Secret
-from refundry.errors import Reason
-from refundry.money import Money
-from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, Translation
-from refundry.refund import Capabilities, Operation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

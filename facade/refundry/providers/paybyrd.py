@@ -7,6 +7,11 @@ import uuid
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from refundry.errors import Reason
+from refundry.money import EXPONENTS, Money
+from refundry.outcome import Outcome, Reading
+from refundry.providers.base import Reader, Translation
+from refundry.refund import Capabilities, Operation
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.models import (
     AcceptedLinkResponse,
@@ -19,12 +24,6 @@ from refundry_paybyrd.models import (
     RefundRequest as Body,
 )
 from refundry_paybyrd.types import UNSET
-
-from refundry.errors import Reason
-from refundry.money import EXPONENTS, Money
-from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, Translation
-from refundry.refund import Capabilities, Operation
 
 if TYPE_CHECKING:
     from refundry.accounts import Paybyrd
