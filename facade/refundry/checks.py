@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
+_HOST: Final = re.compile(r"[0-9a-z.-]+|[0-9a-f:.]+")
 _HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
 
 
@@ -69,24 +70,40 @@ def origin(base_url: object) -> str:
     """Scheme, host and port of a base URL. InvalidRefund unless it is https, or http to this very machine."""
     from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
 
-    text = base_url if isinstance(base_url, str) and base_url.isascii() and base_url.isprintable() else ""
+    text = base_url if isinstance(base_url, str) and _HEADER_TEXT.fullmatch(base_url) else ""
     try:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
         parts, port = urlsplit(""), None
     host = parts.hostname or ""
-    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
+    if (
+        not _HOST.fullmatch(host)
+        or port == 0
+        or parts.path not in ("", "/")
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
         raise InvalidRefund(
             f"base_url {_shown(base_url)} is not scheme, host and port, such as 'https://refunds.example:8443'",
             field="base_url",
         )
-    loopback = host in ("localhost", "::1") or re.fullmatch(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}", host)
+    loopback = host == "localhost" or _is_loopback(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise InvalidRefund(
             f"base_url {_shown(base_url)} is not https; plain http is only for this very machine", field="base_url"
         )
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address  # only a base URL of the caller's own needs it
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _shown(value: object) -> str:

@@ -173,16 +173,24 @@ def _required(payment_id: str | None) -> str:
 # A transport may be anybody's, and once it was called a byte may have left: whatever it raises, the refund is unknown.
 def _sent(transport: Transport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
     try:
-        return transport.send(request, timeout)
+        return _answer(transport.send(request, timeout))
     except Exception as error:  # noqa: BLE001 (see above)
         return _raised(error)
 
 
 async def _asent(transport: AsyncTransport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
     try:
-        return await transport.asend(request, timeout)
+        return _answer(await transport.asend(request, timeout))
     except Exception as error:  # noqa: BLE001 (see above)
         return _raised(error)
+
+
+def _answer(given: object) -> WireReply | SendFailure:
+    from refundry.wire import Evidence, SendFailure, WireReply
+
+    if isinstance(given, WireReply | SendFailure):
+        return given
+    return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back a {type(given).__name__}")
 
 
 def _raised(error: Exception) -> SendFailure:

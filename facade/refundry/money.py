@@ -67,16 +67,14 @@ class Money:
     currency: str
 
     def __post_init__(self) -> None:
-        if self.currency not in EXPONENTS:
+        if not isinstance(self.currency, str) or self.currency not in EXPONENTS:
             raise InvalidRefund(
                 f"{self.currency!r} is not an ISO 4217 currency; give a code such as 'EUR'", field="currency"
             )
         if type(self.minor_units) is not int:
             raise InvalidRefund(f"minor units are an int, not {type(self.minor_units).__name__}", field="amount")
         if not 0 < self.minor_units <= MAX_MINOR_UNITS:
-            raise InvalidRefund(
-                f"an amount is from 1 to {MAX_MINOR_UNITS} minor units, not {self.minor_units}", field="amount"
-            )
+            raise InvalidRefund(f"an amount is from 1 to {MAX_MINOR_UNITS} minor units", field="amount")
 
     @classmethod
     def of(cls, amount: str | int | Decimal, currency: str) -> Money:
@@ -89,7 +87,7 @@ class Money:
             raise InvalidRefund(
                 f"an amount is a str, an int or a Decimal, not {type(amount).__name__}; write '1.00'", field="amount"
             )
-        if currency not in EXPONENTS:
+        if not isinstance(currency, str) or currency not in EXPONENTS:
             return cls(0, currency)  # the constructor says what is wrong with the currency
         try:
             if isinstance(amount, str) and not _PLAIN_NUMBER.fullmatch(amount):
@@ -98,7 +96,7 @@ class Money:
             minor_units = int(exact.scaleb(EXPONENTS[currency], context=_EXACT))
         except (Inexact, InvalidOperation, ValueError):
             raise InvalidRefund(
-                f"{str(amount)[:40]!r} is not an amount of {currency} with at most {EXPONENTS[currency]} decimals",
+                f"the amount is not one of {currency} with at most {EXPONENTS[currency]} decimals; write '1.00'",
                 field="amount",
             ) from None
         return cls(minor_units, currency)
@@ -111,7 +109,8 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, with as many decimals as the currency has."""
-        return Decimal(self.minor_units).scaleb(-EXPONENTS[self.currency])
+        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
+        return Decimal((0, tuple(map(int, str(self.minor_units))), -EXPONENTS[self.currency]))
 
     def __lt__(self, other: Money) -> bool:
         return self._comparable(other) and self.minor_units < other.minor_units

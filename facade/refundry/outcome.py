@@ -75,6 +75,7 @@ _MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_RE
 
 # A code is shown in an exception's text only where it cannot be more than a code.
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
+_UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
@@ -124,19 +125,19 @@ def of_reply(
             provider_message=reading.message,
             raw=reply,
         )
-    said = f"{request.provider} {{}} {request.reference!r} (HTTP {reply.status}{_words(reading)})"
+    answered = f"{request.reference!r} (HTTP {reply.status}{_words(reading)})"
     match reading.outcome:
         case Outcome.REJECTED:
-            text = said.format(f"refused, {reading.reason.value},")
+            text = f"{request.provider} refused, {reading.reason.value}, {answered}"
             return RefundRejected(text, reason=reading.reason, **facts)
         case Outcome.AUTHENTICATION_FAILED:
-            text = said.format("refused the credentials for")
+            text = f"{request.provider} refused the credentials for {answered}"
             return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
         case Outcome.RATE_LIMITED:
-            text = said.format("has too many requests to take")
+            text = f"{request.provider} has too many requests to take {answered}"
             return RateLimited(text, reason=Reason.OTHER, retry_after=reading.retry_after, **facts)
         case _:
-            text = said.format("may have refunded") + (f": {reading.why}" if reading.why else "")
+            text = f"{request.provider} may have refunded {answered}" + (f": {reading.why}" if reading.why else "")
             return OutcomeUnknown(text, resend=resend, **facts)
 
 
@@ -171,8 +172,7 @@ def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, s
     accepted = reading.outcome in _ACCEPTED
     pairs = (
         ("amount", request.amount.decimal if accepted and isinstance(request.amount, Money) else None, reading.amount),
-        # The same id, for a UUID may be written in either case.
-        ("payment_id", request.payment_id, _as_asked(request.payment_id, reading.payment_id)),
+        ("payment_id", _uuid_in_lower_case(request.payment_id), _uuid_in_lower_case(reading.payment_id)),
         ("reference", request.reference, reading.reference),
     )
     return tuple(
@@ -191,8 +191,8 @@ def _money(amount: Decimal | None, currency: str | None) -> Money | None:
         return None
 
 
-def _as_asked(asked: str | None, reported: str | None) -> str | None:
-    return asked if asked and reported and asked.casefold() == reported.casefold() else reported
+def _uuid_in_lower_case(name: str | None) -> str | None:
+    return name.lower() if name and _UUID.fullmatch(name) else name
 
 
 def _words(reading: Reading) -> str:

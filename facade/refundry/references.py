@@ -84,9 +84,10 @@ class References:
         with self._lock:
             record = self._records[request.provider, request.reference]
             record.sending = False
-            if isinstance(record.ended, OutcomeUnknown):
-                result = after_unknown(record.ended, result, record.resend())
-            record.ended = result if isinstance(result, Refund | OutcomeUnknown) else None
-            if isinstance(result, RefundRejected):
+            earlier = record.ended
+            told = after_unknown(earlier, result, record.resend()) if isinstance(earlier, OutcomeUnknown) else result
+            if told is result:
+                record.ended = result if isinstance(result, Refund | OutcomeUnknown) else None
+            if isinstance(told, RefundRejected):
                 record.request = replace(request, attempt=request.attempt + 1)
-            return result
+            return told

@@ -56,16 +56,21 @@ class RefundRequest:
     attempt: int = 1
 
     def __post_init__(self) -> None:
-        reference_text(self.reference)
-        if self.payment_id is not None:
-            path_id(self.payment_id, "payment_id")
-        if not isinstance(self.amount, Money | Full):
-            raise InvalidRefund(
-                f"amount is Money or FULL, not {type(self.amount).__name__}; write Money.of('1.00', 'EUR')",
-                field="amount",
-            )
-        if self.payment_id is None and self.amount is FULL:
-            raise InvalidRefund("FULL needs a payment to be the whole of; give an amount", field="amount")
+        reference = None
+        try:
+            reference = reference_text(self.reference)
+            if self.payment_id is not None:
+                path_id(self.payment_id, "payment_id")
+            if not isinstance(self.amount, Money | Full):
+                raise InvalidRefund(
+                    f"amount is Money or FULL, not {type(self.amount).__name__}; write Money.of('1.00', 'EUR')",
+                    field="amount",
+                )
+            if self.payment_id is None and self.amount is FULL:
+                raise InvalidRefund("FULL needs a payment to be the whole of; give an amount", field="amount")
+        except InvalidRefund as refused:
+            refused.provider, refused.reference = self.provider, reference
+            raise
 
     @property
     def operation(self) -> Operation:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from refundry.checks import Secret
 from refundry.errors import InvalidRefund, UnsupportedOperation
-from refundry.money import FULL, Money
+from refundry.money import EXPONENTS, FULL, Money
 from refundry.outcome import Outcome, Reading
 from refundry.wire import WireReply, WireRequest
 
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from refundry.accounts import Account
     from refundry.refund import Capabilities, Operation, RefundRequest
 
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,40}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,40}(\.[0-9]{1,40})?(e[+-]?[0-9]{1,3})?|-?inf")
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
+
+_MOST_DIGITS: Final = 20
 
 
 class GeneratedRequest(Protocol):
@@ -169,29 +171,47 @@ class Reader:
         self.note(pointer, "is neither true nor false")
         return None
 
-    def minor_units(self, value: object, pointer: str) -> int | None:
-        """A whole number of minor units, zero or more. A number written as a text, or below zero, is noted."""
+    def expect_object(self, parsed: Any, name: str) -> None:
+        """Note a member that is there and is no object. The generated model keeps it apart, as it came."""
+        if name in parsed.additional_properties:
+            self.note(f"/{name}", "is not an object")
+
+    def whole(self, value: object, pointer: str) -> int | None:
+        """A whole number, zero or more."""
         if value is self._absent:
             return None
-        if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
-            self.note(pointer, "is a text in place of a whole number")
-            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        self.note(pointer, "is not a whole number")
+        return None
+
+    def minor_amount(self, value: object, pointer: str, currency: str) -> Decimal | None:
+        """An amount in minor units, as one in major units of this currency.
+
+        Exact, and without its sign, for refunds are written both ways. What is no number is noted and left out; what
+        is one, but not as the contract has it, is noted and taken: an amount is there to be compared.
+        """
+        if value is self._absent:
+            return None
         if isinstance(value, bool) or not isinstance(value, int):
             self.note(pointer, "is not a whole number")
-            return None
-        if value < 0:
-            self.note(pointer, "is below zero")
-        return abs(value)
+            if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
+                return None
+        return self._amount(value, pointer, EXPONENTS[currency])
 
-    def major_units(self, value: object, pointer: str) -> Decimal | None:
-        """An amount in major units, zero or more, as a number or as a text. One below zero is noted."""
-        if value is self._absent:
-            return None
+    def major_amount(self, value: object, pointer: str) -> Decimal | None:
+        """An amount in major units, a number or a text. As `minor_amount` otherwise."""
+        return None if value is self._absent else self._amount(value, pointer, 0)
+
+    def _amount(self, value: object, pointer: str, decimals: int) -> Decimal | None:
         text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _NUMBER.fullmatch(text):
             self.note(pointer, "is not an amount")
             return None
-        amount = Decimal(text)
-        if amount < 0:
-            self.note(pointer, "is below zero")
-        return abs(amount)
+        _, digits, exponent = Decimal(text).as_tuple()
+        if text.startswith("-") or len(digits) > _MOST_DIGITS:
+            self.note(pointer, "is below zero, or has too many digits")
+        if not isinstance(exponent, int):
+            return Decimal("Infinity")
+        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
+        return Decimal((0, digits, exponent - decimals))

@@ -96,6 +96,8 @@ class BlinkTranslation(Translation):
 
 
 def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, message: str | None) -> Reading:
+    # The provider's plugin reads `error` too, where there is no `message`.
+    message = message or reader.text(parsed.additional_properties.get("error", UNSET), "/error")
     word = reader.text(parsed.status, "/status")
     if word is not None and _plain(word) not in _BY_WORD:
         reader.note("/status", "is not a word that the contract lists")
@@ -104,7 +106,7 @@ def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, mes
         outcome,
         Reason.DECLINED,
         why="its body does not say whether it was refunded" if outcome is Outcome.UNKNOWN else "",
-        amount=reader.major_units(parsed.amount, "/amount"),
+        amount=reader.major_amount(parsed.amount, "/amount"),
         refund_id=reader.text(parsed.refunded_transaction_id, "/refunded_transaction_id"),
         payment_id=reader.text(parsed.transaction_id, "/transaction_id"),
         reference=reader.text(parsed.reference, "/reference"),

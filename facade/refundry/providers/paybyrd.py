@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.errors import Reason
-from refundry.money import EXPONENTS, Money
+from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Reader, Translation
 from refundry.refund import Capabilities, Operation
@@ -65,8 +64,8 @@ _BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
     # The weaker of two is believed where a 202 comes with a code that says done.
     202: dict.fromkeys((None, *_ACCEPTED), _UNDERWAY),
     400: _REFUSED,
-    401: dict.fromkeys(_ACCEPTED, _UNKNOWN),
-    403: dict.fromkeys(_ACCEPTED, _UNKNOWN),
+    401: dict.fromkeys((*_ACCEPTED, *_QUERY_FIRST), _UNKNOWN),
+    403: dict.fromkeys((*_ACCEPTED, *_QUERY_FIRST), _UNKNOWN),
     404: _REFUSED,
 }
 _BY_STATUS: Final = {401: _NO_ACCESS, 403: _NO_ACCESS}
@@ -130,19 +129,20 @@ def idempotency_key(reference: str, attempt: int) -> str:
 def _said(parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader) -> dict[str, Any]:
     """What an acceptance says about the refund, as fields of a Reading."""
     if isinstance(parsed, AcceptedResponse):
+        reader.expect_object(parsed, "links")
         link = parsed.links if isinstance(parsed.links, AcceptedLinkResponse) else None
         return {"tracking_id": reader.text(link.href, "/links/href") if link else None}
     assert isinstance(request.amount, Money)
-    exponent = EXPONENTS[request.amount.currency]
-    units = reader.minor_units(parsed.iso_amount, "/isoAmount")
-    written = reader.major_units(parsed.amount, "/amount")
-    amount = Decimal(units).scaleb(-exponent) if units is not None else written
+    amount = reader.minor_amount(parsed.iso_amount, "/isoAmount", request.amount.currency)
+    written = reader.major_amount(parsed.amount, "/amount")
+    amount = written if amount is None else amount
     if written is not None and written != amount:
         # isoAmount is what the provider asks to use; that the older field differs is only told.
         reader.note("/amount", "differs from isoAmount")
     said: dict[str, Any] = {"amount": amount, "refund_id": reader.text(parsed.transaction_id, "/transactionId")}
+    reader.expect_object(parsed, "sourceTransaction")
     source = parsed.source_transaction
     if isinstance(source, RefundSourceTransactionResponse):
         said["payment_id"] = reader.text(source.transaction_id, "/sourceTransaction/transactionId")
-        said["remaining"] = reader.minor_units(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
+        said["remaining"] = reader.whole(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
     return said

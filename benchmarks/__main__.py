@@ -1,0 +1,224 @@
+"""The command: measure, hold the figures to the targets, and say which were missed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+
+from benchmarks import calls, processes
+from benchmarks.calls import Sizes
+from benchmarks.figures import Spread, Verdict, judge, paired, table
+from benchmarks.setting import Defect, Server, generate_stock, installed, serving
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    calls: Sizes
+    imports: int
+    first_refunds: int
+    generators: int
+
+
+WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5)
+QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2)
+
+
+@dataclass
+class Results:
+    """The lines of the report, and the figures in them."""
+
+    lines: list[str] = field(default_factory=list)
+    figures: dict[str, Spread] = field(default_factory=dict)
+    absolute: dict[str, float] = field(default_factory=dict)
+
+    def title(self, text: str) -> None:
+        """Begin a table."""
+        self.lines += ["", text]
+
+    def ratio(self, name: str, label: str, measured: Sequence[float], against: Sequence[float], note: str = "") -> None:
+        """Add a figure: the ratios of two measurements, round by round."""
+        figure = self.figures[name] = paired(measured, against)
+        self.lines.append(
+            f"  {label:50} {figure.median:z8.3f}   {figure.first:z.3f} .. {figure.third:z.3f}"
+            f"   {figure.low:z.3f} .. {figure.high:z.3f}   {note}".rstrip()
+        )
+
+
+_COLUMNS = f"  {'':50} {'median':>8}   quartiles        lowest .. highest"
+
+
+def _calls(results: Results, server: Server, folder: Path, effort: Effort, say: Callable[[str], None]) -> None:
+    stock = None
+    if installed("openapi_python_client"):
+        say("generating the stock client")
+        stock = folder / "stock_paybyrd"
+        generate_stock(stock)
+    with calls.contenders(server.http, effort.calls, stock) as contenders:
+        taken = calls.measure(contenders, effort.calls.rounds, say)
+    cpu = {name: [sample.cpu for sample in samples] for name, samples in taken.items()}
+    wall = {name: [sample.wall for sample in samples] for name, samples in taken.items()}
+    results.absolute |= {f"{name}: CPU microseconds a call": median(values) * 1e6 for name, values in cpu.items()}
+    results.absolute |= {f"{name}: calls a second": 1 / median(values) for name, values in wall.items()}
+
+    results.title(f"CPU of a call, as a ratio to {calls.BY_HAND}")
+    results.lines.append(_COLUMNS)
+    figures = {calls.SYNC: "sync refund", calls.ASYNC: "async refund"}
+    for name, values in cpu.items():
+        results.ratio(figures.get(name, name), name, values, cpu[calls.BY_HAND], f"{median(values) * 1e6:.0f} us")
+    if stock is None:
+        results.lines.append("  The stock generated client is left out: openapi-python-client is not installed.")
+
+    results.title(f"Throughput at {calls.AT_ONCE} at once, as ratios")
+    results.lines.append(_COLUMNS)
+    ours = wall[calls.ASYNC_AT_ONCE]
+    results.ratio("async over httpx", "AsyncRefundClient to httpx.AsyncClient", wall[calls.HTTPX_AT_ONCE], ours)
+    if calls.AIOHTTP_AT_ONCE in wall:
+        results.ratio("async over aiohttp", "AsyncRefundClient to bare aiohttp", wall[calls.AIOHTTP_AT_ONCE], ours)
+    else:
+        results.lines.append("  aiohttp is left out: it is not installed.")
+    rates = (f"{name.partition(',')[0]} {1 / median(wall[name]):.0f}" for name in wall if name.endswith("at once"))
+    results.lines.append(f"  Calls a second: {', '.join(rates)}")
+
+
+def _imports(results: Results, effort: Effort, say: Callable[[str], None]) -> None:
+    taken = processes.imports(effort.imports, say)
+    nothing = [process.cpu for process in taken[processes.NOTHING]]
+    cpu = {
+        statement: [process.cpu - empty for process, empty in zip(taken[statement], nothing, strict=True)]
+        for statement in taken
+        if statement != processes.NOTHING
+    }
+    results.absolute |= {f"{statement}: CPU milliseconds": median(values) * 1e3 for statement, values in cpu.items()}
+    results.title("CPU of a process that imports, less that of an empty one, as a ratio to `import httpx`")
+    results.lines.append(_COLUMNS)
+    names = {processes.NAMES: "import names"}
+    for statement, values in cpu.items():
+        note = f"{median(values) * 1e3:z.1f} ms"
+        results.ratio(names.get(statement, statement), statement, values, cpu[processes.HTTPX], note)
+
+
+def _first_refunds(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
+    results.title("From process start to the first refund and the end, as a ratio to the hand-written httpx script")
+    results.lines.append(_COLUMNS)
+    for base_url, name in ((server.https, "first refund"), (server.http, "first refund over http")):
+        if base_url is None:
+            results.lines.append("  Over https it is left out: trustme is not installed.")
+            continue
+        taken = processes.first_refunds(base_url, server.bundle, effort.first_refunds, say)
+        ours, theirs = taken[processes.BY_REFUNDRY], taken[processes.BY_HAND]
+        scheme = base_url.partition(":")[0]
+        results.absolute[f"{name}: milliseconds"] = median(one.wall for one in ours) * 1e3
+        results.absolute[f"{name}, httpx script: milliseconds"] = median(one.wall for one in theirs) * 1e3
+        note = f"{median(one.wall for one in ours) * 1e3:.0f} ms"
+        results.ratio(name, f"time, over {scheme}", [one.wall for one in ours], [one.wall for one in theirs], note)
+        results.ratio(f"{name}, CPU", f"CPU, over {scheme}", [one.cpu for one in ours], [one.cpu for one in theirs])
+    results.lines.append("  Over http no certificates are needed; httpx reads them all the same.")
+
+
+def _generators(results: Results, folder: Path, effort: Effort, say: Callable[[str], None]) -> None:
+    results.title(f"Regenerating all three packages, as a ratio to {processes.BARE}")
+    missing = [name for name in ("openapi_python_client", "datamodel_code_generator") if not installed(name)]
+    if missing:
+        results.lines.append(f"  It is left out: {' and '.join(missing)} cannot be imported.")
+        return
+    results.lines.append(_COLUMNS)
+    taken = processes.generators(effort.generators, folder, say)
+    ours, bare = taken[processes.REGENERATE], taken[processes.BARE]
+    results.absolute["regenerate: seconds"] = median(one.wall for one in ours)
+    results.absolute["one bare run: seconds"] = median(one.wall for one in bare)
+    note = f"{median(one.wall for one in ours):.2f} s"
+    results.ratio("regenerate", "time", [one.wall for one in ours], [one.wall for one in bare], note)
+    results.ratio("regenerate, CPU", "CPU", [one.cpu for one in ours], [one.cpu for one in bare])
+
+
+def versions() -> dict[str, str]:
+    """What was measured with, and on how many cores."""
+    found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
+    for name in ("httpx", "httptools", "attrs", "aiohttp", "openapi-python-client"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
+    """The figures for a machine to read."""
+    whole = {
+        "versions": versions(),
+        "ratios": {name: asdict(figure) for name, figure in results.figures.items()},
+        "absolute": results.absolute,
+        "targets": [
+            {**asdict(verdict.target), "value": verdict.value, "verdict": verdict.word} for verdict in verdicts
+        ],
+    }
+    return f"{json.dumps(whole, indent=2)}\n"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure refundry against httpx called by hand and others, on a server on this machine. All "
+        "figures are ratios of what was measured side by side; a ratio below 1 is less than the other takes, and of "
+        "throughput one above 1 is more. A missed target is said at the end.",
+        epilog="Exit codes: 0 measured; 1 a target was missed, with --fail-on-miss; 2 what was to be measured failed.",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, half a minute; the figures are rougher")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
+    parser.add_argument("--fail-on-miss", action="store_true", help="exit with 1 where a target is missed")
+    return parser
+
+
+_LOADED = "Other processes were at work, which disturbs the ratios of time and throughput more than those of CPU."
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    effort = QUICK if options.quick else WHOLE
+    results = Results()
+    load = os.getloadavg()[0]
+    try:
+        if options.json is not None and not options.json.absolute().parent.is_dir():
+            raise Defect(f"{options.json}: there is no such folder to write to; make it first")
+        with tempfile.TemporaryDirectory() as name, serving(Path(name)) as server:
+            folder = Path(name)
+            _calls(results, server, folder, effort, _say)
+            _imports(results, effort, _say)
+            _first_refunds(results, server, effort, _say)
+            _generators(results, folder, effort, _say)
+    except Defect as defect:
+        _say(f"error: {defect}")
+        return 2
+    verdicts = judge(results.figures)
+    if options.json is not None:
+        options.json.write_text(as_json(results, verdicts), encoding="utf-8")
+    print(", ".join(f"{name} {number}" for name, number in versions().items()))
+    print(f"Load of the machine before the run: {load:.1f}. {_LOADED if load > 0.5 else ''}".rstrip())
+    print("\n".join(results.lines))
+    print(f"\nTargets\n{table(verdicts)}")
+    return exit_code(verdicts, fail_on_miss=options.fail_on_miss)
+
+
+def exit_code(verdicts: Sequence[Verdict], *, fail_on_miss: bool) -> int:
+    """0, or 1 for a missed target where that is to fail."""
+    return int(fail_on_miss and any(verdict.met is False for verdict in verdicts))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,110 @@
+"""Whole processes: what an import costs, the way from process start to the first refund, and the generator's runs."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.setting import GENERATOR, ROOT, run, stock_command
+
+NOTHING = "pass"
+REFUNDRY = "import refundry"
+NAMES = "from refundry import Money, RefundClient, Paybyrd"
+HTTPX = "import httpx"
+PACKAGE = "import refundry_paybyrd"
+_STATEMENTS = (NOTHING, REFUNDRY, NAMES, HTTPX, PACKAGE)
+
+BY_HAND = "the hand-written httpx script"
+BY_REFUNDRY = "the refundry script"
+_SCRIPTS = {
+    BY_HAND: """
+import sys
+import httpx
+with httpx.Client(headers={"x-api-key": "test-key"}) as client:
+    reply = client.post(f"{sys.argv[1]}/api/v2/refund/c16ce479", json={"isoAmount": 100})
+assert reply.json()["isoAmount"] == 100
+""",
+    BY_REFUNDRY: """
+import sys
+from refundry import Money, Paybyrd, RefundClient
+with RefundClient([Paybyrd(api_key="test-key", base_url=sys.argv[1])]) as client:
+    refund = client.refund("paybyrd", payment_id="c16ce479", amount=Money.of("1.00", "EUR"), reference="bench/first")
+assert refund.amount == Money.of("1.00", "EUR")
+""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """What one process took, with those that it started, in seconds."""
+
+    cpu: float
+    wall: float
+
+
+_Taken = dict[str, list[Process]]
+
+
+def _interleaved(
+    commands: Mapping[str, Callable[[int], Process]], rounds: int, what: str, say: Callable[[str], None]
+) -> _Taken:
+    taken: _Taken = {name: [] for name in commands}
+    names = list(commands)
+    for number in range(rounds):
+        shift = number % len(names)
+        for name in (*names[shift:], *names[:shift]):
+            taken[name].append(commands[name](number))
+        say(f"{what}: round {number + 1} of {rounds}")
+    return taken
+
+
+def _timed(what: str, command: list[str], **variables: str) -> Process:
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    run(what, command, **variables)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Process(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime, wall)
+
+
+def imports(rounds: int, say: Callable[[str], None]) -> _Taken:
+    """What an interpreter takes for each import, and for nothing."""
+
+    def command(statement: str) -> Callable[[int], Process]:
+        return lambda _: _timed(f"`{statement}`", [sys.executable, "-c", statement])
+
+    for statement in _STATEMENTS:  # the first one may have to write bytecode
+        command(statement)(0)
+    return _interleaved({statement: command(statement) for statement in _STATEMENTS}, rounds, "imports", say)
+
+
+def first_refunds(base_url: str, bundle: Path, rounds: int, say: Callable[[str], None]) -> _Taken:
+    """What the two scripts take that make one refund and end. Over https, both read a full bundle of authorities."""
+
+    def command(name: str) -> Callable[[int], Process]:
+        return lambda _: _timed(name, [sys.executable, "-c", _SCRIPTS[name], base_url], SSL_CERT_FILE=str(bundle))
+
+    for name in _SCRIPTS:
+        command(name)(0)
+    what = f"first refund over {base_url.partition(':')[0]}"
+    return _interleaved({name: command(name) for name in _SCRIPTS}, rounds, what, say)
+
+
+BARE = f"one bare run of `{GENERATOR}`"
+REGENERATE = "`python -m scripts.generate`"
+
+
+def generators(rounds: int, folder: Path, say: Callable[[str], None]) -> _Taken:
+    """What regenerating all three packages takes, and one bare run of openapi-python-client for one of them."""
+    contract = ROOT / "generated" / "refundry_paybyrd" / "contract.json"
+
+    def bare(number: int) -> Process:
+        return _timed(BARE, stock_command(contract, folder / f"bare_{number}"))
+
+    def regenerate(number: int) -> Process:
+        output = folder / f"regenerated_{number}"
+        return _timed(REGENERATE, [sys.executable, "-m", "scripts.generate", "--output", str(output)])
+
+    return _interleaved({BARE: bare, REGENERATE: regenerate}, rounds, "generators", say)

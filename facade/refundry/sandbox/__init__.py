@@ -1,0 +1,26 @@
+"""Lab4Pay, Paybyrd and Blink on one's own machine, with the failures that matter. Nothing here moves money.
+
+`Sandbox` holds the three providers. `SandboxTransport` wears them as an httpx transport, `SandboxServer` as an HTTP
+server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: pip install 'refundry[sandbox]'.
+"""
+
+from refundry.sandbox.contract import Request, Violation
+from refundry.sandbox.faults import Delivery, Fault, Reply
+from refundry.sandbox.machine import SandboxRefund
+from refundry.sandbox.over_httpx import SandboxTransport
+from refundry.sandbox.server import SandboxServer
+from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, Sandbox
+
+__all__ = [
+    "CREDENTIALS",
+    "INTEGRATOR_ID",
+    "Delivery",
+    "Fault",
+    "Reply",
+    "Request",
+    "Sandbox",
+    "SandboxRefund",
+    "SandboxServer",
+    "SandboxTransport",
+    "Violation",
+]

@@ -1,0 +1,188 @@
+"""Requests against a provider's contract, the OpenAPI document of its generated package.
+
+The validator is openapi-schema-validator, in the form of the document's own version. It is loaded when a contract is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import parse_qsl, unquote
+
+from refundry.sandbox.machine import Call
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    Check = Callable[[Any], Iterator[Any]]  # the errors of jsonschema, which has no types
+
+_METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An HTTP request. `target` is its path and query, percent-encoded; header names are in lower case."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Where a request broke a contract, and what of it, without any value of the request.
+
+    `provider` is None where no provider has the path. `where` is a JSON pointer into the body ("" for all of it), or
+    "path", "method", or "path", "query" or "header" with the name of a parameter. `rule` is the schema's keyword, or
+    what else was broken.
+    """
+
+    provider: str | None
+    where: str
+    rule: str
+
+
+class Contract:
+    """The contract of one provider, from an OpenAPI document of version 3.0 or 3.1 with JSON bodies and no cookies.
+
+    Raises ImportError where the validator is not installed.
+    """
+
+    def __init__(self, provider: str, document: Mapping[str, Any]) -> None:
+        self.provider = provider
+        self._document = document
+        check_of = _checks(document)
+        self._paths = [
+            (*_pattern(template), _Operation.all_of(item, check_of)) for template, item in document["paths"].items()
+        ]
+
+    @classmethod
+    def shipped(cls, provider: str) -> Contract:
+        """The one in the provider's generated package."""
+        return cls(provider, json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8")))
+
+    def credential(self, headers: Mapping[str, str]) -> str | None:
+        """The credential among the headers of a request, where the contract's security scheme says that it is."""
+        scheme = next(iter(self._document["components"]["securitySchemes"].values()))
+        if scheme["type"] == "apiKey":
+            return headers.get(scheme["name"].lower())
+        kind, _, credential = headers.get("authorization", "").partition(" ")
+        return credential if kind.lower() == "bearer" else None
+
+    def check(self, request: Request) -> tuple[Call, list[Violation]] | None:
+        """The request as a call, and where it breaks the contract; None where the contract has no such path.
+
+        The body of a call that breaks it is an empty object.
+        """
+        path = request.target.partition("?")[0]
+        for pattern, names, operations in self._paths:
+            if found := pattern.fullmatch(path):
+                parameters = dict(zip(names, map(unquote, found.groups()), strict=True))
+                operation = operations.get(request.method)
+                body, broken = (
+                    operation.read(request, parameters) if operation else ({}, [("method", "not in the contract")])
+                )
+                violations = [Violation(self.provider, where, rule) for where, rule in broken]
+                return Call(parameters, request.headers, {} if violations else body), violations
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    parameters: tuple[tuple[Mapping[str, Any], Check], ...]
+    body_required: bool
+    body: Mapping[str, Check]
+
+    @classmethod
+    def all_of(cls, item: Mapping[str, Any], check_of: Callable[[Any], Check]) -> dict[str, _Operation]:
+        """The operations of a path, by method."""
+        operations = {}
+        for method in _METHODS:
+            if method in item:
+                parameters = [*item.get("parameters", ()), *item[method].get("parameters", ())]
+                body = item[method].get("requestBody", {})
+                operations[method.upper()] = cls(
+                    tuple((parameter, check_of(parameter["schema"])) for parameter in parameters),
+                    body.get("required", False),
+                    {kind: check_of(content["schema"]) for kind, content in body.get("content", {}).items()},
+                )
+        return operations
+
+    def read(self, request: Request, path: Mapping[str, str]) -> tuple[Any, list[tuple[str, str]]]:
+        """The body, and (where, rule) of all that breaks the contract."""
+        query = dict(parse_qsl(request.target.partition("?")[2], keep_blank_values=True))
+        broken: list[tuple[str, str]] = []
+        for parameter, check in self.parameters:
+            place, name = parameter["in"], parameter["name"]
+            given = {"path": path, "query": query, "header": request.headers}[place]
+            value = given.get(name.lower() if place == "header" else name)
+            if value is not None:
+                broken += [(f"{place} {name}", rule) for rule in _broken(value, check)]
+            elif parameter.get("required"):
+                broken.append((f"{place} {name}", "required"))
+        body, broken_in_body = self._read_body(request)
+        return body, broken + broken_in_body
+
+    def _read_body(self, request: Request) -> tuple[Any, list[tuple[str, str]]]:
+        if not request.body:
+            return {}, [("", "required")] if self.body_required else []
+        media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if media_type not in self.body:
+            return {}, [("", "content type not in the contract")]
+        try:
+            # Read twice: the validator knows binary floats alone, and an amount must not pass through one.
+            text = request.body.decode("utf-8")
+            value = json.loads(text, parse_constant=_no_constant)
+            exact = json.loads(text, parse_float=Decimal)
+        except (ValueError, RecursionError):
+            return {}, [("", "not JSON")]
+        return exact, [found for error in self.body[media_type](value) for found in _located(error)]
+
+
+def _pattern(template: str) -> tuple[re.Pattern[str], list[str]]:
+    """What a path has to match, and the names of its parameters."""
+    parts = re.split(r"\{(.+?)\}", template)
+    return re.compile("([^/]+)".join(re.escape(part) for part in parts[::2])), parts[1::2]
+
+
+def _broken(text: str, check: Check) -> list[str]:
+    """The rules that a parameter breaks, be its text a string or the JSON of another type; none if it fits as one."""
+    as_text = [str(error.validator) for error in check(text)]
+    try:
+        as_json = [str(error.validator) for error in check(json.loads(text, parse_constant=_no_constant))]
+    except ValueError:
+        return as_text
+    return as_json if as_text else []
+
+
+def _located(error: Any) -> list[tuple[str, str]]:
+    pointer = "".join(f"/{part}" for part in error.absolute_path)
+    if error.validator != "required":
+        return [(pointer, str(error.validator))]
+    return [(f"{pointer}/{name}", "required") for name in error.validator_value if name not in error.instance]
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _checks(document: Mapping[str, Any]) -> Callable[[Any], Check]:
+    """What makes a schema of this document into a check of values."""
+    try:
+        import openapi_schema_validator as validators
+    except ImportError as error:
+        raise ImportError(
+            "the sandbox checks requests with openapi-schema-validator; install it: pip install 'refundry[sandbox]'"
+        ) from error
+    if document["openapi"].startswith("3.0."):
+        validator, formats = validators.OAS30Validator, validators.oas30_format_checker
+    else:
+        validator, formats = validators.OAS31Validator, validators.oas31_format_checker
+    components = document.get("components", {})
+    # References are found from the root of the schema that the validator is given.
+    return lambda schema: validator({"components": components, **schema}, format_checker=formats).iter_errors

@@ -1,0 +1,77 @@
+"""What the sandbox's HTTP server takes besides refunds: the script of faults, the passing of time, a look inside."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from refundry.sandbox.faults import Fault, Reply, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from refundry.sandbox.contract import Request
+    from refundry.sandbox.simulator import Sandbox
+
+PREFIX: Final = "/_sandbox/"
+
+HELP: Final = """\
+POST /_sandbox/script   {"provider": "paybyrd", "faults": ["status_520", null]}: what the next calls meet, one each;
+                        null behaves. With "payment_id" in place of "provider" and one fault: every call about it.
+POST /_sandbox/advance  pending refunds move one state on.
+GET  /_sandbox/state    payments, executed refunds, scripts and violations as JSON."""
+
+
+def control(sandbox: Sandbox, request: Request) -> Reply:
+    """Answer one request to a control path: 200 with JSON, 400 or 404 with an `error` that says what is wrong."""
+    route = _ROUTES.get((request.method, request.target.partition("?")[0]))
+    if route is None:
+        known = ", ".join(" ".join(key) for key in _ROUTES)
+        return json_reply(404, {"error": f"no such control path; there are {known}"})
+    try:
+        return json_reply(200, route(sandbox, request.body))
+    except (ValueError, RecursionError) as error:
+        return json_reply(400, {"error": str(error)})
+
+
+def _script(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
+    try:
+        order = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON") from None
+    keys = set(order) if isinstance(order, dict) else set()
+    if keys not in ({"provider", "faults"}, {"payment_id", "faults"}) or not isinstance(order["faults"], list):
+        raise ValueError("give an object of a provider (or a payment_id) and a list of faults")
+    faults = [_fault(name) for name in order["faults"]]
+    if "provider" in order:
+        sandbox.script(str(order["provider"]), *faults)
+    elif len(faults) == 1:
+        sandbox.on_payment(str(order["payment_id"]), faults[0])
+    else:
+        raise ValueError("a payment_id takes one fault")
+    return {"queued": len(faults)}
+
+
+def _fault(name: object) -> Fault | None:
+    if name is None:
+        return None
+    try:
+        return Fault(name)
+    except ValueError:
+        raise ValueError(f"no fault has this name; there are {', '.join(fault.value for fault in Fault)}") from None
+
+
+def _advance(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
+    sandbox.advance()
+    return {}
+
+
+def _state(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
+    return sandbox.state()
+
+
+_ROUTES: Final[Mapping[tuple[str, str], Callable[[Sandbox, bytes], dict[str, Any]]]] = {
+    ("POST", f"{PREFIX}script"): _script,
+    ("POST", f"{PREFIX}advance"): _advance,
+    ("GET", f"{PREFIX}state"): _state,
+}

@@ -1,0 +1,103 @@
+"""What the tests of the sandbox share: both wearings as one fixture's kinds, requests, and clients of the facade."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from refundry import Account, AsyncRefundClient, Money, Refund, RefundClient, RefundError, Timeout
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer, SandboxTransport
+from refundry.transport.over_httpx import HttpxTransport
+
+Kind = Literal["transport", "server"]
+KINDS: tuple[Kind, ...] = ("transport", "server")
+
+PATHS = {
+    "lab4pay": "/v1/pay-connect/transactions/refund/",
+    "paybyrd": "/api/v2/refund/{}",
+    "blink": "/api/pay/v1/transactions/{}/refunds",
+}
+HEADERS = {
+    "lab4pay": {
+        "Authorization": f"Bearer {CREDENTIALS['lab4pay']}",
+        "X-Pay-Connect-Integrator-Id": INTEGRATOR_ID,
+    },
+    "paybyrd": {"x-api-key": CREDENTIALS["paybyrd"]},
+    "blink": {"Authorization": f"Bearer {CREDENTIALS['blink']}"},
+}
+PAYMENTS = {"lab4pay": "", "paybyrd": "paybyrd-eur", "blink": "blink-gbp"}
+BODIES: dict[str, dict[str, Any]] = {
+    "lab4pay": {"amount": 100, "client_transaction_id": "till-1/1"},
+    "paybyrd": {"isoAmount": 100},
+    "blink": {"partial_refund": True, "amount": 1, "reference": "order-1/1"},
+}
+CURRENCIES = {"lab4pay": "EUR", "paybyrd": "EUR", "blink": "GBP"}
+
+
+@dataclass(frozen=True)
+class Worn:
+    """A sandbox in one of its wearings, and an httpx client that reaches it."""
+
+    sandbox: Sandbox
+    kind: Kind
+    http: httpx.Client
+    base_url: str | None
+
+    def post(self, provider: str, payment_id: str | None = None, **options: Any) -> httpx.Response:
+        """Ask for a refund with a body that fits, unless options say otherwise."""
+        path = PATHS[provider].format(payment_id or PAYMENTS[provider])
+        headers = {**HEADERS[provider], **options.pop("headers", {})}
+        if "content" not in options:
+            options.setdefault("json", BODIES[provider])
+        return self.http.post(path, headers=headers, **options)
+
+    def accounts(self) -> list[Account]:
+        """The facade's accounts at this sandbox."""
+        if self.kind == "server":
+            return self.sandbox.accounts(base_url=self.base_url)
+        return self.sandbox.accounts(transport=HttpxTransport(SandboxTransport(self.sandbox)))
+
+    def refund(self, provider: str, *, reference: str, sync: bool, minor_units: int = 100) -> Refund:
+        """One refund through a client of the facade, of its own."""
+        amount = Money.from_minor(minor_units, CURRENCIES[provider])
+        timeout = Timeout(connect=2.0, read=0.2, total=0.4)
+        arguments: dict[str, Any] = {"amount": amount, "reference": reference}
+        name = "refund_unreferenced"
+        if provider != "lab4pay":
+            name, arguments["payment_id"] = "refund", PAYMENTS[provider]
+
+        async def ask() -> Refund:
+            async with AsyncRefundClient(self.accounts(), timeout=timeout) as client:
+                refund: Refund = await getattr(client, name)(provider, **arguments)
+                return refund
+
+        if not sync:
+            return asyncio.run(ask())
+        with RefundClient(self.accounts(), timeout=timeout) as client:
+            refund: Refund = getattr(client, name)(provider, **arguments)
+            return refund
+
+
+@contextmanager
+def worn(sandbox: Sandbox, kind: Kind, **options: Any) -> Iterator[Worn]:
+    """Wear the sandbox as an httpx transport, or as a server."""
+    if kind == "transport":
+        with httpx.Client(transport=SandboxTransport(sandbox), base_url="https://sandbox.invalid") as http:
+            yield Worn(sandbox, kind, http, None)
+        return
+    with (
+        SandboxServer(sandbox, **options) as server,
+        httpx.Client(base_url=server.base_url, trust_env=False, timeout=5.0) as http,
+    ):
+        yield Worn(sandbox, kind, http, server.base_url)
+
+
+def outcome(ask: Callable[[], Refund]) -> str:
+    """The name of the refund's status, or of the exception that comes in its place."""
+    try:
+        return ask().status.name
+    except RefundError as error:
+        return type(error).__name__

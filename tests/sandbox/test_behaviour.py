@@ -1,0 +1,362 @@
+"""What each provider of the sandbox answers, and what it then has on its books."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from importlib.resources import files
+from typing import Any
+
+import httpx
+import openapi_schema_validator
+import pytest
+
+from refundry import FULL, InvalidRefund, Money, RefundClient, RefundStatus
+from refundry.sandbox import CREDENTIALS, Sandbox, SandboxTransport
+from tests.sandbox.support import BODIES, HEADERS, PATHS, PAYMENTS, Worn
+
+PROVIDERS = ("lab4pay", "paybyrd", "blink")
+
+Wear = Callable[[Sandbox], Worn]
+
+
+def fits(provider: str, reply: httpx.Response) -> bool:
+    """Whether the contract describes this status, and the body is what it describes."""
+    document = json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8"))
+    (path,) = document["paths"].values()
+    responses = path["post"]["responses"]
+    response = responses.get(str(reply.status_code)) or responses[f"{reply.status_code // 100}XX"]
+    schema = {"components": document["components"], **response["content"]["application/json"]["schema"]}
+    validator = getattr(openapi_schema_validator, f"OAS{document['openapi'][:3].replace('.', '')}Validator")
+    assert reply.headers["content-type"] == "application/json"
+    return bool(validator(schema).is_valid(reply.json()))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(worn: Worn, provider: str) -> None:
+    reply = worn.post(provider)
+    assert reply.status_code == 200
+    assert fits(provider, reply)
+    (refund,) = worn.sandbox.refunds(provider)
+    assert (refund.amount, refund.payment_id) == (100, PAYMENTS[provider] or None)
+    assert worn.sandbox.violations == ()
+
+
+def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(worn: Worn) -> None:
+    worn.post("paybyrd", json={"isoAmount": 50})
+    told = worn.post("paybyrd", json={"isoAmount": 100}).json()
+    assert (told["code"], told["amount"], told["isoAmount"]) == ("BYRD200", "1.00", 100)
+    assert told["transactionId"] == worn.sandbox.refunds("paybyrd")[1].refund_id
+    assert told["sourceTransaction"] == {
+        "amount": "100.00",
+        "isoAmount": 10_000,
+        "refundedAmount": "1.50",
+        "isoRefundedAmount": 150,
+        "remainingAmount": "98.50",
+        "isoRemainingAmount": 9_850,
+        "transactionId": "paybyrd-eur",
+    }
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "written"), [("paybyrd-eur", "1.00"), ("paybyrd-jpy", "100"), ("paybyrd-kwd", "0.100")]
+)
+def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(worn: Worn, payment_id: str, written: str) -> None:
+    assert worn.post("paybyrd", payment_id).json()["amount"] == written
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "amount", "minor_units"),
+    [("blink-gbp", "79.1", 7910), ("blink-gbp", "0.01", 1), ("blink-jpy", "79", 79), ("blink-kwd", "1.001", 1001)],
+)
+def test_blink_counts_an_amount_in_major_units_exactly(
+    worn: Worn, payment_id: str, amount: str, minor_units: int
+) -> None:
+    body = f'{{"partial_refund": true, "amount": {amount}}}'
+    reply = worn.post("blink", payment_id, content=body, headers={"Content-Type": "application/json"})
+    assert json.loads(reply.text, parse_float=Decimal)["amount"] == Decimal(amount)
+    assert [refund.amount for refund in worn.sandbox.refunds("blink")] == [minor_units]
+
+
+@pytest.mark.parametrize("amount", ["0.001", "0", "-1", "1e400", "1e-9", "1.0000000000000000000000000000001"])
+def test_blink_refuses_an_amount_that_is_none_of_the_currency(worn: Worn, amount: str) -> None:
+    body = f'{{"partial_refund": true, "amount": {amount}}}'
+    reply = worn.post("blink", content=body, headers={"Content-Type": "application/json"})
+    assert (reply.status_code, reply.json()["success"]) == (400, False)
+    assert worn.sandbox.refunds("blink") == ()
+    assert worn.sandbox.violations == ()
+
+
+def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(worn: Worn) -> None:
+    refused = worn.post("blink", json={"partial_refund": True})
+    assert (refused.status_code, refused.json()["success"]) == (400, False)
+    whole = worn.post("blink", json={})
+    assert (whole.json()["amount"], whole.json()["reference"]) == (100, "unique-blink-gbp")
+    assert worn.sandbox.remaining("blink", "blink-gbp") == 0
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ("status", {"status": "completed", "amount": 79.1}),
+        ("success", {"success": True, "message": "Refund successful", "amount": "79.10"}),
+    ],
+)
+def test_blink_answers_in_the_age_of_reply_that_is_chosen(wear: Wear, reply: Any, told: dict[str, Any]) -> None:
+    worn = wear(Sandbox(blink_reply=reply))
+    answer = worn.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
+    fields = answer.json()
+    assert fits("blink", answer)
+    (refund,) = worn.sandbox.refunds("blink")
+    common = {"transaction_id": "blink-gbp", "reference": "order-7/1"}
+    new = {"refunded_transaction_id": refund.refund_id} if reply == "status" else {}
+    assert fields == {**common, **told, **new}
+
+
+@pytest.mark.parametrize(("provider", "parts"), [("paybyrd", ("isoAmount", 4000, 6000)), ("blink", ("amount", 40, 60))])
+def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
+    worn: Worn, provider: str, parts: tuple[str, int, int]
+) -> None:
+    name, first, rest = parts
+    statuses = []
+    for amount in (first, rest + 1, rest, 1):
+        reply = worn.post(provider, json={"partial_refund": True, name: amount})
+        assert fits(provider, reply)
+        statuses.append(reply.status_code)
+    assert statuses == [200, 400, 200, 400]
+    assert [refund.amount for refund in worn.sandbox.refunds(provider)] == [4000, 6000]
+    assert worn.sandbox.remaining(provider, PAYMENTS[provider]) == 0
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "body", "status", "code"),
+    [
+        ("paybyrd-refunded", {"isoAmount": 1}, 400, "BYRD230"),
+        ("paybyrd-eur", {"isoAmount": 10_001}, 400, "BYRD231"),
+        ("paybyrd-eur", {"isoAmount": 0}, 400, "BYRD900"),
+        ("paybyrd-none", {"isoAmount": 1}, 404, "BYRD901"),
+    ],
+)
+def test_paybyrd_refuses_with_its_code(
+    worn: Worn, payment_id: str, body: dict[str, Any], status: int, code: str
+) -> None:
+    reply = worn.post("paybyrd", payment_id, json=body)
+    assert (reply.status_code, reply.json()["code"]) == (status, code)
+    assert fits("paybyrd", reply)
+    assert worn.sandbox.refunds("paybyrd") == ()
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "status", "words"),
+    [("blink-refunded", 400, "already"), ("blink-none", 404, "not found")],
+)
+def test_blink_refuses_with_a_message(worn: Worn, payment_id: str, status: int, words: str) -> None:
+    reply = worn.post("blink", payment_id)
+    assert (reply.status_code, reply.json()["success"]) == (status, False)
+    assert words in reply.json()["message"]
+    assert worn.sandbox.refunds("blink") == ()
+
+
+def test_lab4pay_refuses_an_amount_that_is_not_above_zero(worn: Worn) -> None:
+    assert worn.post("lab4pay", json={"amount": 0}).status_code == 400
+    assert worn.sandbox.refunds("lab4pay") == ()
+
+
+def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(worn: Worn) -> None:
+    reply = worn.post("paybyrd", "paybyrd-pending")
+    told = reply.json()
+    assert (reply.status_code, told["code"]) == (202, "BYRD010")
+    assert fits("paybyrd", reply)
+    assert told["links"]["href"].startswith("/api/v2/transactions?requestId=")
+    assert {name: told["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
+    assert "transactionId" not in told
+    assert [refund.state for refund in worn.sandbox.refunds("paybyrd")] == ["Processing"]
+    worn.sandbox.advance()
+    assert [refund.state for refund in worn.sandbox.refunds("paybyrd")] == ["Success"]
+
+
+def test_blink_says_pending_until_a_step_on(worn: Worn) -> None:
+    assert worn.post("blink", "blink-pending").json()["status"] == "pending"
+    worn.sandbox.advance()
+    assert [refund.state for refund in worn.sandbox.refunds("blink")] == ["completed"]
+
+
+def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(worn: Worn) -> None:
+    worn.post("lab4pay")
+    states = []
+    for _ in range(4):
+        states.append(worn.sandbox.refunds("lab4pay")[0].state)
+        worn.sandbox.advance()
+    assert states == ["INITIATED", "IN_PROGRESS", "SUCCESS", "SUCCESS"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("authorization", [{}, {"x-api-key": "wrong", "Authorization": "Bearer wrong"}])
+def test_missing_and_wrong_credentials_are_unauthorised_and_no_violation(
+    worn: Worn, provider: str, authorization: dict[str, str]
+) -> None:
+    kept = {k: v for k, v in HEADERS[provider].items() if k == "X-Pay-Connect-Integrator-Id"}
+    path = PATHS[provider].format(PAYMENTS[provider])
+    reply = worn.http.post(path, headers={**kept, **authorization}, json=BODIES[provider])
+    assert reply.status_code == 401
+    assert fits(provider, reply)
+    assert worn.sandbox.refunds(provider) == ()
+    assert worn.sandbox.violations == ()
+
+
+def test_another_scheme_than_bearer_is_unauthorised(worn: Worn) -> None:
+    reply = worn.post("blink", headers={"Authorization": f"Basic {CREDENTIALS['blink']}"})
+    assert reply.status_code == 401
+
+
+def test_another_integrator_is_unauthorised(worn: Worn) -> None:
+    assert worn.post("lab4pay", headers={"X-Pay-Connect-Integrator-Id": "another"}).status_code == 401
+    assert worn.sandbox.refunds("lab4pay") == ()
+
+
+def test_credentials_and_the_terminal_can_be_chosen(wear: Wear) -> None:
+    sandbox = Sandbox(
+        credentials={"lab4pay": "test-key-two"}, integrator_id="test-integrator-two", terminal_currency="JPY"
+    )
+    worn = wear(sandbox)
+    assert worn.post("lab4pay").status_code == 401
+    headers = {"Authorization": "Bearer test-key-two", "X-Pay-Connect-Integrator-Id": "test-integrator-two"}
+    assert worn.post("lab4pay", headers=headers).status_code == 200
+    assert worn.post("paybyrd").status_code == 200
+    assert [refund.currency for refund in sandbox.refunds("lab4pay")] == ["JPY"]
+
+
+def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(worn: Worn) -> None:
+    headers = {"idempotency-key": "key-1"}
+    first = worn.post("paybyrd", headers=headers)
+    again = worn.post("paybyrd", headers=headers)
+    another_body = worn.post("paybyrd", headers=headers, json={"isoAmount": 200})
+    assert first.content == again.content == another_body.content
+    assert first.headers["RequestId"] == again.headers["RequestId"]
+    assert [refund.idempotency_key for refund in worn.sandbox.refunds("paybyrd")] == ["key-1"]
+
+
+def test_another_key_or_none_refunds_again(worn: Worn) -> None:
+    for headers in ({"idempotency-key": "key-1"}, {"idempotency-key": "key-2"}, {}, {}):
+        assert worn.post("paybyrd", headers=headers).status_code == 200
+    assert len(worn.sandbox.refunds("paybyrd")) == 4
+
+
+@pytest.mark.parametrize(("seconds", "refunds"), [(24 * 3600 - 1, 1), (24 * 3600, 2)])
+def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(wear: Wear, seconds: float, refunds: int) -> None:
+    now = [0.0]
+    worn = wear(Sandbox(clock=lambda: now[0]))
+    for now[0] in (0.0, seconds):
+        worn.post("paybyrd", headers={"idempotency-key": "key-1"})
+    assert len(worn.sandbox.refunds("paybyrd")) == refunds
+
+
+def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(worn: Worn) -> None:
+    headers = {"idempotency-key": "key-1"}
+    assert worn.post("paybyrd", headers={**headers, "x-api-key": "wrong"}).status_code == 401
+    assert worn.post("paybyrd", headers=headers, json={"isoAmount": "1"}).status_code == 400
+    refused = worn.post("paybyrd", "paybyrd-none", headers=headers)
+    assert refused.json()["code"] == "BYRD901"
+    assert worn.post("paybyrd", headers=headers).content == refused.content
+    assert worn.sandbox.refunds("paybyrd") == ()
+
+
+def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(wear: Wear) -> None:
+    def ids(seed: str) -> list[str]:
+        worn = wear(Sandbox(seed=seed))
+        for provider in PROVIDERS:
+            worn.post(provider)
+        return [worn.sandbox.refunds(provider)[0].refund_id for provider in PROVIDERS]
+
+    assert ids("one") == ids("one")
+    assert len({*ids("one"), *ids("two")}) == 6
+
+
+def test_a_payment_can_be_added_and_refunded(worn: Worn) -> None:
+    worn.sandbox.add_payment("blink", "blink-usd", 5_000, "USD", refunded=1_000, pending=True)
+    assert worn.sandbox.remaining("blink", "blink-usd") == 4_000
+    assert worn.post("blink", "blink-usd", json={}).json()["amount"] == 40
+    assert [refund.state for refund in worn.sandbox.refunds("blink")] == ["pending"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "amount", "currency", "refunded"),
+    [
+        ("nobody", 1, "EUR", 0),
+        ("lab4pay", 1, "EUR", 0),
+        ("paybyrd", 0, "EUR", 0),
+        ("paybyrd", 1, "EURO", 0),
+        ("paybyrd", 1, "EUR", 2),
+        ("paybyrd", 1, "EUR", -1),
+    ],
+)
+def test_a_payment_that_cannot_be_is_refused(provider: str, amount: int, currency: str, refunded: int) -> None:
+    with pytest.raises(ValueError, match=r"\w+") as refusal:
+        Sandbox().add_payment(provider, "payment", amount, currency, refunded=refunded)
+    assert isinstance(refusal.value, InvalidRefund) == (provider == "paybyrd" and refunded == 0)
+
+
+def test_the_refunds_of_an_unknown_provider_are_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="'nobody'; there are lab4pay, paybyrd, blink"):
+        Sandbox().refunds("nobody")
+
+
+def test_the_facade_refunds_at_all_three_and_breaks_no_contract(worn: Worn) -> None:
+    with RefundClient(worn.accounts()) as client:
+        paybyrd = client.refund(
+            "paybyrd", payment_id="paybyrd-kwd", amount=Money.of("1.234", "KWD"), reference="order-1/1"
+        )
+        later = client.refund(
+            "paybyrd", payment_id="paybyrd-pending", amount=Money.of("1.00", "EUR"), reference="order-2/1"
+        )
+        blink = client.refund("blink", payment_id="blink-jpy", amount=FULL, reference="order-3/1")
+        terminal = client.refund_unreferenced("lab4pay", amount=Money.of("5.00", "EUR"), reference="till-1/1")
+    assert (paybyrd.status, paybyrd.remaining) == (RefundStatus.SUCCEEDED, 8766)
+    assert (later.status, blink.status, terminal.status) == (
+        RefundStatus.PENDING,
+        RefundStatus.SUCCEEDED,
+        RefundStatus.PENDING,
+    )
+    executed = [refund for provider in PROVIDERS for refund in worn.sandbox.refunds(provider)]
+    assert [(refund.amount, refund.reference) for refund in executed] == [
+        (500, "till-1/1"),
+        (1234, None),
+        (100, None),
+        (10_000, "order-3/1"),
+    ]
+    assert worn.sandbox.violations == ()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("reply", ["status", "success"])
+def test_the_facade_reads_both_ages_of_blinks_reply(wear: Wear, reply: Any, sync: bool) -> None:
+    worn = wear(Sandbox(blink_reply=reply))
+    refund = worn.refund("blink", reference="order-1/1", sync=sync)
+    assert (refund.status, refund.amount) == (RefundStatus.SUCCEEDED, Money.of("1.00", "GBP"))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_generated_clients_reach_the_sandbox_over_its_transport(provider: str) -> None:
+    from importlib import import_module
+
+    package = f"refundry_{provider}"
+    name = "refund_unreferenced" if provider == "lab4pay" else "refund_transaction"
+    operation = import_module(f"{package}.api.refunds.{name}")
+    models = import_module(f"{package}.models")
+    sandbox = Sandbox()
+    prefix = {"prefix": "", "auth_header_name": "x-api-key"} if provider == "paybyrd" else {}
+    client = import_module(package).AuthenticatedClient(
+        base_url="https://sandbox.invalid", token=CREDENTIALS[provider], **prefix
+    )
+    body = next(
+        v for k, v in vars(models).items() if k in ("RefundRequest", "PayConnectTransactionIndependentRefundBody")
+    )
+    arguments: dict[str, Any] = {"body": body.from_dict(BODIES[provider]), "client": client}
+    if provider == "lab4pay":
+        arguments["x_pay_connect_integrator_id"] = HEADERS["lab4pay"]["X-Pay-Connect-Integrator-Id"]
+    else:
+        arguments["transaction_id"] = PAYMENTS[provider]
+    with httpx.Client(transport=SandboxTransport(sandbox), base_url="https://sandbox.invalid") as http:
+        client.set_httpx_client(http)
+        assert operation.sync_detailed(**arguments).status_code == 200
+    assert len(sandbox.refunds(provider)) == 1
+    assert sandbox.violations == ()

@@ -1,0 +1,264 @@
+"""Faults by script: what the caller meets, and what is on the books then."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from refundry import OutcomeUnknown, Resend
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox
+from tests.sandbox.support import HEADERS, PAYMENTS, Worn, outcome
+from tests.sandbox.support import worn as wear_as
+
+PROVIDERS = ("lab4pay", "paybyrd", "blink")
+
+# Whether a refund that would have been accepted is executed, written down here once more and by hand.
+EXECUTED = {
+    Fault.DECLINED: False,
+    Fault.TOO_MANY_REQUESTS: False,
+    Fault.SERVER_ERROR_BEFORE: False,
+    Fault.SERVER_ERROR_AFTER: True,
+    Fault.STATUS_520: True,
+    Fault.HTML_200: True,
+    Fault.EMPTY_200: True,
+    Fault.TRUNCATED_JSON: True,
+    Fault.WRONG_SHAPE: True,
+    Fault.UNKNOWN_VALUE: True,
+    Fault.NULL_OBJECT: True,
+    Fault.WRONG_AMOUNT: True,
+    Fault.WRONG_PAYMENT: True,
+    Fault.TOO_LARGE: True,
+    Fault.ECHO_CREDENTIALS: True,
+    Fault.REDIRECT: False,
+    Fault.CUT_BEFORE: False,
+    Fault.CUT_AFTER: True,
+    Fault.CUT_IN_REPLY: True,
+    Fault.HANG_BEFORE: False,
+    Fault.HANG_AFTER: True,
+    Fault.SLOW_DRIP: True,
+    Fault.INTERIM_REPLY: True,
+}
+ACCEPTED = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
+UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
+REFUSED = dict.fromkeys(PROVIDERS, "RefundRejected")
+# What the facade makes of each; over a server a cut before executing cannot be told from one after it.
+OUTCOMES = {
+    **dict.fromkeys(EXECUTED, UNKNOWN),
+    Fault.DECLINED: REFUSED,
+    Fault.UNKNOWN_VALUE: {**UNKNOWN, "lab4pay": "PENDING"},
+    Fault.NULL_OBJECT: {**UNKNOWN, "paybyrd": "SUCCEEDED"},
+    Fault.WRONG_AMOUNT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
+    Fault.WRONG_PAYMENT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
+    Fault.ECHO_CREDENTIALS: ACCEPTED,
+    Fault.INTERIM_REPLY: ACCEPTED,
+}
+ONLY_IN_PROCESS = {Fault.CUT_BEFORE: dict.fromkeys(PROVIDERS, "NotSent"), Fault.SLOW_DRIP: ACCEPTED}
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", Fault)
+def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
+    worn: Worn, fault: Fault, provider: str, sync: bool
+) -> None:
+    worn.sandbox.script(provider, fault)
+    told = outcome(lambda: worn.refund(provider, reference="order-1/1", sync=sync))
+    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if worn.kind == "transport" else {})}[fault]
+    assert told == expected[provider]
+    assert fault.executes == EXECUTED[fault]
+    assert [refund.amount for refund in worn.sandbox.refunds(provider)] == [100] * EXECUTED[fault]
+    assert worn.sandbox.violations == ()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(
+    ("fault", "status", "content_type", "body"),
+    [
+        (Fault.STATUS_520, 520, "text/html; charset=utf-8", b"<!DOCTYPE html>"),
+        (Fault.HTML_200, 200, "text/html; charset=utf-8", b"<!DOCTYPE html>"),
+        (Fault.EMPTY_200, 200, "application/json", b""),
+        (Fault.WRONG_SHAPE, 200, "application/json", b"[{"),
+        (Fault.TRUNCATED_JSON, 200, "application/json", b"{"),
+        (Fault.SERVER_ERROR_BEFORE, 500, "application/json", b"{"),
+        (Fault.SERVER_ERROR_AFTER, 500, "application/json", b"{"),
+        (Fault.TOO_MANY_REQUESTS, 429, "application/json", b"{"),
+        (Fault.INTERIM_REPLY, 200, "application/json", b"{"),
+    ],
+)
+def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
+    worn: Worn, provider: str, fault: Fault, status: int, content_type: str, body: bytes
+) -> None:
+    worn.sandbox.script(provider, fault)
+    reply = worn.post(provider)
+    assert (reply.status_code, reply.headers["content-type"]) == (status, content_type)
+    assert reply.content.startswith(body)
+    assert len(reply.content) == int(reply.headers["content-length"])
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault", "changed"),
+    [
+        ("paybyrd", Fault.UNKNOWN_VALUE, {"code": "BYRD777"}),
+        ("paybyrd", Fault.NULL_OBJECT, {"sourceTransaction": None}),
+        ("paybyrd", Fault.WRONG_AMOUNT, {"isoAmount": 10_000}),
+        ("blink", Fault.UNKNOWN_VALUE, {"status": "misplaced"}),
+        ("blink", Fault.NULL_OBJECT, {"status": None}),
+        ("blink", Fault.WRONG_AMOUNT, {"amount": 100}),
+        ("blink", Fault.WRONG_PAYMENT, {"transaction_id": "another-payment"}),
+        ("lab4pay", Fault.UNKNOWN_VALUE, {"status": "MISPLACED"}),
+        ("lab4pay", Fault.NULL_OBJECT, {"transaction_id": None}),
+    ],
+)
+def test_a_fault_changes_the_fields_that_it_is_about(
+    worn: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+) -> None:
+    worn.sandbox.script(provider, fault)
+    told = worn.post(provider).json()
+    assert {name: told[name] for name in changed} == changed
+
+
+def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.WRONG_PAYMENT)
+    source = worn.post("paybyrd").json()["sourceTransaction"]
+    assert (source["transactionId"], source["isoRemainingAmount"]) == ("another-payment", 9_900)
+
+
+def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(wear: Callable[[Sandbox], Worn]) -> None:
+    worn = wear(Sandbox(blink_reply="success"))
+    worn.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
+    unknown, null, wrong = (worn.post("blink").json() for _ in range(3))
+    assert (unknown["success"], null["success"], wrong["amount"]) == ("perhaps", None, "100.00")
+    assert "status" not in unknown
+
+
+@pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT])
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+def test_a_refusal_gets_no_fields_that_it_does_not_have(worn: Worn, provider: str, fault: Fault) -> None:
+    honest = set(worn.post(provider, "none").json())
+    worn.sandbox.script(provider, fault)
+    assert set(worn.post(provider, "none").json()) == honest
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
+    worn: Worn, provider: str
+) -> None:
+    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
+    echoed = worn.post(provider).text
+    secrets = [CREDENTIALS[provider], *([INTEGRATOR_ID] if provider == "lab4pay" else [])]
+    assert all(secret in echoed for secret in secrets)
+    refund = worn.refund(provider, reference="order-1/1", sync=True)
+    assert refund.raw is not None
+    assert not any(secret.encode() in refund.raw.body for secret in secrets)
+
+
+def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.TOO_LARGE)
+    reply = worn.post("paybyrd")
+    assert len(reply.content) == 1024 * 1024 + 1
+    assert reply.json()["code"] == "BYRD200"
+
+
+def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
+    assert worn.post("paybyrd").status_code == 307
+    assert worn.sandbox.refunds("paybyrd") == ()
+    worn.sandbox.script("paybyrd", None)
+    assert [reply.status_code for reply in worn.post("paybyrd", follow_redirects=True).history] == [307]
+    assert len(worn.sandbox.refunds("paybyrd")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "in_process", "over_a_server"),
+    [
+        (Fault.CUT_BEFORE, httpx.ConnectError, httpx.RemoteProtocolError),
+        (Fault.CUT_AFTER, httpx.RemoteProtocolError, httpx.RemoteProtocolError),
+        (Fault.CUT_IN_REPLY, httpx.RemoteProtocolError, httpx.RemoteProtocolError),
+        (Fault.HANG_BEFORE, httpx.ReadTimeout, httpx.ReadTimeout),
+        (Fault.HANG_AFTER, httpx.ReadTimeout, httpx.ReadTimeout),
+    ],
+)
+def test_a_connection_that_fails_raises_what_httpx_raises(
+    worn: Worn, fault: Fault, in_process: type[Exception], over_a_server: type[Exception]
+) -> None:
+    worn.sandbox.script("blink", fault)
+    with pytest.raises(httpx.TransportError) as failure:
+        worn.post("blink", timeout=0.2)
+    assert type(failure.value) is (in_process if worn.kind == "transport" else over_a_server)
+    assert worn.post("blink").status_code == 200
+
+
+def test_a_reply_that_is_cut_has_its_status_and_half_its_body(worn: Worn) -> None:
+    worn.sandbox.script("blink", Fault.CUT_IN_REPLY)
+    path = f"/api/pay/v1/transactions/{PAYMENTS['blink']}/refunds"
+    with worn.http.stream("POST", path, headers=HEADERS["blink"], json={}) as reply:
+        parts = reply.iter_raw()
+        body = next(parts)
+        with pytest.raises(httpx.RemoteProtocolError):
+            next(parts)
+    assert reply.status_code == 200
+    assert len(body) == int(reply.headers["content-length"]) // 2
+
+
+def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
+    with wear_as(Sandbox(), "server", drip_seconds=0.001) as worn:
+        worn.sandbox.script("lab4pay", Fault.SLOW_DRIP)
+        started = time.monotonic()
+        assert worn.post("lab4pay").status_code == 200
+        assert time.monotonic() - started > 0.1
+
+
+def test_a_script_is_met_in_order_and_by_its_provider_alone(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", None, Fault.STATUS_520)
+    worn.sandbox.script("paybyrd", Fault.HTML_200)
+    assert worn.post("blink").json()["status"] == "completed"
+    seen = [worn.post("paybyrd") for _ in range(4)]
+    assert [reply.status_code for reply in seen] == [200, 520, 200, 200]
+    assert [reply.content[:1] for reply in seen] == [b"{", b"<", b"<", b"{"]
+
+
+def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(worn: Worn) -> None:
+    worn.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
+    worn.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
+    assert [worn.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
+    assert worn.post("paybyrd", "paybyrd-jpy").status_code == 200
+    worn.sandbox.on_payment("paybyrd-eur", None)
+    assert worn.post("paybyrd").status_code == 200
+
+
+def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
+    assert worn.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
+    assert worn.post("paybyrd", json={}).status_code == 400
+    assert worn.sandbox.refunds("paybyrd") == ()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("fault", [fault for fault in Fault if OUTCOMES[fault] == UNKNOWN])
+def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
+    worn: Worn, fault: Fault, sync: bool
+) -> None:
+    worn.sandbox.script("paybyrd", fault)
+    outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
+    again = outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
+    failed = fault in (Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER)
+    # The provider's own 500 is kept under the key; what happened on the way back is not.
+    assert again == ("OutcomeUnknown" if failed else "SUCCEEDED")
+    assert len(worn.sandbox.refunds("paybyrd")) == (0 if fault is Fault.SERVER_ERROR_BEFORE else 1)
+
+
+def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(worn: Worn) -> None:
+    worn.sandbox.script("blink", Fault.CUT_AFTER)
+    with pytest.raises(OutcomeUnknown) as lost:
+        worn.refund("blink", reference="order-1/1", sync=True)
+    assert lost.value.resend is Resend.NEVER
+    worn.refund("blink", reference="order-1/1", sync=True)
+    assert [refund.reference for refund in worn.sandbox.refunds("blink")] == ["order-1/1", "order-1/1"]
+
+
+def test_each_fault_says_what_it_means_in_one_line() -> None:
+    meanings = [fault.meaning for fault in Fault]
+    assert len(set(meanings)) == len(Fault)
+    assert all(0 < len(meaning) < 80 and "\n" not in meaning for meaning in meanings)

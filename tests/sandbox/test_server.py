@@ -1,0 +1,320 @@
+"""The HTTP server: its control paths, its bounds, its end, and its command."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox, SandboxServer
+from refundry.sandbox.__main__ import main
+from tests.sandbox.support import Worn
+from tests.sandbox.support import worn as wear_as
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "facade"), str(ROOT / "generated")])}
+
+
+@pytest.fixture
+def worn() -> Iterator[Worn]:
+    with wear_as(Sandbox(), "server") as server:
+        yield server
+
+
+def raw(worn: Worn, request: bytes, *, until: bytes = b"") -> bytes:
+    """What comes back for some bytes, until the server closes the connection or the text was seen."""
+    url = httpx.URL(worn.base_url or "")
+    seen = b""
+    with socket.create_connection((url.host, url.port or 0), 5) as connection:
+        connection.sendall(request)
+        while (part := connection.recv(65536)) and not (until and until in seen + part):
+            seen += part
+        return seen + part
+
+
+def test_faults_are_scripted_over_http(worn: Worn) -> None:
+    reply = worn.http.post("/_sandbox/script", json={"provider": "paybyrd", "faults": ["status_520", None]})
+    assert (reply.status_code, reply.json()) == (200, {"queued": 2})
+    assert [worn.post("paybyrd").status_code for _ in range(2)] == [520, 200]
+
+
+def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(worn: Worn) -> None:
+    for fault, status in (("status_520", 520), (None, 200)):
+        body = {"payment_id": "paybyrd-eur", "faults": [fault]}
+        assert worn.http.post("/_sandbox/script", json=body).status_code == 200
+        assert worn.post("paybyrd").status_code == status
+
+
+def test_the_state_is_told_over_http_without_a_credential(worn: Worn) -> None:
+    worn.sandbox.script("blink", Fault.HTML_200, None)
+    worn.post("paybyrd")
+    worn.post("lab4pay", json={})
+    reply = worn.http.get("/_sandbox/state?now")
+    state = reply.json()
+    (refund,) = worn.sandbox.refunds("paybyrd")
+    assert state["providers"]["paybyrd"]["payments"][0] == {
+        "payment_id": "paybyrd-eur",
+        "captured": 10_000,
+        "currency": "EUR",
+        "refunded": 100,
+        "pending": False,
+        "remaining": 9_900,
+    }
+    assert state["providers"]["paybyrd"]["refunds"][0]["refund_id"] == refund.refund_id
+    assert state["providers"]["blink"]["script"] == ["html_200", None]
+    assert state["violations"] == [{"provider": "lab4pay", "where": "/amount", "rule": "required"}]
+    assert not any(secret in reply.text for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
+
+
+def test_time_passes_over_http(worn: Worn) -> None:
+    worn.post("lab4pay")
+    assert worn.http.post("/_sandbox/advance").json() == {}
+    assert worn.sandbox.refunds("lab4pay")[0].state == "IN_PROGRESS"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"\xff", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b"[]", "give an object"),
+        (b"{}", "give an object"),
+        (b'{"provider": "paybyrd"}', "give an object"),
+        (b'{"provider": "paybyrd", "faults": "status_520"}', "give an object"),
+        (b'{"provider": "paybyrd", "payment_id": "x", "faults": []}', "give an object"),
+        (b'{"provider": "nobody", "faults": []}', "there is no provider 'nobody'"),
+        (b'{"provider": "paybyrd", "faults": ["cut"]}', "there are declined, "),
+        (b'{"provider": "paybyrd", "faults": [{}]}', "there are declined, "),
+        (b'{"payment_id": "paybyrd-eur", "faults": []}', "takes one fault"),
+    ],
+)
+def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
+    reply = worn.http.post("/_sandbox/script", content=body)
+    assert reply.status_code == 400
+    assert words in reply.json()["error"]
+    assert worn.post("paybyrd").status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "script"), ("POST", "state"), ("GET", "nothing")])
+def test_an_unknown_control_path_is_a_404_that_names_those_there_are(worn: Worn, method: str, path: str) -> None:
+    reply = worn.http.request(method, f"/_sandbox/{path}")
+    assert reply.status_code == 404
+    assert "GET /_sandbox/state" in reply.json()["error"]
+    assert worn.sandbox.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"Transfer-Encoding: chunked", b"411"),
+        (b"Content-Length: -1", b"400"),
+        (b"Content-Length: \xb2", b"400"),
+        (b"Content-Length: 1048577", b"413"),
+        (b"Content-Length: " + b"9" * 5000, b"413"),
+    ],
+)
+def test_a_request_whose_length_cannot_be_had_is_refused_and_the_connection_closed(
+    worn: Worn, head: bytes, status: bytes
+) -> None:
+    reply = raw(worn, b"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+    assert reply.startswith(b"HTTP/1.1 " + status)
+    assert b"Connection: close" in reply
+    assert worn.sandbox.refunds("paybyrd") == ()
+
+
+def test_a_request_that_ends_early_is_not_executed(worn: Worn) -> None:
+    url = httpx.URL(worn.base_url or "")
+    head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+    with socket.create_connection((url.host, url.port or 0), 5) as connection:
+        connection.sendall(head.encode() + b'{"isoAmount": 1}')
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b""
+    assert worn.sandbox.refunds("paybyrd") == ()
+    assert worn.sandbox.violations == ()
+
+
+def test_an_interim_reply_comes_before_the_reply(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.INTERIM_REPLY)
+    head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+    seen = raw(worn, head.encode() + b'{"isoAmount": 1}', until=b"BYRD200")
+    assert seen.startswith(b"HTTP/1.1 103 ")
+    assert b"\r\n\r\nHTTP/1.1 200 OK\r\n" in seen
+
+
+def test_a_connection_is_kept_for_the_next_request(worn: Worn) -> None:
+    first, second = worn.post("blink"), worn.post("paybyrd")
+    ports = {reply.extensions["network_stream"].get_extra_info("client_addr")[1] for reply in (first, second)}
+    assert len(ports) == 1
+
+
+def test_many_at_once_refund_no_more_than_there_is(worn: Worn) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        replies = list(pool.map(lambda _: worn.post("paybyrd", json={"isoAmount": 1000}).status_code, range(32)))
+    assert sorted(replies) == [200] * 10 + [400] * 22
+    assert len(worn.sandbox.refunds("paybyrd")) == 10
+    assert len({refund.refund_id for refund in worn.sandbox.refunds("paybyrd")}) == 10
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP])
+def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
+    sandbox = Sandbox()
+    sandbox.script("lab4pay", fault)
+    seen: list[type[Exception]] = []
+
+    def ask(worn: Worn) -> None:
+        try:
+            worn.post("lab4pay")
+        except httpx.TransportError as error:
+            seen.append(type(error))
+
+    with SandboxServer(sandbox, drip_seconds=60) as server:
+        http = httpx.Client(base_url=server.base_url, trust_env=False, timeout=20)
+        caller = threading.Thread(target=ask, args=(Worn(sandbox, "server", http, server.base_url),))
+        caller.start()
+        while sandbox.state()["providers"]["lab4pay"]["script"]:
+            time.sleep(0.01)
+        started = time.monotonic()
+    caller.join()
+    http.close()
+    assert time.monotonic() - started < 3
+    assert seen == [httpx.RemoteProtocolError]
+
+
+def test_a_hang_ends_when_the_client_goes(worn: Worn) -> None:
+    threads = threading.active_count()
+    worn.sandbox.script("lab4pay", Fault.HANG_BEFORE)
+    with pytest.raises(httpx.ReadTimeout):
+        worn.post("lab4pay", timeout=0.1)
+    deadline = time.monotonic() + 3
+    while threading.active_count() > threads and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() == threads
+
+
+def test_a_client_that_goes_in_the_middle_of_a_reply_does_no_harm(
+    worn: Worn, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worn.sandbox.script("lab4pay", Fault.SLOW_DRIP)
+    with pytest.raises(httpx.ReadTimeout):
+        worn.post("lab4pay", timeout=0.01)
+    assert worn.post("lab4pay").status_code == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_a_closed_server_is_reached_no_more() -> None:
+    with SandboxServer(Sandbox()) as server:
+        assert httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False).status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False)
+
+
+def test_a_server_that_was_never_started_can_be_closed() -> None:
+    server = SandboxServer(Sandbox())
+    server.close()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(server.base_url, trust_env=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "localhost", "::1"])
+def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
+    with pytest.raises(ValueError, match=host):
+        SandboxServer(Sandbox(), host=host)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--port", "65536"], "'65536' is not a port"),
+        (["--port", "-1"], "'-1' is not a port"),
+        (["--port", "web"], "'web' is not a port"),
+        (["--host", "0.0.0.0"], "'0.0.0.0' is not an IPv4 loopback address"),
+        (["--host", "sandbox.invalid"], "'sandbox.invalid' is not an IPv4 loopback address"),
+        (["--blink-reply", "none"], "invalid choice: 'none'"),
+        (["--verbose"], "unrecognized arguments: --verbose"),
+    ],
+)
+def test_the_command_refuses_what_it_cannot_use_with_one_line_and_code_2(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert told.out == ""
+    assert told.err.startswith("error: ")
+    assert words in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_the_command_says_that_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    with SandboxServer(Sandbox()) as server:
+        port = httpx.URL(server.base_url).port
+        assert main(["--port", str(port)]) == 2
+    told = capsys.readouterr()
+    assert told.err == f"error: --port {port}: Address already in use; choose another, 0 takes a free one\n"
+    assert told.out == ""
+
+
+def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
+    code = "import sys; sys.modules['openapi_schema_validator'] = None; from refundry.sandbox.__main__ import main; "
+    command = [sys.executable, "-c", f"{code}sys.exit(main(['--port', '0']))"]
+    run = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=20, check=False)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr.startswith("error: ")
+    assert run.stderr.endswith("pip install 'refundry[sandbox]'\n")
+
+
+def test_the_help_tells_every_fault_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    told = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert all(fault.value in told and fault.meaning in told for fault in Fault)
+    assert all(path in told for path in ("POST /_sandbox/script", "POST /_sandbox/advance", "GET  /_sandbox/state"))
+
+
+def test_the_command_gives_the_signals_back_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    stop = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    stop.start()
+    try:
+        assert main(["--port", "0", "--host", "localhost", "--blink-reply", "success"]) == 0
+    finally:
+        stop.join()
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert capsys.readouterr().out.endswith("The sandbox has stopped.\n")
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
+    command = [sys.executable, "-W", "error", "-m", "refundry.sandbox", "--port", "0"]
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        try:
+            assert run.stdout is not None
+            lines = [run.stdout.readline() for _ in range(5)]
+            base_url = lines[0].split("listens at ")[1].split(". ")[0]
+            state: Any = json.loads(httpx.get(f"{base_url}/_sandbox/state", trust_env=False).text)
+            os.kill(run.pid, stop)
+            rest, errors = run.communicate(timeout=10)
+        finally:
+            if run.poll() is None:
+                os.kill(run.pid, signal.SIGKILL)
+    assert (run.returncode, rest, errors) == (0, "The sandbox has stopped.\n", "")
+    told = "".join(lines)
+    assert all(secret in told for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
+    ids = [payment["payment_id"] for provider in state["providers"].values() for payment in provider["payments"]]
+    assert len(ids) == 10
+    assert all(payment_id in told for payment_id in ids)
