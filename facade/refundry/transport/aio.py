@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from refundry.transport import http11
-from refundry.transport.kept import Kept
+from refundry.transport.kept import Kept, has_input
 from refundry.transport.network import Route, Unreachable, nothing_sent, route, told, tunnel_opened
 from refundry.wire import MAX_REPLY_BYTES
 
@@ -102,8 +102,11 @@ class _Connection(asyncio.Protocol):
         return data
 
     def is_good(self) -> bool:
-        idle = self._transport is not None and not self._transport.is_closing() and not self._received
-        return idle and self._loop is asyncio.get_running_loop()
+        if self._transport is None or self._transport.is_closing() or self._received:
+            return False
+        # Asked of the system, for a busy event loop has not seen yet what has come.
+        connected = self._transport.get_extra_info("socket")
+        return self._loop is asyncio.get_running_loop() and not has_input(connected.fileno())
 
     def close(self) -> None:
         if self._transport is not None and not self._loop.is_closed():
@@ -128,14 +131,21 @@ async def _tunnelled(loop: asyncio.AbstractEventLoop, way: Route, tunnel: bytes)
     try:
         plain.setblocking(False)
         await loop.sock_connect(plain, address)
-        await loop.sock_sendall(plain, tunnel)
-        head = b""
-        while not tunnel_opened(head):
-            received = await loop.sock_recv(plain, _READ_BYTES)
-            head += received
-            if not received or len(head) > _READ_BYTES:
-                raise Unreachable("the proxy did not answer")
+        await _open_tunnel(loop, plain, tunnel)
     except BaseException:
         plain.close()
         raise
     return plain
+
+
+async def _open_tunnel(loop: asyncio.AbstractEventLoop, plain: socket.socket, request: bytes) -> None:
+    await loop.sock_sendall(plain, request)
+    answer = b""
+    try:
+        while not tunnel_opened(answer):
+            received = await loop.sock_recv(plain, _READ_BYTES)
+            answer += received
+            if not received:
+                raise ConnectionResetError
+    except ConnectionError:
+        raise Unreachable("the proxy did not answer") from None

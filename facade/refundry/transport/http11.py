@@ -100,7 +100,7 @@ class Reply:
         status = self._parser.get_status_code()
         if status >= 200 or status == 101:
             self._status = self._status or status
-        else:
+        elif not self._ended:
             self._headers.clear()
 
     def on_body(self, body: bytes) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import sys
 from time import monotonic
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -34,6 +36,7 @@ class Kept(Generic[Connection]):
     """
 
     def __init__(self) -> None:
+        self._closed = False
         self._stacks: dict[tuple[int, str], list[tuple[float, Connection]]] = {}
 
     def take(self, origin: str) -> Connection | None:
@@ -50,15 +53,25 @@ class Kept(Generic[Connection]):
         return None
 
     def put(self, origin: str, connection: Connection) -> bool:
-        """Keep a connection. False where there are enough already."""
+        """Keep a connection. False where there are enough already, or none is kept any more."""
         stack = self._stacks.setdefault((os.getpid(), origin), [])
-        if len(stack) >= _MOST_KEPT:
+        if self._closed or len(stack) >= _MOST_KEPT:
             return False
         stack.append((monotonic(), connection))
         return True
 
     def close(self) -> None:
-        """Close all that are kept."""
+        """Close all that are kept, and keep none from now on."""
+        self._closed = True
         for stack in self._stacks.values():
             while stack:
                 stack.pop()[1].close()
+
+
+def has_input(file_number: int) -> bool:
+    """Whether anything has come on a socket, the end of the stream among it."""
+    if sys.platform == "win32":
+        return bool(select.select([file_number], [], [], 0)[0])
+    waiting = select.poll()  # select() cannot take a file number above 1023
+    waiting.register(file_number, select.POLLIN)
+    return bool(waiting.poll(0))

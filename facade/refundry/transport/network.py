@@ -8,10 +8,11 @@ import ssl
 import sys
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from refundry.wire import Evidence, SendFailure
 
+_MAX_ANSWER_BYTES: Final = 64 * 1024
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -58,25 +59,26 @@ def route(origin: str, ssl_context: ssl.SSLContext | None) -> Route:
     proxy = _proxy(host)
     if proxy is None:
         return Route((host, port), host, tls, None)
-    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    if parts.scheme != "http" or not parts.hostname:
-        raise Unreachable(
-            f"the environment names a proxy of the kind {parts.scheme!r}; name an http:// one, or give the provider "
-            "a transport"
-        )
+    parts, proxy_address = _http_proxy(proxy)
     authority = f"{f'[{host}]' if ':' in host else host}:{port}"
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
     if parts.username is not None:
         lines.append(f"Proxy-Authorization: Basic {_basic(parts.username, parts.password or '')}")
-    return Route((parts.hostname, parts.port or 80), host, tls, "\r\n".join([*lines, "", ""]).encode())
+    return Route(proxy_address, host, tls, "\r\n".join([*lines, "", ""]).encode())
 
 
-def tunnel_opened(head: bytes) -> bool:
-    """Whether a proxy's whole answer to CONNECT lets the connection through. Raises Unreachable where it does not."""
-    if not head.endswith(b"\r\n\r\n"):
+def tunnel_opened(answer: bytes) -> bool:
+    """Whether a proxy's answer to CONNECT is whole. Raises Unreachable where it does not let the connection through.
+
+    Nothing may follow it: the host speaks after this side does.
+    """
+    head, end, rest = answer.partition(b"\r\n\r\n")
+    if not end:
+        if len(answer) > _MAX_ANSWER_BYTES:
+            raise Unreachable("the proxy did not answer")
         return False
-    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].startswith(b"2"):
+    version, _, status = head.split(b"\r\n", 1)[0].partition(b" ")
+    if not version.startswith(b"HTTP/1.") or not status.startswith(b"2") or rest:
         raise Unreachable("the proxy did not let the connection through")
     return True
 
@@ -89,6 +91,22 @@ def nothing_sent(error: Exception) -> SendFailure:
 def told(error: Exception) -> str:
     """An error in words of our own: those of the library may quote a part of what was sent."""
     return next(words for kind, words in _WORDS if isinstance(error, kind))
+
+
+def _http_proxy(proxy: str) -> tuple[SplitResult, tuple[str, int]]:
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        address = (parts.hostname or "", parts.port or 80)
+    except ValueError:
+        parts, address = urlsplit("http:"), ("", 80)
+    if parts.scheme != "http":
+        raise Unreachable(
+            f"the environment names a proxy of the kind {parts.scheme!r}; name an http:// one, or give the provider "
+            "a transport"
+        )
+    if not address[0]:
+        raise Unreachable("the environment names a proxy whose address is none, such as http://proxy.example:3128")
+    return parts, address
 
 
 def _basic(user: str, password: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -31,41 +32,41 @@ class HttpxTransport:
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
         deadline = monotonic() + timeout.total
-        response: httpx.Response | None = None
+        try:
+            response: httpx.Response = self._inner.handle_request(_outgoing(request, timeout))
+        except httpx.TransportError as error:
+            return _failure(error)
         body = bytearray()
         complete = False
-        try:
-            response = self._inner.handle_request(_outgoing(request, timeout))
-            for chunk in response.iter_raw():
+        with suppress(httpx.TransportError):
+            assert isinstance(response.stream, httpx.SyncByteStream)
+            for chunk in response.stream:
                 body += chunk
                 if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
                     break
             else:
                 complete = True
             response.close()
-        except httpx.TransportError as error:
-            if response is None:
-                return _failure(error)
         return _answer(response, body, complete)
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
         deadline = monotonic() + timeout.total
-        response: httpx.Response | None = None
+        try:
+            response: httpx.Response = await self._inner.handle_async_request(_outgoing(request, timeout))
+        except httpx.TransportError as error:
+            return _failure(error)
         body = bytearray()
         complete = False
-        try:
-            response = await self._inner.handle_async_request(_outgoing(request, timeout))
-            async for chunk in response.aiter_raw():
+        with suppress(httpx.TransportError):
+            assert isinstance(response.stream, httpx.AsyncByteStream)
+            async for chunk in response.stream:
                 body += chunk
                 if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
                     break
             else:
                 complete = True
             await response.aclose()
-        except httpx.TransportError as error:
-            if response is None:
-                return _failure(error)
         return _answer(response, body, complete)
 
     def close(self) -> None:

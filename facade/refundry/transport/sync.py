@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import select
 import socket
-import sys
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from refundry.transport import http11
-from refundry.transport.kept import Kept
+from refundry.transport.kept import Kept, has_input
 from refundry.transport.network import Route, Unreachable, nothing_sent, route, told, tunnel_opened
 
 if TYPE_CHECKING:
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
+_SHORTEST_WAIT: Final = 0.001  # zero would be no wait at all, but another mode of the socket
 
 
 class HttpTransport:
@@ -82,34 +81,34 @@ class _Connection:
             self._seconds = seconds
 
     def is_good(self) -> bool:
-        return not _readable(self._socket)
+        return not has_input(self._socket.fileno())
 
     def close(self) -> None:
         self._socket.close()
 
 
-def _readable(connected: socket.socket) -> bool:
-    """Whether anything has come, the end of the stream among it."""
-    if sys.platform == "win32":
-        return bool(select.select([connected], [], [], 0)[0])
-    waiting = select.poll()  # select() cannot take a file number above 1023
-    waiting.register(connected, select.POLLIN)
-    return bool(waiting.poll(0))
-
-
 def _connected(way: Route, seconds: float) -> socket.socket:
+    deadline = monotonic() + seconds
     plain = socket.create_connection(way.address, seconds)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if way.tunnel is not None:
-            plain.sendall(way.tunnel)
-            head = b""
-            while not tunnel_opened(head):
-                received = plain.recv(_READ_BYTES)
-                head += received
-                if not received or len(head) > _READ_BYTES:
-                    raise Unreachable("the proxy did not answer")
+            _open_tunnel(plain, way.tunnel, deadline)
         return plain if way.tls is None else way.tls.wrap_socket(plain, server_hostname=way.host)
     except BaseException:
         plain.close()
         raise
+
+
+def _open_tunnel(plain: socket.socket, request: bytes, deadline: float) -> None:
+    plain.sendall(request)
+    answer = b""
+    try:
+        while not tunnel_opened(answer):
+            plain.settimeout(max(deadline - monotonic(), _SHORTEST_WAIT))
+            received = plain.recv(_READ_BYTES)
+            answer += received
+            if not received:
+                raise ConnectionResetError
+    except ConnectionError:
+        raise Unreachable("the proxy did not answer") from None

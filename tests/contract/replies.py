@@ -1,0 +1,289 @@
+"""Strategies for replies: what the contracts describe, and what they do not."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any
+
+from hypothesis import strategies as st
+
+from refundry import FULL, Money, WireReply
+from scripts.contract import effective
+from scripts.document import resolve
+from tests.contract.support import Call
+
+MARK = "card 4929 0000 of Jürgen"
+"""Stands in replies for what a person or a log must not get to see by accident."""
+
+CALLS = {
+    "lab4pay": [Call("lab4pay", None, Money.of("1.00", "EUR"), "till-3/9")],
+    "paybyrd": [
+        Call("paybyrd", "c16ce479-319d-4e7b-a966-7735c34b2cc5", amount, "order-1042/1")
+        for amount in (Money.of("1.00", "EUR"), Money.of("79", "JPY"), Money.of("0.001", "KWD"))
+    ],
+    "blink": [
+        Call("blink", "BL-2349AGB", amount, "order-77/1")
+        for amount in (Money.of("1.01", "GBP"), Money.of("79", "JPY"), Money.of("0.001", "KWD"), FULL)
+    ],
+}
+"""The calls that replies are made for. Paybyrd's first one is the one that the examples in its contract answer."""
+
+
+_contract = cache(effective)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call and a reply to it."""
+
+    call: Call
+    reply: WireReply
+
+
+@dataclass(frozen=True)
+class Hints:
+    """Values that make a reply speak of the call, or of one that is nearly the same."""
+
+    texts: tuple[str, ...]
+    integers: tuple[int, ...]
+    numbers: tuple[float, ...]
+
+
+def hints(call: Call) -> Hints:
+    """Return the values for this call."""
+    money = call.amount if isinstance(call.amount, Money) else Money.of("1.01", "GBP")
+    major = float(money.decimal)
+    texts = (call.payment_id or "T-1", call.reference, str(money.decimal), MARK)
+    return Hints(texts, (money.minor_units, money.minor_units + 1), (major, major + 1))
+
+
+@dataclass(frozen=True)
+class Described:
+    """One status that a contract describes: the statuses that it stands for, its schema and its examples."""
+
+    statuses: tuple[int, ...]
+    schema: Mapping[str, Any]
+    examples: tuple[Any, ...]
+
+
+def described(provider: str) -> list[Described]:
+    """Return every reply that the effective contract describes. Each has a schema."""
+    contract = _contract(provider)
+    (item,) = contract["paths"].values()
+    return [_described(contract, status, response) for status, response in item["post"]["responses"].items()]
+
+
+def _described(contract: Mapping[str, Any], status: str, response: Mapping[str, Any]) -> Described:
+    media = response["content"]["application/json"]
+    examples = (
+        resolve(contract, one["$ref"].removeprefix("#")) if "$ref" in one else one
+        for one in media.get("examples", {}).values()
+    )
+    first = int(status.replace("X", "0"))
+    statuses = tuple(range(first, first + 100)) if status.endswith("XX") else (first,)
+    return Described(statuses, media["schema"], tuple(one["value"] for one in examples))
+
+
+def members(provider: str) -> list[str]:
+    """Return the names that the effective contract gives to anything in any body."""
+    schemas = _contract(provider)["components"]["schemas"].values()
+    return sorted({name for schema in schemas for name in schema.get("properties", {})})
+
+
+def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:
+    """Values that fit the schema. Knows what the contracts use of JSON Schema, and fails on anything else."""
+    if "$ref" in schema:
+        return bodies(contract, resolve(contract, schema["$ref"].removeprefix("#")), given)
+    assert set(schema) <= _UNDERSTOOD, f"no way to generate {set(schema) - _UNDERSTOOD}"
+    if schema["type"] == "object":
+        return _objects(contract, schema, given)
+    simple: dict[str, st.SearchStrategy[Any]] = {
+        "string": st.sampled_from(given.texts) | st.text(max_size=12),
+        "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
+        "number": st.sampled_from(given.numbers) | st.floats(allow_nan=False, allow_infinity=False),
+        "boolean": st.booleans(),
+    }
+    kinds = [simple[kind] for kind in (schema["type"] if isinstance(schema["type"], list) else [schema["type"]])]
+    if "x-extensible-enum" in schema:
+        kinds.append(st.sampled_from(schema["x-extensible-enum"]))
+    if "example" in schema:
+        kinds.append(st.just(schema["example"]))
+    return st.one_of(kinds)
+
+
+_SAYS_NOTHING_OF_THE_VALUE = {"description", "deprecated", "example", "x-evidence", "x-extensible-enum"}
+# `format` is only there with int64, which the integers keep to, float, and names that JSON Schema does not know.
+_UNDERSTOOD = {"type", "properties", "required", "additionalProperties", "format"} | _SAYS_NOTHING_OF_THE_VALUE
+
+
+def _objects(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:
+    assert schema.get("additionalProperties", True) is True
+    members = {name: bodies(contract, one, given) for name, one in schema.get("properties", {}).items()}
+    names = st.text(max_size=6).filter(lambda name: name not in members)
+    required = {name: members[name] for name in schema.get("required", ())}
+    optional = {name: one for name, one in members.items() if name not in required}
+    return st.builds(
+        lambda more, body: {**more, **body},
+        st.dictionaries(names, _ANYTHING, max_size=2),
+        st.fixed_dictionaries(required, optional=optional),
+    )
+
+
+_ANYTHING: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def written(value: Any) -> bytes:
+    """Return the value as JSON."""
+    return json.dumps(value).encode()
+
+
+_HEADERS = st.sampled_from(
+    [
+        (("content-type", "application/json"),),
+        (("content-type", "application/json; charset=utf-8"), ("requestid", "93ce3e62")),
+        (),
+    ]
+)
+
+
+def accepting(call: Call) -> dict[str, Any]:
+    """A body with which a status of 200 accepts this very call."""
+    money = call.amount if isinstance(call.amount, Money) else Money.of("1.01", "GBP")
+    if call.provider == "lab4pay":
+        return {"transaction_id": "T-1"}
+    if call.provider == "paybyrd":
+        source = {"transactionId": call.payment_id, "isoRemainingAmount": 0}
+        amounts = {"isoAmount": money.minor_units, "amount": str(money.decimal)}
+        return {"code": "BYRD200", "transactionId": "T-1", "sourceTransaction": source, **amounts}
+    facts = {"transaction_id": call.payment_id, "refunded_transaction_id": "T-1", "reference": call.reference}
+    return {"status": "completed", "success": True, "amount": float(money.decimal), **facts}
+
+
+def underway(call: Call) -> dict[str, Any]:
+    """A body with which a status of 200 says that it is at it."""
+    return {**accepting(call), "code": "BYRD201", "status": "pending"}
+
+
+REFUSING: dict[str, Any] = {"code": "BYRD230", "description": MARK, "success": False, "message": MARK}
+"""A body with which an error status refuses any call. What is another provider's is not read."""
+
+
+def documented(provider: str) -> st.SearchStrategy[Case]:
+    """Every status that the effective contract describes, with its examples and with bodies that fit its schema."""
+    contract = _contract(provider)
+    return st.one_of(
+        [
+            st.builds(Case, st.just(call), st.builds(WireReply, st.sampled_from(one.statuses), _HEADERS, body))
+            for call in CALLS[provider]
+            for one in _mostly_success(provider)
+            for body in [fitting(contract, one, call).map(written)]
+        ]
+    )
+
+
+def _mostly_success(provider: str) -> list[Described]:
+    """Every described reply, and those of a success, which say the most, three times over."""
+    every = described(provider)
+    success = [one for one in every if one.statuses[0] < 300]
+    return [*every, *success, *success]
+
+
+def fitting(contract: Mapping[str, Any], one: Described, call: Call) -> st.SearchStrategy[Any]:
+    """Bodies that fit a described reply: its examples, what its schema allows, and what accepts or refuses this call.
+
+    Every schema here is open: it allows members that it does not name.
+    """
+    made = bodies(contract, one.schema, hints(call))
+    certain = st.builds(
+        _with_some, st.sampled_from([accepting(call), underway(call), REFUSING]), made, st.integers(0, 6)
+    )
+    return st.one_of(made, certain, *map(st.just, one.examples))
+
+
+def _with_some(body: dict[str, Any], other: dict[str, Any], first: int) -> dict[str, Any]:
+    """The first body with at most two members of the other."""
+    return {**body, **dict(list(other.items())[first : first + 2])}
+
+
+ODD_VALUES: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 100.0, 200.0, 100.5, 1e300, 10**20, 10**41, 10**4000, "", " ", "100", "1,01", "0"),
+    *("1" + "0" * 40, "1.01" + "0" * 40 + "1", "NaN", "Infinity", "\x00", "\ud800", "BYRD200 ", "byrd200", "COMPLETED"),
+    *([], {}, [[]], {"code": "BYRD200"}, ["BYRD200"], [True], "true", "Completed", "pending_submission", MARK),
+)
+_TOO_DEEP = b"[" * 100_000
+_NOT_JSON = (
+    *(b"", b" ", b"\n", b"\x00", b"OK", b"{", b"}", b"{]", b"'success'", b"{'success': true}", b'{"success": true,}'),
+    f"<html><body><h1>502 Bad Gateway</h1>{MARK}</body></html>".encode(),
+    *(_TOO_DEEP, b'{"a":' * 100_000, b'{"code":"BYRD200","success":true,"transaction_id":"T-1","a":' + _TOO_DEEP),
+    *(b'{"code":"BYRD200","isoAmount":NaN}', b'{"success":true,"amount":NaN}', b'{"success":true,"amount":-Infinity}'),
+    *(b'{"code":"BYRD200","isoAmount":' + b"1" * 5000 + b"}", b"success=1&status=completed", b"BYRD200"),
+    *(
+        b'{"success":true,"amount":1e400}',
+        b'{"code":"BYRD200","isoAmount":1e400}',
+        b'{"code":"BYRD200","amount":1e400}',
+    ),
+)
+_OTHER_HEADERS = _HEADERS | st.sampled_from(
+    [
+        *((("content-type", kind),) for kind in ("text/html", "text/plain", "application/xml", "nonsense")),
+        (("retry-after", "soon"), ("content-type", "application/json"), ("content-type", "text/html")),
+        (("retry-after", "-1"), ("content-length", "3"), ("location", "https://refunds.example/")),
+    ]
+)
+
+
+def undocumented(provider: str) -> st.SearchStrategy[Case]:
+    """Any status from 200 to 599 with bodies that may or may not be what the contract describes, whole or cut off."""
+    statuses = [one.statuses[0] for one in _mostly_success(provider)]
+    status = st.sampled_from(statuses) | st.integers(200, 599)
+    complete = st.sampled_from([True] * 9 + [False])
+    return st.one_of(
+        [
+            st.builds(Case, st.just(call), st.builds(WireReply, status, _OTHER_HEADERS, body, complete))
+            for call in CALLS[provider]
+            for body in [_unfitting(provider, call)]
+        ]
+    )
+
+
+def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
+    contract = _contract(provider)
+    fit = st.one_of([fitting(contract, one, call) for one in _mostly_success(provider)])
+    odd = st.dictionaries(st.sampled_from(members(provider)), st.sampled_from(ODD_VALUES), min_size=1, max_size=2)
+    return st.one_of(
+        fit.map(written),
+        st.builds(with_odd, fit, odd).map(written),
+        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), REFUSING]), odd).map(written),
+        st.builds(lambda first, then: written(first)[:-1] + b", " + written(then)[1:], fit, fit),
+        st.builds(lambda whole, length: written(whole)[:length], fit, st.integers(0, 400)),
+        st.builds(_encoded, fit, st.sampled_from(["utf-8-sig", "utf-16", "utf-32-be", "cp1252"])),
+        st.sampled_from(_NOT_JSON),
+        _ANYTHING.map(written),
+        st.lists(fit, max_size=2).map(written),
+        st.binary(max_size=40),
+    )
+
+
+def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
+    """Yield a body that accepts and one that refuses this call, with each odd value in each place."""
+    for body, name, value in product((accepting(call), REFUSING), members(provider), ODD_VALUES):
+        yield written(with_odd(body, {name: value}))
+
+
+def with_odd(body: dict[str, Any], odd: dict[str, Any]) -> dict[str, Any]:
+    """The body with odd values: in itself, and where they are there in what it holds."""
+    inner = {
+        name: {key: odd.get(key, one) for key, one in value.items()} if isinstance(value, dict) else value
+        for name, value in body.items()
+    }
+    return {**inner, **odd}
+
+
+def _encoded(body: dict[str, Any], encoding: str) -> bytes:
+    return json.dumps(body, ensure_ascii=False).encode(encoding, "replace")

@@ -1,0 +1,171 @@
+"""What both clients are put through: calls, the answers they get, and what has to come of each."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refundry import FULL, Evidence, Money, SendFailure, WireReply
+from tests.contract.replies import CALLS, MARK, accepting
+from tests.contract.support import Call, Meanwhile
+
+Answer = WireReply | SendFailure | Exception | Meanwhile
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Calls to one client, the answers to what is sent, and the results, as `support.told` names them.
+
+    Calls that are made meanwhile have their results before that of the call that they are made in.
+    """
+
+    name: str
+    calls: tuple[Call, ...]
+    answers: tuple[Answer, ...]
+    results: tuple[str, ...]
+    currencies: Mapping[str, str | None] | None = None
+    hooks_fail: bool = False
+
+
+LAB4PAY, PAYBYRD, BLINK = (CALLS[provider][0] for provider in ("lab4pay", "paybyrd", "blink"))
+BLINK_FULL = Call("blink", BLINK.payment_id, FULL, "order-78/1")
+NOT_SENT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
+LOST = SendFailure(Evidence.MAYBE_SENT, "the connection was closed")
+
+
+def reply(status: int, body: Any, *headers: tuple[str, str], complete: bool = True) -> WireReply:
+    """A reply with a body of JSON, or of the bytes as they are."""
+    return WireReply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode(), complete)
+
+
+def other(call: Call, **changes: Any) -> Call:
+    """The call with some of its values changed."""
+    return Call(**{**vars(call), **changes})
+
+
+def one(name: str, call: Call, answer: Answer, result: str, **more: Any) -> Scenario:
+    """A scenario of a single call that is answered once."""
+    return Scenario(name, (call,), (answer,), (result,), **more)
+
+
+OK = {call.provider: reply(200, accepting(call)) for call in (LAB4PAY, PAYBYRD, BLINK)}
+NO = {
+    "lab4pay": reply(400, b""),
+    "paybyrd": reply(400, {"code": "BYRD231", "description": MARK}, ("requestid", "1")),
+    "blink": reply(422, {"success": False, "error": MARK}),
+}
+UNKNOWN = {
+    "lab4pay": reply(500, {}),
+    "paybyrd": reply(500, {"code": "BYRD999"}),
+    "blink": reply(429, {"message": "slow down"}, ("retry-after", "3")),
+}
+ACCEPTED = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
+REFUSAL = {"lab4pay": "INVALID", "paybyrd": "EXCEEDS_REMAINING", "blink": "INVALID"}
+AGAIN = {"lab4pay": False, "paybyrd": True, "blink": False}
+"""Whether an unknown refund may be sent again under its reference."""
+
+
+def of_every_provider(call: Call) -> list[Scenario]:
+    """What happens alike at each provider, but for the names."""
+    key = call.provider
+    accepted, refused, unknown = ACCEPTED[key], f"RefundRejected {REFUSAL[key]}", "OutcomeUnknown"
+    html = reply(200, f"<html>{MARK}</html>".encode(), ("content-type", "text/html"))
+    return [
+        one("accepted", call, OK[key], accepted),
+        one("refused", call, NO[key], refused),
+        one("unknown", call, UNKNOWN[key], unknown),
+        one("bad credentials", call, reply(401, {}), "AuthenticationFailed"),
+        one("bad credentials, not JSON", call, reply(401, b"<html>"), "AuthenticationFailed"),
+        one("nothing sent", call, NOT_SENT, "NotSent"),
+        one("lost", call, LOST, unknown),
+        one("the transport raises", call, ValueError(MARK), unknown),
+        one("an unfamiliar status", call, reply(520, b""), unknown),
+        one("HTML", call, html, unknown),
+        one("nothing", call, reply(200, b""), unknown),
+        one("an array", call, reply(200, [accepting(call)]), unknown),
+        one("too deep", call, reply(200, b"[" * 100_000), unknown),
+        one("cut off", call, reply(200, accepting(call), complete=False), unknown),
+        one("a redirect", call, reply(302, b"", ("location", "https://refunds.example/")), unknown),
+        one("the hooks fail", call, OK[key], accepted, hooks_fail=True),
+        Scenario("again after it was accepted", (call, call), (OK[key],), (accepted, accepted)),
+        Scenario("again after a refusal", (call, call), (NO[key], OK[key]), (refused, accepted)),
+        Scenario("again after nothing was sent", (call, call), (NOT_SENT, OK[key]), ("NotSent", accepted)),
+        Scenario(
+            "again after it was lost",
+            (call, call),
+            (LOST, OK[key]) if AGAIN[key] else (LOST,),
+            (unknown, accepted if AGAIN[key] else unknown),
+        ),
+        Scenario(
+            "the reference of another refund",
+            (call, other(call, amount=Money.from_minor(1, call.amount.currency))),
+            (OK[key],),
+            (accepted, "ReferenceConflict"),
+        ),
+        Scenario("twice at once", (call,), (Meanwhile(call, OK[key]),), ("RefundInProgress", accepted)),
+        Scenario(
+            "two refunds at once",
+            (call,),
+            (Meanwhile(other(call, reference="another"), NO[key]), LOST),
+            (unknown, refused),
+        ),
+        Scenario("a float", (other(call, amount=1.0),), (), ("InvalidRefund",)),
+        Scenario("no reference", (other(call, reference=""),), (), ("InvalidRefund",)),
+        Scenario("a line break", (other(call, reference="a\r\nb"),), (), ("InvalidRefund",)),
+    ]
+
+
+OF_SOME_PROVIDERS = [
+    Scenario("no such provider", (other(PAYBYRD, provider="nobody"),), (), ("InvalidRefund",)),
+    Scenario("a payment where there is none", (other(LAB4PAY, payment_id="T-1"),), (), ("UnsupportedOperation",)),
+    Scenario("no payment at Paybyrd", (other(PAYBYRD, payment_id=None),), (), ("UnsupportedOperation",)),
+    Scenario("no payment at Blink", (other(BLINK, payment_id=None),), (), ("UnsupportedOperation",)),
+    Scenario("FULL without a payment", (other(LAB4PAY, amount=FULL),), (), ("InvalidRefund",)),
+    Scenario("FULL at Paybyrd", (other(PAYBYRD, amount=FULL),), (), ("UnsupportedOperation",)),
+    Scenario("an id that leads elsewhere", (other(PAYBYRD, payment_id=".."),), (), ("InvalidRefund",)),
+    Scenario("another currency", (BLINK,), (), ("InvalidRefund",), currencies={"blink": "EUR"}),
+    one("Lab4Pay names no transaction", LAB4PAY, reply(200, {"transaction_id": ""}), "OutcomeUnknown"),
+    one("Paybyrd is at it", PAYBYRD, reply(202, {"code": "BYRD010", "links": {"href": "/api/v2/x?y=1"}}), "PENDING"),
+    one("Paybyrd is at it, links null", PAYBYRD, reply(202, {"code": "BYRD010", "links": None}), "PENDING"),
+    one("Paybyrd has no source", PAYBYRD, reply(200, {"code": "BYRD200", "sourceTransaction": None}), "SUCCEEDED"),
+    one("Paybyrd has refunded it", PAYBYRD, reply(400, {"code": "BYRD230"}), "RefundRejected ALREADY_REFUNDED"),
+    one("Paybyrd finds nothing", PAYBYRD, reply(404, {"code": "BYRD901"}), "RefundRejected NOT_FOUND"),
+    one("Paybyrd declines", PAYBYRD, reply(200, {"code": "BYRD205"}), "RefundRejected DECLINED"),
+    one("Paybyrd allows it not", PAYBYRD, reply(403, {"code": "BYRD403"}), "AuthenticationFailed"),
+    one("Paybyrd says a new code", PAYBYRD, reply(200, {"code": "BYRD777"}), "OutcomeUnknown"),
+    one("Paybyrd reports less", PAYBYRD, reply(200, {"code": "BYRD200", "isoAmount": 99}), "RefundMismatch"),
+    one("Paybyrd's amounts differ", PAYBYRD, reply(200, {**accepting(PAYBYRD), "amount": "2.00"}), "SUCCEEDED"),
+    one(
+        "Paybyrd names another payment",
+        PAYBYRD,
+        reply(200, {**accepting(PAYBYRD), "sourceTransaction": {"transactionId": "another"}}),
+        "RefundMismatch",
+    ),
+    Scenario(
+        "Paybyrd is asked again after a mismatch",
+        (PAYBYRD, PAYBYRD),
+        (reply(200, {"code": "BYRD200", "isoAmount": 99}), OK["paybyrd"]),
+        ("RefundMismatch", "SUCCEEDED"),
+    ),
+    one("Blink, older reply", BLINK, reply(200, {"success": True, "message": "ok", "amount": "1.01"}), "SUCCEEDED"),
+    one("Blink refuses, older", BLINK, reply(200, {"success": False, "message": MARK}), "RefundRejected DECLINED"),
+    one("Blink is at it", BLINK, reply(200, {"status": "Pending", "success": True}), "PENDING"),
+    one("Blink contradicts itself", BLINK, reply(200, {"status": "failed", "success": True}), "OutcomeUnknown"),
+    one("Blink fails and says yes", BLINK, reply(400, {"success": True}), "OutcomeUnknown"),
+    one("Blink says a new word", BLINK, reply(200, {"status": "reversed"}), "OutcomeUnknown"),
+    one("Blink names another reference", BLINK, reply(200, {**accepting(BLINK), "reference": "x"}), "RefundMismatch"),
+    one("Blink reports more", BLINK, reply(200, {**accepting(BLINK), "amount": "1.02"}), "RefundMismatch"),
+    one("Blink, all of it", BLINK_FULL, reply(200, {"success": True, "amount": "79.10"}), "SUCCEEDED"),
+    one(
+        "Blink, all of it, with a currency",
+        BLINK_FULL,
+        reply(200, {"success": True, "amount": "79.10"}),
+        "SUCCEEDED",
+        currencies={"blink": "GBP"},
+    ),
+    Scenario("three providers", (LAB4PAY, PAYBYRD, BLINK), tuple(OK.values()), tuple(ACCEPTED.values())),
+]
+
+_ALL = [*(one for call in (LAB4PAY, PAYBYRD, BLINK) for one in of_every_provider(call)), *OF_SOME_PROVIDERS]
+SCENARIOS = {f"{scenario.calls[0].provider}: {scenario.name}": scenario for scenario in _ALL}
+assert len(SCENARIOS) == len(_ALL), "two scenarios have one name"

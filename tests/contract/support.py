@@ -1,0 +1,186 @@
+"""The calls that the contract tests make, the accounts they make them at, and a transport that answers by script."""
+
+import pickle
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+
+from refundry import (
+    FULL,
+    Account,
+    AsyncRefundClient,
+    Blink,
+    Lab4Pay,
+    Money,
+    Operation,
+    Paybyrd,
+    Refund,
+    RefundClient,
+    RefundError,
+    RefundRejected,
+    SendFailure,
+    Timeout,
+    WireReply,
+    WireRequest,
+)
+
+CREDENTIALS = ("test-key-of-paybyrd", "test-token-of-blink", "test-token-of-lab4pay", "test-integrator-id")
+"""Every credential that the accounts here have. None may show in anything that a caller is told."""
+
+PAYMENT_IDS = {
+    "lab4pay": (None,),
+    "paybyrd": ("c16ce479-319d-4e7b-a966-7735c34b2cc5", "a:b;c=d,e'(f)*!$&+~@_"),
+    "blink": ("BL-2349AGB", "a:b;c=d,e'(f)*!$&+~@_"),
+}
+REFERENCES = ("order-1042/1", "Rückerstattung №7", "返金-3 {}", '🧾 "a" \\ <b>', "r" * 255)
+AMOUNTS = tuple(
+    Money.from_minor(minor_units, currency)
+    for currency, minor_units in product(("GBP", "EUR", "JPY", "KWD"), (1, 7910, 10**15))
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One refund that is asked for. Without a payment it is one that is tied to none.
+
+    The amount is of any type, for calls that are to be refused.
+    """
+
+    provider: str
+    payment_id: str | None
+    amount: Any
+    reference: str
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """The answer to a request while which another call is made."""
+
+    call: Call
+    answer: WireReply | SendFailure
+
+
+class Script:
+    """A transport for both clients: keeps what it is sent, and answers in turn. An exception is raised."""
+
+    def __init__(self, *answers: WireReply | SendFailure | Exception | Meanwhile) -> None:
+        self.answers = list(answers)
+        self.sent: list[WireRequest] = []
+        self.during: Callable[[Call], None] | None = None
+        self.aduring: Callable[[Call], Awaitable[None]] | None = None
+
+    def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
+        answer = self._take(request, timeout)
+        if isinstance(answer, Meanwhile):
+            assert self.during is not None
+            self.during(answer.call)
+            return answer.answer
+        return answer
+
+    async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
+        answer = self._take(request, timeout)
+        if isinstance(answer, Meanwhile):
+            assert self.aduring is not None
+            await self.aduring(answer.call)
+            return answer.answer
+        return answer
+
+    def _take(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure | Meanwhile:
+        assert timeout == Timeout()
+        self.sent.append(request)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def close(self) -> None:
+        raise AssertionError("a transport that was given is not the client's to close")
+
+    async def aclose(self) -> None:
+        raise AssertionError("a transport that was given is not the client's to close")
+
+
+def account(
+    provider: str,
+    transport: Script | None = None,
+    *,
+    environment: Literal["production", "sandbox"] = "production",
+    currency: str | None = None,
+) -> Account:
+    """An account at the provider, under the provider's name. Paybyrd's has no currency."""
+    where: dict[str, Any] = {"environment": environment, "transport": transport}
+    if provider == "paybyrd":
+        return Paybyrd(api_key=CREDENTIALS[0], **where)
+    if provider == "blink":
+        return Blink(access_token=CREDENTIALS[1], currency=currency, **where)
+    assert provider == "lab4pay"
+    return Lab4Pay(access_token=CREDENTIALS[2], integrator_id=CREDENTIALS[3], currency=currency, **where)
+
+
+def ask(client: RefundClient, call: Call) -> Refund:
+    """Make the call."""
+    if call.payment_id is None:
+        return client.refund_unreferenced(call.provider, amount=call.amount, reference=call.reference)
+    return client.refund(call.provider, payment_id=call.payment_id, amount=call.amount, reference=call.reference)
+
+
+async def aask(client: AsyncRefundClient, call: Call) -> Refund:
+    """Make the call, with await."""
+    if call.payment_id is None:
+        return await client.refund_unreferenced(call.provider, amount=call.amount, reference=call.reference)
+    return await client.refund(call.provider, payment_id=call.payment_id, amount=call.amount, reference=call.reference)
+
+
+def prepared(call: Call) -> WireRequest:
+    """Return the request that a new client would send for this call."""
+    client = RefundClient([account(call.provider)])
+    return client.prepare(call.provider, payment_id=call.payment_id, amount=call.amount, reference=call.reference)
+
+
+def result_of(call: Call, reply: WireReply | SendFailure, *, currency: str | None = None) -> Refund | RefundError:
+    """What a new client makes of this answer to this call, which is to send exactly one request."""
+    script = Script(reply)
+    client = RefundClient([account(call.provider, script, currency=currency)])
+    try:
+        return ask(client, call)
+    except RefundError as error:
+        return error
+    finally:
+        assert len(script.sent) == 1
+
+
+def named(result: Refund | RefundError) -> str:
+    """A result in one word: the name of the refund's status, or of the exception's class."""
+    return result.status.name if isinstance(result, Refund) else type(result).__name__
+
+
+def told(result: Refund | RefundError) -> str:
+    """As `named`, with the reason of a refusal."""
+    reason = f" {result.reason.name}" if type(result) is RefundRejected else ""
+    return named(result) + reason
+
+
+def check_pickle(error: RefundError) -> None:
+    """An exception comes out of a pickle as it went in, and no credential is in there."""
+    pickled = pickle.dumps(error)
+    again = pickle.loads(pickled)
+    assert type(again) is type(error)
+    assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
+    assert again.resend is error.resend
+    assert not any(credential.encode() in pickled for credential in CREDENTIALS)
+
+
+def every_call(provider: str) -> Iterator[Call]:
+    """Each kind of request that the facade can make at this provider, by what it says it is able to do."""
+    for operation, able in RefundClient([account(provider)]).capabilities(provider).items():
+        amounts = (*AMOUNTS, FULL) if able.full_without_amount else AMOUNTS
+        payment_ids = (None,) if operation is Operation.REFUND_UNREFERENCED else PAYMENT_IDS[provider]
+        for payment_id, amount, reference in product(payment_ids, amounts, REFERENCES):
+            yield Call(provider, payment_id, amount, reference)
+
+
+def plain(request: WireRequest) -> tuple[str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], bytes]:
+    """A request as values that can be compared, its credentials too."""
+    revealed = tuple((name, secret.reveal()) for name, secret in request.credentials)
+    return request.method, request.url, request.headers, revealed, request.body

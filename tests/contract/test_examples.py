@@ -1,0 +1,103 @@
+"""Every reply example of a contract goes through the facade; what does not fit is listed beside the contract."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refundry import Deviation, RefundClient, RefundError, RefundMismatch, WireReply
+from scripts import contradictions
+from scripts.contract import PROVIDERS, vendored_document
+from scripts.contradictions import Comparison, Finding, compare
+from scripts.document import Document, keys, parse
+from tests.contract.replies import CALLS
+from tests.contract.support import Script, account, ask, named
+
+FACADE = frozenset({"facade"})
+PAYBYRD = Path(vendored_document("paybyrd").place("").rpartition(":")[0])
+
+
+def examples(document: Document) -> list[tuple[int, str, Any]]:
+    """Return each example of a reply: its status, where its value stands, and the value."""
+    found = [(keys(one.schema), one) for one in contradictions.examples(document)]
+    return [
+        (int(path[path.index("responses") + 1]), one.pointer, one.value) for path, one in found if "responses" in path
+    ]
+
+
+def facade_findings(provider: str, document: Document) -> set[Finding]:
+    """Return where the facade finds fault with an example: with the whole of it, or with a value in it."""
+    found: set[Finding] = set()
+    for status, pointer, value in examples(document):
+        call = CALLS[provider][0]
+        deviations: list[Deviation] = []
+        script = Script(WireReply(status, (), json.dumps(value).encode()))
+        try:
+            ask(RefundClient([account(provider, script)], on_deviation=deviations.append), call)
+        except RefundError as error:
+            found |= set(_faults(error, pointer))
+        found |= {Finding(pointer + one.pointer, one.rule, "facade") for one in deviations}
+    return found
+
+
+def _faults(error: RefundError, pointer: str) -> list[Finding]:
+    if isinstance(error, RefundMismatch):
+        return [Finding(pointer, f"{name} differs", "facade") for name, _, _ in error.differences]
+    return [Finding(pointer, "OutcomeUnknown", "facade")] if named(error) == "OutcomeUnknown" else []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_the_facade_finds_fault_with_in_the_examples_is_what_is_listed(provider: str) -> None:
+    found = facade_findings(provider, vendored_document(provider))
+    assert compare(found, contradictions.listed(provider), FACADE) == Comparison(frozenset(), frozenset())
+
+
+def test_each_reply_example_of_paybyrd_is_looked_at_and_no_other_contract_has_any() -> None:
+    looked_at = {provider: examples(vendored_document(provider)) for provider in PROVIDERS}
+    assert [(status, keys(pointer)[-2]) for status, pointer, _ in looked_at["paybyrd"]] == [
+        (200, "RefundResponseExample"),
+        (202, "AcceptedResponseExample"),
+        (400, "PaymentAlreadyRefundedExample"),
+        (404, "RefundTransactionNotFoundExample"),
+    ]
+    assert looked_at["lab4pay"] == looked_at["blink"] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "example", "rule"),
+    [
+        ("        code: BYRD200\n", "        code: BYRD203\n", "RefundResponseExample/value", "OutcomeUnknown"),
+        ("        code: BYRD010\n", "        code: BYRD230\n", "AcceptedResponseExample/value", "OutcomeUnknown"),
+        ("        isoAmount: 100\n        amount", "        isoAmount: 101\n        amount", None, "amount differs"),
+        (
+            "          transactionId: c16ce479-319d-4e7b-a966-7735c34b2cc5\n",
+            "          transactionId: another\n",
+            None,
+            "payment_id differs",
+        ),
+    ],
+)
+def test_an_example_that_the_facade_does_not_read_as_its_status_says_is_found(
+    old: str, new: str, example: str | None, rule: str
+) -> None:
+    text = PAYBYRD.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    found = facade_findings("paybyrd", parse(text.replace(old, new), "openapi.yaml"))
+    pointer = f"/components/examples/{example or 'RefundResponseExample/value'}"
+    assert Finding(pointer, rule, "facade") in found
+
+
+def test_a_value_that_the_facade_reads_all_the_same_is_found_at_its_place() -> None:
+    old = "          isoRemainingAmount: 200\n          transactionId"
+    text = PAYBYRD.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    found = facade_findings("paybyrd", parse(text.replace("200\n          tr", "x\n          tr"), "openapi.yaml"))
+    at = "/components/examples/RefundResponseExample/value/sourceTransaction/isoRemainingAmount"
+    assert found == {Finding(at, "is not a whole number", "facade")}
+
+
+def test_a_listed_finding_that_has_gone_is_told() -> None:
+    gone = Finding("/components/examples/RefundResponseExample/value/code", "OutcomeUnknown", "facade")
+    found = facade_findings("paybyrd", vendored_document("paybyrd"))
+    assert compare(found, {gone}, FACADE) == Comparison(frozenset(), frozenset({gone}))

@@ -1,0 +1,43 @@
+"""A certificate authority for the tests, and an environment that names no proxy and no certificates."""
+
+import os
+import ssl
+from collections.abc import Callable
+
+import pytest
+import trustme
+
+pytest.register_assert_rewrite("tests.faults.support")
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [*os.environ]:
+        if name.lower().endswith("_proxy") or name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """An authority that nobody trusts unless a test says so."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def certified(authority: trustme.CA) -> Callable[[str], ssl.SSLContext]:
+    """Makes the TLS of a server whose certificate has this name."""
+
+    def context(name: str) -> ssl.SSLContext:
+        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(made)
+        return made
+
+    return context
+
+
+@pytest.fixture(scope="session")
+def trusting(authority: trustme.CA) -> ssl.SSLContext:
+    """The TLS of a client that trusts the authority."""
+    made = ssl.create_default_context()
+    authority.configure_trust(made)
+    return made

@@ -1,0 +1,208 @@
+"""Small servers on this machine that do with each connection what a script says, and record what they were sent."""
+
+import contextlib
+import select
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+SECONDS: Final = 10.0
+"""The longest that any server waits for anything."""
+
+SUCCESS: Final = b'{"code":"BYRD200","isoAmount":100,"transactionId":"refund-1"}'
+"""A body of Paybyrd that says one unit of money was refunded."""
+
+
+def reply(body: bytes = SUCCESS, *headers: str, status: str = "200 OK", version: str = "HTTP/1.1") -> bytes:
+    """Return a reply of declared length."""
+    lines = [f"{version} {status}", "Content-Type: application/json", *headers, f"Content-Length: {len(body)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def head(*headers: str, status: str = "200 OK", version: str = "HTTP/1.1") -> bytes:
+    """Return the head of a reply, without any header but these."""
+    return "\r\n".join([f"{version} {status}", *headers, "", ""]).encode()
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request: its first line, its headers with names in lower case, its body, and which connection it came on."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+    connection: int
+
+
+class Peer:
+    """The server's end of one connection."""
+
+    def __init__(self, server: "Server", connected: socket.socket, number: int) -> None:
+        self.number = number
+        self._server = server
+        self._socket = connected
+        self._buffer = b""
+
+    def request(self) -> Received | None:
+        """Read one request and record it. None where the client closed the connection instead."""
+        while b"\r\n\r\n" not in self._buffer:
+            if not self._more():
+                return None
+        start, _, rest = self._buffer.partition(b"\r\n\r\n")
+        line, *fields = start.decode("latin-1").split("\r\n")
+        headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
+        length = int(headers.get("content-length", "0"))
+        while len(rest) < length:
+            if not self._more():
+                return None
+            rest = self._buffer.partition(b"\r\n\r\n")[2]
+        self._buffer = rest[length:]
+        received = Received(line, headers, rest[:length], self.number)
+        self._server.received(received)
+        return received
+
+    def _more(self) -> bool:
+        data = self._socket.recv(65536)
+        self._buffer += data
+        return bool(data)
+
+    def send(self, *parts: bytes, pause: float = 0) -> None:
+        """Send each part, with a pause after each. Where the client has closed, the rest is dropped."""
+        with contextlib.suppress(OSError):
+            for part in parts:
+                self._socket.sendall(part)
+                if pause and self._server.stopping.wait(pause):
+                    return
+
+    def reset(self, after: float = 0) -> None:
+        """Break the connection off after a time, so that the client gets an RST."""
+        self._server.stopping.wait(after)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._socket.close()
+
+    def close(self) -> None:
+        """Close the connection, also where another thread waits on it."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def hold(self) -> None:
+        """Wait until the client closes the connection, or the server stops."""
+        with contextlib.suppress(OSError):
+            while not self._server.stopping.is_set():
+                readable, _, _ = select.select([self._socket], [], [], 0.02)
+                if readable and not self._socket.recv(65536):
+                    return
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Go on in TLS."""
+        self._socket = context.wrap_socket(self._socket, server_side=True)
+
+    def relay(self, port: int) -> None:
+        """Pass on all that comes, both ways, to a port of this machine."""
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as other, contextlib.suppress(OSError):
+            ends = {self._socket: other, other: self._socket}
+            while not self._server.stopping.is_set():
+                for end in select.select([*ends], [], [], 0.02)[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
+
+
+Script = Callable[[Peer], None]
+
+
+class Server:
+    """Listens on a port, and does with each connection what the next script says; the last script repeats.
+
+    `requests` are those that came whole, `connections` counts what was accepted, `failures` is what went wrong here.
+    """
+
+    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+        self.requests: list[Received] = []
+        self.connections = 0
+        self.failures: list[Exception] = []
+        self.stopping = threading.Event()
+        self.came = threading.Event()
+        self._scripts = list(scripts)
+        self._tls = tls
+        self._serving: list[tuple[Peer, threading.Thread]] = []
+        self._lock = threading.Lock()
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.port: int = self._listening.getsockname()[1]
+        self._accepting = threading.Thread(target=self._accept)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
+
+    def received(self, request: Received) -> None:
+        """Record a request."""
+        with self._lock:
+            self.requests.append(request)
+        self.came.set()
+
+    def __enter__(self) -> Self:
+        self._accepting.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        self._accepting.join(SECONDS)
+        for peer, thread in self._serving:
+            peer.close()
+            thread.join(SECONDS)
+        self._listening.close()
+        assert not any(thread.is_alive() for thread in (self._accepting, *(thread for _, thread in self._serving)))
+        assert self.failures == []
+
+    def _accept(self) -> None:
+        while not self.stopping.is_set():
+            if not select.select([self._listening], [], [], 0.02)[0]:
+                continue
+            connected, _ = self._listening.accept()
+            connected.settimeout(SECONDS)
+            self.connections += 1
+            script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+            peer = Peer(self, connected, self.connections)
+            thread = threading.Thread(target=self._serve, args=(script, peer))
+            self._serving.append((peer, thread))
+            thread.start()
+
+    def _serve(self, script: Script, peer: Peer) -> None:
+        try:
+            if self._tls is not None:
+                peer.secure(self._tls)
+            script(peer)
+        except OSError:  # the client went away, which is its right
+            pass
+        except Exception as error:  # noqa: BLE001 (a thread cannot raise: the test is told when the server stops)
+            self.failures.append(error)
+        finally:
+            peer.close()
+
+
+def answering(*replies: bytes, pause: float = 0) -> Script:
+    """Return a script that answers each request on a connection with these parts, as long as the client likes."""
+
+    def script(peer: Peer) -> None:
+        while peer.request() is not None:
+            peer.send(*(replies or (reply(),)), pause=pause)
+
+    return script
+
+
+def once(*parts: bytes, pause: float = 0) -> Script:
+    """Return a script that answers one request with these parts, and closes the connection."""
+
+    def script(peer: Peer) -> None:
+        if peer.request() is not None:
+            peer.send(*parts, pause=pause)
+
+    return script

@@ -1,0 +1,354 @@
+"""Kept connections: used again where that is safe, and never where a request could be lost on them."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from ssl import SSLContext
+from typing import Any
+
+import pytest
+
+from refundry import AsyncRefundClient, Attempt, Evidence, OutcomeUnknown, RefundClient, Resend
+from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
+from tests.faults.support import AMPLE, SHORT, both_kinds, client_of
+from tests.unit.support import ONE_EURO, PAYMENT, Kind, account
+
+
+def two_refunds(kind: Kind, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
+    """Refund twice, with a pause between, and return the connection that each came on."""
+    with client_of(kind, server, **options) as client:
+        for reference in ("r-1", "r-2"):
+            assert client.ask("paybyrd", reference=reference).refund_id == "refund-1"
+            client.pause(pause)
+    assert [attempt.evidence for attempt in client.attempts] == [Evidence.ANSWERED] * 2
+    return [request.connection for request in server.requests]
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    "script",
+    [
+        answering(reply()),
+        answering(head("Transfer-Encoding: chunked") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(SUCCESS), SUCCESS)),
+        answering(head(status="103 Early Hints") + reply()),
+        answering(reply(SUCCESS, "Connection: keep-alive", version="HTTP/1.0")),
+    ],
+    ids=["with a length", "in chunks", "after an interim reply", "in HTTP/1.0 that says so"],
+)
+def test_two_refunds_share_one_connection(kind: Kind, script: Script) -> None:
+    with Server(script) as server:
+        assert two_refunds(kind, server) == [1, 1]
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    "script",
+    [
+        once(reply()),
+        answering(reply(SUCCESS, "Connection: close")),
+        answering(reply(SUCCESS, "connection: Close")),
+        answering(reply(version="HTTP/1.0")),
+        once(head() + SUCCESS),
+        answering(reply() + b"garbage"),
+        answering(reply() + reply()),
+        answering(reply() + head(status="103 Early Hints")),
+        answering(reply(), b"garbage"),
+        answering(reply(), reply(), pause=0.02),
+    ],
+    ids=[
+        "closed by the server",
+        "that the server will close",
+        "that the server will close, in other letters",
+        "of HTTP/1.0",
+        "of a reply without a length",
+        "with garbage after the reply",
+        "with a second reply",
+        "with an interim reply after the reply",
+        "with garbage in a part of its own",
+        "with a second reply later",
+    ],
+)
+def test_a_connection_that_is_not_good_is_not_used_again(kind: Kind, script: Script) -> None:
+    with Server(script) as server:
+        assert two_refunds(kind, server) == [1, 2]
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    "script",
+    [once(reply()), answering(reply(), b"garbage"), answering(reply(), reply(), pause=0.02)],
+    ids=["closed by the server", "with garbage in a part of its own", "with a second reply later"],
+)
+def test_a_connection_in_tls_that_is_not_good_is_not_used_again(
+    kind: Kind, script: Script, certified: Callable[[str], SSLContext], trusting: SSLContext
+) -> None:
+    with Server(script, tls=certified("localhost")) as server:
+        assert two_refunds(kind, server, ssl_context=trusting) == [1, 2]
+
+
+def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -> None:
+    async def refunded_twice(server: Server) -> None:
+        async with AsyncRefundClient([account("blink", base_url=server.url)], timeout=AMPLE) as client:
+            for reference in ("r-1", "r-2"):
+                refund = await client.refund("blink", payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
+                assert refund.amount == ONE_EURO
+                time.sleep(0.1)
+
+    with Server(once(reply(b'{"success":true}'))) as server:
+        asyncio.run(refunded_twice(server))
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
+    async def refunded(reference: str) -> bool:
+        refund = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
+        return refund.replayed
+
+    with Server(answering()) as server, asyncio.Runner() as one, asyncio.Runner() as other:
+        client = AsyncRefundClient([account("paybyrd", base_url=server.url)], timeout=SHORT)
+        assert [loop.run(refunded(f"r-{number}")) for number, loop in enumerate((one, other, other))] == [False] * 3
+        other.run(client.aclose())
+        for loop in (one, other):
+            loop.run(asyncio.sleep(0))
+    assert [request.connection for request in server.requests] == [1, 2, 2]
+
+
+@both_kinds
+def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(kind: Kind) -> None:
+    def late(peer: Peer) -> None:
+        peer.request()
+        peer.send(reply()[:-1])
+        peer.hold()
+
+    with Server(late, answering()) as server, client_of(kind, server, timeout=SHORT) as client:
+        with pytest.raises(OutcomeUnknown):
+            client.ask("paybyrd")
+        assert client.ask("paybyrd").refund_id == "refund-1"
+    assert [request.connection for request in server.requests] == [1, 2]
+
+
+@both_kinds
+def test_a_connection_that_was_kept_too_long_is_not_used_again(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("refundry.transport.kept.monotonic", lambda: now[0])
+    with Server(answering()) as server, client_of(kind, server) as client:
+        for reference, seconds in (("r-1", 3.0), ("r-2", 5.0), ("r-3", 0.0)):
+            client.ask("paybyrd", reference=reference)
+            now[0] += seconds
+    assert [request.connection for request in server.requests] == [1, 1, 2]
+
+
+@both_kinds
+def test_each_origin_has_connections_of_its_own(kind: Kind) -> None:
+    with Server(answering()) as one, Server(answering()) as other:
+        for server in (one, other):
+            assert two_refunds(kind, server) == [1, 1]
+
+
+@both_kinds
+def test_closing_the_client_closes_its_connections(kind: Kind) -> None:
+    closed = threading.Event()
+
+    def script(peer: Peer) -> None:
+        answering()(peer)
+        closed.set()
+
+    with Server(script) as server, client_of(kind, server) as client:
+        client.ask("paybyrd")
+        assert not closed.wait(0.1)
+        client.close()
+        client.pause(0)
+        assert closed.wait(5)
+
+
+def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after_it() -> None:
+    go_on, closed = threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        go_on.wait(5)
+        peer.send(reply())
+        peer.hold()
+        closed.set()
+
+    with Server(script) as server:
+        client = RefundClient([account("paybyrd", base_url=server.url)], timeout=AMPLE)
+        thread = threading.Thread(target=refund, args=(client, "r-1"))
+        thread.start()
+        assert server.came.wait(5)
+        client.close()
+        go_on.set()
+        thread.join(5)
+        assert closed.wait(2)
+
+
+def test_no_more_connections_are_kept_than_are_useful(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("refundry.transport.kept._MOST_KEPT", 1)
+    together = threading.Barrier(3, timeout=5)
+    ended = threading.Semaphore(0)
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        together.wait()
+        peer.send(reply())
+        peer.hold()
+        ended.release()
+
+    with Server(script) as server, RefundClient([account("paybyrd", base_url=server.url)], timeout=AMPLE) as client:
+        threads = [threading.Thread(target=refund, args=(client, f"r-{number}")) for number in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+        assert [ended.acquire(timeout=5), ended.acquire(timeout=5), ended.acquire(timeout=0.1)] == [True, True, False]
+
+
+def refund(client: RefundClient, reference: str) -> None:
+    client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
+
+
+def test_fifty_threads_over_one_client_send_each_refund_once() -> None:
+    references = [f"r-{number}" for number in range(200)]
+    left = iter(references)
+    failures: list[BaseException] = []
+
+    def work(client: RefundClient) -> None:
+        try:
+            for reference in left:
+                refund(client, reference)
+        except BaseException as error:
+            failures.append(error)
+            raise
+
+    with (
+        Server(answering()) as server,
+        RefundClient([account("paybyrd", base_url=server.url)], timeout=AMPLE) as client,
+    ):
+        threads = [threading.Thread(target=work, args=(client,)) for _ in range(50)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    assert failures == []
+    assert len(server.requests) == len({request.headers["idempotency-key"] for request in server.requests}) == 200
+    assert server.connections <= 50
+
+
+def test_sixty_four_tasks_over_one_client_send_each_refund_once() -> None:
+    attempts: list[Attempt] = []
+
+    async def all_at_once(server: Server) -> None:
+        made = account("paybyrd", base_url=server.url)
+        async with AsyncRefundClient([made], timeout=AMPLE, on_attempt=attempts.append) as client:
+            calls = [
+                client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=f"r-{number % 64}")
+                for number in range(64)
+            ]
+            refunds = await asyncio.gather(*calls)
+            again = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference="r-63")
+            assert [refund.replayed for refund in (*refunds, again)] == [False] * 64 + [True]
+
+    with Server(answering()) as server:
+        asyncio.run(all_at_once(server))
+    assert len(server.requests) == len({request.headers["idempotency-key"] for request in server.requests}) == 64
+    assert [attempt.evidence for attempt in attempts] == [Evidence.ANSWERED] * 64
+
+
+@pytest.mark.parametrize(("provider", "resend"), [("blink", Resend.NEVER), ("paybyrd", Resend.SAME_REFERENCE)])
+def test_a_call_cancelled_after_sending_leaves_the_reference_unknown(provider: str, resend: Resend) -> None:
+    attempts: list[Attempt] = []
+
+    def held(peer: Peer) -> None:
+        peer.request()
+        peer.hold()
+
+    async def cancelled(server: Server) -> None:
+        made = account(provider, base_url=server.url)
+        async with AsyncRefundClient([made], timeout=AMPLE, on_attempt=attempts.append) as client:
+
+            async def ask() -> object:
+                return await client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference="r-1")
+
+            call = asyncio.create_task(ask())
+            assert await asyncio.to_thread(server.came.wait, 5)
+            call.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await call
+            if resend is Resend.NEVER:
+                with pytest.raises(OutcomeUnknown) as unknown:
+                    await ask()
+                assert unknown.value.resend is resend
+            else:
+                await ask()
+
+    with Server(held, answering()) as server:
+        asyncio.run(cancelled(server))
+    assert (attempts[0].evidence, attempts[0].outcome) == (Evidence.MAYBE_SENT, "OutcomeUnknown")
+    keys = [request.headers.get("idempotency-key") for request in server.requests]
+    assert keys == ([None] if resend is Resend.NEVER else [keys[0]] * 2)
+
+
+def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a process of its own, where every warning is an error."""
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-W", "error", "-c", code, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+FORKED = """
+import os, sys
+from refundry import Money, Paybyrd, RefundClient
+
+def refund(reference):
+    client.refund("paybyrd", payment_id="payment-1", amount=Money.of("1.00", "EUR"), reference=reference)
+
+client = RefundClient([Paybyrd(api_key="test-key", base_url=sys.argv[1])])
+refund("before")
+child = os.fork()
+if child == 0:
+    refund("child-1")
+    refund("child-2")
+    client.close()
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+refund("after")
+client.close()
+"""
+
+
+def test_a_forked_process_does_not_use_the_connections_of_its_parent() -> None:
+    with Server(answering()) as server:
+        run = run_python(FORKED, server.url)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert [request.connection for request in server.requests] == [1, 2, 2, 1]
+
+
+AT_ONCE = """
+import sys, threading
+from refundry import Money, Paybyrd, RefundClient
+
+together = threading.Barrier(16)
+
+def refund(number):
+    together.wait()
+    client.refund("paybyrd", payment_id="payment-1", amount=Money.of("1.00", "EUR"), reference=f"r-{number}")
+
+client = RefundClient([Paybyrd(api_key="test-key", base_url=sys.argv[1])])
+threads = [threading.Thread(target=refund, args=(number,)) for number in range(16)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+client.close()
+"""
+
+
+def test_a_client_whose_first_refunds_come_at_once_closes_all_its_connections() -> None:
+    with Server(answering()) as server:
+        run = run_python(AT_ONCE, server.url)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert len(server.requests) == 16

@@ -1,0 +1,223 @@
+"""An httpx transport as the transport of a client: every failure of httpx, and what is certain after it."""
+
+import gzip
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from refundry import Evidence, NotSent, OutcomeUnknown, RefundError, Resend, Timeout
+from refundry.transport.over_httpx import HttpxTransport
+from refundry.wire import MAX_REPLY_BYTES
+from tests.faults.servers import SUCCESS, Peer, Server, answering, once, reply
+from tests.faults.support import AMPLE, SHORT, both_kinds, failed, within
+from tests.unit.support import ONE_EURO, Caller, Kind, account, caller
+
+NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+
+def every(base: type[Exception]) -> list[type[Exception]]:
+    """Return an exception class with all that derive from it."""
+    return [base, *(further for direct in base.__subclasses__() for further in every(direct))]
+
+
+def over(kind: Kind, inner: Any, provider: str = "paybyrd", timeout: Timeout = AMPLE, **options: Any) -> Caller:
+    return caller(kind, account(provider, transport=HttpxTransport(inner), **options), timeout=timeout)
+
+
+def real(kind: Kind) -> Any:
+    """Return the transport that httpx itself sends with."""
+    return httpx.HTTPTransport() if kind == "sync" else httpx.AsyncHTTPTransport()
+
+
+@both_kinds
+@pytest.mark.parametrize("error", every(httpx.TransportError), ids=lambda error: error.__name__)
+def test_only_a_failure_that_comes_before_the_first_byte_says_that_nothing_was_sent(
+    kind: Kind, error: type[httpx.TransportError]
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error("the words of httpx", request=request)
+
+    nothing_sent = error in NOTHING_SENT
+    cls: type[RefundError] = NotSent if nothing_sent else OutcomeUnknown
+    evidence = Evidence.NOT_SENT if nothing_sent else Evidence.MAYBE_SENT
+    with over(kind, httpx.MockTransport(fail), "blink") as client:
+        told = failed(client, "blink", cls, Resend.SAFE if nothing_sent else Resend.NEVER, evidence)
+    assert error.__name__ in str(told)
+    assert "the words of httpx" not in str(told)
+
+
+@both_kinds
+@pytest.mark.parametrize("error", [httpx.InvalidURL("x"), httpx.StreamClosed(), RuntimeError("x"), KeyError("x")])
+def test_any_other_exception_is_taken_as_maybe_sent(kind: Kind, error: Exception) -> None:
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    with over(kind, httpx.MockTransport(fail)) as client:
+        failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.MAYBE_SENT)
+
+
+@both_kinds
+def test_the_request_reaches_httpx_as_it_was_prepared(kind: Kind) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, content=b'{"transaction_id":"refund-1"}')
+
+    with over(kind, httpx.MockTransport(answer), "lab4pay", timeout=Timeout(1, 2, 3)) as client:
+        client.ask("lab4pay")
+        prepared = client.client.prepare("lab4pay", amount=ONE_EURO, reference="reference-1")
+    (request,) = seen
+    assert (request.method, str(request.url), request.read()) == (prepared.method, prepared.url, prepared.body)
+    assert request.headers["authorization"] == "Bearer test-key"
+    assert request.headers["x-pay-connect-integrator-id"] == "test-integrator"
+    assert request.headers["content-length"] == str(len(prepared.body))
+    assert request.headers["accept-encoding"] == "identity"
+    assert request.extensions["timeout"] == {"connect": 1, "read": 2, "write": 2, "pool": 1}
+
+
+@both_kinds
+def test_a_redirect_is_not_followed(kind: Kind) -> None:
+    seen: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(307, headers={"Location": "/again"})
+
+    with over(kind, httpx.MockTransport(answer)) as client:
+        failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 307)
+    assert len(seen) == 1
+
+
+class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that comes in parts, and may fail after them."""
+
+    def __init__(self, parts: Iterator[bytes], error: Exception | None = None) -> None:
+        self._parts = parts
+        self._error = error
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._parts
+        if self._error is not None:
+            raise self._error
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self:
+            yield part
+
+    def close(self) -> None:
+        """Record that it was closed."""
+        self.closed = True
+
+    async def aclose(self) -> None:
+        """Record that it was closed."""
+        self.closed = True
+
+
+@both_kinds
+@pytest.mark.parametrize("error", [httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.ReadTimeout("x")])
+def test_a_body_that_ends_early_is_unknown_with_what_came_of_it(kind: Kind, error: Exception) -> None:
+    stream = Stream(iter([SUCCESS]), error)
+    with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
+        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert told.raw is not None
+    assert (told.raw.body, told.raw.complete) == (SUCCESS, False)
+
+
+@both_kinds
+def test_a_body_over_one_mebibyte_is_cut_off_and_unknown(kind: Kind) -> None:
+    read: list[bytes] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            read.append(b" " * 65536)
+            yield read[-1]
+
+    stream = Stream(endless())
+    with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
+        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert told.raw is not None
+    assert (len(told.raw.body), told.raw.complete) == (MAX_REPLY_BYTES, False)
+    assert len(read) == MAX_REPLY_BYTES // 65536 + 1
+    assert stream.closed
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("body", "complete"),
+    [(gzip.compress(SUCCESS), True), (gzip.compress(SUCCESS)[:-9], False), (gzip.compress(b" " * 2**26, 1), False)],
+    ids=["whole", "cut", "too long"],
+)
+def test_a_compressed_body_is_read_within_bounds(kind: Kind, body: bytes, complete: bool) -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Stream(iter([body])))
+
+    with over(kind, httpx.MockTransport(answer)) as client:
+        if complete:
+            assert client.ask("paybyrd").refund_id == "refund-1"
+        else:
+            told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+            assert told.raw is not None
+            assert len(told.raw.body) <= MAX_REPLY_BYTES
+
+
+@both_kinds
+def test_a_refund_over_the_transport_of_httpx_itself(kind: Kind) -> None:
+    inner = real(kind)
+    with Server(answering()) as server, over(kind, inner, base_url=server.url) as client:
+        refund = client.ask("paybyrd")
+        assert client.ask("paybyrd", reference="r-2").refund_id == "refund-1"
+        close(kind, client, inner)
+    assert refund.refund_id == "refund-1"
+    assert refund.raw is not None
+    assert (refund.raw.body, refund.raw.complete) == (SUCCESS, True)
+    assert refund.raw.header("content-type") == "application/json"
+    assert (len(server.requests), server.connections) == (2, 1)
+
+
+def close(kind: Kind, client: Caller, inner: Any) -> None:
+    """Close the httpx transport through the transport that wraps it."""
+    wrapped = HttpxTransport(inner)
+    if kind == "sync":
+        wrapped.close()
+    else:
+        client.run(wrapped.aclose())
+
+
+def hold(peer: Peer) -> None:
+    peer.request()
+    peer.hold()
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("script", "evidence", "status"),
+    [
+        (once(), Evidence.MAYBE_SENT, None),
+        (hold, Evidence.MAYBE_SENT, None),
+        (once(b"not HTTP\r\n\r\n"), Evidence.MAYBE_SENT, None),
+        (once(reply()[:-1]), Evidence.ANSWERED, 200),
+        (once(reply(SUCCESS + b" " * 200)[:200], *[b" "] * 60, pause=0.05), Evidence.ANSWERED, 200),
+    ],
+    ids=["closed", "hangs", "not HTTP", "cut", "slow"],
+)
+def test_a_failure_under_the_transport_of_httpx_itself_is_unknown(
+    kind: Kind, script: Callable[[Peer], None], evidence: Evidence, status: int | None
+) -> None:
+    inner = real(kind)
+    with Server(script) as server, over(kind, inner, timeout=SHORT, base_url=server.url) as client:
+        with within(2):
+            failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence, status)
+        close(kind, client, inner)
+    assert len(server.requests) == 1
+
+
+@both_kinds
+def test_a_refused_connection_under_the_transport_of_httpx_itself_sent_nothing(kind: Kind) -> None:
+    inner = real(kind)
+    with over(kind, inner, base_url="http://127.0.0.1:1") as client:
+        failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
+        close(kind, client, inner)

@@ -1,0 +1,86 @@
+"""Over a real connection, whatever becomes of it, neither the provider's credentials nor the proxy's come to light."""
+
+import ssl
+import traceback
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+
+from refundry import NotSent
+from tests.faults.servers import Peer, Script, Server, once, reply
+from tests.faults.support import AMPLE, SHORT, both_kinds
+from tests.unit.canary import CANARY, assert_hidden, canaried, everything, watched
+from tests.unit.support import PROVIDERS, Kind, account, caller
+
+
+def echoing(status: str, *, declared: bool = True) -> Script:
+    """Return a script that answers with all headers of the request, as a reply or (not declared) as bare text."""
+
+    def script(peer: Peer) -> None:
+        request = peer.request()
+        assert request is not None
+        echo = "\r\n".join(f"{name}: {value}" for name, value in request.headers.items())
+        headers = [f"X-{name}: {value}" for name, value in request.headers.items()]
+        peer.send(reply(echo.encode(), *headers, status=status) if declared else echo.encode() + b"\r\n\r\n")
+
+    return script
+
+
+def hold(peer: Peer) -> None:
+    peer.request()
+    peer.hold()
+
+
+FAULTS: Final[dict[str, Script]] = {
+    "echoes it with 200": echoing("200 OK"),
+    "echoes it with 401": echoing("401 Unauthorized"),
+    "echoes it with 520": echoing("520 Unknown"),
+    "echoes it and nothing else": echoing("", declared=False),
+    "closes": once(),
+    "closes in the body": once(reply()[:-1]),
+    "hangs": hold,
+}
+
+
+@both_kinds
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_server_does_not_bring_credentials_to_light(
+    kind: Kind, provider: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Server(FAULTS[fault]) as server:
+        with caller(kind, canaried(provider, base_url=server.url), timeout=SHORT) as client:
+            text = watched(client, provider, caplog)
+        assert CANARY in str(server.requests)
+    assert_hidden(text)
+    assert "Error" in text or "OutcomeUnknown" in text or "AuthenticationFailed" in text
+
+
+@both_kinds
+def test_a_failed_handshake_does_not_bring_credentials_to_light(
+    kind: Kind, certified: Callable[[str], ssl.SSLContext], caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        Server(once(), tls=certified("localhost")) as server,
+        caller(kind, canaried("paybyrd", base_url=server.url), timeout=AMPLE) as client,
+    ):
+        text = watched(client, "paybyrd", caplog)
+    assert_hidden(text)
+    assert "NotSent" in text
+
+
+@both_kinds
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_a_proxy_that_refuses_does_not_bring_its_credentials_to_light(
+    kind: Kind, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Server(once(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:s3cr3t-word@127.0.0.1:{proxy.port}")
+        with caller(kind, account("blink", base_url="https://gateway.example"), timeout=AMPLE) as client:
+            with pytest.raises(NotSent) as error:
+                client.ask("blink")
+            shown = "".join(traceback.TracebackException.from_exception(error.value, capture_locals=True).format())
+    for text in (shown, everything(error.value), repr(client.attempts)):
+        assert "s3cr3t" not in text
+        assert "czNjcjN0" not in text

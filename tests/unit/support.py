@@ -1,0 +1,238 @@
+"""What the tests of the facade share: the accounts as cases, a transport that records, a client of either kind."""
+
+import asyncio
+import contextlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final, Literal, Self, TypeVar
+
+from refundry import (
+    Account,
+    AsyncRefundClient,
+    Attempt,
+    Blink,
+    Deviation,
+    Lab4Pay,
+    Money,
+    Paybyrd,
+    Refund,
+    RefundClient,
+    RefundError,
+    SendFailure,
+    Timeout,
+    WireReply,
+    WireRequest,
+)
+
+T = TypeVar("T")
+Answer = WireReply | SendFailure
+Kind = Literal["sync", "async"]
+KINDS: Final[tuple[Kind, ...]] = ("sync", "async")
+PROVIDERS: Final = ("lab4pay", "paybyrd", "blink")
+
+PAYMENT: Final = "payment-1"
+ONE_EURO: Final = Money.of("1.00", "EUR")
+
+ACCEPTED: Final[Mapping[str, Mapping[str, Any]]] = {
+    "lab4pay": {"transaction_id": "refund-1"},
+    "paybyrd": {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"},
+    "blink": {"status": "completed", "amount": 1, "transaction_id": PAYMENT},
+}
+"""The least that each provider says, with status 200, of one euro refunded of PAYMENT."""
+
+
+def account(provider: str, **options: Any) -> Account:
+    """Return an account at a provider, with fake credentials."""
+    if provider == "lab4pay":
+        return Lab4Pay(**{"access_token": "test-key", "integrator_id": "test-integrator", **options})
+    if provider == "paybyrd":
+        return Paybyrd(**{"api_key": "test-key", **options})
+    return Blink(**{"access_token": "test-key", **options})
+
+
+def reply(status: int, body: object = b"", headers: tuple[tuple[str, str], ...] = ()) -> WireReply:
+    """Return a reply; a body that is not bytes is written as JSON."""
+    return WireReply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def accepted(provider: str) -> WireReply:
+    """Return a reply that accepts one euro of PAYMENT."""
+    return reply(200, ACCEPTED[provider])
+
+
+class Scripted:
+    """A transport of both kinds that records what it is given, and answers by a list whose last answer repeats."""
+
+    def __init__(self, *answers: Answer | BaseException | Callable[[WireRequest], Answer]) -> None:
+        self.sent: list[WireRequest] = []
+        self.timeouts: list[Timeout] = []
+        self.closed = False
+        self._answers = list(answers)
+
+    def send(self, request: WireRequest, timeout: Timeout) -> Answer:
+        """Record the request and give the next answer, or raise it."""
+        self.sent.append(request)
+        self.timeouts.append(timeout)
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(request) if callable(answer) else answer
+
+    async def asend(self, request: WireRequest, timeout: Timeout) -> Answer:
+        """As send."""
+        return self.send(request, timeout)
+
+    def close(self) -> None:
+        """Record that it was closed."""
+        self.closed = True
+
+    async def aclose(self) -> None:
+        """Record that it was closed."""
+        self.closed = True
+
+
+class Caller(ABC):
+    """A client with what its hooks were told. `refund` and the like are called alike for both kinds."""
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.deviations: list[Deviation] = []
+
+    @property
+    @abstractmethod
+    def client(self) -> RefundClient | AsyncRefundClient:
+        """The client itself."""
+
+    @abstractmethod
+    def refund(self, provider: str, **arguments: Any) -> Refund:
+        """Refund a payment."""
+
+    @abstractmethod
+    def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
+        """Refund an amount that is tied to no payment."""
+
+    @abstractmethod
+    def pause(self, seconds: float) -> None:
+        """Let time go by, an event loop running on."""
+
+    @abstractmethod
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine where the calls of this client run."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the client."""
+
+    def ask(self, provider: str, *, amount: object = ONE_EURO, reference: str = "reference-1") -> Refund:
+        """Refund by the operation that the provider has: PAYMENT, or an amount tied to no payment."""
+        if provider == "lab4pay":
+            return self.refund_unreferenced(provider, amount=amount, reference=reference)
+        return self.refund(provider, payment_id=PAYMENT, amount=amount, reference=reference)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class SyncCaller(Caller):
+    """A RefundClient."""
+
+    def __init__(self, *accounts: Account, **options: Any) -> None:
+        super().__init__()
+        hooks = {"on_attempt": self.attempts.append, "on_deviation": self.deviations.append}
+        self._client = RefundClient(accounts, **{**hooks, **options})
+
+    @property
+    def client(self) -> RefundClient:
+        """The client itself."""
+        return self._client
+
+    def refund(self, provider: str, **arguments: Any) -> Refund:
+        """Refund a payment."""
+        return self._client.refund(provider, **arguments)
+
+    def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
+        """Refund an amount that is tied to no payment."""
+        return self._client.refund_unreferenced(provider, **arguments)
+
+    def pause(self, seconds: float) -> None:
+        """Let time go by."""
+        time.sleep(seconds)
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in an event loop of its own."""
+        return asyncio.run(call)
+
+    def close(self) -> None:
+        """Close the client."""
+        self._client.close()
+
+
+class AsyncCaller(Caller):
+    """An AsyncRefundClient, in an event loop of its own that runs for the time of each call."""
+
+    def __init__(self, *accounts: Account, **options: Any) -> None:
+        super().__init__()
+        hooks = {"on_attempt": self.attempts.append, "on_deviation": self.deviations.append}
+        self._client = AsyncRefundClient(accounts, **{**hooks, **options})
+        self._runner = asyncio.Runner()
+
+    @property
+    def client(self) -> AsyncRefundClient:
+        """The client itself."""
+        return self._client
+
+    def refund(self, provider: str, **arguments: Any) -> Refund:
+        """Refund a payment."""
+        return self.run(self._client.refund(provider, **arguments))
+
+    def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
+        """Refund an amount that is tied to no payment."""
+        return self.run(self._client.refund_unreferenced(provider, **arguments))
+
+    def pause(self, seconds: float) -> None:
+        """Let time go by, the event loop running on."""
+        self.run(asyncio.sleep(seconds))
+
+    def run(self, call: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the event loop of this client."""
+        return self._runner.run(call)
+
+    def close(self) -> None:
+        """Close the client."""
+        self.run(self._client.aclose())
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        self._runner.close()
+
+
+def caller(kind: Kind, *accounts: Account, **options: Any) -> Caller:
+    """Return a client of this kind for these accounts."""
+    return SyncCaller(*accounts, **options) if kind == "sync" else AsyncCaller(*accounts, **options)
+
+
+def scripted(kind: Kind, provider: str, transport: Scripted, **options: Any) -> Caller:
+    """Return a client of this kind for one account that sends through the transport."""
+    return caller(kind, account(provider, transport=transport, **options))
+
+
+def told(provider: str, answer: Answer, *, amount: object = ONE_EURO, **options: Any) -> Refund | RefundError:
+    """Return what a caller is told of an answer to a refund of one euro: the refund, or the exception."""
+    with scripted("sync", provider, Scripted(answer), **options) as client:
+        try:
+            return client.ask(provider, amount=amount)
+        except RefundError as error:
+            return error
+
+
+def deviations(provider: str, answer: WireReply) -> list[tuple[str, str]]:
+    """Return pointer and rule of what is told to depart from the contract in a reply."""
+    with scripted("sync", provider, Scripted(answer)) as client:
+        with contextlib.suppress(RefundError):
+            client.ask(provider)
+        return [(deviation.pointer, deviation.rule) for deviation in client.deviations]

@@ -1,0 +1,221 @@
+"""The policy: from evidence to what the caller is told, and whether to send again."""
+
+import dataclasses
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refundry import (
+    FULL,
+    AuthenticationFailed,
+    Evidence,
+    Money,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+    Reason,
+    Refund,
+    RefundError,
+    RefundMismatch,
+    RefundRejected,
+    RefundRequest,
+    RefundStatus,
+    Resend,
+    SendFailure,
+    WireReply,
+)
+from refundry.outcome import Outcome, Reading, compare, of_failure, of_reply, resend_of_unknown
+
+REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
+REPLY = WireReply(200, (), b"{}")
+
+
+def concluded(reading: Reading, request: RefundRequest = REQUEST, currency: str | None = None) -> Refund | RefundError:
+    return of_reply(request, REPLY, reading, currency=currency, resend=Resend.SAME_REFERENCE)
+
+
+@pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
+@pytest.mark.parametrize("resend", [Resend.SAME_REFERENCE, Resend.NEVER])
+def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, resend: Resend) -> None:
+    error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), resend)
+    assert type(error) is OutcomeUnknown
+    assert error.resend is resend
+    assert "the connection broke" in str(error)
+    assert (error.provider, error.reference, error.raw) == ("blink", "r-1", None)
+
+
+@pytest.mark.parametrize("resend", [Resend.SAME_REFERENCE, Resend.NEVER])
+def test_a_request_of_which_nothing_left_may_be_sent_again(resend: Resend) -> None:
+    error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), resend)
+    assert type(error) is NotSent
+    assert error.resend is Resend.SAFE
+    assert "the connection was refused" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"), [(Outcome.SUCCEEDED, RefundStatus.SUCCEEDED), (Outcome.PENDING, RefundStatus.PENDING)]
+)
+def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: RefundStatus) -> None:
+    reading = Reading(
+        outcome, refund_id="x", payment_id="p-1", remaining=200, tracking_id="t", code="c", message="m", reference="r-1"
+    )
+    assert concluded(reading) == Refund(
+        provider="blink",
+        reference="r-1",
+        status=status,
+        amount=Money.of("1.00", "EUR"),
+        refund_id="x",
+        payment_id="p-1",
+        remaining=200,
+        tracking_id="t",
+        provider_code="c",
+        provider_message="m",
+    )
+    refund = concluded(reading)
+    assert isinstance(refund, Refund)
+    assert refund.raw is REPLY
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cls", "resend"),
+    [
+        (Outcome.REJECTED, RefundRejected, Resend.SAFE),
+        (Outcome.AUTHENTICATION_FAILED, AuthenticationFailed, Resend.SAFE),
+        (Outcome.RATE_LIMITED, RateLimited, Resend.SAFE),
+        (Outcome.UNKNOWN, OutcomeUnknown, Resend.SAME_REFERENCE),
+    ],
+)
+def test_what_the_provider_did_not_accept_is_an_exception_that_says_what_is_certain(
+    outcome: Outcome, cls: type[RefundError], resend: Resend
+) -> None:
+    error = concluded(Reading(outcome, code="C-1", message="a message"))
+    assert isinstance(error, RefundError)
+    assert (type(error), error.resend) == (cls, resend)
+    assert (error.http_status, error.provider_code, error.provider_message) == (200, "C-1", "a message")
+    assert error.raw is REPLY
+    assert "C-1" in str(error)
+    assert "a message" not in str(error)
+
+
+def test_every_outcome_is_in_one_of_the_tables_above() -> None:
+    told: dict[Outcome, Any] = {outcome: concluded(Reading(outcome)) for outcome in Outcome}
+    assert {outcome for outcome, result in told.items() if isinstance(result, Refund)} == {
+        Outcome.SUCCEEDED,
+        Outcome.PENDING,
+    }
+    assert len({type(result) for result in told.values()}) == len(Outcome) - 1
+
+
+def test_a_reading_that_claims_nothing_is_unknown() -> None:
+    assert type(concluded(Reading())) is OutcomeUnknown
+    assert "no reply worth it" in str(concluded(Reading(why="no reply worth it")))
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_refusal_carries_its_reason(reason: Reason) -> None:
+    error = concluded(Reading(Outcome.REJECTED, reason))
+    assert isinstance(error, RefundRejected)
+    assert error.reason is reason
+    assert reason.value in str(error)
+
+
+@pytest.mark.parametrize("retry_after", [None, 30.0])
+def test_too_many_requests_carries_the_time_to_wait(retry_after: float | None) -> None:
+    error = concluded(Reading(Outcome.RATE_LIMITED, retry_after=retry_after))
+    assert isinstance(error, RateLimited)
+    assert error.retry_after == retry_after
+
+
+@pytest.mark.parametrize("code", ["a code\r\nwith lines", "a" * 41, "<b>", "4111 1111 1111 1111"])
+def test_a_code_that_is_more_than_a_code_is_not_in_the_text(code: str) -> None:
+    error = concluded(Reading(Outcome.REJECTED, code=code))
+    assert isinstance(error, RefundRejected)
+    assert code not in str(error)
+    assert error.provider_code == code
+
+
+@pytest.mark.parametrize(
+    ("window", "seconds", "resend"),
+    [
+        (None, 0, Resend.NEVER),
+        (60, 0, Resend.SAME_REFERENCE),
+        (60, 59.9, Resend.SAME_REFERENCE),
+        (60, 60, Resend.NEVER),
+        (60, 1e9, Resend.NEVER),
+    ],
+)
+def test_an_unknown_refund_may_be_asked_for_again_only_while_its_key_is_known(
+    window: int | None, seconds: float, resend: Resend
+) -> None:
+    assert resend_of_unknown(window, seconds) is resend
+
+
+@pytest.mark.parametrize(
+    ("reported", "difference"),
+    [
+        ({"amount": Decimal("0.99")}, ("amount", "1.00", "0.99")),
+        ({"amount": Decimal("100")}, ("amount", "1.00", "100")),
+        ({"amount": Decimal("Infinity")}, ("amount", "1.00", "Infinity")),
+        ({"payment_id": "p-2"}, ("payment_id", "p-1", "p-2")),
+        ({"reference": "r-2"}, ("reference", "r-1", "r-2")),
+    ],
+)
+@pytest.mark.parametrize("outcome", [Outcome.SUCCEEDED, Outcome.PENDING])
+def test_an_acceptance_of_another_refund_is_a_mismatch_that_names_both_values(
+    outcome: Outcome, reported: dict[str, Any], difference: tuple[str, str, str]
+) -> None:
+    error = concluded(dataclasses.replace(Reading(outcome), **reported))
+    assert isinstance(error, RefundMismatch)
+    assert error.differences == (difference,)
+    assert error.resend is Resend.SAME_REFERENCE
+    assert error.raw is REPLY
+    for text in difference:
+        assert text in str(error)
+
+
+def test_every_difference_is_named() -> None:
+    reading = Reading(Outcome.SUCCEEDED, amount=Decimal(2), payment_id="p-2", reference="r-2")
+    assert [name for name, *_ in compare(REQUEST, reading)] == ["amount", "payment_id", "reference"]
+
+
+def test_a_reported_value_is_shown_only_in_part() -> None:
+    error = concluded(Reading(Outcome.SUCCEEDED, payment_id="p" * 1000))
+    assert isinstance(error, RefundMismatch)
+    assert "p" * 61 not in str(error)
+
+
+def test_a_refusal_of_another_payment_is_a_mismatch_too() -> None:
+    error = concluded(Reading(Outcome.REJECTED, payment_id="p-2"))
+    assert isinstance(error, RefundMismatch)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
+def test_the_amount_of_what_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
+    assert compare(REQUEST, Reading(outcome, amount=Decimal(7))) == ()
+
+
+def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency_is_known() -> None:
+    full = dataclasses.replace(REQUEST, amount=FULL)
+    reading = Reading(Outcome.SUCCEEDED, amount=Decimal("79.1"))
+    assert compare(full, reading) == ()
+    for currency, amount in ((None, None), ("GBP", Money.of("79.10", "GBP")), ("JPY", None)):
+        refund = concluded(reading, full, currency)
+        assert isinstance(refund, Refund)
+        assert refund.amount == amount
+
+
+@pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("Infinity"), Decimal("1E+300")])
+def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: Decimal | None) -> None:
+    refund = concluded(Reading(Outcome.SUCCEEDED, amount=amount), dataclasses.replace(REQUEST, amount=FULL), "GBP")
+    assert isinstance(refund, Refund)
+    assert refund.amount is None
+
+
+@given(st.integers(1, 10**15), st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
+def test_two_amounts_agree_only_where_every_digit_does(asked: int, reported: int, currency: str) -> None:
+    request = dataclasses.replace(REQUEST, amount=Money.from_minor(asked, currency))
+    amount = Money.from_minor(reported, currency).decimal.normalize()
+    assert (compare(request, Reading(Outcome.SUCCEEDED, amount=amount)) == ()) is (asked == reported)

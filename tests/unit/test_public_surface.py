@@ -1,0 +1,84 @@
+"""What `import refundry` offers, and how little it costs until it is used."""
+
+import ast
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import refundry
+
+
+def type_checked() -> dict[str, str]:
+    """Return the names that a type checker sees, with the module that each is imported from."""
+    tree = ast.parse(Path(str(refundry.__file__)).read_text())
+    (guarded,) = (node for node in tree.body if isinstance(node, ast.If))
+    return {
+        str(alias.asname): str(node.module)
+        for node in guarded.body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("refundry.")
+        for alias in node.names
+        if alias.name == alias.asname
+    }
+
+
+def test_a_type_checker_sees_the_very_names_that_are_offered() -> None:
+    assert sorted(type_checked()) == sorted(refundry.__all__)
+    assert len({*refundry.__all__}) == len(refundry.__all__)
+
+
+@pytest.mark.parametrize("name", refundry.__all__)
+def test_a_name_is_served_from_the_module_that_a_type_checker_sees(name: str) -> None:
+    assert getattr(refundry, name) is getattr(importlib.import_module(type_checked()[name]), name)
+    assert name in dir(refundry)
+
+
+def test_a_name_that_is_not_offered_is_not_there() -> None:
+    with pytest.raises(AttributeError, match="'Refunds'"):
+        refundry.__getattr__("Refunds")
+    assert not hasattr(refundry, "json")
+
+
+def test_a_star_import_gives_every_name() -> None:
+    names: dict[str, object] = {}
+    exec("from refundry import *", names)
+    assert {*refundry.__all__} <= {*names}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Return what a new process imports for the statement, beyond what it starts with."""
+    report = "import json; print(json.dumps([*({*sys.modules} - before)]))"
+    code = f"import sys; before = {{*sys.modules}}\n{statement}\n{report}"
+    path = os.pathsep.join(sys.path)
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        check=True,
+        timeout=30,
+    )
+    return {name.partition(".")[0] for name in json.loads(run.stdout)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        ("import refundry", {"httpx", "httpcore", "httptools", "attr", "attrs", "ssl", "asyncio", "socket", "typing"}),
+        (
+            "from refundry import Money, RefundClient, Paybyrd",
+            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "refundry_paybyrd"},
+        ),
+        (
+            "from refundry import RefundClient, Paybyrd; RefundClient([Paybyrd(api_key='test-key')])",
+            {"httpx", "httpcore", "asyncio", "refundry_blink", "refundry_lab4pay"},
+        ),
+    ],
+)
+def test_importing_loads_nothing_heavy(statement: str, heavy: set[str]) -> None:
+    loaded = loaded_by(statement)
+    assert "refundry" in loaded
+    assert not loaded & heavy

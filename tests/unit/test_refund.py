@@ -1,0 +1,191 @@
+"""The vocabulary: what a refund request may be, and that a refund keeps its meaning on the way to another process."""
+
+import dataclasses
+import json
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refundry import (
+    FULL,
+    Attempt,
+    Capabilities,
+    Deviation,
+    Evidence,
+    InvalidRefund,
+    Money,
+    Operation,
+    Refund,
+    RefundRequest,
+    RefundStatus,
+    WireReply,
+)
+from refundry.money import EXPONENTS, MAX_MINOR_UNITS
+
+EURO = Money.of("1.00", "EUR")
+texts = st.text(max_size=20)
+refunds = st.builds(
+    Refund,
+    provider=texts,
+    reference=texts,
+    status=st.sampled_from(RefundStatus),
+    amount=st.none() | st.builds(Money, st.integers(1, MAX_MINOR_UNITS), st.sampled_from(sorted(EXPONENTS))),
+    refund_id=st.none() | texts,
+    payment_id=st.none() | texts,
+    remaining=st.none() | st.integers(0, 10**18),
+    tracking_id=st.none() | texts,
+    provider_code=st.none() | texts,
+    provider_message=st.none() | texts,
+    replayed=st.booleans(),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"payment_id": ".."}, "payment_id"),
+        ({"payment_id": ""}, "payment_id"),
+        ({"reference": ""}, "reference"),
+        ({"reference": None}, "reference"),
+        ({"amount": None}, "amount"),
+        ({"amount": "1.00"}, "amount"),
+        ({"amount": 1.0}, "amount"),
+        ({"amount": FULL, "payment_id": None}, "amount"),
+    ],
+)
+def test_a_request_that_could_not_be_sent_is_refused_with_its_field(changes: dict[str, Any], field: str) -> None:
+    arguments = {"provider": "blink", "payment_id": "p-1", "amount": EURO, "reference": "r-1", **changes}
+    with pytest.raises(InvalidRefund) as refused:
+        RefundRequest(**arguments)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("payment_id", "operation"), [("p-1", Operation.REFUND), (None, Operation.REFUND_UNREFERENCED)]
+)
+def test_a_request_asks_for_the_operation_that_goes_with_its_payment(
+    payment_id: str | None, operation: Operation
+) -> None:
+    assert RefundRequest("any", payment_id, EURO, "r-1").operation is operation
+
+
+@given(refunds)
+def test_a_refund_is_the_same_after_going_through_json(refund: Refund) -> None:
+    assert Refund.from_dict(json.loads(json.dumps(refund.to_dict()))) == refund
+
+
+def test_the_raw_reply_stays_out_of_the_dict_the_repr_and_the_comparison() -> None:
+    plain = Refund("blink", "r-1", RefundStatus.PENDING)
+    refund = dataclasses.replace(plain, raw=WireReply(200, (("x-name", "header text"),), b"body text"))
+    assert "raw" not in refund.to_dict()
+    assert "raw" not in repr(refund)
+    assert refund == plain
+    for text in ("header text", "body text"):
+        assert text not in repr(refund) + str(refund) + repr(refund.raw)
+
+
+def test_a_refund_cannot_be_changed() -> None:
+    refund: Any = Refund("blink", "r-1", RefundStatus.PENDING)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        refund.status = RefundStatus.SUCCEEDED
+    assert refund.status is RefundStatus.PENDING
+
+
+def test_the_dict_of_a_refund_holds_nothing_but_plain_values() -> None:
+    refund = Refund("blink", "r-1", RefundStatus.SUCCEEDED, amount=EURO, refund_id="x", payment_id="p-1", remaining=0)
+    assert refund.to_dict() == {
+        "provider": "blink",
+        "reference": "r-1",
+        "status": "succeeded",
+        "amount": {"minor_units": 100, "currency": "EUR"},
+        "refund_id": "x",
+        "payment_id": "p-1",
+        "remaining": 0,
+        "tracking_id": None,
+        "provider_code": None,
+        "provider_message": None,
+        "replayed": False,
+    }
+
+
+def test_a_dict_without_the_optional_fields_is_a_refund() -> None:
+    refund = Refund.from_dict({"provider": "blink", "reference": "r-1", "status": "failed"})
+    assert refund == Refund("blink", "r-1", RefundStatus.FAILED)
+
+
+@pytest.mark.parametrize("name", ["provider", "reference", "status"])
+def test_a_dict_without_a_field_that_is_needed_is_refused_with_its_name(name: str) -> None:
+    values = {"provider": "blink", "reference": "r-1", "status": "failed"}
+    del values[name]
+    with pytest.raises(InvalidRefund, match=f"'{name}'") as refused:
+        Refund.from_dict(values)
+    assert refused.value.field == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("provider", None),
+        ("provider", 1),
+        ("reference", b"r-1"),
+        ("status", "done"),
+        ("status", None),
+        ("status", []),
+        ("amount", "1.00"),
+        ("amount", 100),
+        ("amount", []),
+        ("amount", {"minor_units": 100}),
+        ("amount", {"currency": "EUR"}),
+        ("amount", {"minor_units": "100", "currency": "EUR"}),
+        ("amount", {"minor_units": 1.5, "currency": "EUR"}),
+        ("amount", {"minor_units": 0, "currency": "EUR"}),
+        ("amount", {"minor_units": 100, "currency": "XXX"}),
+        ("amount", {"minor_units": 100, "currency": None}),
+        ("amount", {"minor_units": 100, "currency": []}),
+        ("refund_id", 7),
+        ("payment_id", {}),
+        ("remaining", "0"),
+        ("remaining", 0.5),
+        ("remaining", True),
+        ("tracking_id", 7),
+        ("provider_code", 200),
+        ("provider_message", ["no"]),
+        ("replayed", 1),
+        ("replayed", None),
+        ("raw", None),
+        ("colour", "red"),
+    ],
+)
+def test_a_dict_with_a_field_that_is_unfit_is_refused_with_its_name(name: str, value: object) -> None:
+    values = {"provider": "blink", "reference": "r-1", "status": "failed", name: value}
+    with pytest.raises(InvalidRefund, match=f"'{name}'") as refused:
+        Refund.from_dict(values)
+    assert refused.value.field == name
+
+
+@pytest.mark.parametrize("window", [0, -1])
+def test_an_idempotency_window_that_is_no_time_at_all_is_refused(window: int) -> None:
+    with pytest.raises(ValueError, match="above zero"):
+        Capabilities(
+            partial=True, full_without_amount=False, idempotency_window=window, settles="now", reports=frozenset()
+        )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Refund("blink", "r-1", RefundStatus.PENDING, amount=EURO, raw=WireReply(200, (), b"{}")),
+        RefundRequest("blink", "p-1", EURO, "r-1"),
+        Capabilities(partial=True, full_without_amount=True, idempotency_window=60, settles="now", reports=frozenset()),
+        Attempt("blink", "r-1", Operation.REFUND, Evidence.ANSWERED, 200, 0.1, "PENDING"),
+        Deviation("blink", Operation.REFUND, "/status", "is not a text"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_value_of_the_vocabulary_is_frozen_and_survives_a_pickle(value: Any) -> None:
+    assert pickle.loads(pickle.dumps(value)) == value
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(value, dataclasses.fields(value)[0].name, "other")

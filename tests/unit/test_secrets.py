@@ -1,0 +1,196 @@
+"""A canary for each credential: whatever is shown, logged, pickled or raised, it is nowhere in it."""
+
+import copy
+import logging
+import pickle
+import traceback
+from typing import Any, Final
+
+import pytest
+
+from refundry import (
+    FULL,
+    AsyncRefundClient,
+    Evidence,
+    InvalidRefund,
+    Money,
+    RefundClient,
+    Secret,
+    SendFailure,
+    WireReply,
+    WireRequest,
+)
+from tests.unit.canary import CANARY, INTEGRATOR, assert_hidden, canaried, everything, shown, watched
+from tests.unit.support import KINDS, ONE_EURO, PAYMENT, PROVIDERS, Kind, Scripted, account, caller
+
+
+class Echo(Scripted):
+    """Answers with every credential of the request in each header and in each field of the body."""
+
+    def __init__(self, status: int, body: str) -> None:
+        super().__init__(self._echo)
+        self._status = status
+        self._body = body
+
+    def _echo(self, request: WireRequest) -> WireReply:
+        text = " ".join(secret.reveal() for _, secret in request.credentials)
+        headers = (("x-echo", text), ("www-authenticate", text), *((n, s.reveal()) for n, s in request.credentials))
+        return WireReply(self._status, headers, self._body.replace("ECHO", text).encode())
+
+
+ECHOED: Final = (
+    '{"success":true,"code":"BYRD200","description":"ECHO","message":"ECHO","transaction_id":"ECHO","amount":"1.00"}',
+    '{"success":true,"status":"ECHO","code":"ECHO","amount":"ECHO","isoAmount":"ECHO","message":"ECHO"}',
+    '{"success":true,"status":"completed","amount":1,"isoAmount":100,"code":"BYRD200","reference":"ECHO"}',
+    '{"code":"BYRD200","transactionId":"ECHO","sourceTransaction":{"transactionId":"ECHO"},"links":{"href":"ECHO"}}',
+    '{"success":false,"message":"ECHO","error":"ECHO","code":"BYRD230","description":"ECHO","detail":"ECHO"}',
+    "<html>ECHO</html>",
+    "ECHO",
+    '{"message":"ECHO',
+)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_account_and_its_credentials_do_not_show(provider: str) -> None:
+    made = canaried(provider)
+    assert_hidden(shown(made))
+    assert [secret.reveal() for secret in made.secrets] == ([CANARY, INTEGRATOR] if provider == "lab4pay" else [CANARY])
+    for secret in made.secrets:
+        assert_hidden(shown(secret))
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("again", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_an_account_and_its_credentials_are_neither_pickled_nor_copied(provider: str, again: Any) -> None:
+    made = canaried(provider)
+    for value in (made, *made.secrets):
+        with pytest.raises(TypeError):
+            again(value)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_holds_credentials_further_in_is_not_pickled(provider: str) -> None:
+    payment = None if provider == "lab4pay" else PAYMENT
+    with RefundClient([canaried(provider)]) as client:
+        prepared = client.prepare(provider, payment_id=payment, amount=ONE_EURO, reference="r-1")
+        for value in (client, prepared, AsyncRefundClient([canaried(provider)])):
+            with pytest.raises(TypeError):
+                pickle.dumps(value)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("amount", [ONE_EURO, FULL])
+def test_a_prepared_request_and_the_clients_do_not_show_credentials(provider: str, amount: Money) -> None:
+    payment = None if provider == "lab4pay" else PAYMENT
+    for client in (RefundClient([canaried(provider)]), AsyncRefundClient([canaried(provider)])):
+        assert_hidden(shown(client))
+        if provider == "blink" or amount is ONE_EURO:
+            prepared = client.prepare(provider, payment_id=payment, amount=amount, reference="r-1")
+            assert_hidden(shown(prepared))
+            assert_hidden(f"{prepared.url}{prepared.headers}{prepared.body!r}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 422, 429, 500, 520])
+def test_a_server_that_echoes_the_credentials_does_not_bring_them_to_light(
+    kind: Kind, provider: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    for body in ECHOED:
+        with caller(kind, canaried(provider, transport=Echo(status, body))) as client:
+            text = watched(client, provider, caplog)
+        assert_hidden(text)
+        assert "[redacted]" in text
+
+
+@pytest.mark.parametrize("escaped", ["canary+of\\/the~key==", "\\u0063anary+of/the~key\\u003D="])
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+def test_a_server_that_echoes_the_credentials_in_escaped_json_does_not_bring_them_to_light(
+    provider: str, escaped: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = '{"success":false,"message":"ECHO","code":"BYRD230","description":"ECHO"}'.replace("ECHO", escaped)
+    transport = Scripted(WireReply(400, (), body.encode()))
+    with caller("sync", canaried(provider, transport=transport)) as client:
+        text = watched(client, provider, caplog)
+    assert_hidden(text)
+    assert escaped not in text
+
+
+class Leaky:
+    """A transport that fails with the credentials in its words."""
+
+    def send(self, request: WireRequest, _: object) -> WireReply | SendFailure:
+        """Raise."""
+        raise RuntimeError(" ".join(secret.reveal() for _, secret in request.credentials))
+
+    async def asend(self, request: WireRequest, timeout: object) -> WireReply | SendFailure:
+        """Raise."""
+        return self.send(request, timeout)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_a_transport_raises_does_not_bring_credentials_to_light(
+    kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caller(kind, canaried(provider, transport=Leaky())) as client:
+        text = watched(client, provider, caplog)
+    assert_hidden(text)
+    assert "RuntimeError" in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("evidence", [Evidence.NOT_SENT, Evidence.MAYBE_SENT])
+def test_a_failure_to_send_does_not_show_credentials(
+    kind: Kind, provider: str, evidence: Evidence, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caller(kind, canaried(provider, transport=Scripted(SendFailure(evidence, "the network failed")))) as client:
+        first, second = watched(client, provider, caplog), watched(client, provider, caplog)
+    assert_hidden(first + second)
+    assert "the network failed" in first
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_is_refused_here_does_not_show_credentials(
+    kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caller(kind, canaried(provider, transport=Scripted(SendFailure(Evidence.NOT_SENT, "x")))) as client:
+        with pytest.raises(InvalidRefund) as refused:
+            client.ask(provider, reference="")
+        assert_hidden(everything(refused.value))
+        lines = traceback.TracebackException.from_exception(refused.value, capture_locals=True).format()
+        assert_hidden("".join(lines) + caplog.text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_hook_that_fails_does_not_log_credentials(
+    kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(event: object) -> None:
+        raise ValueError(repr(event))
+
+    caplog.set_level(logging.DEBUG)
+    made = canaried(provider, transport=Echo(200, ECHOED[1]))
+    with caller(kind, made, on_attempt=broken, on_deviation=broken) as client:
+        text = watched(client, provider, caplog)
+    assert "the hook for Attempt failed" in text
+    assert_hidden(text)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("end", ["\n", " ", "\r\nX: 1", "ä"])
+def test_a_credential_that_is_refused_does_not_show(provider: str, end: str) -> None:
+    field = "api_key" if provider == "paybyrd" else "access_token"
+    with pytest.raises(InvalidRefund) as refused:
+        account(provider, **{field: CANARY + end})
+    assert_hidden(everything(refused.value) + "".join(traceback.format_exception(refused.value)))
+
+
+def test_a_secret_gives_its_text_only_when_it_is_asked_to() -> None:
+    secret = Secret(CANARY)
+    assert secret.reveal() == CANARY
+    assert repr(secret) == str(secret) == f"{secret}" == "<secret>"
+    assert not hasattr(secret, "__dict__")
