@@ -40,8 +40,8 @@ def path_id(value: object, field: str) -> str:
     if isinstance(value, str) and _PATH_ID.fullmatch(value):
         return value
     raise InvalidRefund(
-        f"{field} {_shown(value)} cannot be a provider's id; give it as the provider gave it, without blanks, "
-        "slashes, percent signs or line breaks",
+        f"{field} {_shown(value)} cannot stand in an address; an id has 1 to 200 characters, and no blanks, slashes, "
+        "percent signs or line breaks among them",
         field=field,
     )
 
@@ -86,13 +86,13 @@ def origin(base_url: object) -> str:
         or "@" in parts.netloc
     ):
         raise InvalidRefund(
-            f"base_url {_shown(base_url)} is not scheme, host and port, such as 'https://refunds.example:8443'",
+            "base_url is not scheme, host and port alone, such as 'https://refunds.example:8443'",
             field="base_url",
         )
     loopback = host == "localhost" or _is_loopback(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise InvalidRefund(
-            f"base_url {_shown(base_url)} is not https; plain http is only for this very machine", field="base_url"
+            f"base_url is not https; plain http is only for this very machine, not for {host!r}", field="base_url"
         )
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
@@ -107,6 +107,4 @@ def _is_loopback(host: str) -> bool:
 
 
 def _shown(value: object) -> str:
-    if not isinstance(value, str):
-        return f"of type {type(value).__name__}"
-    return f"{value[:60]!r}" if "@" not in value else "(not shown, for it may hold a password)"
+    return f"{value[:60]!r}" if isinstance(value, str) else f"of type {type(value).__name__}"

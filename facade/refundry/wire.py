@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
 
+_SECONDS_OF_A_DAY: Final = 86_400
+
 # A shorter text guards nothing, and taking it out of a reply would only make the reply unreadable.
 _SHORTEST_SECRET: Final = 8
 
@@ -89,7 +91,11 @@ class SendFailure:
 
 @dataclass(frozen=True, slots=True)
 class Timeout:
-    """How long to wait, in seconds: to connect, for each read and write, and for one attempt as a whole."""
+    """How long to wait, in seconds: to connect, for each read and write, and for one attempt as a whole.
+
+    RefundClient cannot bound how long the system takes to look up the address of a host; AsyncRefundClient does.
+    Raises InvalidRefund for what is no number of seconds above zero, or more than a day.
+    """
 
     connect: float = 5.0
     read: float = 30.0
@@ -98,9 +104,9 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _SECONDS_OF_A_DAY:
                 raise InvalidRefund(
-                    f"the {name} timeout is a number of seconds above zero, not {value!r}", field="timeout"
+                    f"the {name} timeout is a number of seconds above zero, and no more than a day", field="timeout"
                 )
 
 

@@ -106,13 +106,15 @@ def _blink(call: Call, reply: WireReply, said: dict[str, Any] | None) -> frozens
         return UNKNOWN
     if success is None and not (_text(said, "message") or _text(said, "error")):
         return UNKNOWN
-    # An error of which the body says yes in words of the reply of 200, or in another type, may be taken for unknown.
-    return REFUSED | UNKNOWN if said.get("success") or "status" in said else REFUSED
+    # An error whose body says yes in words of the reply of 200, or says something that is neither yes nor no.
+    word = _text(said, "status")
+    said_yes = word is not None and _verdict(word) <= ACCEPTED
+    return UNKNOWN if said_yes or said.get("success", False) is not False else REFUSED
 
 
 def _blink_refund(call: Call, said: dict[str, Any], success: bool | None) -> frozenset[str]:
     word = _text(said, "status")
-    by_word = None if word is None else BLINK_WORDS.get(" ".join(re.split(r"[\s_-]+", word)).strip().lower(), UNKNOWN)
+    by_word = None if word is None else _verdict(word)
     by_flag = {None: None, True: DONE, False: REFUSED}[success]
     verdict = by_word or by_flag or UNKNOWN
     if by_word is not None and by_flag is not None and by_word != by_flag and (by_word, by_flag) != (UNDERWAY, DONE):
@@ -127,6 +129,10 @@ def _blink_refund(call: Call, said: dict[str, Any], success: bool | None) -> fro
     if verdict <= ACCEPTED and isinstance(call.amount, Money):
         differs = differs or _number(said.get("amount")) not in (None, call.amount.decimal)
     return MISMATCH if differs and verdict != UNKNOWN else verdict
+
+
+def _verdict(word: str) -> frozenset[str]:
+    return BLINK_WORDS.get(" ".join(re.split(r"[\s_-]+", word)).strip().lower(), UNKNOWN)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 import pytest
 import trustme
 
-pytest.register_assert_rewrite("tests.faults.support")
-
 
 @pytest.fixture(autouse=True)
 def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

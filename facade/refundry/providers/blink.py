@@ -30,6 +30,7 @@ _BY_WORD: Final[Mapping[str, Outcome]] = {
     "pending": Outcome.PENDING,
     "failed": Outcome.REJECTED,
 }
+_ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
 _BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
 _BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 
@@ -88,8 +89,10 @@ class BlinkTranslation(Translation):
             return _of_refund(parsed, reader, success, message)
         outcome, reason = _ERROR_BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         message = message or reader.text(parsed.error, "/error")
-        said_no = success is False or (success is None and message is not None)
-        if success or (outcome is Outcome.REJECTED and not said_no):
+        said_no = success is False or (parsed.success is UNSET and message is not None)
+        word = parsed.additional_properties.get("status")
+        said_yes = success or (isinstance(word, str) and _BY_WORD.get(_plain(word)) in _ACCEPTED)
+        if said_yes or (outcome is Outcome.REJECTED and not said_no):
             outcome, reason = Outcome.UNKNOWN, Reason.OTHER
         why = "its status and body do not say whether it was refunded" if outcome is Outcome.UNKNOWN else ""
         return Reading(outcome, reason, why, message=message)
