@@ -100,16 +100,15 @@ def _blink(call: Call, reply: WireReply, said: dict[str, Any] | None) -> frozens
     success = said.get("success") if isinstance(said.get("success"), bool) else None
     if reply.status == 200:
         return _blink_refund(call, said, success)
-    if reply.status in (401, 403):
-        return UNKNOWN if success else NO_ACCESS
-    if reply.status not in (400, 402, 404, 409, 422) or success:
-        return UNKNOWN
-    if success is None and not (_text(said, "message") or _text(said, "error")):
-        return UNKNOWN
-    # An error whose body says yes in words of the reply of 200, or says something that is neither yes nor no.
     word = _text(said, "status")
-    said_yes = word is not None and _verdict(word) <= ACCEPTED
-    return UNKNOWN if said_yes or said.get("success", False) is not False else REFUSED
+    if success or (word is not None and _verdict(word) <= ACCEPTED):  # a body that denies its status
+        return UNKNOWN
+    if reply.status in (401, 403):
+        return NO_ACCESS
+    if reply.status not in (400, 402, 404, 409, 422):
+        return UNKNOWN
+    said_no = success is False or ("success" not in said and (_text(said, "message") or _text(said, "error")))
+    return REFUSED if said_no else UNKNOWN
 
 
 def _blink_refund(call: Call, said: dict[str, Any], success: bool | None) -> frozenset[str]:
