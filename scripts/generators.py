@@ -84,6 +84,23 @@ def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
                 raise refused(provider, f"{where}: the parameter {parameter.get('name')!r} cannot be generated")
 
 
+def secret_names(contract: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the properties that the contract marks as secret, with `format: password`."""
+    schemas = contract.get("components", {}).get("schemas", {})
+
+    def marked(schema: Any) -> bool:
+        named = schemas.get(str(schema.get("$ref")).rpartition("/")[2], schema) if isinstance(schema, dict) else None
+        return isinstance(named, dict) and named.get("format") == "password"
+
+    def found(part: Any) -> Iterator[str]:
+        for value in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+            yield from found(value)
+        if isinstance(part, dict) and isinstance(part.get("properties"), dict):
+            yield from (name for name, schema in part["properties"].items() if marked(schema))
+
+    return frozenset(found(contract))
+
+
 def auth_header(provider: str, contract: Mapping[str, Any]) -> tuple[str, str]:
     """Return name and prefix of the one header that authenticates every operation of the contract.
 
@@ -137,7 +154,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     if isinstance(parsed, GeneratorError):
         raise _client_problem(provider, parsed)
     project = Project(openapi=parsed, config=config, custom_template_path=OVERRIDES)
-    project.env.globals.update(auth_header_name=header, auth_prefix=prefix)
+    project.env.globals.update(auth_header_name=header, auth_prefix=prefix, secret_names=secret_names(contract))
     _share_templates(project.env)
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()

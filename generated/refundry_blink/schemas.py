@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class RefundRequest(BaseModel):
@@ -115,3 +115,210 @@ class ErrorResponse(BaseModel):
             description="What is wrong, where `message` is missing or beside it. Not meant to be compared."
         ),
     ] = None
+
+
+class TokenRequest(BaseModel):
+    """
+    The keys of an account, and what payments made with the token are like. For a refund the keys are enough.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    api_key: Annotated[
+        SecretStr, Field(description="The API key of the account. A secret.")
+    ]
+    secret_key: Annotated[
+        SecretStr, Field(description="The secret key of the account. A secret.")
+    ]
+    send_blink_receipt: Annotated[
+        bool | str | None,
+        Field(
+            description='Whether Blink sends the customer a receipt: true or false, or "Yes" or "No" in the older form.'
+        ),
+    ] = None
+    address_postcode_required: Annotated[
+        bool | str | None,
+        Field(
+            description="Whether the customer has to give an address and a postcode."
+        ),
+    ] = None
+    enable_moto_payments: Annotated[
+        bool | str | None,
+        Field(description="Whether payments by mail order and telephone are allowed."),
+    ] = None
+    application_name: Annotated[
+        str | None, Field(description="Name of the application that asks.")
+    ] = None
+    application_description: Annotated[
+        str | None, Field(description="What the application that asks is.")
+    ] = None
+    source_site: Annotated[
+        str | None, Field(description="Site that the application runs on.")
+    ] = None
+
+
+class TokenResponse(BaseModel):
+    """
+    An access token, until when it may be used, and what the account is like. Each field may be missing, and others are there: since January 2025 the state and the name of the account, under names that are not known.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    access_token: Annotated[
+        SecretStr | None,
+        Field(
+            description='The token that goes with the other requests, after "Bearer". A secret.'
+        ),
+    ] = None
+    expired_on: Annotated[
+        str | None,
+        Field(
+            description="When the token expires, as a date and time of ISO 8601 in UTC, with Z: 30 minutes after it was given. Kept as text."
+        ),
+    ] = None
+    payment_types: Annotated[
+        list[str] | None,
+        Field(
+            description="Ways to pay that the account has, such as credit-card, direct-debit and open-banking."
+        ),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(
+            description="Currency of the account, by its name in ISO 4217 (GBP). Refunds are in it."
+        ),
+    ] = None
+    send_blink_receipt: Annotated[
+        bool | str | None,
+        Field(
+            description='Whether Blink sends the customer a receipt: true or false, or "Yes" or "No" in the older form.'
+        ),
+    ] = None
+
+
+class Transaction(BaseModel):
+    """
+    A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds personal data.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None, Field(description="Blink's id of this transaction.")
+    ] = None
+    status: Annotated[
+        str | None,
+        Field(
+            description="State of the transaction. The case and the separators vary, and values that are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a refund has is not documented."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="A sentence for people about the transaction. Not meant to be compared."
+        ),
+    ] = None
+    amount: Annotated[
+        float | str | None,
+        Field(
+            description='Amount of the transaction, in major units of its currency: a number (1.1) or a text ("1.10").'
+        ),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(description="Currency of the amount, by its name in ISO 4217 (GBP)."),
+    ] = None
+    payment_source: Annotated[
+        str | None, Field(description="How the customer paid.")
+    ] = None
+    customer_name: Annotated[str | None, Field(description="Name of the customer.")] = (
+        None
+    )
+    customer_email: Annotated[
+        str | None, Field(description="E-mail address of the customer.")
+    ] = None
+    customer_address: Annotated[
+        str | None, Field(description="Address of the customer. Sent since May 2025.")
+    ] = None
+    customer_postcode: Annotated[
+        str | None, Field(description="Postcode of the customer. Sent since May 2025.")
+    ] = None
+    merchant_data: Annotated[
+        Any | None,
+        Field(
+            description="What you sent with the payment: an object, or a text that holds it as JSON."
+        ),
+    ] = None
+    card_number_mask: Annotated[
+        str | None, Field(description="Number of the card with its middle left out.")
+    ] = None
+
+
+class CancelRequest(BaseModel):
+    """
+    The reference of a cancellation.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    reference: Annotated[
+        str | None, Field(description="Your reference for the cancellation. Optional.")
+    ] = None
+
+
+class CancelResponse(BaseModel):
+    """
+    What Blink says about a cancellation. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    success: Annotated[
+        bool | None,
+        Field(
+            description="True when Blink cancelled the payment, false when it refused."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="A sentence for people about what happened. Not meant to be compared."
+        ),
+    ] = None
+    amount: Annotated[
+        str | float | None,
+        Field(
+            description='Amount of the payment, in major units of its currency, as a text ("1.01"). As a number it is read too.'
+        ),
+    ] = None
+    reference: Annotated[
+        str | None,
+        Field(
+            description="The reference of the cancellation, yours when you sent one."
+        ),
+    ] = None
+    transaction_id: Annotated[
+        str | None, Field(description="Blink's id of the cancelled payment.")
+    ] = None
+
+
+class TransactionResponse(BaseModel):
+    """
+    A transaction in its envelope. The envelope may be empty.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    data: Transaction | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 
 class PayConnectTransactionIndependentRefundBody(BaseModel):
@@ -57,3 +57,160 @@ class ErrorResponse(BaseModel):
         extra="allow",
         populate_by_name=True,
     )
+
+
+class TokenRequest(BaseModel):
+    """
+    The credentials of one pairing of a terminal.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    grant_type: Annotated[
+        str,
+        Field(description='How the token is asked for. Always "client_credentials".'),
+    ]
+    client_id: Annotated[
+        str,
+        Field(
+            description="The client id that the pairing gave. Not the id of the integration."
+        ),
+    ]
+    client_secret: Annotated[
+        SecretStr,
+        Field(description="The secret that the pairing gave, once. A secret."),
+    ]
+
+
+class TokenResponse(BaseModel):
+    """
+    An access token and how long it may be used. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    access_token: Annotated[
+        SecretStr | None,
+        Field(
+            description='The token that goes with the other requests, after "Bearer". A secret.'
+        ),
+    ] = None
+    expires_in: Annotated[
+        str | float | None,
+        Field(
+            description="How long the token may be used. Documented as a text, and without its unit; seconds are usual for this field's name, and not confirmed. Not a time of day."
+        ),
+    ] = None
+    token_type: Annotated[
+        str | None, Field(description='The kind of token, "Bearer".')
+    ] = None
+    scope: Annotated[
+        str | None, Field(description='What the token may be used for, "default".')
+    ] = None
+
+
+class TransactionRefundRequest(BaseModel):
+    """
+    How much of a payment to give back. The payment stands in the path, and no currency is sent.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    amount: Annotated[
+        int,
+        Field(
+            description="Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). At most what remains of the payment. Not a decimal number of major units."
+        ),
+    ]
+
+
+class TransactionRefundResponse(BaseModel):
+    """
+    The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that money was given back.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str,
+        Field(
+            description="Lab4Pay's id of the new refund transaction, under which its state is asked for. Not the id of the payment."
+        ),
+    ]
+
+
+class TransactionStatusResponse(BaseModel):
+    """
+    The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status` may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    status: Annotated[
+        str | None,
+        Field(
+            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow SUCCESS. Other values may occur."
+        ),
+    ] = None
+
+
+class RevertResponse(BaseModel):
+    """
+    A revert was started.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    operation_id: Annotated[
+        str,
+        Field(
+            description="Lab4Pay's id of the operation, under which its state is asked for."
+        ),
+    ]
+    transaction_id: Annotated[
+        str, Field(description="Lab4Pay's id of the transaction that is being voided.")
+    ]
+
+
+class TransactionOperationResponse(BaseModel):
+    """
+    The state of an operation on a transaction. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    operation_id: Annotated[
+        str | None, Field(description="Lab4Pay's id of the operation.")
+    ] = None
+    operation_type: Annotated[
+        str | None,
+        Field(
+            description='What the operation does. "transaction.revert" is the only known value.'
+        ),
+    ] = None
+    transaction_id: Annotated[
+        str | None,
+        Field(
+            description="Lab4Pay's id of the transaction that the operation is about."
+        ),
+    ] = None
+    status: Annotated[
+        str | None,
+        Field(
+            description="State of the operation, in upper case. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the state of the transaction."
+        ),
+    ] = None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -123,6 +123,17 @@ class AcceptedLinkResponse(BaseModel):
     ] = None
 
 
+class TransactionCard(BaseModel):
+    """
+    The card of a transaction. No field of it is named here; all is in `additional_properties`.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+
+
 class RefundResponse(BaseModel):
     """
     What Paybyrd says about a refund that it has answered at once. `code` says how it went: BYRD200 is done. It has no currency; it is the payment's.
@@ -216,3 +227,206 @@ class ErrorResponse(BaseModel):
             examples=["Operation successfully completed"],
         ),
     ] = None
+
+
+class Transaction(BaseModel):
+    """
+    A transaction as Paybyrd keeps it: a payment, a capture or a refund. Each field may be missing, and others may be there. Holds personal data.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None,
+        Field(alias="transactionId", description="Paybyrd's id of this transaction."),
+    ] = None
+    code: Annotated[
+        str | None,
+        Field(
+            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
+            examples=["BYRD200"],
+        ),
+    ] = None
+    description: Annotated[
+        str | None,
+        Field(
+            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
+            examples=["Operation successfully completed"],
+        ),
+    ] = None
+    status: Annotated[
+        str | None,
+        Field(
+            description="State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done."
+        ),
+    ] = None
+    operation_type: Annotated[
+        str | None,
+        Field(
+            alias="operationType",
+            description="What kind of transaction it is. Refund is expected and was not seen.",
+        ),
+    ] = None
+    amount: Annotated[
+        str | None,
+        Field(
+            description='Amount of the transaction, as a decimal text in major units ("1.00"). May be negative where the transaction is a refund ("-1.00").'
+        ),
+    ] = None
+    iso_amount: Annotated[
+        int | None,
+        Field(
+            alias="isoAmount",
+            description="Amount of the transaction, a whole number of minor units (EUR 1.00 = 100). May be negative where the transaction is a refund (-100).",
+        ),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(description="Currency of the amounts, by its name in ISO 4217 (EUR)."),
+    ] = None
+    order_ref: Annotated[
+        str | None,
+        Field(
+            alias="orderRef",
+            description="Your reference of the order. Not a reference of one refund.",
+        ),
+    ] = None
+    brand: Annotated[
+        str | None,
+        Field(description="Brand of the card or of the other means of payment."),
+    ] = None
+    payment_method: Annotated[
+        str | None, Field(alias="paymentMethod", description="How the customer paid.")
+    ] = None
+    created_date: Annotated[
+        str | None,
+        Field(
+            alias="createdDate",
+            description="When Paybyrd made the transaction. Its form is not documented; kept as text.",
+        ),
+    ] = None
+    transaction_date: Annotated[
+        str | None,
+        Field(
+            alias="transactionDate",
+            description="When the transaction took place. Its form is not documented; kept as text.",
+        ),
+    ] = None
+    captured_date: Annotated[
+        str | None,
+        Field(
+            alias="capturedDate",
+            description="When the payment was captured. Its form is not documented; kept as text.",
+        ),
+    ] = None
+    initiated_from: Annotated[
+        str | None,
+        Field(alias="initiatedFrom", description="Where the transaction was started."),
+    ] = None
+    index: Annotated[
+        Any | None,
+        Field(
+            description="Place of the transaction among others. What it counts is not documented."
+        ),
+    ] = None
+    attempt: Annotated[
+        Any | None,
+        Field(description="Which attempt this was. What it counts is not documented."),
+    ] = None
+    person_id: Annotated[
+        str | None, Field(alias="personId", description="Paybyrd's id of the customer.")
+    ] = None
+    subscription_guid: Annotated[
+        str | None,
+        Field(
+            alias="subscriptionGuid",
+            description="Paybyrd's id of the subscription that the transaction belongs to.",
+        ),
+    ] = None
+    finger_print: Annotated[
+        str | None,
+        Field(
+            alias="fingerPrint",
+            description="Text by which a means of payment is recognised again.",
+        ),
+    ] = None
+    masked_card_number: Annotated[
+        str | None,
+        Field(
+            alias="maskedCardNumber",
+            description="Number of the card with its middle left out.",
+        ),
+    ] = None
+    authorization_code: Annotated[
+        str | None,
+        Field(
+            alias="authorizationCode",
+            description="Code that the issuer gave to the authorization.",
+        ),
+    ] = None
+    expires_at: Annotated[
+        str | None,
+        Field(
+            alias="expiresAt",
+            description="When the transaction expires. Its form is not documented; kept as text.",
+        ),
+    ] = None
+    external_session_identifier: Annotated[
+        str | None,
+        Field(
+            alias="externalSessionIdentifier",
+            description="Id of the session in another system.",
+        ),
+    ] = None
+    external_transaction_identifier: Annotated[
+        str | None,
+        Field(
+            alias="externalTransactionIdentifier",
+            description="Id of the transaction in another system.",
+        ),
+    ] = None
+    external_custom_identifier: Annotated[
+        str | None,
+        Field(
+            alias="externalCustomIdentifier",
+            description="Further id in another system.",
+        ),
+    ] = None
+    acquirer: Annotated[str | None, Field(description="Name of the acquirer.")] = None
+    acquirer_response_code: Annotated[
+        str | None,
+        Field(
+            alias="acquirerResponseCode",
+            description="Code of the acquirer's answer. Not a code of Paybyrd.",
+        ),
+    ] = None
+    acquirer_response_message: Annotated[
+        str | None,
+        Field(
+            alias="acquirerResponseMessage",
+            description="The acquirer's answer for people. Not meant to be compared.",
+        ),
+    ] = None
+    acquirer_entity: Annotated[
+        str | None, Field(alias="acquirerEntity", description="Entity of the acquirer.")
+    ] = None
+    acquirer_reference: Annotated[
+        str | None,
+        Field(
+            alias="acquirerReference",
+            description="The acquirer's reference of the transaction.",
+        ),
+    ] = None
+    card: TransactionCard | None = None
+    referenced_transactions: Annotated[
+        list[Transaction] | None,
+        Field(
+            alias="referencedTransactions",
+            description="The transactions that this one refers to; for a refund, the payment.",
+        ),
+    ] = None
+
+
+Transaction.model_rebuild()

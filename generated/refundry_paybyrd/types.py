@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, Literal, NoReturn, TypeVar
 from urllib.parse import quote
 
-from attrs import define
+from attrs import define, field
 
 if TYPE_CHECKING:
     from .errors import UnreadableReply
@@ -92,14 +92,15 @@ def path_segment(name: str, value: object) -> str:
 class Request:
     """A request as plain values: what the contract says is sent, without the authorization
 
-    `path` is percent-encoded and begins with "/". `content` is None where there is no body.
+    `path` is percent-encoded and begins with "/". `params` is the query, not encoded yet. `content` is None where there is
+    no body; it is not in the repr, since it may hold secrets.
     """
 
     method: str
     path: str
     params: dict[str, Any]
     headers: dict[str, str]
-    content: bytes | None
+    content: bytes | None = field(repr=False)
 
 
 T = TypeVar("T")
@@ -111,10 +112,11 @@ class Response(Generic[T]):
 
     `parsed` is None for a status that the contract does not describe or describes without a schema, and where
     `problem` says why the reply could not be read. A problem says nothing about whether the request was executed.
+    `content` is not in the repr, since it may hold secrets and personal data.
     """
 
     status_code: int
-    content: bytes
+    content: bytes = field(repr=False)
     headers: MutableMapping[str, str]
     parsed: T | None
     problem: UnreadableReply | None = None

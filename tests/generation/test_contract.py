@@ -14,14 +14,48 @@ from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
 from scripts import contract
-from scripts.contract import PROVIDERS, ContractError, check, effective, python_name, reason_phrase, vendored, walk
+from scripts.contract import (
+    PROVIDERS,
+    ContractError,
+    check,
+    effective,
+    effective_document,
+    python_name,
+    reason_phrase,
+    vendored,
+    walk,
+)
 from scripts.document import dump, parse, resolve
+from scripts.ingest import evidence_problems
 from tests.generation.specs_support import CONTRACT, changed, document, specs_with
 
 OPERATIONS = {
-    "lab4pay": ("/v1/pay-connect/transactions/refund/", "refund_unreferenced"),
-    "paybyrd": ("/api/v2/refund/{transactionId}", "refund_transaction"),
-    "blink": ("/api/pay/v1/transactions/{transaction_id}/refunds", "refund_transaction"),
+    "lab4pay": [
+        ("POST", "/v1/pay-connect/transactions/refund/", "refunds", "refund_unreferenced"),
+        ("POST", "/v1/auth/token/", "tokens", "create_token"),
+        ("POST", "/v1/pay-connect/transactions/{transaction_id}/refund/", "refunds", "refund_transaction"),
+        ("GET", "/v1/pay-connect/transactions/{transaction_id}/status/", "transactions", "get_transaction_status"),
+        ("POST", "/v1/pay-connect/transactions/{transaction_id}/cancel/", "transactions", "cancel_transaction"),
+        (
+            *("POST", "/v1/pay-connect/transaction-operations/{transaction_id}/revert/"),
+            *("transactions", "revert_transaction"),
+        ),
+        (
+            *("GET", "/v1/pay-connect/transaction-operations/{operation_id}/"),
+            *("transactions", "get_transaction_operation"),
+        ),
+    ],
+    "paybyrd": [
+        ("POST", "/api/v2/refund/{transactionId}", "refunds", "refund_transaction"),
+        ("GET", "/api/v2/transactions/{transactionId}", "transactions", "get_transaction"),
+        ("GET", "/api/v2/transactions", "transactions", "list_transactions"),
+    ],
+    "blink": [
+        ("POST", "/api/pay/v1/transactions/{transaction_id}/refunds", "refunds", "refund_transaction"),
+        ("POST", "/api/pay/v1/tokens", "tokens", "create_token"),
+        ("GET", "/api/pay/v1/transactions/{transaction_id}", "transactions", "get_transaction"),
+        ("POST", "/api/pay/v1/transactions/{transaction_id}/cancels", "transactions", "cancel_transaction"),
+    ],
 }
 ERROR_REPLIES = {
     "lab4pay": {"400", "401", "500"},
@@ -33,9 +67,13 @@ DESCRIBED = {"operation", "parameter", "request body", "response", "schema", "se
 each_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-def operation(provider: str, data: dict[str, Any]) -> dict[str, Any]:
-    post: dict[str, Any] = data["paths"][OPERATIONS[provider][0]]["post"]
-    return post
+def operations(data: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node.value for node in walk(data) if node.kind == "operation"]
+
+
+def reply(data: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = resolve(data, response["$ref"][1:]) if "$ref" in response else response
+    return found
 
 
 @each_provider
@@ -45,13 +83,57 @@ def test_a_committed_contract_is_valid_openapi_with_and_without_its_overlay(prov
 
 
 @each_provider
-def test_an_effective_contract_has_one_operation_with_a_stable_name_under_the_tag_refunds(provider: str) -> None:
-    operations = [node for node in walk(effective(provider)) if node.kind == "operation"]
-    path, name = OPERATIONS[provider]
-    assert [node.pointer for node in operations] == [f"/paths/{path.replace('/', '~1')}/post"]
-    assert operations[0].value["operationId"] == name
-    assert operations[0].value["tags"] == ["refunds"]
-    assert operations[0].value["requestBody"]["required"] is True
+def test_the_operations_of_an_effective_contract_have_stable_names_under_the_tags_of_what_they_are_for(
+    provider: str,
+) -> None:
+    found = [
+        (method.upper(), path, *one["tags"], one["operationId"])
+        for path, item in effective(provider)["paths"].items()
+        for method, one in item.items()
+    ]
+    assert found == OPERATIONS[provider]
+
+
+@each_provider
+def test_only_a_cancellation_may_go_without_the_body_that_it_has(provider: str) -> None:
+    for one in operations(effective(provider)):
+        required = one.get("requestBody", {"required": True})["required"]
+        assert required == ((provider, one["operationId"]) != ("blink", "cancel_transaction"))
+
+
+@each_provider
+def test_every_operation_but_the_token_needs_a_credential(provider: str) -> None:
+    data = effective(provider)
+    assert data["security"]
+    for one in operations(data):
+        assert ("security" in one) == (one["operationId"] == "create_token")
+        assert not one.get("security")
+
+
+@each_provider
+def test_every_part_that_an_overlay_adds_names_what_it_rests_on_and_how_sure_that_is(provider: str) -> None:
+    document = effective_document(provider)
+    added = [pointer for pointer, place in document.places.items() if "overlay.yaml:" in place]
+    assert added
+    assert [problem for problem in evidence_problems(document) if "overlay.yaml:" in problem.partition(": ")[0]] == []
+
+
+def test_what_lab4pay_does_not_document_of_a_transactions_state_is_left_open() -> None:
+    schema = effective("lab4pay")["components"]["schemas"]["TransactionStatusResponse"]
+    assert (set(schema["properties"]), schema["additionalProperties"], "required" in schema) == (
+        {"status"},
+        True,
+        False,
+    )
+    assert any(text.endswith("(D)") for text in schema["properties"]["status"]["x-evidence"])
+    assert "enum" not in schema["properties"]["status"]
+
+
+@pytest.mark.parametrize(("provider", "name"), [("paybyrd", "Transaction"), ("blink", "Transaction")])
+def test_no_field_of_a_transaction_is_required(provider: str, name: str) -> None:
+    schema = effective(provider)["components"]["schemas"][name]
+    assert {"status", "amount", "currency"} <= set(schema["properties"])
+    assert ("required" in schema, schema["additionalProperties"]) == (False, True)
 
 
 @each_provider
@@ -89,12 +171,14 @@ def test_every_amount_says_its_units(provider: str) -> None:
 
 @each_provider
 def test_every_error_reply_has_a_schema_so_that_its_body_is_kept(provider: str) -> None:
-    responses = operation(provider, effective(provider))["responses"]
-    errors = {status for status in responses if not status.startswith("2")}
-    assert errors == ERROR_REPLIES[provider]
-    for status in errors:
-        schema = responses[status]["content"]["application/json"]["schema"]
-        assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
+    data = effective(provider)
+    for one in operations(data):
+        errors = {status: reply(data, found) for status, found in one["responses"].items() if status[0] != "2"}
+        unknown = {"401"} if (provider, one["operationId"]) == ("lab4pay", "create_token") else set()
+        assert set(errors) == ERROR_REPLIES[provider] - unknown
+        for response in errors.values():
+            schema = response["content"]["application/json"]["schema"]
+            assert schema == {"$ref": "#/components/schemas/ErrorResponse"}
 
 
 def test_paybyrd_takes_a_refund_without_the_deprecated_amount() -> None:
@@ -111,7 +195,7 @@ def test_a_value_that_paybyrd_does_not_list_can_be_carried_and_the_list_is_kept(
 
 def test_paybyrd_has_the_idempotency_key_and_the_sandbox() -> None:
     data = effective("paybyrd")
-    header = operation("paybyrd", data)["parameters"][1]
+    header = operations(data)[0]["parameters"][1]
     assert (header["name"], header["in"], header["required"]) == ("idempotency-key", "header", False)
     assert [server["url"] for server in data["servers"]] == [
         "https://gateway.paybyrd.com",

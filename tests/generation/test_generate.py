@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+import inspect
 import json
 import pickle
 import shutil
@@ -12,7 +13,7 @@ import pytest
 
 from scripts.contract import PROVIDERS, ContractError, effective
 from scripts.generate import build, check_overrides, diff, main, swap, tree, upstream_templates
-from scripts.generators import TEMPLATES, auth_header, write_client, write_schemas
+from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
 from tests.generation.generated_support import ROOT, Made, contract, make, run
 
 CODE = {"type": "string", "enum": ["ok", "not ok"]}
@@ -153,6 +154,52 @@ def test_a_required_array_that_is_something_else_makes_the_reply_unreadable(tmp_
         made.read({"list": value})
 
 
+@pytest.mark.parametrize("value", [[1], [{"code": "ok"}, None], ["text"], [[]], [[["code", "ok"]]]])
+def test_an_optional_array_with_an_entry_of_another_type_is_unset_and_kept_whole(
+    every_kind: Made, value: object
+) -> None:
+    read = every_kind.read({"list": value})
+    assert read.list_ is every_kind.module("types").UNSET
+    assert read.to_dict() == {"list": value}
+
+
+SECRET = {"type": "string", "format": "password"}
+
+
+@pytest.mark.parametrize("required", [[], ["key"]])
+@pytest.mark.parametrize("secret", [SECRET, {"$ref": "#/components/schemas/Secret"}])
+def test_a_field_that_the_contract_marks_as_a_secret_is_in_no_repr_and_is_carried(
+    tmp_path: Path, secret: dict[str, Any], required: list[str]
+) -> None:
+    body = {"type": "object", "properties": {"key": secret, "name": {"type": "string"}}}
+    schemas = {"Body": {**body, **({"required": required} if required else {})}, "Secret": SECRET}
+    made = make(contract(schemas=schemas), tmp_path)
+    sent = made.module("models").Body.from_dict({"key": "hidden", "name": "shown", "more": "hidden"})
+    request = made.api.build_request("t-1", body=sent)
+    for shown in (repr(sent), repr(request)):
+        assert "hidden" not in shown
+    assert "shown" in repr(sent)
+    assert sent.key == "hidden"
+    assert json.loads(request.content) == {"key": "hidden", "name": "shown", "more": "hidden"}
+    written = made.module("schemas").Body(key="hidden", name="shown")
+    assert "hidden" not in f"{written!r} {written}"
+    assert written.key.get_secret_value() == "hidden"
+
+
+def test_a_model_without_a_secret_shows_all_of_its_fields(tmp_path: Path) -> None:
+    made = make(contract(schemas={**reply(id={"type": "string"}), "Secret": SECRET}), tmp_path)
+    assert secret_names(contract(schemas={"Secret": SECRET})) == frozenset()
+    assert repr(made.read({"id": "a", "more": "b"})) == "Reply(id='a', additional_properties={'more': 'b'})"
+
+
+def test_an_operation_without_security_takes_a_client_without_a_token(tmp_path: Path) -> None:
+    source = contract(security=[{"token": []}], operation={"security": []})
+    source["components"]["securitySchemes"] = {"token": BEARER}
+    made = make(source, tmp_path)
+    for caller in ("sync_detailed", "sync", "asyncio_detailed", "asyncio"):
+        assert inspect.signature(getattr(made.api, caller)).parameters["client"].annotation == "Client"
+
+
 def test_a_range_of_statuses_comes_after_the_exact_ones(tmp_path: Path) -> None:
     replies = {"5XX": {"type": "integer"}, "503": {"type": "string"}, "204": None}
     made = make(contract(replies=replies), tmp_path)
@@ -286,7 +333,7 @@ def test_a_template_that_changed_upstream_is_an_error_that_says_to_read_it_again
         check_overrides(upstream=tmp_path / "upstream")
 
 
-@pytest.mark.parametrize("name", ["model.py.jinja", "types.py.jinja"])
+@pytest.mark.parametrize("name", ["setup.py.jinja", "types.py.jinja"])
 def test_an_override_without_a_record_and_a_record_without_an_override_are_errors(tmp_path: Path, name: str) -> None:
     templates = tmp_path / "templates"
     shutil.copytree(TEMPLATES, templates)

@@ -13,10 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.contract import PROVIDERS, effective
-from tests.generation.generated_support import CASES, Case, contract, make
+from tests.generation.generated_support import CASES, REFUNDS, TOKEN, TOKENS, WITH_BODY, Case, contract, make
 
 any_provider = pytest.mark.parametrize("provider", PROVIDERS)
-any_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.provider)
+# The secrets of a token's messages are written masked, see below.
+any_reply = pytest.mark.parametrize(
+    "case", [case for case in CASES if isinstance(case.accepted, dict) and case not in TOKENS], ids=str
+)
+any_body = pytest.mark.parametrize("case", [case for case in WITH_BODY if case not in TOKENS], ids=str)
 
 
 def schemas(provider: str) -> ModuleType:
@@ -49,27 +53,44 @@ def test_what_is_required_is_required_in_the_models(provider: str) -> None:
         assert required == set(schema.get("required", ())), name
 
 
-@any_case
+@any_reply
 def test_a_reply_goes_in_and_comes_out_as_it_was_with_fields_that_nobody_described(case: Case) -> None:
     reply = {**case.accepted, "added_later": {"a": [1]}}
-    model = getattr(schemas(case.provider), type(case.api.read_reply(200, json.dumps(case.accepted).encode())).__name__)
+    model = getattr(schemas(case.provider), case.reply)
     read = model.model_validate_json(json.dumps(reply))
     assert read.model_dump(mode="json", by_alias=True, exclude_unset=True) == reply
     assert json.loads(read.model_dump_json(by_alias=True, exclude_unset=True)) == reply
 
 
-@any_case
+@any_body
 def test_a_request_can_be_written_with_the_python_names(case: Case) -> None:
-    body = getattr(schemas(case.provider), case.body_class)(**case.body)
+    body = getattr(schemas(case.provider), str(case.body_class))(**case.body)
     assert body.model_dump(by_alias=True, exclude_unset=True) == case.call_arguments()["body"].to_dict()
 
 
 @pytest.mark.parametrize("value", ["12,50", "", None, [1], 12.5, {"a": 1}])
 @pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
 def test_an_amount_that_is_no_whole_number_is_refused(provider: str, value: object) -> None:
-    case = next(case for case in CASES if case.provider == provider)
+    case = next(case for case in REFUNDS if case.provider == provider)
     with pytest.raises(pydantic.ValidationError):
-        getattr(schemas(provider), case.body_class).model_validate({"amount": value, "isoAmount": value})
+        getattr(schemas(provider), str(case.body_class)).model_validate({"amount": value, "isoAmount": value})
+
+
+@pytest.mark.parametrize("case", TOKENS, ids=str)
+def test_a_secret_is_shown_and_written_masked_and_can_be_had_by_asking_for_it(case: Case) -> None:
+    module = schemas(case.provider)
+    request = getattr(module, str(case.body_class))(**case.body)
+    reply = module.TokenResponse.model_validate_json(json.dumps(case.accepted))
+    for message in (request, reply):
+        assert TOKEN not in f"{message!r} {message} {message.model_dump()} {message.model_dump_json()}"
+    assert reply.access_token.get_secret_value() == TOKEN
+
+
+def test_a_negative_amount_of_a_transaction_is_read() -> None:
+    read = schemas("paybyrd").Transaction.model_validate(
+        {"amount": "-1.00", "isoAmount": -100, "referencedTransactions": [{}]}
+    )
+    assert (read.amount, read.iso_amount, len(read.referenced_transactions)) == ("-1.00", -100, 1)
 
 
 def test_both_generations_of_blinks_reply_are_read() -> None:

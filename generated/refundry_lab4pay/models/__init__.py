@@ -7,9 +7,23 @@ from .pay_connect_transaction_independent_refund_body import (
 from .pay_connect_transaction_independent_refund_response import (
     PayConnectTransactionIndependentRefundResponse,
 )
+from .revert_response import RevertResponse
+from .token_request import TokenRequest
+from .token_response import TokenResponse
+from .transaction_operation_response import TransactionOperationResponse
+from .transaction_refund_request import TransactionRefundRequest
+from .transaction_refund_response import TransactionRefundResponse
+from .transaction_status_response import TransactionStatusResponse
 
 __all__ = (
     "ErrorResponse",
     "PayConnectTransactionIndependentRefundBody",
     "PayConnectTransactionIndependentRefundResponse",
+    "RevertResponse",
+    "TokenRequest",
+    "TokenResponse",
+    "TransactionOperationResponse",
+    "TransactionRefundRequest",
+    "TransactionRefundResponse",
+    "TransactionStatusResponse",
 )

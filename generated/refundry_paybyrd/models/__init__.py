@@ -6,6 +6,8 @@ from .error_response import ErrorResponse
 from .refund_request import RefundRequest
 from .refund_response import RefundResponse
 from .refund_source_transaction_response import RefundSourceTransactionResponse
+from .transaction import Transaction
+from .transaction_card import TransactionCard
 
 __all__ = (
     "AcceptedLinkResponse",
@@ -14,4 +16,6 @@ __all__ = (
     "RefundRequest",
     "RefundResponse",
     "RefundSourceTransactionResponse",
+    "Transaction",
+    "TransactionCard",
 )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import errors
-from ...client import AuthenticatedClient, Client
+from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.refund_request import RefundRequest
 from ...models.refund_response import RefundResponse
@@ -174,8 +174,7 @@ def _read(response: Response[Any]) -> Response[ErrorResponse | RefundResponse]:
 
 
 def _parsed(
-    client: AuthenticatedClient | Client,
-    response: Response[ErrorResponse | RefundResponse],
+    client: AuthenticatedClient, response: Response[ErrorResponse | RefundResponse]
 ) -> ErrorResponse | RefundResponse | None:
     if response.problem is not None:
         raise response.problem

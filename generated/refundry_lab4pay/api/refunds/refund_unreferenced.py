@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import errors
-from ...client import AuthenticatedClient, Client
+from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.pay_connect_transaction_independent_refund_body import (
     PayConnectTransactionIndependentRefundBody,
@@ -130,7 +130,7 @@ def _read(
 
 
 def _parsed(
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     response: Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse],
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
     if response.problem is not None:

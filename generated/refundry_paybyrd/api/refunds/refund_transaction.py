@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import errors
-from ...client import AuthenticatedClient, Client
+from ...client import AuthenticatedClient
 from ...models.accepted_response import AcceptedResponse
 from ...models.error_response import ErrorResponse
 from ...models.refund_request import RefundRequest
@@ -162,7 +162,7 @@ def _read(
 
 
 def _parsed(
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     response: Response[AcceptedResponse | ErrorResponse | RefundResponse],
 ) -> AcceptedResponse | ErrorResponse | RefundResponse | None:
     if response.problem is not None:

@@ -1,0 +1,310 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ... import errors
+from ...client import AuthenticatedClient
+from ...models.error_response import ErrorResponse
+from ...models.transaction_response import TransactionResponse
+from ...types import Request, Response, path_segment, read_json
+
+
+def build_request(
+    transaction_id: str,
+) -> Request:
+    """Build the request, and send nothing
+
+    Ask for one transaction, a refund's too.
+
+    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
+    its documented fields.
+
+    Args:
+        transaction_id (str):
+
+
+    Returns:
+        Request: what is sent, but for the authorization, which the client adds
+
+    Raises:
+        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
+            cannot carry.
+    """
+    headers: dict[str, str] = {}
+
+    return Request(
+        method="GET",
+        path="/api/pay/v1/transactions/{transaction_id}".format(
+            transaction_id=path_segment("transaction_id", transaction_id),
+        ),
+        params={},
+        headers=headers,
+        content=None,
+    )
+
+
+def describes(status_code: int) -> bool:
+    """Whether the contract describes a reply with this status"""
+    return (
+        status_code in {200, 400, 401, 402, 403, 404, 409, 422, 429}
+        or 500 <= status_code <= 599
+    )
+
+
+def read_reply(
+    status_code: int, content: bytes
+) -> ErrorResponse | TransactionResponse | None:
+    """Read the body of a reply, without any I/O
+
+    Enum values that the contract does not list are kept. Where an optional object is null or something else,
+    the attribute is UNSET and the value stays in `additional_properties`.
+
+    Returns:
+        The model of the status; None if the contract does not describe the status, or describes it without a schema
+
+    Raises:
+        errors.UnreadableReply: The only one, whatever the bytes. It does not say that nothing was executed.
+    """
+    try:
+        if status_code == 200:
+            _response_200 = read_json(content)
+            if not isinstance(_response_200, dict):
+                raise TypeError("not an object")
+            response_200 = TransactionResponse.from_dict(_response_200)
+
+            return response_200
+
+        if status_code == 400:
+            _response_400 = read_json(content)
+            if not isinstance(_response_400, dict):
+                raise TypeError("not an object")
+            response_400 = ErrorResponse.from_dict(_response_400)
+
+            return response_400
+
+        if status_code == 401:
+            _response_401 = read_json(content)
+            if not isinstance(_response_401, dict):
+                raise TypeError("not an object")
+            response_401 = ErrorResponse.from_dict(_response_401)
+
+            return response_401
+
+        if status_code == 402:
+            _response_402 = read_json(content)
+            if not isinstance(_response_402, dict):
+                raise TypeError("not an object")
+            response_402 = ErrorResponse.from_dict(_response_402)
+
+            return response_402
+
+        if status_code == 403:
+            _response_403 = read_json(content)
+            if not isinstance(_response_403, dict):
+                raise TypeError("not an object")
+            response_403 = ErrorResponse.from_dict(_response_403)
+
+            return response_403
+
+        if status_code == 404:
+            _response_404 = read_json(content)
+            if not isinstance(_response_404, dict):
+                raise TypeError("not an object")
+            response_404 = ErrorResponse.from_dict(_response_404)
+
+            return response_404
+
+        if status_code == 409:
+            _response_409 = read_json(content)
+            if not isinstance(_response_409, dict):
+                raise TypeError("not an object")
+            response_409 = ErrorResponse.from_dict(_response_409)
+
+            return response_409
+
+        if status_code == 422:
+            _response_422 = read_json(content)
+            if not isinstance(_response_422, dict):
+                raise TypeError("not an object")
+            response_422 = ErrorResponse.from_dict(_response_422)
+
+            return response_422
+
+        if status_code == 429:
+            _response_429 = read_json(content)
+            if not isinstance(_response_429, dict):
+                raise TypeError("not an object")
+            response_429 = ErrorResponse.from_dict(_response_429)
+
+            return response_429
+
+        if 500 <= status_code <= 599:
+            _response_5xx = read_json(content)
+            if not isinstance(_response_5xx, dict):
+                raise TypeError("not an object")
+            response_5xx = ErrorResponse.from_dict(_response_5xx)
+
+            return response_5xx
+
+        return None
+    except errors.READ_ERRORS as error:
+        problem = errors.UnreadableReply.because(status_code, content, error)
+    # Raised here, so that it does not hold the error, which holds the body.
+    raise problem
+
+
+def _read(response: Response[Any]) -> Response[ErrorResponse | TransactionResponse]:
+    if response.problem is None:
+        try:
+            response.parsed = read_reply(response.status_code, response.content)
+        except errors.UnreadableReply as problem:
+            response.problem = problem.with_traceback(None)
+    return response
+
+
+def _parsed(
+    client: AuthenticatedClient, response: Response[ErrorResponse | TransactionResponse]
+) -> ErrorResponse | TransactionResponse | None:
+    if response.problem is not None:
+        raise response.problem
+    if client.raise_on_unexpected_status and not describes(response.status_code):
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    return response.parsed
+
+
+def sync_detailed(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+) -> Response[ErrorResponse | TransactionResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Ask for one transaction, a refund's too.
+
+    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
+    its documented fields.
+
+    Args:
+        transaction_id (str):
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        client.send(
+            build_request(
+                transaction_id=transaction_id,
+            )
+        )
+    )
+
+
+def sync(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+) -> ErrorResponse | TransactionResponse | None:
+    """Send the request and give the body of the reply
+
+    Ask for one transaction, a refund's too.
+
+    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
+    its documented fields.
+
+    Args:
+        transaction_id (str):
+
+
+    Returns:
+        ErrorResponse | TransactionResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        sync_detailed(
+            transaction_id=transaction_id,
+            client=client,
+        ),
+    )
+
+
+async def asyncio_detailed(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+) -> Response[ErrorResponse | TransactionResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Ask for one transaction, a refund's too.
+
+    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
+    its documented fields.
+
+    Args:
+        transaction_id (str):
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        await client.asend(
+            build_request(
+                transaction_id=transaction_id,
+            )
+        )
+    )
+
+
+async def asyncio(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+) -> ErrorResponse | TransactionResponse | None:
+    """Send the request and give the body of the reply
+
+    Ask for one transaction, a refund's too.
+
+    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
+    its documented fields.
+
+    Args:
+        transaction_id (str):
+
+
+    Returns:
+        ErrorResponse | TransactionResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        await asyncio_detailed(
+            transaction_id=transaction_id,
+            client=client,
+        ),
+    )

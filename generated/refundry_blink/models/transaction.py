@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="Transaction")
+
+
+@_attrs_define
+class Transaction:
+    """A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds
+    personal data.
+
+        Attributes:
+            transaction_id (str | Unset): Blink's id of this transaction.
+            status (str | Unset): State of the transaction. The case and the separators vary, and values that are not listed
+                occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a
+                refund has is not documented.
+            message (str | Unset): A sentence for people about the transaction. Not meant to be compared.
+            amount (float | str | Unset): Amount of the transaction, in major units of its currency: a number (1.1) or a
+                text ("1.10").
+            currency (str | Unset): Currency of the amount, by its name in ISO 4217 (GBP).
+            payment_source (str | Unset): How the customer paid.
+            customer_name (str | Unset): Name of the customer.
+            customer_email (str | Unset): E-mail address of the customer.
+            customer_address (str | Unset): Address of the customer. Sent since May 2025.
+            customer_postcode (str | Unset): Postcode of the customer. Sent since May 2025.
+            merchant_data (Any | Unset): What you sent with the payment: an object, or a text that holds it as JSON.
+            card_number_mask (str | Unset): Number of the card with its middle left out.
+    """
+
+    transaction_id: str | Unset = UNSET
+    status: str | Unset = UNSET
+    message: str | Unset = UNSET
+    amount: float | str | Unset = UNSET
+    currency: str | Unset = UNSET
+    payment_source: str | Unset = UNSET
+    customer_name: str | Unset = UNSET
+    customer_email: str | Unset = UNSET
+    customer_address: str | Unset = UNSET
+    customer_postcode: str | Unset = UNSET
+    merchant_data: Any | Unset = UNSET
+    card_number_mask: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        transaction_id = self.transaction_id
+
+        status = self.status
+
+        message = self.message
+
+        amount: float | str | Unset
+        if isinstance(self.amount, Unset):
+            amount = UNSET
+        else:
+            amount = self.amount
+
+        currency = self.currency
+
+        payment_source = self.payment_source
+
+        customer_name = self.customer_name
+
+        customer_email = self.customer_email
+
+        customer_address = self.customer_address
+
+        customer_postcode = self.customer_postcode
+
+        merchant_data = self.merchant_data
+
+        card_number_mask = self.card_number_mask
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
+        if transaction_id is not UNSET:
+            field_dict["transaction_id"] = transaction_id
+        if status is not UNSET:
+            field_dict["status"] = status
+        if message is not UNSET:
+            field_dict["message"] = message
+        if amount is not UNSET:
+            field_dict["amount"] = amount
+        if currency is not UNSET:
+            field_dict["currency"] = currency
+        if payment_source is not UNSET:
+            field_dict["payment_source"] = payment_source
+        if customer_name is not UNSET:
+            field_dict["customer_name"] = customer_name
+        if customer_email is not UNSET:
+            field_dict["customer_email"] = customer_email
+        if customer_address is not UNSET:
+            field_dict["customer_address"] = customer_address
+        if customer_postcode is not UNSET:
+            field_dict["customer_postcode"] = customer_postcode
+        if merchant_data is not UNSET:
+            field_dict["merchant_data"] = merchant_data
+        if card_number_mask is not UNSET:
+            field_dict["card_number_mask"] = card_number_mask
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        transaction_id = d.pop("transaction_id", UNSET)
+
+        status = d.pop("status", UNSET)
+
+        message = d.pop("message", UNSET)
+
+        def _parse_amount(data: object) -> float | str | Unset:
+            if isinstance(data, Unset):
+                return data
+            return cast(float | str | Unset, data)
+
+        amount = _parse_amount(d.pop("amount", UNSET))
+
+        currency = d.pop("currency", UNSET)
+
+        payment_source = d.pop("payment_source", UNSET)
+
+        customer_name = d.pop("customer_name", UNSET)
+
+        customer_email = d.pop("customer_email", UNSET)
+
+        customer_address = d.pop("customer_address", UNSET)
+
+        customer_postcode = d.pop("customer_postcode", UNSET)
+
+        merchant_data = d.pop("merchant_data", UNSET)
+
+        card_number_mask = d.pop("card_number_mask", UNSET)
+
+        transaction = cls(
+            transaction_id=transaction_id,
+            status=status,
+            message=message,
+            amount=amount,
+            currency=currency,
+            payment_source=payment_source,
+            customer_name=customer_name,
+            customer_email=customer_email,
+            customer_address=customer_address,
+            customer_postcode=customer_postcode,
+            merchant_data=merchant_data,
+            card_number_mask=card_number_mask,
+        )
+
+        transaction.additional_properties = d
+        return transaction
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+from typing import Any
+
+from ... import errors
+from ...client import AuthenticatedClient
+from ...models.error_response import ErrorResponse
+from ...models.revert_response import RevertResponse
+from ...types import Request, Response, path_segment, read_json
+
+
+def build_request(
+    transaction_id: str,
+    *,
+    x_pay_connect_integrator_id: str,
+) -> Request:
+    """Build the request, and send nothing
+
+    Start to void the last successful transaction of the terminal.
+
+    Voids a payment before it is settled, which is no refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
+    operation that it names. The path takes the id of a transaction. Sent without a body.
+
+    Args:
+        transaction_id (str):
+        x_pay_connect_integrator_id (str):
+
+
+    Returns:
+        Request: what is sent, but for the authorization, which the client adds
+
+    Raises:
+        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
+            cannot carry.
+    """
+    headers: dict[str, Any] = {}
+    headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    return Request(
+        method="POST",
+        path="/v1/pay-connect/transaction-operations/{transaction_id}/revert/".format(
+            transaction_id=path_segment("transaction_id", transaction_id),
+        ),
+        params={},
+        headers=headers,
+        content=None,
+    )
+
+
+def describes(status_code: int) -> bool:
+    """Whether the contract describes a reply with this status"""
+    return status_code in {200, 400, 401, 500}
+
+
+def read_reply(
+    status_code: int, content: bytes
+) -> ErrorResponse | RevertResponse | None:
+    """Read the body of a reply, without any I/O
+
+    Enum values that the contract does not list are kept. Where an optional object is null or something else,
+    the attribute is UNSET and the value stays in `additional_properties`.
+
+    Returns:
+        The model of the status; None if the contract does not describe the status, or describes it without a schema
+
+    Raises:
+        errors.UnreadableReply: The only one, whatever the bytes. It does not say that nothing was executed.
+    """
+    try:
+        if status_code == 200:
+            _response_200 = read_json(content)
+            if not isinstance(_response_200, dict):
+                raise TypeError("not an object")
+            response_200 = RevertResponse.from_dict(_response_200)
+
+            return response_200
+
+        if status_code == 400:
+            _response_400 = read_json(content)
+            if not isinstance(_response_400, dict):
+                raise TypeError("not an object")
+            response_400 = ErrorResponse.from_dict(_response_400)
+
+            return response_400
+
+        if status_code == 401:
+            _response_401 = read_json(content)
+            if not isinstance(_response_401, dict):
+                raise TypeError("not an object")
+            response_401 = ErrorResponse.from_dict(_response_401)
+
+            return response_401
+
+        if status_code == 500:
+            _response_500 = read_json(content)
+            if not isinstance(_response_500, dict):
+                raise TypeError("not an object")
+            response_500 = ErrorResponse.from_dict(_response_500)
+
+            return response_500
+
+        return None
+    except errors.READ_ERRORS as error:
+        problem = errors.UnreadableReply.because(status_code, content, error)
+    # Raised here, so that it does not hold the error, which holds the body.
+    raise problem
+
+
+def _read(response: Response[Any]) -> Response[ErrorResponse | RevertResponse]:
+    if response.problem is None:
+        try:
+            response.parsed = read_reply(response.status_code, response.content)
+        except errors.UnreadableReply as problem:
+            response.problem = problem.with_traceback(None)
+    return response
+
+
+def _parsed(
+    client: AuthenticatedClient, response: Response[ErrorResponse | RevertResponse]
+) -> ErrorResponse | RevertResponse | None:
+    if response.problem is not None:
+        raise response.problem
+    if client.raise_on_unexpected_status and not describes(response.status_code):
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    return response.parsed
+
+
+def sync_detailed(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+    x_pay_connect_integrator_id: str,
+) -> Response[ErrorResponse | RevertResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Start to void the last successful transaction of the terminal.
+
+    Voids a payment before it is settled, which is no refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
+    operation that it names. The path takes the id of a transaction. Sent without a body.
+
+    Args:
+        transaction_id (str):
+        x_pay_connect_integrator_id (str):
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        client.send(
+            build_request(
+                transaction_id=transaction_id,
+                x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+            )
+        )
+    )
+
+
+def sync(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+    x_pay_connect_integrator_id: str,
+) -> ErrorResponse | RevertResponse | None:
+    """Send the request and give the body of the reply
+
+    Start to void the last successful transaction of the terminal.
+
+    Voids a payment before it is settled, which is no refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
+    operation that it names. The path takes the id of a transaction. Sent without a body.
+
+    Args:
+        transaction_id (str):
+        x_pay_connect_integrator_id (str):
+
+
+    Returns:
+        ErrorResponse | RevertResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        sync_detailed(
+            transaction_id=transaction_id,
+            client=client,
+            x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+        ),
+    )
+
+
+async def asyncio_detailed(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+    x_pay_connect_integrator_id: str,
+) -> Response[ErrorResponse | RevertResponse]:
+    """Send the request and give the reply, whatever its status and whatever it holds
+
+    Start to void the last successful transaction of the terminal.
+
+    Voids a payment before it is settled, which is no refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
+    operation that it names. The path takes the id of a transaction. Sent without a body.
+
+    Args:
+        transaction_id (str):
+        x_pay_connect_integrator_id (str):
+
+
+    Returns:
+        Response: `parsed` is its body, `problem` says why that could not be read
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _read(
+        await client.asend(
+            build_request(
+                transaction_id=transaction_id,
+                x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+            )
+        )
+    )
+
+
+async def asyncio(
+    transaction_id: str,
+    *,
+    client: AuthenticatedClient,
+    x_pay_connect_integrator_id: str,
+) -> ErrorResponse | RevertResponse | None:
+    """Send the request and give the body of the reply
+
+    Start to void the last successful transaction of the terminal.
+
+    Voids a payment before it is settled, which is no refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
+    operation that it names. The path takes the id of a transaction. Sent without a body.
+
+    Args:
+        transaction_id (str):
+        x_pay_connect_integrator_id (str):
+
+
+    Returns:
+        ErrorResponse | RevertResponse | None
+
+    Raises:
+        ValueError: As `build_request`; nothing was sent.
+        errors.UnreadableReply: If the body of the reply cannot be read. It is a ValueError, too: catch it first.
+        errors.UnexpectedStatus: If the contract does not describe the status, unless
+            Client.raise_on_unexpected_status is False.
+        httpx.HTTPError: If no whole reply arrived, httpx.TimeoutException among them. The request may have
+            been executed.
+    """
+    return _parsed(
+        client,
+        await asyncio_detailed(
+            transaction_id=transaction_id,
+            client=client,
+            x_pay_connect_integrator_id=x_pay_connect_integrator_id,
+        ),
+    )

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+T = TypeVar("T", bound="TransactionStatusResponse")
+
+
+@_attrs_define
+class TransactionStatusResponse:
+    """The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status`
+    may be missing.
+
+        Attributes:
+            status (str | Unset): State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS
+                are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow
+                SUCCESS. Other values may occur.
+    """
+
+    status: str | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        status = self.status
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
+        if status is not UNSET:
+            field_dict["status"] = status
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        d = dict(src_dict)
+        status = d.pop("status", UNSET)
+
+        transaction_status_response = cls(
+            status=status,
+        )
+
+        transaction_status_response.additional_properties = d
+        return transaction_status_response
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define as _attrs_define
+from attrs import field as _attrs_field
+
+from ..types import UNSET, Unset
+
+if TYPE_CHECKING:
+    from ..models.transaction_card import TransactionCard
+
+
+T = TypeVar("T", bound="Transaction")
+
+
+@_attrs_define
+class Transaction:
+    """A transaction as Paybyrd keeps it: a payment, a capture or a refund. Each field may be missing, and others may be
+    there. Holds personal data.
+
+        Attributes:
+            transaction_id (str | Unset): Paybyrd's id of this transaction.
+            code (str | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or
+                BYRD230 (refunded before). The known values are listed in the contract; others occur. Example: BYRD200.
+            description (str | Unset): A sentence for people that goes with a code. The known values are listed in the
+                contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code. Example:
+                Operation successfully completed.
+            status (str | Unset): State of the transaction. Compare without regard to case, and expect values that are not
+                listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet,
+                Denied, Canceled and Error are not done.
+            operation_type (str | Unset): What kind of transaction it is. Refund is expected and was not seen.
+            amount (str | Unset): Amount of the transaction, as a decimal text in major units ("1.00"). May be negative
+                where the transaction is a refund ("-1.00").
+            iso_amount (int | Unset): Amount of the transaction, a whole number of minor units (EUR 1.00 = 100). May be
+                negative where the transaction is a refund (-100).
+            currency (str | Unset): Currency of the amounts, by its name in ISO 4217 (EUR).
+            order_ref (str | Unset): Your reference of the order. Not a reference of one refund.
+            brand (str | Unset): Brand of the card or of the other means of payment.
+            payment_method (str | Unset): How the customer paid.
+            created_date (str | Unset): When Paybyrd made the transaction. Its form is not documented; kept as text.
+            transaction_date (str | Unset): When the transaction took place. Its form is not documented; kept as text.
+            captured_date (str | Unset): When the payment was captured. Its form is not documented; kept as text.
+            initiated_from (str | Unset): Where the transaction was started.
+            index (Any | Unset): Place of the transaction among others. What it counts is not documented.
+            attempt (Any | Unset): Which attempt this was. What it counts is not documented.
+            person_id (str | Unset): Paybyrd's id of the customer.
+            subscription_guid (str | Unset): Paybyrd's id of the subscription that the transaction belongs to.
+            finger_print (str | Unset): Text by which a means of payment is recognised again.
+            masked_card_number (str | Unset): Number of the card with its middle left out.
+            authorization_code (str | Unset): Code that the issuer gave to the authorization.
+            expires_at (str | Unset): When the transaction expires. Its form is not documented; kept as text.
+            external_session_identifier (str | Unset): Id of the session in another system.
+            external_transaction_identifier (str | Unset): Id of the transaction in another system.
+            external_custom_identifier (str | Unset): Further id in another system.
+            acquirer (str | Unset): Name of the acquirer.
+            acquirer_response_code (str | Unset): Code of the acquirer's answer. Not a code of Paybyrd.
+            acquirer_response_message (str | Unset): The acquirer's answer for people. Not meant to be compared.
+            acquirer_entity (str | Unset): Entity of the acquirer.
+            acquirer_reference (str | Unset): The acquirer's reference of the transaction.
+            card (TransactionCard | Unset): The card of a transaction. No field of it is named here; all is in
+                `additional_properties`.
+            referenced_transactions (list[Transaction] | Unset): The transactions that this one refers to; for a refund, the
+                payment.
+    """
+
+    transaction_id: str | Unset = UNSET
+    code: str | Unset = UNSET
+    description: str | Unset = UNSET
+    status: str | Unset = UNSET
+    operation_type: str | Unset = UNSET
+    amount: str | Unset = UNSET
+    iso_amount: int | Unset = UNSET
+    currency: str | Unset = UNSET
+    order_ref: str | Unset = UNSET
+    brand: str | Unset = UNSET
+    payment_method: str | Unset = UNSET
+    created_date: str | Unset = UNSET
+    transaction_date: str | Unset = UNSET
+    captured_date: str | Unset = UNSET
+    initiated_from: str | Unset = UNSET
+    index: Any | Unset = UNSET
+    attempt: Any | Unset = UNSET
+    person_id: str | Unset = UNSET
+    subscription_guid: str | Unset = UNSET
+    finger_print: str | Unset = UNSET
+    masked_card_number: str | Unset = UNSET
+    authorization_code: str | Unset = UNSET
+    expires_at: str | Unset = UNSET
+    external_session_identifier: str | Unset = UNSET
+    external_transaction_identifier: str | Unset = UNSET
+    external_custom_identifier: str | Unset = UNSET
+    acquirer: str | Unset = UNSET
+    acquirer_response_code: str | Unset = UNSET
+    acquirer_response_message: str | Unset = UNSET
+    acquirer_entity: str | Unset = UNSET
+    acquirer_reference: str | Unset = UNSET
+    card: TransactionCard | Unset = UNSET
+    referenced_transactions: list[Transaction] | Unset = UNSET
+    additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        transaction_id = self.transaction_id
+
+        code = self.code
+
+        description = self.description
+
+        status = self.status
+
+        operation_type = self.operation_type
+
+        amount = self.amount
+
+        iso_amount = self.iso_amount
+
+        currency = self.currency
+
+        order_ref = self.order_ref
+
+        brand = self.brand
+
+        payment_method = self.payment_method
+
+        created_date = self.created_date
+
+        transaction_date = self.transaction_date
+
+        captured_date = self.captured_date
+
+        initiated_from = self.initiated_from
+
+        index = self.index
+
+        attempt = self.attempt
+
+        person_id = self.person_id
+
+        subscription_guid = self.subscription_guid
+
+        finger_print = self.finger_print
+
+        masked_card_number = self.masked_card_number
+
+        authorization_code = self.authorization_code
+
+        expires_at = self.expires_at
+
+        external_session_identifier = self.external_session_identifier
+
+        external_transaction_identifier = self.external_transaction_identifier
+
+        external_custom_identifier = self.external_custom_identifier
+
+        acquirer = self.acquirer
+
+        acquirer_response_code = self.acquirer_response_code
+
+        acquirer_response_message = self.acquirer_response_message
+
+        acquirer_entity = self.acquirer_entity
+
+        acquirer_reference = self.acquirer_reference
+
+        card: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.card, Unset):
+            card = self.card.to_dict()
+
+        referenced_transactions: list[dict[str, Any]] | Unset = UNSET
+        if not isinstance(self.referenced_transactions, Unset):
+            referenced_transactions = []
+            for referenced_transactions_item_data in self.referenced_transactions:
+                referenced_transactions_item = (
+                    referenced_transactions_item_data.to_dict()
+                )
+                referenced_transactions.append(referenced_transactions_item)
+
+        field_dict: dict[str, Any] = {}
+        field_dict.update(self.additional_properties)
+        field_dict.update({})
+        if transaction_id is not UNSET:
+            field_dict["transactionId"] = transaction_id
+        if code is not UNSET:
+            field_dict["code"] = code
+        if description is not UNSET:
+            field_dict["description"] = description
+        if status is not UNSET:
+            field_dict["status"] = status
+        if operation_type is not UNSET:
+            field_dict["operationType"] = operation_type
+        if amount is not UNSET:
+            field_dict["amount"] = amount
+        if iso_amount is not UNSET:
+            field_dict["isoAmount"] = iso_amount
+        if currency is not UNSET:
+            field_dict["currency"] = currency
+        if order_ref is not UNSET:
+            field_dict["orderRef"] = order_ref
+        if brand is not UNSET:
+            field_dict["brand"] = brand
+        if payment_method is not UNSET:
+            field_dict["paymentMethod"] = payment_method
+        if created_date is not UNSET:
+            field_dict["createdDate"] = created_date
+        if transaction_date is not UNSET:
+            field_dict["transactionDate"] = transaction_date
+        if captured_date is not UNSET:
+            field_dict["capturedDate"] = captured_date
+        if initiated_from is not UNSET:
+            field_dict["initiatedFrom"] = initiated_from
+        if index is not UNSET:
+            field_dict["index"] = index
+        if attempt is not UNSET:
+            field_dict["attempt"] = attempt
+        if person_id is not UNSET:
+            field_dict["personId"] = person_id
+        if subscription_guid is not UNSET:
+            field_dict["subscriptionGuid"] = subscription_guid
+        if finger_print is not UNSET:
+            field_dict["fingerPrint"] = finger_print
+        if masked_card_number is not UNSET:
+            field_dict["maskedCardNumber"] = masked_card_number
+        if authorization_code is not UNSET:
+            field_dict["authorizationCode"] = authorization_code
+        if expires_at is not UNSET:
+            field_dict["expiresAt"] = expires_at
+        if external_session_identifier is not UNSET:
+            field_dict["externalSessionIdentifier"] = external_session_identifier
+        if external_transaction_identifier is not UNSET:
+            field_dict["externalTransactionIdentifier"] = (
+                external_transaction_identifier
+            )
+        if external_custom_identifier is not UNSET:
+            field_dict["externalCustomIdentifier"] = external_custom_identifier
+        if acquirer is not UNSET:
+            field_dict["acquirer"] = acquirer
+        if acquirer_response_code is not UNSET:
+            field_dict["acquirerResponseCode"] = acquirer_response_code
+        if acquirer_response_message is not UNSET:
+            field_dict["acquirerResponseMessage"] = acquirer_response_message
+        if acquirer_entity is not UNSET:
+            field_dict["acquirerEntity"] = acquirer_entity
+        if acquirer_reference is not UNSET:
+            field_dict["acquirerReference"] = acquirer_reference
+        if card is not UNSET:
+            field_dict["card"] = card
+        if referenced_transactions is not UNSET:
+            field_dict["referencedTransactions"] = referenced_transactions
+
+        return field_dict
+
+    @classmethod
+    def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.transaction_card import TransactionCard  # noqa: PLC0415
+
+        d = dict(src_dict)
+        transaction_id = d.pop("transactionId", UNSET)
+
+        code = d.pop("code", UNSET)
+
+        description = d.pop("description", UNSET)
+
+        status = d.pop("status", UNSET)
+
+        operation_type = d.pop("operationType", UNSET)
+
+        amount = d.pop("amount", UNSET)
+
+        iso_amount = d.pop("isoAmount", UNSET)
+
+        currency = d.pop("currency", UNSET)
+
+        order_ref = d.pop("orderRef", UNSET)
+
+        brand = d.pop("brand", UNSET)
+
+        payment_method = d.pop("paymentMethod", UNSET)
+
+        created_date = d.pop("createdDate", UNSET)
+
+        transaction_date = d.pop("transactionDate", UNSET)
+
+        captured_date = d.pop("capturedDate", UNSET)
+
+        initiated_from = d.pop("initiatedFrom", UNSET)
+
+        index = d.pop("index", UNSET)
+
+        attempt = d.pop("attempt", UNSET)
+
+        person_id = d.pop("personId", UNSET)
+
+        subscription_guid = d.pop("subscriptionGuid", UNSET)
+
+        finger_print = d.pop("fingerPrint", UNSET)
+
+        masked_card_number = d.pop("maskedCardNumber", UNSET)
+
+        authorization_code = d.pop("authorizationCode", UNSET)
+
+        expires_at = d.pop("expiresAt", UNSET)
+
+        external_session_identifier = d.pop("externalSessionIdentifier", UNSET)
+
+        external_transaction_identifier = d.pop("externalTransactionIdentifier", UNSET)
+
+        external_custom_identifier = d.pop("externalCustomIdentifier", UNSET)
+
+        acquirer = d.pop("acquirer", UNSET)
+
+        acquirer_response_code = d.pop("acquirerResponseCode", UNSET)
+
+        acquirer_response_message = d.pop("acquirerResponseMessage", UNSET)
+
+        acquirer_entity = d.pop("acquirerEntity", UNSET)
+
+        acquirer_reference = d.pop("acquirerReference", UNSET)
+
+        _card = d.pop("card", UNSET)
+        card: TransactionCard | Unset = UNSET
+        if isinstance(_card, dict):
+            card = TransactionCard.from_dict(_card)
+
+        elif not isinstance(_card, Unset):
+            d["card"] = _card
+
+        _referenced_transactions = d.pop("referencedTransactions", UNSET)
+        referenced_transactions: list[Transaction] | Unset = UNSET
+        if isinstance(_referenced_transactions, list) and all(
+            isinstance(referenced_transactions_item_data, dict)
+            for referenced_transactions_item_data in _referenced_transactions
+        ):
+            referenced_transactions = []
+            for referenced_transactions_item_data in _referenced_transactions:
+                _referenced_transactions_item = referenced_transactions_item_data
+                if not isinstance(_referenced_transactions_item, dict):
+                    raise TypeError("not an object")
+                referenced_transactions_item = Transaction.from_dict(
+                    _referenced_transactions_item
+                )
+
+                referenced_transactions.append(referenced_transactions_item)
+        elif not isinstance(_referenced_transactions, Unset):
+            d["referencedTransactions"] = _referenced_transactions
+
+        transaction = cls(
+            transaction_id=transaction_id,
+            code=code,
+            description=description,
+            status=status,
+            operation_type=operation_type,
+            amount=amount,
+            iso_amount=iso_amount,
+            currency=currency,
+            order_ref=order_ref,
+            brand=brand,
+            payment_method=payment_method,
+            created_date=created_date,
+            transaction_date=transaction_date,
+            captured_date=captured_date,
+            initiated_from=initiated_from,
+            index=index,
+            attempt=attempt,
+            person_id=person_id,
+            subscription_guid=subscription_guid,
+            finger_print=finger_print,
+            masked_card_number=masked_card_number,
+            authorization_code=authorization_code,
+            expires_at=expires_at,
+            external_session_identifier=external_session_identifier,
+            external_transaction_identifier=external_transaction_identifier,
+            external_custom_identifier=external_custom_identifier,
+            acquirer=acquirer,
+            acquirer_response_code=acquirer_response_code,
+            acquirer_response_message=acquirer_response_message,
+            acquirer_entity=acquirer_entity,
+            acquirer_reference=acquirer_reference,
+            card=card,
+            referenced_transactions=referenced_transactions,
+        )
+
+        transaction.additional_properties = d
+        return transaction
+
+    @property
+    def additional_keys(self) -> list[str]:
+        return list(self.additional_properties.keys())
+
+    def __getitem__(self, key: str) -> Any:
+        return self.additional_properties[key]
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.additional_properties[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        del self.additional_properties[key]
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.additional_properties
