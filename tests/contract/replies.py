@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from refundry import FULL, Money, WireReply
 from scripts.contract import effective
-from scripts.document import resolve
+from scripts.document import child, resolve
 from tests.contract.support import Call
 
 MARK = "card 4929 0000 of Jürgen"
@@ -30,6 +30,9 @@ CALLS = {
 }
 """The calls that replies are made for. Paybyrd's first one is the one that the examples in its contract answer."""
 
+
+SENT = {"lab4pay": "refund_unreferenced", "paybyrd": "refund_transaction", "blink": "refund_transaction"}
+"""The operation of each provider that the facade refunds with."""
 
 _contract = cache(effective)
 
@@ -61,44 +64,81 @@ def hints(call: Call) -> Hints:
 
 @dataclass(frozen=True)
 class Described:
-    """One status that a contract describes: the statuses that it stands for, its schema and its examples."""
+    """One status that a contract describes: the statuses that it stands for, its schema and its examples.
+
+    `pointer` says where the schema stands in the contract.
+    """
 
     statuses: tuple[int, ...]
+    pointer: str
     schema: Mapping[str, Any]
     examples: tuple[Any, ...]
 
 
-def described(provider: str) -> list[Described]:
-    """Return every reply that the effective contract describes. Each has a schema."""
+def operations(provider: str) -> list[str]:
+    """Return the operationId of every operation that the effective contract has."""
+    return [one["operationId"] for item in _contract(provider)["paths"].values() for one in item.values()]
+
+
+def described(provider: str, operation_id: str | None = None) -> list[Described]:
+    """Return every reply with a body that the effective contract describes: to this operation, or to a refund."""
     contract = _contract(provider)
-    (item,) = contract["paths"].values()
-    return [_described(contract, status, response) for status, response in item["post"]["responses"].items()]
-
-
-def _described(contract: Mapping[str, Any], status: str, response: Mapping[str, Any]) -> Described:
-    media = response["content"]["application/json"]
-    examples = (
-        resolve(contract, one["$ref"].removeprefix("#")) if "$ref" in one else one
-        for one in media.get("examples", {}).values()
+    (responses,) = (
+        child(child(child("/paths", path), method), "responses")
+        for path, item in contract["paths"].items()
+        for method, operation in item.items()
+        if operation["operationId"] == (operation_id or SENT[provider])
     )
+    every = {status: child(responses, status) for status in resolve(contract, responses)}
+    return [_described(contract, status, at) for status, at in every.items() if "content" in _at(contract, at)[1]]
+
+
+def _at(contract: Mapping[str, Any], pointer: str) -> tuple[str, Any]:
+    """Where the node really stands that is at the pointer or that is referred to there, and the node."""
+    node = resolve(contract, pointer)
+    return _at(contract, node["$ref"].removeprefix("#")) if "$ref" in node else (pointer, node)
+
+
+def _described(contract: Mapping[str, Any], status: str, pointer: str) -> Described:
+    at, response = _at(contract, pointer)
+    media = response["content"]["application/json"]
+    examples = (_followed(contract, one) for one in media.get("examples", {}).values())
     first = int(status.replace("X", "0"))
     statuses = tuple(range(first, first + 100)) if status.endswith("XX") else (first,)
-    return Described(statuses, media["schema"], tuple(one["value"] for one in examples))
+    pointer_of_schema = child(child(child(at, "content"), "application/json"), "schema")
+    return Described(statuses, pointer_of_schema, media["schema"], tuple(one["value"] for one in examples))
+
+
+def _followed(contract: Mapping[str, Any], node: Mapping[str, Any]) -> Any:
+    """The node, or what it refers to."""
+    return resolve(contract, node["$ref"].removeprefix("#")) if "$ref" in node else node
 
 
 def members(provider: str) -> list[str]:
-    """Return the names that the effective contract gives to anything in any body."""
-    schemas = _contract(provider)["components"]["schemas"].values()
-    return sorted({name for schema in schemas for name in schema.get("properties", {})})
+    """Return the names that the effective contract gives to anything in the body of a reply to a refund."""
+    contract = _contract(provider)
+    return sorted({name for one in described(provider) for name in _named(contract, one.schema)})
+
+
+def _named(contract: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in _followed(contract, schema).get("properties", {}).items():
+        yield name
+        yield from _named(contract, one)
 
 
 def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:
     """Values that fit the schema. Knows what the contracts use of JSON Schema, and fails on anything else."""
-    if "$ref" in schema:
-        return bodies(contract, resolve(contract, schema["$ref"].removeprefix("#")), given)
+    schema = _followed(contract, schema)
     assert set(schema) <= _UNDERSTOOD, f"no way to generate {set(schema) - _UNDERSTOOD}"
+    if "oneOf" in schema:
+        return st.one_of([bodies(contract, one, given) for one in schema["oneOf"]])
+    if "type" not in schema:
+        return _ANYTHING
     if schema["type"] == "object":
         return _objects(contract, schema, given)
+    if schema["type"] == "array":
+        # A transaction refers to others: what an array holds is made when it is needed.
+        return st.lists(st.deferred(lambda: bodies(contract, schema["items"], given)), max_size=1)
     simple: dict[str, st.SearchStrategy[Any]] = {
         "string": st.sampled_from(given.texts) | st.text(max_size=12),
         "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
@@ -115,7 +155,15 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
 
 _SAYS_NOTHING_OF_THE_VALUE = {"description", "deprecated", "example", "x-evidence", "x-extensible-enum"}
 # `format` is only there with int64, which the integers keep to, float, and names that JSON Schema does not know.
-_UNDERSTOOD = {"type", "properties", "required", "additionalProperties", "format"} | _SAYS_NOTHING_OF_THE_VALUE
+_UNDERSTOOD = {
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "format",
+    "items",
+    "oneOf",
+} | _SAYS_NOTHING_OF_THE_VALUE
 
 
 def _objects(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:

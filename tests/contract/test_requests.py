@@ -163,3 +163,26 @@ def test_a_parameter_that_does_not_fit_its_schema_is_found(place: str) -> None:
 def test_a_header_that_the_contract_does_not_know_is_found() -> None:
     request = prepared(next(every_call("paybyrd")))
     assert undocumented_headers(vendored("paybyrd"), request) == {"idempotency-key"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "method", "target", "body", "found"),
+    [
+        (
+            "lab4pay",
+            "POST",
+            "/v1/auth/token/",
+            {"grant_type": "client_credentials", "client_id": "test-client", "client_secret": "test-key"},
+            set(),
+        ),
+        ("blink", "POST", "/api/pay/v1/tokens", {"api_key": "test-key", "secret_key": "test-key"}, set()),
+        ("blink", "GET", "/api/pay/v1/transactions/T-1", None, {Violation("security", "bearerAuth", "required")}),
+    ],
+)
+def test_a_credential_is_wanted_but_where_an_operation_takes_none(
+    provider: str, method: str, target: str, body: dict[str, str] | None, found: set[Violation]
+) -> None:
+    headers = (("Content-Type", "application/json"),) if body else ()
+    content = json.dumps(body).encode() if body else b""
+    request = WireRequest(method, "https://refunds.example", target, headers, (), content)
+    assert violations(effective(provider), request) == found

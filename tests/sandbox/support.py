@@ -1,15 +1,19 @@
 """What the tests of the sandbox share: both wearings as one fixture's kinds, requests, and clients of the facade."""
 
 import asyncio
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Literal
 
 import httpx
+import openapi_schema_validator
 
 from refundry import Account, AsyncRefundClient, Money, Refund, RefundClient, RefundError, Timeout
-from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer, SandboxTransport
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Sandbox, SandboxServer, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 
 Kind = Literal["transport", "server"]
@@ -34,6 +38,20 @@ BODIES: dict[str, dict[str, Any]] = {
     "paybyrd": {"isoAmount": 100},
     "blink": {"partial_refund": True, "amount": 1, "reference": "order-1/1"},
 }
+OPERATIONS = {
+    ("lab4pay", "create_token"): ("POST", "/v1/auth/token/"),
+    ("lab4pay", "refund_transaction"): ("POST", "/v1/pay-connect/transactions/{}/refund/"),
+    ("lab4pay", "get_transaction_status"): ("GET", "/v1/pay-connect/transactions/{}/status/"),
+    ("lab4pay", "cancel_transaction"): ("POST", "/v1/pay-connect/transactions/{}/cancel/"),
+    ("lab4pay", "revert_transaction"): ("POST", "/v1/pay-connect/transaction-operations/{}/revert/"),
+    ("lab4pay", "get_transaction_operation"): ("GET", "/v1/pay-connect/transaction-operations/{}/"),
+    ("paybyrd", "get_transaction"): ("GET", "/api/v2/transactions/{}"),
+    ("paybyrd", "list_transactions"): ("GET", "/api/v2/transactions?requestId={}"),
+    ("blink", "create_token"): ("POST", "/api/pay/v1/tokens"),
+    ("blink", "get_transaction"): ("GET", "/api/pay/v1/transactions/{}"),
+    ("blink", "cancel_transaction"): ("POST", "/api/pay/v1/transactions/{}/cancels"),
+}
+"""The method and the path of the operations that are asked beside a refund."""
 CURRENCIES = {"lab4pay": "EUR", "paybyrd": "EUR", "blink": "GBP"}
 
 
@@ -53,6 +71,18 @@ class Worn:
         if "content" not in options:
             options.setdefault("json", BODIES[provider])
         return self.http.post(path, headers=headers, **options)
+
+    def ask(self, provider: str, operation: str, about: str = "", **options: Any) -> httpx.Response:
+        """Ask for an operation, about the id that its path holds."""
+        method, path = OPERATIONS[provider, operation]
+        headers = {**HEADERS[provider], **options.pop("headers", {})}
+        return self.http.request(method, path.format(about), headers=headers, **options)
+
+    def token(self, provider: str, **other: Any) -> httpx.Response:
+        """Ask for a token with the right credentials, but for what is other."""
+        method, path = OPERATIONS[provider, "create_token"]
+        grant = {"grant_type": "client_credentials"} if provider == "lab4pay" else {}
+        return self.http.request(method, path, json={**grant, **TOKEN_CREDENTIALS[provider], **other})
 
     def accounts(self) -> list[Account]:
         """The facade's accounts at this sandbox."""
@@ -79,6 +109,24 @@ class Worn:
         with RefundClient(self.accounts(), timeout=timeout) as client:
             refund: Refund = getattr(client, name)(provider, **arguments)
             return refund
+
+
+def fits(provider: str, reply: httpx.Response) -> bool:
+    """Whether the contract describes this status of the operation called, and the body is what it describes."""
+    document = json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8"))
+    (item,) = (
+        item
+        for template, item in document["paths"].items()
+        if re.fullmatch(re.sub(r"\\\{.+?\\\}", "[^/]+", re.escape(template)), reply.request.url.path)
+    )
+    responses = item[reply.request.method.lower()]["responses"]
+    response = responses.get(str(reply.status_code)) or responses[f"{reply.status_code // 100}XX"]
+    if "$ref" in response:
+        response = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+    schema = {"components": document["components"], **response["content"]["application/json"]["schema"]}
+    validator = getattr(openapi_schema_validator, f"OAS{document['openapi'][:3].replace('.', '')}Validator")
+    assert reply.headers["content-type"] == "application/json"
+    return bool(validator(schema).is_valid(reply.json()))
 
 
 @contextmanager

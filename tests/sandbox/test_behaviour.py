@@ -3,32 +3,18 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
-from importlib.resources import files
 from typing import Any
 
 import httpx
-import openapi_schema_validator
 import pytest
 
 from refundry import FULL, InvalidRefund, Money, RefundClient, RefundStatus
 from refundry.sandbox import CREDENTIALS, Sandbox, SandboxTransport
-from tests.sandbox.support import BODIES, HEADERS, PATHS, PAYMENTS, Worn
+from tests.sandbox.support import BODIES, HEADERS, PATHS, PAYMENTS, Worn, fits
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
 
 Wear = Callable[[Sandbox], Worn]
-
-
-def fits(provider: str, reply: httpx.Response) -> bool:
-    """Whether the contract describes this status, and the body is what it describes."""
-    document = json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8"))
-    (path,) = document["paths"].values()
-    responses = path["post"]["responses"]
-    response = responses.get(str(reply.status_code)) or responses[f"{reply.status_code // 100}XX"]
-    schema = {"components": document["components"], **response["content"]["application/json"]["schema"]}
-    validator = getattr(openapi_schema_validator, f"OAS{document['openapi'][:3].replace('.', '')}Validator")
-    assert reply.headers["content-type"] == "application/json"
-    return bool(validator(schema).is_valid(reply.json()))
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -282,7 +268,7 @@ def test_a_payment_can_be_added_and_refunded(worn: Worn) -> None:
     ("provider", "amount", "currency", "refunded"),
     [
         ("nobody", 1, "EUR", 0),
-        ("lab4pay", 1, "EUR", 0),
+        ("lab4pay", 1, "GBP", 0),
         ("paybyrd", 0, "EUR", 0),
         ("paybyrd", 1, "EURO", 0),
         ("paybyrd", 1, "EUR", 2),

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
-from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox, SandboxServer
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Sandbox, SandboxServer
 from refundry.sandbox.__main__ import main
 from tests.sandbox.support import Worn
 from tests.sandbox.support import worn as wear_as
@@ -68,12 +68,52 @@ def test_the_state_is_told_over_http_without_a_credential(worn: Worn) -> None:
         "currency": "EUR",
         "refunded": 100,
         "pending": False,
+        "state": "Success",
         "remaining": 9_900,
     }
     assert state["providers"]["paybyrd"]["refunds"][0]["refund_id"] == refund.refund_id
     assert state["providers"]["blink"]["script"] == ["html_200", None]
     assert state["violations"] == [{"provider": "lab4pay", "where": "/amount", "rule": "required"}]
     assert not any(secret in reply.text for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
+
+
+def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(worn: Worn) -> None:
+    order = {"provider": "blink", "operation": "create_token", "faults": ["status_520"]}
+    assert worn.http.post("/_sandbox/script", json=order).json() == {"queued": 1}
+    state = worn.http.get("/_sandbox/state").json()["providers"]["blink"]
+    assert (state["script"], state["scripts"]) == ([], {"create_token": ["status_520"]})
+    assert worn.post("blink").status_code == 200
+    assert worn.token("blink").status_code == 520
+    assert worn.http.get("/_sandbox/state").json()["providers"]["blink"]["scripts"] == {}
+
+
+def test_a_refund_is_settled_over_http(worn: Worn) -> None:
+    refund_id = worn.post("lab4pay").json()["transaction_id"]
+    order = {"provider": "lab4pay", "refund_id": refund_id, "state": "DECLINED"}
+    assert worn.http.post("/_sandbox/settle", json=order).json() == {}
+    assert worn.sandbox.refunds("lab4pay")[0].state == "DECLINED"
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "give an object"),
+        (b'{"provider": "lab4pay"}', "give an object"),
+        (b'{"provider": "lab4pay", "refund_id": "none", "state": "FAILED"}', "no such refund"),
+        (b'{"provider": "nobody", "refund_id": "none", "state": "FAILED"}', "there is no provider 'nobody'"),
+    ],
+)
+def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
+    reply = worn.http.post("/_sandbox/settle", content=body)
+    assert (reply.status_code, words in reply.json()["error"]) == (400, True)
+
+
+def test_tokens_end_over_http(worn: Worn) -> None:
+    headers = {"Authorization": f"Bearer {worn.token('blink').json()['access_token']}"}
+    assert worn.post("blink", headers=headers).status_code == 200
+    assert worn.http.post("/_sandbox/expire").json() == {}
+    assert worn.post("blink", headers=headers).status_code == 401
 
 
 def test_time_passes_over_http(worn: Worn) -> None:
@@ -97,6 +137,8 @@ def test_time_passes_over_http(worn: Worn) -> None:
         (b'{"provider": "paybyrd", "faults": ["cut"]}', "there are declined, "),
         (b'{"provider": "paybyrd", "faults": [{}]}', "there are declined, "),
         (b'{"payment_id": "paybyrd-eur", "faults": []}', "takes one fault"),
+        (b'{"payment_id": "paybyrd-eur", "operation": "get_transaction", "faults": [null]}', "give an object"),
+        (b'{"provider": "paybyrd", "operation": "create_token", "faults": []}', "there are refund_transaction, "),
     ],
 )
 def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
@@ -314,7 +356,8 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
                 os.kill(run.pid, signal.SIGKILL)
     assert (run.returncode, rest, errors) == (0, "The sandbox has stopped.\n", "")
     told = "".join(lines)
-    assert all(secret in told for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
+    keys = [key for credentials in TOKEN_CREDENTIALS.values() for key in credentials.values()]
+    assert all(secret in told for secret in (*CREDENTIALS.values(), *keys, INTEGRATOR_ID))
     ids = [payment["payment_id"] for provider in state["providers"].values() for payment in provider["payments"]]
-    assert len(ids) == 10
+    assert len(ids) == 13
     assert all(payment_id in told for payment_id in ids)

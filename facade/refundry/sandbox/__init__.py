@@ -9,11 +9,12 @@ from refundry.sandbox.faults import Delivery, Fault, Reply
 from refundry.sandbox.machine import SandboxRefund
 from refundry.sandbox.over_httpx import SandboxTransport
 from refundry.sandbox.server import SandboxServer
-from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, Sandbox
+from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Sandbox
 
 __all__ = [
     "CREDENTIALS",
     "INTEGRATOR_ID",
+    "TOKEN_CREDENTIALS",
     "Delivery",
     "Fault",
     "Reply",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
 from refundry.sandbox.server import SandboxServer
-from refundry.sandbox.simulator import Sandbox
+from refundry.sandbox.simulator import TOKEN_CREDENTIALS, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,10 +47,9 @@ def _welcome(base_url: str, sandbox: Sandbox) -> str:
     lines = [f"The sandbox listens at {base_url}. Its credentials and payments are made up; nothing moves money."]
     for account in sandbox.accounts():
         keys = ", ".join(secret.reveal() for secret in account.secrets)
-        payments = ", ".join(f"{payment['payment_id']}" for payment in state[account.name]["payments"])
-        lines.append(
-            f"  {account.name:8} credentials: {keys}; payments: {payments or 'none, refunds are tied to none'}"
-        )
+        tokens = "".join(f", {name} {key}" for name, key in TOKEN_CREDENTIALS.get(account.name, {}).items())
+        payments = ", ".join(payment["payment_id"] for payment in state[account.name]["payments"])
+        lines.append(f"  {account.name:8} credentials: {keys}{tokens}; payments: {payments}")
     return "\n".join([*lines, "Ctrl-C stops it; --help tells how to script faults."])
 
 

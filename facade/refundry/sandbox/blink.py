@@ -3,41 +3,72 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from refundry.errors import InvalidRefund
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, SandboxRefund, in_major_units
+from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund, in_major_units
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from refundry.sandbox.machine import Payment
+    from collections.abc import Callable, Mapping
 
 BlinkReply = Literal["status", "success"]
 
 
 @dataclass
 class BlinkMachine(Machine):
-    """Refunds of one payment: `amount` of it where `partial_refund` is true, else all that remains.
+    """Refunds of one settled payment: `amount` of it where `partial_refund` is true, else all that remains.
+
+    A payment that is Captured is not settled yet: it is voided by a cancel, and not refunded.
 
     `reply` chooses the age of the reply to a refund that was accepted: "status" with the amount as a number and the
     refund's own id, or the older "success" with the amount as a text. The older one has no word for pending: it
-    says success then too.
+    says success then too. A query writes its amount in the same age, and says a refund's state in both.
     """
 
     PROVIDER = "blink"
     STEPS = {"pending": "completed"}
+    UNDONE = frozenset({"failed", "declined", "cancelled", "expired"})
+    SETTLED = "Accepted"
+    UNSETTLED = "Captured"
 
     reply: BlinkReply = "status"
 
-    def refund(self, call: Call) -> Reply:
+    def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
+        """All of the contract."""
+        return {
+            "create_token": self._create_token,
+            "refund_transaction": self._refund_transaction,
+            "get_transaction": self._get_transaction,
+            "cancel_transaction": self._cancel_transaction,
+        }
+
+    def _create_token(self, call: Call) -> Reply:
+        """201 with a token and when it expires, by the sandbox's clock. 401 for keys that are wrong."""
+        if any(call.body.get(name) != value for name, value in self.token_credentials.items()):
+            return self.unauthorised()
+        expires = datetime.fromtimestamp(call.at + self.token_seconds, UTC)
+        return json_reply(
+            201,
+            {
+                "access_token": self.new_token(call.at),
+                "expired_on": expires.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "payment_types": ["credit-card", "direct-debit", "open-banking"],
+                "currency": "GBP",
+                "send_blink_receipt": call.body.get("send_blink_receipt", True),
+            },
+        )
+
+    def _refund_transaction(self, call: Call) -> Reply:
         """200 where it was accepted."""
         payment = self.payments.get(call.path["transaction_id"])
         if payment is None:
             return _refused(404, "Transaction not found")
+        if payment.state != self.SETTLED:
+            return _refused(400, f"The transaction is {payment.state} and cannot be refunded")
         if not payment.remaining:
             return _refused(400, "The transaction has already been refunded")
         amount = payment.remaining
@@ -50,11 +81,38 @@ class BlinkMachine(Machine):
                 return _refused(400, "The amount is invalid")
         if amount > payment.remaining:
             return _refused(400, "The amount exceeds the amount that can be refunded")
-        reference = call.body.get("reference", f"unique-{payment.payment_id}")
+        reference = _reference(call, payment)
         state = "pending" if payment.pending else "completed"
         refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state, reference)
         self.book(payment, refund)
         return json_reply(200, self._told(payment, refund))
+
+    def _get_transaction(self, call: Call) -> Reply:
+        """200 with a payment or a refund as it is now, in its envelope."""
+        one = self.transaction(call.path["transaction_id"])
+        if one is None:
+            return _refused(404, "Transaction not found")
+        name, minor_units = (one.payment_id, one.captured) if isinstance(one, Payment) else (one.refund_id, one.amount)
+        told = {
+            "transaction_id": name,
+            "status": one.state,
+            "message": f"The transaction is {one.state}",
+            "amount": self._written(minor_units, one.currency),
+            "currency": one.currency,
+        }
+        return json_reply(200, {"data": told})
+
+    def _cancel_transaction(self, call: Call) -> Reply:
+        """200 where the payment was not settled, and is now voided; 400 where it is too late for that."""
+        payment = self.payments.get(call.path["transaction_id"])
+        if payment is None:
+            return _refused(404, "Transaction not found")
+        if payment.state != self.UNSETTLED:
+            return _refused(400, f"The transaction is {payment.state} and cannot be cancelled")
+        payment.state = "voided"
+        told = {"success": True, "message": "Cancel successful", "reference": _reference(call, payment)}
+        amount = str(in_major_units(payment.captured, payment.currency))
+        return json_reply(200, {**told, "amount": amount, "transaction_id": payment.payment_id})
 
     def invalid(self, why: str, /) -> Reply:
         """400."""
@@ -73,11 +131,13 @@ class BlinkMachine(Machine):
         return _refused(402, "The refund was declined")
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """In the fields that the reply has. It has no object: the field that decides is null, or of no listed word."""
+        """In the fields that the reply, or the transaction in its envelope, has. A null stands in for what decides."""
+        if "data" in told and fault is not Fault.NULL_OBJECT:
+            return {"data": {**told["data"], **self.changes(fault, told["data"], credentials)}}
         amount = told.get("amount", 0)
         table: dict[Fault | None, dict[str, Any]] = {
-            Fault.UNKNOWN_VALUE: {"status": "misplaced", "success": "perhaps"},
-            Fault.NULL_OBJECT: {"status": None, "success": None},
+            Fault.UNKNOWN_VALUE: {"status": "misplaced", "success": "perhaps", "expired_on": "soon"},
+            Fault.NULL_OBJECT: dict.fromkeys(("status", "success", "data", "access_token")),
             Fault.WRONG_AMOUNT: {"amount": str(100 * Decimal(amount)) if isinstance(amount, str) else 100 * amount},
             Fault.WRONG_PAYMENT: {"transaction_id": "another-payment"},
         }
@@ -86,13 +146,23 @@ class BlinkMachine(Machine):
         return {name: value for name, value in table.get(fault, {}).items() if name in told}
 
     def _told(self, payment: Payment, refund: SandboxRefund) -> dict[str, Any]:
-        written = in_major_units(refund.amount, refund.currency)
-        told = {"transaction_id": payment.payment_id, "reference": refund.reference}
+        amount = self._written(refund.amount, refund.currency)
+        told = {"transaction_id": payment.payment_id, "reference": refund.reference, "amount": amount}
         if self.reply == "success":
-            return {**told, "success": True, "message": "Refund successful", "amount": str(written)}
+            return {**told, "success": True, "message": "Refund successful"}
+        return {**told, "status": refund.state, "refunded_transaction_id": refund.refund_id}
+
+    def _written(self, minor_units: int, currency: str) -> str | int | float:
+        written = in_major_units(minor_units, currency)
+        if self.reply == "success":
+            return str(written)
         # A binary float keeps every digit of an amount that Money accepts, and is written back as short.
-        number = int(written) if written == int(written) else float(written)
-        return {**told, "status": refund.state, "amount": number, "refunded_transaction_id": refund.refund_id}
+        return int(written) if written == int(written) else float(written)
+
+
+def _reference(call: Call, payment: Payment) -> Any:
+    """The caller's reference, or the payment's where none is given."""
+    return call.body.get("reference", f"unique-{payment.payment_id}")
 
 
 def _refused(status: int, message: str) -> Reply:

@@ -57,6 +57,12 @@ class Contract:
         self.provider = provider
         self._document = document
         check_of = _checks(document)
+        self._open = {
+            operation["operationId"]
+            for item in document["paths"].values()
+            for method, operation in item.items()
+            if method in _METHODS and operation.get("security") == []
+        }
         self._paths = [
             (*_pattern(template), _Operation.all_of(item, check_of)) for template, item in document["paths"].items()
         ]
@@ -74,12 +80,17 @@ class Contract:
         kind, _, credential = headers.get("authorization", "").partition(" ")
         return credential if kind.lower() == "bearer" else None
 
+    def is_open(self, call: Call) -> bool:
+        """Whether the operation of this call takes no credential."""
+        return call.operation in self._open
+
     def check(self, request: Request) -> tuple[Call, list[Violation]] | None:
         """The request as a call, and where it breaks the contract; None where the contract has no such path.
 
-        The body of a call that breaks it is an empty object.
+        The body of a call that breaks it is an empty object. Its operation is the operationId, "" where the path has
+        not the method or the contract gives no name.
         """
-        path = request.target.partition("?")[0]
+        path, _, query = request.target.partition("?")
         for pattern, names, operations in self._paths:
             if found := pattern.fullmatch(path):
                 parameters = dict(zip(names, map(unquote, found.groups()), strict=True))
@@ -88,12 +99,15 @@ class Contract:
                     operation.read(request, parameters) if operation else ({}, [("method", "not in the contract")])
                 )
                 violations = [Violation(self.provider, where, rule) for where, rule in broken]
-                return Call(parameters, request.headers, {} if violations else body), violations
+                name = operation.name if operation else ""
+                asked = dict(parse_qsl(query, keep_blank_values=True))
+                return Call(name, parameters, asked, request.headers, {} if violations else body), violations
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
+    name: str
     parameters: tuple[tuple[Mapping[str, Any], Check], ...]
     body_required: bool
     body: Mapping[str, Check]
@@ -107,6 +121,7 @@ class _Operation:
                 parameters = [*item.get("parameters", ()), *item[method].get("parameters", ())]
                 body = item[method].get("requestBody", {})
                 operations[method.upper()] = cls(
+                    item[method].get("operationId", ""),
                     tuple((parameter, check_of(parameter["schema"])) for parameter in parameters),
                     body.get("required", False),
                     {kind: check_of(content["schema"]) for kind, content in body.get("content", {}).items()},

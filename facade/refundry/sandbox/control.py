@@ -17,8 +17,11 @@ PREFIX: Final = "/_sandbox/"
 
 HELP: Final = """\
 POST /_sandbox/script   {"provider": "paybyrd", "faults": ["status_520", null]}: what the next calls meet, one each;
-                        null behaves. With "payment_id" in place of "provider" and one fault: every call about it.
+                        null behaves. With an "operation" of the contract too: the next calls of that one. With
+                        "payment_id" in place of "provider" and one fault: every call about it.
 POST /_sandbox/advance  pending refunds move one state on.
+POST /_sandbox/settle   {"provider": "lab4pay", "refund_id": "…", "state": "DECLINED"}: a refund gets any state.
+POST /_sandbox/expire   every token that was given ends.
 GET  /_sandbox/state    payments, executed refunds, scripts and violations as JSON."""
 
 
@@ -35,21 +38,26 @@ def control(sandbox: Sandbox, request: Request) -> Reply:
 
 
 def _script(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
-    try:
-        order = json.loads(body)
-    except (ValueError, RecursionError):
-        raise ValueError("the body is not JSON") from None
-    keys = set(order) if isinstance(order, dict) else set()
+    order = _order(body)
+    keys = set(order) - {"operation"} if "provider" in order else set(order)
     if keys not in ({"provider", "faults"}, {"payment_id", "faults"}) or not isinstance(order["faults"], list):
         raise ValueError("give an object of a provider (or a payment_id) and a list of faults")
     faults = [_fault(name) for name in order["faults"]]
     if "provider" in order:
-        sandbox.script(str(order["provider"]), *faults)
+        sandbox.script(str(order["provider"]), *faults, operation=str(order.get("operation", "")))
     elif len(faults) == 1:
         sandbox.on_payment(str(order["payment_id"]), faults[0])
     else:
         raise ValueError("a payment_id takes one fault")
     return {"queued": len(faults)}
+
+
+def _order(body: bytes) -> dict[str, Any]:
+    try:
+        order = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ValueError("the body is not JSON") from None
+    return order if isinstance(order, dict) else {}
 
 
 def _fault(name: object) -> Fault | None:
@@ -66,6 +74,19 @@ def _advance(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
     return {}
 
 
+def _settle(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
+    order = _order(body)
+    if set(order) != {"provider", "refund_id", "state"}:
+        raise ValueError("give an object of a provider, a refund_id and a state")
+    sandbox.settle(str(order["provider"]), str(order["refund_id"]), str(order["state"]))
+    return {}
+
+
+def _expire(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
+    sandbox.expire_tokens()
+    return {}
+
+
 def _state(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
     return sandbox.state()
 
@@ -73,5 +94,7 @@ def _state(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
 _ROUTES: Final[Mapping[tuple[str, str], Callable[[Sandbox, bytes], dict[str, Any]]]] = {
     ("POST", f"{PREFIX}script"): _script,
     ("POST", f"{PREFIX}advance"): _advance,
+    ("POST", f"{PREFIX}settle"): _settle,
+    ("POST", f"{PREFIX}expire"): _expire,
     ("GET", f"{PREFIX}state"): _state,
 }

@@ -12,6 +12,8 @@ from refundry.wire import MAX_REPLY_BYTES
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    Changes = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
 _JSON: Final = (("Content-Type", "application/json"),)
 _PAGE: Final = b"<!DOCTYPE html><html><body><h1>The gateway is not available</h1></body></html>"
 
@@ -44,10 +46,10 @@ def json_reply(status: int, fields: object, *headers: tuple[str, str]) -> Reply:
 
 
 class Work(Enum):
-    """What the provider does with a valid request."""
+    """What the provider does with a valid request, be it a refund or anything else."""
 
-    REFUND = "refund"
-    REFUND_THEN_FAIL = "refund, then fail"
+    ASKED = "what is asked"
+    ASKED_THEN_FAIL = "what is asked, then fail"
     FAIL = "fail"
     DECLINE = "decline"
     NOTHING = "nothing"
@@ -86,7 +88,7 @@ class Fault(Enum):
     @property
     def executes(self) -> bool:
         """Whether a refund that the provider would have accepted is executed."""
-        return EFFECTS[self].work in (Work.REFUND, Work.REFUND_THEN_FAIL)
+        return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL)
 
     @property
     def meaning(self) -> str:
@@ -94,32 +96,37 @@ class Fault(Enum):
         return EFFECTS[self].meaning
 
 
-def _as_it_is(reply: Reply, _: Mapping[str, Any]) -> Reply:
+def _as_it_is(reply: Reply, _: Changes) -> Reply:
     return reply
 
 
-def _changed(reply: Reply, changes: Mapping[str, Any]) -> Reply:
-    return replace(reply, body=json.dumps({**json.loads(reply.body), **changes}, ensure_ascii=False).encode())
+def _changed(reply: Reply, changes: Changes) -> Reply:
+    """In the object of the body, or in each of its array; a reply without a body stays."""
+    if not reply.body:
+        return reply
+    told = json.loads(reply.body)
+    changed = [{**one, **changes(one)} for one in told] if isinstance(told, list) else {**told, **changes(told)}
+    return replace(reply, body=json.dumps(changed, ensure_ascii=False).encode())
 
 
-def _always(reply: Reply) -> Callable[[Reply, Mapping[str, Any]], Reply]:
+def _always(reply: Reply) -> Callable[[Reply, Changes], Reply]:
     return lambda _, __: reply
 
 
-def _body(change: Callable[[bytes], bytes]) -> Callable[[Reply, Mapping[str, Any]], Reply]:
+def _body(change: Callable[[bytes], bytes]) -> Callable[[Reply, Changes], Reply]:
     return lambda reply, _: replace(reply, body=change(reply.body))
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault does. `deform` takes the honest reply and the fields that the provider changes in it."""
+    """What a fault does. `deform` takes the honest reply, and what gives the fields that the provider changes in it."""
 
     meaning: str
-    work: Work = Work.REFUND
-    deform: Callable[[Reply, Mapping[str, Any]], Reply] = _as_it_is
+    work: Work = Work.ASKED
+    deform: Callable[[Reply, Changes], Reply] = _as_it_is
     delivery: Delivery = Delivery.WHOLE
 
-    def applied(self, honest: Reply, changes: Mapping[str, Any]) -> Reply:
+    def applied(self, honest: Reply, changes: Changes) -> Reply:
         """The reply that goes out."""
         return replace(self.deform(honest, changes), delivery=self.delivery)
 
@@ -134,7 +141,7 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.DECLINED: Effect("the provider declines the refund", Work.DECLINE),
     Fault.TOO_MANY_REQUESTS: Effect("429 with Retry-After", Work.NOTHING, _always(_TOO_MANY)),
     Fault.SERVER_ERROR_BEFORE: Effect("500 of the provider, which has not refunded", Work.FAIL),
-    Fault.SERVER_ERROR_AFTER: Effect("500 of the provider, which has refunded", Work.REFUND_THEN_FAIL),
+    Fault.SERVER_ERROR_AFTER: Effect("500 of the provider, which has refunded", Work.ASKED_THEN_FAIL),
     Fault.STATUS_520: Effect("520 with a page of the gateway", deform=_always(Reply(520, _PAGE, _HTML))),
     Fault.HTML_200: Effect("200 with a page in place of JSON", deform=_always(Reply(200, _PAGE, _HTML))),
     Fault.EMPTY_200: Effect("200 with an empty body", deform=_always(Reply(200))),

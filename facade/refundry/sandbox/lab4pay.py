@@ -1,31 +1,120 @@
-"""Lab4Pay as a state machine: a terminal that takes every refund and pays it out later."""
+"""Lab4Pay as a state machine: a terminal that takes refunds and pays them out later, and can be told to stop."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, SandboxRefund
+from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+@dataclass(slots=True)
+class _Revert:
+    """An operation that voids a payment. Its state is not the payment's."""
+
+    operation_id: str
+    payment_id: str
+    state: str = "INITIATED"
 
 
 @dataclass
 class Lab4PayMachine(Machine):
-    """Refunds tied to no payment. Lab4Pay documents no error body: these have a `message`."""
+    """Refunds of a payment and refunds tied to none, which the terminal of `currency` carries out.
+
+    `expires_in` writes the seconds that a token is good for as the reply says them; None is left out of it. A cancel
+    of a refund that is IN_PROGRESS only signals: at the next step the refund is CANCELED, or, where the terminal does
+    not `heed_cancel`, it goes its way. Lab4Pay documents no error body: these have a `message`. It documents no 404
+    either: what it does not know is a 400.
+    """
 
     PROVIDER = "lab4pay"
     STEPS = {"INITIATED": "IN_PROGRESS", "IN_PROGRESS": "SUCCESS"}
+    UNDONE = frozenset({"FAILED", "EXPIRED", "CANCELED", "DECLINED"})
+    SETTLED = "SUCCESS"
 
     integrator_id: str = ""
     currency: str = "EUR"
+    expires_in: Callable[[float], object] = "{:.0f}".format
+    heed_cancel: bool = True
+    _reverts: dict[str, _Revert] = field(default_factory=dict, init=False)
+    _signalled: set[str] = field(default_factory=set, init=False)
+    _succeeded: list[str] = field(default_factory=list, init=False)
+    """The transactions that succeeded at the terminal, the most recent one last."""
 
-    def refund(self, call: Call) -> Reply:
+    def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
+        """All of the contract."""
+        return {
+            "create_token": self._create_token,
+            "refund_unreferenced": self._refund_unreferenced,
+            "refund_transaction": self._refund_transaction,
+            "get_transaction_status": self._get_transaction_status,
+            "cancel_transaction": self._cancel_transaction,
+            "revert_transaction": self._revert_transaction,
+            "get_transaction_operation": self._get_transaction_operation,
+        }
+
+    def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
+        """401 for another integrator than this one, otherwise what the work gives. A token is asked for without one."""
+        given = call.headers.get("x-pay-connect-integrator-id")
+        return work() if call.operation == "create_token" or given == self.integrator_id else self.unauthorised()
+
+    def add(self, payment: Payment) -> None:
+        """Add a payment, which is then the most recent one that succeeded. ValueError for another currency."""
+        if payment.currency != self.currency:
+            raise ValueError(f"the terminal of lab4pay counts in {self.currency}")
+        super().add(payment)
+        self._succeeded = [name for name in self._succeeded if name != payment.payment_id] + [payment.payment_id]
+
+    def put(self, index: int, state: str) -> None:
+        """Put a refund into a state; SUCCESS makes it the most recent transaction that succeeded."""
+        super().put(index, state)
+        if state == "SUCCESS":
+            self._succeeded.append(self.refunds[index].refund_id)
+
+    def next_state(self, refund: SandboxRefund) -> str:
+        """CANCELED where that was signalled to a terminal that heeds it."""
+        signalled = self.heed_cancel and refund.refund_id in self._signalled and refund.state == "IN_PROGRESS"
+        return "CANCELED" if signalled else super().next_state(refund)
+
+    def advance(self) -> None:
+        """Move every refund and every revert that is not final one state on."""
+        super().advance()
+        for revert in self._reverts.values():
+            if revert.state in self.STEPS:
+                revert.state = self.STEPS[revert.state]
+                if revert.state == "SUCCESS":
+                    self._void(revert)
+
+    def _void(self, revert: _Revert) -> None:
+        payment = self.payments[revert.payment_id]
+        if payment.refunded:
+            revert.state = "FAILED"
+            return
+        payment.state = "REVERTED"
+        self._succeeded.remove(payment.payment_id)
+
+    def _create_token(self, call: Call) -> Reply:
+        """200 with a token. Wrong credentials are a 400: no other refusal is documented."""
+        expected = {"grant_type": "client_credentials", **self.token_credentials}
+        if any(call.body.get(name) != value for name, value in expected.items()):
+            return self.invalid("The credentials are not known")
+        told = self.expires_in(self.token_seconds)
+        return json_reply(
+            200,
+            {
+                "access_token": self.new_token(call.at),
+                **({} if told is None else {"expires_in": told}),
+                "token_type": "Bearer",
+                "scope": "default",
+            },
+        )
+
+    def _refund_unreferenced(self, call: Call) -> Reply:
         """200 with the id of the new transaction, which the terminal has yet to carry out."""
-        if call.headers["x-pay-connect-integrator-id"] != self.integrator_id:
-            return self.unauthorised()
         amount = int(call.body["amount"])
         if amount <= 0:
             return self.invalid("/amount: not above zero")
@@ -33,6 +122,55 @@ class Lab4PayMachine(Machine):
         refund = SandboxRefund(self.new_id(), None, amount, self.currency, "INITIATED", reference)
         self.refunds.append(refund)
         return json_reply(200, {"transaction_id": refund.refund_id})
+
+    def _refund_transaction(self, call: Call) -> Reply:
+        """200 with the id of the new transaction, which the terminal has yet to carry out."""
+        amount = int(call.body["amount"])
+        payment = self.payments.get(call.path["transaction_id"])
+        if payment is None or payment.state != "SUCCESS":
+            return self.invalid("There is no such transaction that can be refunded")
+        if not 0 < amount <= payment.remaining:
+            return self.invalid("/amount: not from one to what remains of the transaction")
+        refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, "INITIATED")
+        self.book(payment, refund)
+        return json_reply(200, {"transaction_id": refund.refund_id})
+
+    def _get_transaction_status(self, call: Call) -> Reply:
+        """200 with the state of a payment or a refund."""
+        transaction = self.transaction(call.path["transaction_id"])
+        if transaction is None:
+            return self.invalid("There is no such transaction")
+        return json_reply(200, {"status": transaction.state})
+
+    def _cancel_transaction(self, call: Call) -> Reply:
+        """200 without a body: CANCELED where it was INITIATED, signalled where it is IN_PROGRESS. 400 after that."""
+        index = self.refund_index(call.path["transaction_id"])
+        if index is None or self.refunds[index].state not in self.STEPS:
+            return self.invalid("There is no such transaction on its way")
+        if self.refunds[index].state == "INITIATED":
+            self.put(index, "CANCELED")
+        else:
+            self._signalled.add(self.refunds[index].refund_id)
+        return Reply(200, headers=())
+
+    def _revert_transaction(self, call: Call) -> Reply:
+        """200 with the id of the operation, for the payment that was the last to succeed and has no refund."""
+        payment = self.payments.get(call.path["transaction_id"])
+        if payment is None or self._succeeded[-1:] != [payment.payment_id] or payment.refunded:
+            return self.invalid("Only the last successful transaction can be reverted")
+        if any(one.payment_id == payment.payment_id and one.state in self.STEPS for one in self._reverts.values()):
+            return self.invalid("The transaction is being reverted")
+        revert = _Revert(self.new_id(), payment.payment_id)
+        self._reverts[revert.operation_id] = revert
+        return json_reply(200, {"operation_id": revert.operation_id, "transaction_id": payment.payment_id})
+
+    def _get_transaction_operation(self, call: Call) -> Reply:
+        """200 with the state of a revert."""
+        revert = self._reverts.get(call.path["operation_id"])
+        if revert is None:
+            return self.invalid("There is no such operation")
+        told = {"operation_id": revert.operation_id, "operation_type": "transaction.revert"}
+        return json_reply(200, {**told, "transaction_id": revert.payment_id, "status": revert.state})
 
     def invalid(self, why: str, /) -> Reply:
         """400."""
@@ -51,10 +189,11 @@ class Lab4PayMachine(Machine):
         return self.invalid("The terminal takes no refund now")
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """The reply has no code, amount or payment: an unlisted status is added, for the rest there is nothing."""
+        """No reply has an amount or a payment. An unlisted status is added, and a token expires at no time."""
+        answers = [name for name in ("transaction_id", "status", "access_token") if name in told]
         table: dict[Fault | None, dict[str, Any]] = {
-            Fault.UNKNOWN_VALUE: {"status": "MISPLACED"},
-            Fault.NULL_OBJECT: {"transaction_id": None} if "transaction_id" in told else {},
+            Fault.UNKNOWN_VALUE: {"status": "MISPLACED", **({"expires_in": "soon"} if "expires_in" in told else {})},
+            Fault.NULL_OBJECT: dict.fromkeys(answers),
             Fault.ECHO_CREDENTIALS: {"message": credentials},
         }
         return table.get(fault, {})

@@ -1,4 +1,4 @@
-"""What the three provider machines have in common: payments, executed refunds, ids that repeat with the seed."""
+"""What the three provider machines have in common: payments, refunds, tokens, ids that repeat with the seed."""
 
 from __future__ import annotations
 
@@ -18,22 +18,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request that fits the contract. Header names are in lower case, numbers of the body are exact."""
+    """A request that fits the contract. Header names are in lower case, numbers of the body are exact.
 
+    `operation` is the contract's operationId. `at` is when the call arrives, in seconds of the sandbox's clock.
+    """
+
+    operation: str
     path: Mapping[str, str]
+    query: Mapping[str, str]
     headers: Mapping[str, str]
     body: Mapping[str, Any]
+    at: float = 0.0
 
 
 @dataclass(slots=True)
 class Payment:
-    """A captured payment. Amounts are in minor units. `pending` makes its refunds wait for `Sandbox.advance`."""
+    """A captured payment. Amounts are in minor units. `pending` makes its refunds wait for `Sandbox.advance`.
+
+    `state` is in the provider's own word.
+    """
 
     payment_id: str
     captured: int
     currency: str
     refunded: int = 0
     pending: bool = False
+    state: str = ""
 
     @property
     def remaining(self) -> int:
@@ -45,7 +55,9 @@ class Payment:
 class SandboxRefund:
     """A refund that was executed: the provider has taken the amount (in minor units) from what can be refunded.
 
-    `state` is in the provider's own word. `payment_id` is None where the refund is tied to no payment.
+    `state` is in the provider's own word; where that says that the refund came to nothing, the amount can be refunded
+    again. `payment_id` is None where the refund is tied to no payment. `request_id` is Paybyrd's, for a refund that it
+    answered with 202.
     """
 
     refund_id: str
@@ -55,6 +67,7 @@ class SandboxRefund:
     state: str
     reference: str | None = None
     idempotency_key: str | None = None
+    request_id: str | None = None
 
 
 @dataclass
@@ -63,20 +76,30 @@ class Machine(ABC):
 
     PROVIDER: ClassVar[str]
     STEPS: ClassVar[Mapping[str, str]]
-    """The state that follows each state that is not final."""
+    """The state that follows each state of a refund that is not final."""
+    UNDONE: ClassVar[frozenset[str]]
+    """The final states of a refund that came to nothing."""
+    SETTLED: ClassVar[str]
+    """The state of a payment that can be refunded."""
+    UNSETTLED: ClassVar[str | None] = None
+    """The state of a payment that can only be voided yet, at a provider that tells them apart."""
 
     seed: str
-    payments: dict[str, Payment] = field(default_factory=dict)
-    refunds: list[SandboxRefund] = field(default_factory=list)
+    token_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    token_seconds: float = 1800.0
+    payments: dict[str, Payment] = field(default_factory=dict, init=False)
+    refunds: list[SandboxRefund] = field(default_factory=list, init=False)
+    _tokens: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    """Until when each token is good."""
     _ids: int = field(default=0, init=False)
 
-    def answer(self, call: Call, now: float, work: Callable[[], Reply]) -> Reply:
-        """What is answered to a call at this time, in seconds: what the work gives."""
+    def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
+        """What is answered to a call: what the work gives."""
         return work()
 
     @abstractmethod
-    def refund(self, call: Call) -> Reply:
-        """Refund, if the books allow it."""
+    def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
+        """What carries each operation of the contract out, by operationId."""
 
     @abstractmethod
     def invalid(self, why: str, /) -> Reply:
@@ -98,19 +121,60 @@ class Machine(ABC):
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """What a fault changes in the fields of a reply; nothing where the reply has no such field."""
 
+    def add(self, payment: Payment) -> None:
+        """Add a payment, or replace the one of this id."""
+        self.payments[payment.payment_id] = payment
+
+    def book(self, payment: Payment, refund: SandboxRefund) -> None:
+        """Execute a refund of a payment."""
+        payment.refunded += refund.amount
+        self.refunds.append(refund)
+
+    def put(self, index: int, state: str) -> None:
+        """Put the refund at this place into a state. Where it came to nothing, its payment gets the amount back."""
+        refund = self.refunds[index]
+        self.refunds[index] = replace(refund, state=state)
+        payment = self.payments.get(refund.payment_id or "")
+        if state in self.UNDONE and payment is not None:
+            payment.refunded = max(payment.refunded - refund.amount, 0)  # the payment may have been replaced since
+
+    def next_state(self, refund: SandboxRefund) -> str:
+        """The state of a refund a step on."""
+        return self.STEPS.get(refund.state, refund.state)
+
     def advance(self) -> None:
         """Move every refund that is not final one state on."""
-        self.refunds = [replace(refund, state=self.STEPS.get(refund.state, refund.state)) for refund in self.refunds]
+        for index, refund in enumerate(self.refunds):
+            if (state := self.next_state(refund)) != refund.state:
+                self.put(index, state)
+
+    def refund_index(self, refund_id: str) -> int | None:
+        """The place of a refund, or None."""
+        return next((index for index, refund in enumerate(self.refunds) if refund.refund_id == refund_id), None)
+
+    def transaction(self, transaction_id: str) -> Payment | SandboxRefund | None:
+        """The payment or the refund of this id."""
+        index = self.refund_index(transaction_id)
+        return self.payments.get(transaction_id) if index is None else self.refunds[index]
 
     def new_id(self) -> str:
         """The next id: a UUID that depends on the seed, the provider and how many there were before."""
         self._ids += 1
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.seed}/{self.PROVIDER}/{self._ids}"))
 
-    def book(self, payment: Payment, refund: SandboxRefund) -> None:
-        """Execute a refund of a payment."""
-        payment.refunded += refund.amount
-        self.refunds.append(refund)
+    def new_token(self, at: float) -> str:
+        """A token that is good for `token_seconds` from this time on."""
+        token = f"test-token-{self.new_id()}"
+        self._tokens[token] = at + self.token_seconds
+        return token
+
+    def knows(self, token: str | None, at: float) -> bool:
+        """Whether this token was given and is good at this time."""
+        return token in self._tokens and at < self._tokens[token]
+
+    def forget_tokens(self) -> None:
+        """End every token that was given."""
+        self._tokens.clear()
 
 
 def in_major_units(minor_units: int, currency: str) -> Decimal:

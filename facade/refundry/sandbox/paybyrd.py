@@ -6,20 +6,37 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, SandboxRefund, in_major_units
+from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund, in_major_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SECONDS_KEPT: Final = 24 * 3600
 _WORDS: Final = {
+    "BYRD200": (200, "Operation successfully completed"),
+    "BYRD201": (200, "Payment being processed. Waiting for shopper"),
+    "BYRD203": (
+        200,
+        "An error occurred while processing the payment. Please query the transaction to confirm its status",
+    ),
     "BYRD205": (400, "Operation rejected"),
+    "BYRD208": (200, "Payment canceled by the shopper"),
     "BYRD230": (400, "Payment already refunded"),
     "BYRD231": (400, "The refund amount exceeds the remaining balance of the original payment"),
     "BYRD401": (401, "Resource access unauthorized"),
     "BYRD900": (400, "Invalid input"),
     "BYRD901": (404, "Transaction not found"),
     "BYRD999": (500, "Operation failed"),
+}
+# The code of a transaction in each state; one in another state has the code that says to ask again.
+_CODES: Final = {
+    "Success": "BYRD200",
+    "AcquirerSuccess": "BYRD200",
+    "Processing": "BYRD201",
+    "TemporaryFailed": "BYRD203",
+    "Denied": "BYRD205",
+    "Canceled": "BYRD208",
+    "Error": "BYRD999",
 }
 
 
@@ -31,24 +48,37 @@ class PaybyrdMachine(Machine):
     that comes with it; a refusal of credentials and of a request that breaks the contract is not kept. What Paybyrd
     does with another payment or amount under a key that it knows is not documented: here it gets the first answer
     too, for the documentation speaks of the key alone.
+
+    A refund that is asked for has its amounts below zero, and its payment among its referencedTransactions. The
+    requestId of a 202 finds the refund at once; one that is not known finds nothing, as an empty array.
     """
 
     PROVIDER = "paybyrd"
     STEPS = {"Processing": "Success"}
+    UNDONE = frozenset({"Denied", "Canceled", "Error"})
+    SETTLED = "Success"
 
     _kept: dict[str, tuple[float, Reply]] = field(default_factory=dict, init=False)
 
-    def answer(self, call: Call, now: float, work: Callable[[], Reply]) -> Reply:
+    def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
         """The answer kept under the key of this call, or what the work gives."""
         key = call.headers.get("idempotency-key")
-        if key is None:
+        if key is None or call.operation != "refund_transaction":
             return work()
         kept = self._kept.get(key)
-        if kept is None or now - kept[0] >= _SECONDS_KEPT:
-            kept = self._kept[key] = (now, work())
+        if kept is None or call.at - kept[0] >= _SECONDS_KEPT:
+            kept = self._kept[key] = (call.at, work())
         return kept[1]
 
-    def refund(self, call: Call) -> Reply:
+    def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
+        """All of the contract."""
+        return {
+            "refund_transaction": self._refund_transaction,
+            "get_transaction": self._get_transaction,
+            "list_transactions": self._list_transactions,
+        }
+
+    def _refund_transaction(self, call: Call) -> Reply:
         """200 with the balance, or 202 where the refund is done later."""
         payment = self.payments.get(call.path["transactionId"])
         if payment is None:
@@ -60,25 +90,38 @@ class PaybyrdMachine(Machine):
             return self._refused("BYRD231" if payment.remaining else "BYRD230")
         state = "Processing" if payment.pending else "Success"
         key = call.headers.get("idempotency-key")
-        refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state, idempotency_key=key)
+        refund = SandboxRefund(
+            self.new_id(),
+            payment.payment_id,
+            amount,
+            payment.currency,
+            state,
+            idempotency_key=key,
+            request_id=self.new_id() if payment.pending else None,
+        )
         self.book(payment, refund)
-        if payment.pending:
-            href = f"/api/v2/transactions?requestId={self.new_id()}"
+        if refund.request_id is not None:
+            href = f"/api/v2/transactions?requestId={refund.request_id}"
             links = {"href": href, "rel": "transactions", "type": "GET"}
-            return self._told(202, "BYRD010", "Request accepted", links=links)
+            return self._told(202, {"code": "BYRD010", "description": "Request accepted", "links": links})
         amounts = {"": payment.captured, "refunded": payment.refunded, "remaining": payment.remaining}
         source = {
             name: value for kind, units in amounts.items() for name, value in _both(kind, units, payment.currency)
         }
         source["transactionId"] = payment.payment_id
-        return self._told(
-            200,
-            "BYRD200",
-            "Operation successfully completed",
-            **dict(_both("", amount, payment.currency)),
-            transactionId=refund.refund_id,
-            sourceTransaction=source,
-        )
+        amounts_of_refund = dict(_both("", amount, payment.currency))
+        told = {**_with_words("BYRD200"), **amounts_of_refund, "transactionId": refund.refund_id}
+        return self._told(200, {**told, "sourceTransaction": source})
+
+    def _get_transaction(self, call: Call) -> Reply:
+        """200 with a payment or a refund as it is now."""
+        transaction = self.transaction(call.path["transactionId"])
+        return self._refused("BYRD901") if transaction is None else self._told(200, _transaction(transaction))
+
+    def _list_transactions(self, call: Call) -> Reply:
+        """200 with an array of the refund that came of a request, or of nothing."""
+        asked = call.query["requestId"]
+        return self._told(200, [_transaction(refund) for refund in self.refunds if refund.request_id == asked])
 
     def invalid(self, _: str, /) -> Reply:
         """400 BYRD900. It does not say what is wrong: neither does Paybyrd."""
@@ -97,23 +140,40 @@ class PaybyrdMachine(Machine):
         return self._refused("BYRD205")
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """In the fields that the reply has."""
+        """In the fields that the reply, or the transaction in it, has."""
+        referenced = [{**one, "transactionId": "another-payment"} for one in told.get("referencedTransactions", ())]
         source = {**told.get("sourceTransaction", {}), "transactionId": "another-payment"}
         table: dict[Fault | None, dict[str, Any]] = {
-            Fault.UNKNOWN_VALUE: {"code": "BYRD777"},
-            Fault.NULL_OBJECT: {"sourceTransaction": None, "links": None},
+            Fault.UNKNOWN_VALUE: {"code": "BYRD777", "status": "Misplaced"},
+            Fault.NULL_OBJECT: {"sourceTransaction": None, "links": None, "referencedTransactions": None},
             Fault.WRONG_AMOUNT: {"isoAmount": 100 * told.get("isoAmount", 0), "amount": "1000000.00"},
-            Fault.WRONG_PAYMENT: {"sourceTransaction": source},
+            Fault.WRONG_PAYMENT: {"sourceTransaction": source, "referencedTransactions": referenced},
             Fault.ECHO_CREDENTIALS: {"description": credentials},
         }
         return {name: value for name, value in table.get(fault, {}).items() if name in told}
 
     def _refused(self, code: str) -> Reply:
-        status, description = _WORDS[code]
-        return self._told(status, code, description)
+        return self._told(_WORDS[code][0], _with_words(code))
 
-    def _told(self, status: int, code: str, description: str, **fields: Any) -> Reply:
-        return json_reply(status, {"code": code, "description": description, **fields}, ("RequestId", self.new_id()))
+    def _told(self, status: int, told: object) -> Reply:
+        return json_reply(status, told, ("RequestId", self.new_id()))
+
+
+def _with_words(code: str) -> dict[str, Any]:
+    return {"code": code, "description": _WORDS[code][1]}
+
+
+def _transaction(one: Payment | SandboxRefund) -> dict[str, Any]:
+    """A payment, or a refund with amounts below zero, as a query tells it."""
+    if isinstance(one, Payment):
+        own: dict[str, Any] = {"transactionId": one.payment_id, "operationType": "Payment"}
+        minor_units = one.captured
+    else:
+        referenced = [{"transactionId": one.payment_id, "operationType": "Payment"}]
+        own = {"transactionId": one.refund_id, "operationType": "Refund", "referencedTransactions": referenced}
+        minor_units = -one.amount
+    words = _with_words(_CODES.get(one.state, "BYRD203"))
+    return {**words, "status": one.state, "currency": one.currency, **dict(_both("", minor_units, one.currency)), **own}
 
 
 def _both(kind: str, minor_units: int, currency: str) -> tuple[tuple[str, Any], ...]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-from collections import deque
-from dataclasses import asdict
+from collections import defaultdict, deque
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.accounts import Blink, Lab4Pay, Paybyrd
@@ -29,33 +28,45 @@ CREDENTIALS: Final[Mapping[str, str]] = {
     "paybyrd": "test-key-paybyrd",
     "blink": "test-key-blink",
 }
+TOKEN_CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
+    "lab4pay": {"client_id": "test-client-lab4pay", "client_secret": "test-secret-lab4pay"},
+    "blink": {"api_key": "test-api-key-blink", "secret_key": "test-secret-key-blink"},
+}
 INTEGRATOR_ID: Final = "test-integrator-lab4pay"
 
-# Provider, id, captured in minor units, currency, refunded before in minor units, whether its refunds are pending.
-_PAYMENTS: Final = (
-    ("paybyrd", "paybyrd-eur", 10_000, "EUR", 0, False),
-    ("paybyrd", "paybyrd-jpy", 10_000, "JPY", 0, False),
-    ("paybyrd", "paybyrd-kwd", 10_000, "KWD", 0, False),
-    ("paybyrd", "paybyrd-pending", 10_000, "EUR", 0, True),
-    ("paybyrd", "paybyrd-refunded", 10_000, "EUR", 10_000, False),
-    ("blink", "blink-gbp", 10_000, "GBP", 0, False),
-    ("blink", "blink-jpy", 10_000, "JPY", 0, False),
-    ("blink", "blink-kwd", 10_000, "KWD", 0, False),
-    ("blink", "blink-pending", 10_000, "GBP", 0, True),
-    ("blink", "blink-refunded", 10_000, "GBP", 10_000, False),
+# Provider, id, currency (None: the terminal's), and what is not as for any other payment.
+_PAYMENTS: Final[tuple[tuple[str, str, str | None, dict[str, Any]], ...]] = (
+    ("lab4pay", "lab4pay-refunded", None, {"refunded": 10_000}),
+    ("lab4pay", "lab4pay-payment", None, {}),
+    ("paybyrd", "paybyrd-eur", "EUR", {}),
+    ("paybyrd", "paybyrd-jpy", "JPY", {}),
+    ("paybyrd", "paybyrd-kwd", "KWD", {}),
+    ("paybyrd", "paybyrd-pending", "EUR", {"pending": True}),
+    ("paybyrd", "paybyrd-refunded", "EUR", {"refunded": 10_000}),
+    ("blink", "blink-gbp", "GBP", {}),
+    ("blink", "blink-jpy", "JPY", {}),
+    ("blink", "blink-kwd", "KWD", {}),
+    ("blink", "blink-pending", "GBP", {"pending": True}),
+    ("blink", "blink-refunded", "GBP", {"refunded": 10_000}),
+    ("blink", "blink-captured", "GBP", {"settled": False}),
 )
 
 
 class Sandbox:
     """Lab4Pay, Paybyrd and Blink, all in memory. May be used by many threads.
 
-    It starts with payments of 10,000 minor units: `paybyrd-eur`, `paybyrd-jpy`, `paybyrd-kwd`, `blink-gbp`,
-    `blink-jpy`, `blink-kwd`; `paybyrd-pending` and `blink-pending`, whose refunds are pending until `advance`;
-    `paybyrd-refunded` and `blink-refunded`, of which nothing remains. Lab4Pay's refunds are tied to no payment.
+    It starts with payments of 10,000 minor units: `lab4pay-payment`, `paybyrd-eur`, `paybyrd-jpy`, `paybyrd-kwd`,
+    `blink-gbp`, `blink-jpy`, `blink-kwd`; `paybyrd-pending` and `blink-pending`, whose refunds are pending until
+    `advance`; `lab4pay-refunded`, `paybyrd-refunded` and `blink-refunded`, of which nothing remains; `blink-captured`,
+    which is not settled and can only be voided. Every refund of Lab4Pay waits for its terminal, that is for `advance`.
 
-    `credentials` stand in for those of CREDENTIALS, by provider; `integrator_id` is Lab4Pay's. `blink_reply` chooses
-    the age of Blink's reply, `terminal_currency` what Lab4Pay's terminal counts in. `clock` gives the seconds after
-    which Paybyrd forgets an idempotency key. The same `seed` and the same calls give the same ids.
+    `credentials` stand in for those of CREDENTIALS, by provider: they are always good. `token_credentials` stand in
+    for those of TOKEN_CREDENTIALS, for which Lab4Pay and Blink give tokens that are good for `token_seconds`.
+    `expires_in` makes of these seconds what Lab4Pay's reply says, any value of JSON, None to say nothing; it is a
+    text where it is left out. `integrator_id` is Lab4Pay's. `blink_reply` chooses the age of Blink's reply,
+    `terminal_currency` what Lab4Pay's terminal counts in, `heed_cancel` whether that terminal stops a refund that it
+    is at. `clock` gives the seconds since 1970, by which tokens expire and Paybyrd forgets an idempotency key. The
+    same `seed` and the same calls give the same ids.
 
     Raises ImportError without the extra `sandbox` of the distribution.
     """
@@ -65,15 +76,28 @@ class Sandbox:
         *,
         seed: str = "sandbox",
         credentials: Mapping[str, str] | None = None,
+        token_credentials: Mapping[str, Mapping[str, str]] | None = None,
+        token_seconds: float = 1800.0,
+        expires_in: Callable[[float], object] = "{:.0f}".format,
         integrator_id: str = INTEGRATOR_ID,
         blink_reply: BlinkReply = "status",
         terminal_currency: str = "EUR",
-        clock: Callable[[], float] = time.monotonic,
+        heed_cancel: bool = True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        keys = {**TOKEN_CREDENTIALS, **(token_credentials or {})}
         machines: tuple[Machine, ...] = (
-            Lab4PayMachine(seed, integrator_id=integrator_id, currency=terminal_currency),
+            Lab4PayMachine(
+                seed,
+                keys["lab4pay"],
+                token_seconds,
+                integrator_id=integrator_id,
+                currency=terminal_currency,
+                expires_in=expires_in,
+                heed_cancel=heed_cancel,
+            ),
             PaybyrdMachine(seed),
-            BlinkMachine(seed, reply=blink_reply),
+            BlinkMachine(seed, keys["blink"], token_seconds, reply=blink_reply),
         )
         self._machines = {machine.PROVIDER: machine for machine in machines}
         self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
@@ -81,11 +105,12 @@ class Sandbox:
         self._integrator_id = integrator_id
         self._clock = clock
         self._lock = threading.Lock()
-        self._scripts: dict[str, deque[Fault | None]] = {provider: deque() for provider in self._machines}
+        # By provider and operation; "" is any operation.
+        self._scripts: defaultdict[tuple[str, str], deque[Fault | None]] = defaultdict(deque)
         self._faults_by_payment: dict[str, Fault] = {}
         self._violations: list[Violation] = []
-        for provider, payment_id, captured, currency, refunded, pending in _PAYMENTS:
-            self.add_payment(provider, payment_id, captured, currency, refunded=refunded, pending=pending)
+        for provider, payment_id, currency, more in _PAYMENTS:
+            self.add_payment(provider, payment_id, 10_000, currency or terminal_currency, **more)
 
     def add_payment(
         self,
@@ -96,27 +121,35 @@ class Sandbox:
         *,
         refunded: int = 0,
         pending: bool = False,
+        settled: bool = True,
     ) -> None:
         """Add a captured payment, or replace it. Amounts are in minor units; `pending` makes its refunds wait.
 
-        ValueError for a provider that has no payments or is unknown, an amount that is none, and more refunded than
-        was captured.
+        One that is not `settled` can only be voided; Blink alone tells it apart. ValueError for an unknown provider,
+        an amount that is none, more refunded than was captured, another currency than that of Lab4Pay's terminal, and
+        a payment that is not settled elsewhere than at Blink.
         """
         machine = self._machine(provider)
-        if provider == "lab4pay":
-            raise ValueError("the refunds of lab4pay are tied to no payment")
         if not 0 <= refunded <= amount_minor:
             raise ValueError("what was refunded is from zero to what was captured")
+        state = machine.SETTLED if settled else machine.UNSETTLED
+        if state is None:
+            raise ValueError(f"{provider} does not tell payments that are not settled apart")
+        captured = Money.from_minor(amount_minor, currency).minor_units
         with self._lock:
-            machine.payments[payment_id] = Payment(
-                payment_id, Money.from_minor(amount_minor, currency).minor_units, currency, refunded, pending
-            )
+            machine.add(Payment(payment_id, captured, currency, refunded, pending, state))
 
-    def script(self, provider: str, *faults: Fault | None) -> None:
-        """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again."""
-        self._machine(provider)
+    def script(self, provider: str, *faults: Fault | None, operation: str = "") -> None:
+        """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again.
+
+        With an `operation`, the operationId of the contract, only calls of that one meet it, before what is queued
+        for any call. ValueError for a provider or an operation that there is not.
+        """
+        operations = self._machine(provider).operations()
+        if operation and operation not in operations:
+            raise ValueError(f"{provider} has no operation {operation!r}; there are {', '.join(operations)}")
         with self._lock:
-            self._scripts[provider].extend(faults)
+            self._scripts[provider, operation].extend(faults)
 
     def on_payment(self, payment_id: str, fault: Fault | None) -> None:
         """What every call about this payment meets from now on, where no script says otherwise; None ends it."""
@@ -130,6 +163,27 @@ class Sandbox:
         with self._lock:
             for machine in self._machines.values():
                 machine.advance()
+
+    def settle(self, provider: str, refund_id: str, state: str) -> None:
+        """Put a refund into a state, in the provider's own word, whether the contract lists it or not.
+
+        Where the state says that the refund came to nothing, the amount can be refunded again. ValueError where there
+        is no such provider or refund, and where the refund has come to nothing before.
+        """
+        machine = self._machine(provider)
+        with self._lock:
+            index = machine.refund_index(refund_id)
+            if index is None:
+                raise ValueError(f"{provider} has no such refund")
+            if machine.refunds[index].state in machine.UNDONE:
+                raise ValueError("the refund has come to nothing, which is final")
+            machine.put(index, state)
+
+    def expire_tokens(self) -> None:
+        """End every token that was given so far; the credentials of CREDENTIALS stay good."""
+        with self._lock:
+            for machine in self._machines.values():
+                machine.forget_tokens()
 
     def refunds(self, provider: str) -> tuple[SandboxRefund, ...]:
         """The refunds that this provider has executed, in order."""
@@ -173,7 +227,12 @@ class Sandbox:
                             {**asdict(payment), "remaining": payment.remaining} for payment in machine.payments.values()
                         ],
                         "refunds": [asdict(refund) for refund in machine.refunds],
-                        "script": [fault.value if fault else None for fault in self._scripts[provider]],
+                        "script": _named(self._scripts[provider, ""]),
+                        "scripts": {
+                            operation: _named(script)
+                            for (name, operation), script in self._scripts.items()
+                            if name == provider and operation and script
+                        },
                     }
                     for provider, machine in self._machines.items()
                 },
@@ -194,33 +253,41 @@ class Sandbox:
         self, machine: Machine, contract: Contract, request: Request, call: Call, violations: list[Violation]
     ) -> Reply:
         self._violations += violations
+        call = replace(call, at=self._clock())
         fault = self._next_fault(machine.PROVIDER, call)
         effect = EFFECTS[fault] if fault is not None else HONEST
         if any(violation.where == "method" for violation in violations):
             honest = json_reply(405, {"message": "method not allowed"})
-        elif contract.credential(request.headers) != self._credentials[machine.PROVIDER]:
+        elif not (contract.is_open(call) or self._proves(machine, contract.credential(request.headers), call.at)):
             honest = machine.unauthorised()
         elif violations:
             honest = machine.invalid("; ".join(f"{broken.where}: {broken.rule}" for broken in violations))
         else:
             honest = self._worked(machine, call, effect.work)
         headers = "; ".join(f"{name}: {value}" for name, value in request.headers.items())
-        return effect.applied(honest, machine.changes(fault, json.loads(honest.body), headers))
+        credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if contract.is_open(call) else headers
+        return effect.applied(honest, lambda told: machine.changes(fault, told, credentials))
+
+    def _proves(self, machine: Machine, credential: str | None, at: float) -> bool:
+        """Whether a credential is the one that is always good, or a token that is good at this time."""
+        return credential == self._credentials[machine.PROVIDER] or machine.knows(credential, at)
 
     def _worked(self, machine: Machine, call: Call, work: Work) -> Reply:
         if work is Work.NOTHING:
             return json_reply(503, {})
+        do = machine.operations()[call.operation]
         producers = {
-            Work.REFUND: lambda: machine.refund(call),
-            Work.REFUND_THEN_FAIL: lambda: (machine.refund(call), machine.failed())[1],
+            Work.ASKED: lambda: do(call),
+            Work.ASKED_THEN_FAIL: lambda: (do(call), machine.failed())[1],
             Work.FAIL: machine.failed,
             Work.DECLINE: machine.declined,
         }
-        return machine.answer(call, self._clock(), producers[work])
+        return machine.answer(call, producers[work])
 
     def _next_fault(self, provider: str, call: Call) -> Fault | None:
-        if self._scripts[provider]:
-            return self._scripts[provider].popleft()
+        for operation in (call.operation, ""):
+            if self._scripts[provider, operation]:
+                return self._scripts[provider, operation].popleft()
         return next(
             (self._faults_by_payment[name] for name in call.path.values() if name in self._faults_by_payment), None
         )
@@ -229,3 +296,7 @@ class Sandbox:
         if provider not in self._machines:
             raise ValueError(f"there is no provider {provider!r}; there are {', '.join(self._machines)}")
         return self._machines[provider]
+
+
+def _named(script: deque[Fault | None]) -> list[str | None]:
+    return [fault.value if fault else None for fault in script]

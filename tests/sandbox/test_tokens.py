@@ -1,0 +1,202 @@
+"""The tokens that Lab4Pay and Blink give: for which credentials, how long they are good, and what they open."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from refundry.sandbox import TOKEN_CREDENTIALS, Fault, Sandbox, Violation
+from tests.sandbox.support import Worn, fits
+
+PROVIDERS = ("lab4pay", "blink")
+CREATED = {"lab4pay": 200, "blink": 201}
+REFUSED = {"lab4pay": 400, "blink": 401}
+
+Wear = Callable[[Sandbox], Worn]
+
+
+def bearer(worn: Worn, provider: str) -> dict[str, str]:
+    """The header with a token that was just given."""
+    return {"Authorization": f"Bearer {worn.token(provider).json()['access_token']}"}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(worn: Worn, provider: str) -> None:
+    reply = worn.token(provider)
+    assert reply.status_code == CREATED[provider]
+    assert fits(provider, reply)
+    headers = {"Authorization": f"Bearer {reply.json()['access_token']}"}
+    assert worn.post(provider, headers=headers).status_code == 200
+    assert len(worn.sandbox.refunds(provider)) == 1
+    assert worn.sandbox.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("provider", "wrong"),
+    [
+        ("lab4pay", {"client_id": "wrong"}),
+        ("lab4pay", {"client_secret": "wrong"}),
+        ("lab4pay", {"grant_type": "password"}),
+        ("blink", {"api_key": "wrong"}),
+        ("blink", {"secret_key": "wrong"}),
+    ],
+)
+def test_wrong_credentials_get_no_token_but_the_documented_error(
+    worn: Worn, provider: str, wrong: dict[str, str]
+) -> None:
+    reply = worn.token(provider, **wrong)
+    assert reply.status_code == REFUSED[provider]
+    assert fits(provider, reply)
+    assert "access_token" not in reply.json()
+    assert worn.sandbox.violations == ()
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_credentials_of_the_other_provider_get_no_token(worn: Worn, provider: str) -> None:
+    (other,) = set(PROVIDERS) - {provider}
+    values = TOKEN_CREDENTIALS[other].values()
+    body = dict(zip(TOKEN_CREDENTIALS[provider], values, strict=True))
+    assert worn.token(provider, **body).status_code == REFUSED[provider]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_token_of_one_provider_opens_nothing_at_another(worn: Worn, provider: str) -> None:
+    (other,) = set(PROVIDERS) - {provider}
+    assert worn.post(other, headers=bearer(worn, provider)).status_code == 401
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize(("seconds", "status"), [(1799.0, 200), (1800.0, 401)])
+def test_a_token_is_good_until_it_expires_by_the_clock_that_is_passed(
+    wear: Wear, provider: str, seconds: float, status: int
+) -> None:
+    now = [0.0]
+    worn = wear(Sandbox(clock=lambda: now[0]))
+    headers = bearer(worn, provider)
+    now[0] = seconds
+    assert worn.post(provider, headers=headers).status_code == status
+    assert len(worn.sandbox.refunds(provider)) == (status == 200)
+    assert worn.post(provider).status_code == 200
+    assert worn.post(provider, headers=bearer(worn, provider)).status_code == 200
+
+
+def test_a_token_is_good_for_the_seconds_that_are_chosen_and_both_providers_say_so(wear: Wear) -> None:
+    now = [1_000_000_000.25]
+    worn = wear(Sandbox(clock=lambda: now[0], token_seconds=60))
+    assert worn.token("lab4pay").json()["expires_in"] == "60"
+    expired_on = worn.token("blink").json()["expired_on"]
+    assert expired_on == "2001-09-09T01:47:40.250000Z"
+    assert datetime.fromisoformat(expired_on) == datetime.fromtimestamp(now[0] + 60, UTC)
+    headers = bearer(worn, "blink")
+    now[0] += 60
+    assert worn.post("blink", headers=headers).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "told"),
+    [
+        (int, {"expires_in": 1800}),
+        (float, {"expires_in": 1800.0}),
+        (lambda seconds: f"{seconds}s", {"expires_in": "1800.0s"}),
+        (lambda _: "soon", {"expires_in": "soon"}),
+        (lambda _: [], {"expires_in": []}),
+        (lambda _: None, {}),
+    ],
+)
+def test_lab4pay_says_how_long_a_token_is_good_in_the_form_that_is_chosen(
+    wear: Wear, expires_in: Callable[[float], object], told: dict[str, Any]
+) -> None:
+    reply = wear(Sandbox(expires_in=expires_in)).token("lab4pay").json()
+    assert {name: value for name, value in reply.items() if name == "expires_in"} == told
+    assert (reply["token_type"], reply["scope"]) == ("Bearer", "default")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(worn: Worn, provider: str) -> None:
+    headers = bearer(worn, provider)
+    worn.sandbox.expire_tokens()
+    assert worn.post(provider, headers=headers).status_code == 401
+    assert worn.post(provider).status_code == 200
+    assert worn.post(provider, headers=bearer(worn, provider)).status_code == 200
+
+
+def test_the_credentials_for_a_token_can_be_chosen(wear: Wear) -> None:
+    chosen = {"client_id": "test-client-two", "client_secret": "test-secret-two"}
+    worn = wear(Sandbox(token_credentials={"lab4pay": chosen}))
+    assert worn.token("lab4pay").status_code == 400
+    assert worn.token("lab4pay", **chosen).status_code == 200
+    assert worn.token("blink").status_code == 201
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(wear: Wear, provider: str) -> None:
+    def tokens(seed: str) -> list[str]:
+        worn = wear(Sandbox(seed=seed))
+        return [worn.token(provider).json()["access_token"] for _ in range(2)]
+
+    assert tokens("one") == tokens("one")
+    assert len({*tokens("one"), *tokens("two")}) == 4
+
+
+@pytest.mark.parametrize(
+    ("provider", "name"), [(provider, name) for provider in PROVIDERS for name in TOKEN_CREDENTIALS[provider]]
+)
+def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(worn: Worn, provider: str, name: str) -> None:
+    assert worn.token(provider, **{name: 1}).status_code == 400
+    body = {key: value for key, value in TOKEN_CREDENTIALS[provider].items() if key != name}
+    path = {"lab4pay": "/v1/auth/token/", "blink": "/api/pay/v1/tokens"}[provider]
+    grant = {"grant_type": "client_credentials"}
+    assert worn.http.post(path, json={**grant, **body}).status_code == 400
+    assert worn.sandbox.violations == (
+        Violation(provider, f"/{name}", "type"),
+        Violation(provider, f"/{name}", "required"),
+    )
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_of_any_call(
+    worn: Worn, provider: str
+) -> None:
+    worn.sandbox.script(provider, Fault.HTML_200)
+    worn.sandbox.script(provider, Fault.STATUS_520, operation="create_token")
+    assert worn.token(provider).status_code == 520
+    assert worn.post(provider).text.startswith("<")
+    assert worn.token(provider).status_code == CREATED[provider]
+
+
+@pytest.mark.parametrize(
+    ("provider", "fault", "changed"),
+    [
+        ("lab4pay", Fault.UNKNOWN_VALUE, {"expires_in": "soon"}),
+        ("lab4pay", Fault.NULL_OBJECT, {"access_token": None}),
+        ("blink", Fault.UNKNOWN_VALUE, {"expired_on": "soon"}),
+        ("blink", Fault.NULL_OBJECT, {"access_token": None}),
+    ],
+)
+def test_a_fault_changes_the_fields_of_a_token(
+    worn: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+) -> None:
+    worn.sandbox.script(provider, fault)
+    told = worn.token(provider).json()
+    assert {name: told[name] for name in changed} == changed
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(worn: Worn, provider: str) -> None:
+    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS)
+    echoed = worn.token(provider).text
+    assert all(secret in echoed for secret in TOKEN_CREDENTIALS[provider].values())
+
+
+def test_a_script_for_an_operation_that_there_is_not_is_an_error_that_names_those_there_are() -> None:
+    with pytest.raises(ValueError, match="paybyrd has no operation 'create_token'; there are refund_transaction, "):
+        Sandbox().script("paybyrd", None, operation="create_token")
+
+
+def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(worn: Worn) -> None:
+    token = worn.token("blink").json()["access_token"]
+    worn.token("lab4pay", client_id=1)
+    told = repr((worn.sandbox.state(), worn.sandbox.violations))
+    secrets = [value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()]
+    assert not any(secret in told for secret in (token, *secrets))
