@@ -61,6 +61,8 @@ def lint(session: nox.Session) -> None:
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", "--isolated", "--select", "F,I", "generated")
+    session.run("ruff", "format", "--check", "--isolated", "generated")
     session.run("mypy", *CODE)
     session.run("pyright")
     session.run("python", "-m", "scripts.contradictions")
