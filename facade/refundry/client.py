@@ -38,6 +38,20 @@ class _Client(ABC):
         self._core = Core(providers, self._SEND, timeout, on_attempt, on_deviation)
         self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
 
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
+
+        A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_ACCESS_TOKEN,
+        REFUNDRY_LAB4PAY_ENVIRONMENT and the like. `variables` stand in for os.environ; `options` are the client's
+        other arguments. Raises InvalidRefund that names the variable which is missing, unfit or unknown.
+        """
+        import os
+
+        from refundry.accounts import from_environment
+
+        return cls(from_environment(os.environ if variables is None else variables), **options)
+
     @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
         """The transport for the accounts that bring none."""
