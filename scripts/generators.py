@@ -47,8 +47,9 @@ CONFIGURATION: Mapping[str, Any] = {
         "type_mappings": ["string+guid=string"],
     },
     "ruff": [
-        ["check", ".", "--isolated", "--select", "I,F401", "--fix-only", "--no-cache"],
-        ["format", ".", "--isolated", "--no-cache"],
+        # Also where the temporary folder is one that git ignores: ruff would leave all of it as it is, and say nothing.
+        ["check", ".", "--isolated", "--select", "I,F401", "--fix-only", "--no-cache", "--no-respect-gitignore"],
+        ["format", ".", "--isolated", "--no-cache", "--no-respect-gitignore"],
     ],
 }
 

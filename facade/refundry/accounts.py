@@ -10,8 +10,8 @@ from refundry.money import EXPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import ClassVar, Literal, NoReturn
+    from collections.abc import Callable, Mapping
+    from typing import Any, ClassVar, Final, Literal, NoReturn
 
     from refundry.providers.base import Translation
     from refundry.transport import AsyncTransport, Transport
@@ -172,3 +172,50 @@ class Blink(Account):
         from refundry.providers.blink import BlinkTranslation
 
         return BlinkTranslation(self)
+
+
+_KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}
+
+
+def from_environment(variables: Mapping[str, str]) -> list[Account]:
+    """An account for each provider that variables REFUNDRY_<PROVIDER>_<FIELD> name, such as REFUNDRY_PAYBYRD_API_KEY.
+
+    The fields are the arguments of the account, but for `transport`. Raises InvalidRefund, with the variable as
+    `field`, for one that no account takes, one that is missing or unfit, and where there is none at all.
+    """
+    given: dict[str, dict[str, str]] = {}
+    for variable, value in variables.items():
+        provider, _, field = variable.removeprefix("REFUNDRY_").partition("_")
+        if variable.startswith("REFUNDRY_"):
+            if provider not in _KINDS or field.lower() not in _fields(_KINDS[provider]):
+                raise InvalidRefund(f"no account takes {variable}; there are {_variables()}", field=variable)
+            given.setdefault(provider, {})[field.lower()] = value
+    if not given:
+        raise InvalidRefund(f"the environment names no account; set some of {_variables()}", field="REFUNDRY_")
+    return [_named_by(provider, fields) for provider, fields in given.items()]
+
+
+def _named_by(provider: str, fields: Mapping[str, Any]) -> Account:
+    kind = _KINDS[provider]
+    for name, required in _fields(kind).items():
+        if required and name not in fields:
+            variable = f"REFUNDRY_{provider}_{name.upper()}"
+            raise InvalidRefund(f"{variable} is missing, beside the others of {provider}", field=variable)
+    try:
+        return kind(**fields)
+    except InvalidRefund as refused:
+        variable = f"REFUNDRY_{provider}_{refused.field.upper()}"
+        raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
+
+
+def _fields(kind: Callable[..., Account]) -> dict[str, bool]:
+    """The arguments of an account that a text can give, and whether it needs them."""
+    from inspect import Parameter, signature  # slow to import, and only needed here
+
+    parameters = signature(kind).parameters
+    return {name: one.default is Parameter.empty for name, one in parameters.items() if name != "transport"}
+
+
+def _variables() -> str:
+    names = (f"REFUNDRY_{provider}_{name.upper()}" for provider, kind in _KINDS.items() for name in _fields(kind))
+    return ", ".join(names)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from refundry.errors import InvalidRefund
 
 TYPE_CHECKING = False
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 
-class _Client:
+class _Client(ABC):
     """What needs no sending."""
 
     _SEND: str
@@ -36,8 +38,23 @@ class _Client:
         self._core = Core(providers, self._SEND, timeout, on_attempt, on_deviation)
         self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
 
+    @classmethod
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
+
+        A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_ACCESS_TOKEN,
+        REFUNDRY_LAB4PAY_ENVIRONMENT and the like. `variables` stand in for os.environ; `options` are the client's
+        other arguments. Raises InvalidRefund that names the variable which is missing, unfit or unknown.
+        """
+        import os
+
+        from refundry.accounts import from_environment
+
+        return cls(from_environment(os.environ if variables is None else variables), **options)
+
+    @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
-        raise NotImplementedError
+        """The transport for the accounts that bring none."""
 
     def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
         return self._own if account.transport is None else account.transport

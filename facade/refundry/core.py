@@ -105,7 +105,7 @@ class Core:
             answer = yield translation.build(request)
             if isinstance(answer, WireReply):
                 answer = redacted(answer, account.secrets)
-                reading = translation.read(request, answer)
+                reading = _read(translation, request, answer)
         finally:
             resend = self._references.resend(request)
             result: Refund | RefundError
@@ -122,6 +122,13 @@ class Core:
         if isinstance(result, Refund):
             return result
         raise result
+
+
+def _read(translation: Translation, request: RefundRequest, reply: WireReply) -> Reading:
+    try:
+        return translation.read(request, reply)
+    except Exception as error:  # noqa: BLE001 (a fault in reading must not hide that the money may have moved)
+        return Reading(why=f"reading the reply failed with {type(error).__name__}")
 
 
 def _attempt(

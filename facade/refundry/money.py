@@ -96,7 +96,7 @@ class Money:
             minor_units = int(exact.scaleb(EXPONENTS[currency], context=_EXACT))
         except (Inexact, InvalidOperation, ValueError):
             raise InvalidRefund(
-                f"the amount is not one of {currency} with at most {EXPONENTS[currency]} decimals; write '1.00'",
+                f"that is no amount in {currency}, with at most {EXPONENTS[currency]} decimals and nothing but digits",
                 field="amount",
             ) from None
         return cls(minor_units, currency)

@@ -125,19 +125,20 @@ def of_reply(
             provider_message=reading.message,
             raw=reply,
         )
-    answered = f"{request.reference!r} (HTTP {reply.status}{_words(reading)})"
+    words = f"(HTTP {reply.status}{_words(reading)})"
+    what = repr(request.reference)
     match reading.outcome:
         case Outcome.REJECTED:
-            text = f"{request.provider} refused, {reading.reason.value}, {answered}"
+            text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
             return RefundRejected(text, reason=reading.reason, **facts)
         case Outcome.AUTHENTICATION_FAILED:
-            text = f"{request.provider} refused the credentials for {answered}"
+            text = f"{request.provider} refused the credentials for {what} {words}"
             return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
         case Outcome.RATE_LIMITED:
-            text = f"{request.provider} has too many requests to take {answered}"
+            text = f"{request.provider} has too many requests to take {what} {words}"
             return RateLimited(text, reason=Reason.OTHER, retry_after=reading.retry_after, **facts)
         case _:
-            text = f"{request.provider} may have refunded {answered}" + (f": {reading.why}" if reading.why else "")
+            text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
             return OutcomeUnknown(text, resend=resend, **facts)
 
 

@@ -362,6 +362,15 @@ def test_the_committed_packages_are_what_their_contracts_give(capsys: pytest.Cap
     assert main(["--check", "--output", str(ROOT / "generated")]) == 0, capsys.readouterr().out
 
 
+def test_packages_built_in_a_folder_that_git_ignores_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".gitignore").write_text("*\n")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert main(["--check"]) == 0, capsys.readouterr().out
+
+
 def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path) -> None:
     said: list[str] = []
     contracts = [(provider, effective(provider)) for provider in PROVIDERS[:2]]

@@ -279,6 +279,22 @@ def test_whatever_a_transport_returns_the_refund_is_unknown(kind: Kind, answer: 
     assert len(transport.sent) == 1
 
 
+@both_kinds
+def test_a_fault_in_reading_a_reply_leaves_the_refund_unknown(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise LookupError("what the reply holds")
+
+    monkeypatch.setattr("refundry.providers.blink.BlinkTranslation.interpret", broken)
+    transport = Scripted(accepted("blink"))
+    with scripted(kind, "blink", transport) as client:
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown, match="LookupError") as unknown:
+                client.ask("blink")
+            assert "what the reply holds" not in str(unknown.value)
+            assert (unknown.value.resend, unknown.value.http_status) == (Resend.NEVER, 200)
+    assert len(transport.sent) == 1
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 def test_a_call_that_is_broken_off_leaves_the_reference_unknown(error: type[BaseException]) -> None:
     transport = Scripted(error(), accepted("blink"))

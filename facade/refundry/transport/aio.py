@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
+# Each connection keeps one; without it, the event loop makes one of 256 KiB for each read.
+_BUFFER_BYTES: Final = 16 * 1024
 
 
 class AsyncHttpTransport:
@@ -57,20 +59,27 @@ class AsyncHttpTransport:
         self._kept.close()
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray(_BUFFER_BYTES)
         self._received = bytearray()
         self._ended = False
         self._more: asyncio.Future[None] | None = None
+        # One timer for many reads: where it goes off before the deadline of the last one, it is set anew.
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
-    def data_received(self, data: bytes) -> None:
-        self._received += data
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received += memoryview(self._buffer)[:nbytes]
         if len(self._received) > MAX_REPLY_BYTES and self._transport is not None:
             self._transport.pause_reading()
         self._wake()
@@ -93,13 +102,29 @@ class _Connection(asyncio.Protocol):
             if seconds <= 0:
                 raise TimeoutError
             self._more = self._loop.create_future()
-            async with asyncio.timeout(seconds):
-                await self._more
+            self._deadline = self._loop.time() + seconds
+            if self._timer is None or self._timer.when() > self._deadline:
+                self._set_timer()
+            await self._more
         data = bytes(self._received)
         self._received.clear()
         if self._transport is not None and not self._transport.is_reading() and not self._ended:
             self._transport.resume_reading()
         return data
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._at_time)
+
+    def _at_time(self) -> None:
+        self._timer = None
+        if self._more is None or self._more.done():
+            return
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        else:
+            self._more.set_exception(TimeoutError())
 
     def is_good(self) -> bool:
         if self._transport is None or self._transport.is_closing() or self._received:
@@ -109,6 +134,8 @@ class _Connection(asyncio.Protocol):
         return self._loop is asyncio.get_running_loop() and not has_input(connected.fileno())
 
     def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         if self._transport is not None and not self._loop.is_closed():
             self._transport.abort()
 

@@ -39,14 +39,16 @@ class HttpxTransport:
         body = bytearray()
         complete = False
         with suppress(httpx.TransportError):
-            assert isinstance(response.stream, httpx.SyncByteStream)
-            for chunk in response.stream:
-                body += chunk
-                if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
-                    break
-            else:
-                complete = True
-            response.close()
+            try:
+                assert isinstance(response.stream, httpx.SyncByteStream)
+                for chunk in response.stream:
+                    body += chunk
+                    if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
+                        break
+                else:
+                    complete = True
+            finally:
+                response.close()
         return _answer(response, body, complete)
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
@@ -59,14 +61,16 @@ class HttpxTransport:
         body = bytearray()
         complete = False
         with suppress(httpx.TransportError):
-            assert isinstance(response.stream, httpx.AsyncByteStream)
-            async for chunk in response.stream:
-                body += chunk
-                if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
-                    break
-            else:
-                complete = True
-            await response.aclose()
+            try:
+                assert isinstance(response.stream, httpx.AsyncByteStream)
+                async for chunk in response.stream:
+                    body += chunk
+                    if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
+                        break
+                else:
+                    complete = True
+            finally:
+                await response.aclose()
         return _answer(response, body, complete)
 
     def close(self) -> None:
