@@ -57,7 +57,7 @@ for _version in VERSIONS:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Hold all code to ruff, mypy --strict and pyright, and the listed contradictions to the contracts."""
+    """Hold all code to ruff, mypy --strict and pyright, the contradictions to the contracts, and docs/ to the code."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -66,6 +66,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy", *CODE)
     session.run("pyright")
     session.run("python", "-m", "scripts.contradictions")
+    session.run("python", "-m", "scripts.docs", "--check")
 
 
 @nox.session
@@ -80,6 +81,13 @@ def ingest(session: nox.Session) -> None:
     """Take a provider's page into specs/: `nox -s ingest -- paybyrd page.md --address ADDRESS`."""
     install(session)
     session.run("python", "-m", "scripts.ingest", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Print the tables of docs/ from the code and the contracts. With `-- --check`, fail where one is stale."""
+    install(session)
+    session.run("python", "-m", "scripts.docs", *session.posargs)
 
 
 @nox.session

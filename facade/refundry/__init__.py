@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from refundry.client import RefundClient as RefundClient
     from refundry.errors import AuthenticationFailed as AuthenticationFailed
     from refundry.errors import InvalidRefund as InvalidRefund
+    from refundry.errors import LookupFailed as LookupFailed
     from refundry.errors import NotSent as NotSent
     from refundry.errors import OutcomeUnknown as OutcomeUnknown
     from refundry.errors import RateLimited as RateLimited
@@ -27,20 +28,24 @@ if TYPE_CHECKING:
     from refundry.errors import RefundMismatch as RefundMismatch
     from refundry.errors import RefundRejected as RefundRejected
     from refundry.errors import Resend as Resend
+    from refundry.errors import StillPending as StillPending
     from refundry.errors import UnsupportedOperation as UnsupportedOperation
+    from refundry.errors import WebhookRejected as WebhookRejected
     from refundry.money import FULL as FULL
     from refundry.money import Amount as Amount
     from refundry.money import Full as Full
     from refundry.money import Money as Money
     from refundry.refund import Attempt as Attempt
     from refundry.refund import Capabilities as Capabilities
-    from refundry.refund import Deviation as Deviation
+    from refundry.refund import ContractDeviation as ContractDeviation
     from refundry.refund import Operation as Operation
     from refundry.refund import Refund as Refund
     from refundry.refund import RefundRequest as RefundRequest
     from refundry.refund import RefundStatus as RefundStatus
+    from refundry.retry import Retry as Retry
     from refundry.transport import AsyncTransport as AsyncTransport
     from refundry.transport import Transport as Transport
+    from refundry.webhooks import RefundEvent as RefundEvent
     from refundry.wire import Evidence as Evidence
     from refundry.wire import SendFailure as SendFailure
     from refundry.wire import Timeout as Timeout
@@ -54,6 +59,7 @@ _HOMES = {
     "errors": (
         "AuthenticationFailed",
         "InvalidRefund",
+        "LookupFailed",
         "NotSent",
         "OutcomeUnknown",
         "RateLimited",
@@ -64,11 +70,15 @@ _HOMES = {
         "RefundMismatch",
         "RefundRejected",
         "Resend",
+        "StillPending",
         "UnsupportedOperation",
+        "WebhookRejected",
     ),
     "money": ("FULL", "Amount", "Full", "Money"),
-    "refund": ("Attempt", "Capabilities", "Deviation", "Operation", "Refund", "RefundRequest", "RefundStatus"),
+    "refund": ("Attempt", "Capabilities", "ContractDeviation", "Operation", "Refund", "RefundRequest", "RefundStatus"),
+    "retry": ("Retry",),
     "transport": ("AsyncTransport", "Transport"),
+    "webhooks": ("RefundEvent",),
     "wire": ("Evidence", "SendFailure", "Timeout", "WireReply", "WireRequest"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -83,11 +93,12 @@ __all__ = [
     "AuthenticationFailed",
     "Blink",
     "Capabilities",
-    "Deviation",
+    "ContractDeviation",
     "Evidence",
     "Full",
     "InvalidRefund",
     "Lab4Pay",
+    "LookupFailed",
     "Money",
     "NotSent",
     "Operation",
@@ -99,17 +110,21 @@ __all__ = [
     "Refund",
     "RefundClient",
     "RefundError",
+    "RefundEvent",
     "RefundInProgress",
     "RefundMismatch",
     "RefundRejected",
     "RefundRequest",
     "RefundStatus",
     "Resend",
+    "Retry",
     "Secret",
     "SendFailure",
+    "StillPending",
     "Timeout",
     "Transport",
     "UnsupportedOperation",
+    "WebhookRejected",
     "WireReply",
     "WireRequest",
 ]

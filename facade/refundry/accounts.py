@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from refundry.transport import AsyncTransport, Transport
 
     Environment = Literal["production", "sandbox"]
+    WebhookSignature = Literal["body", "sorted-keys"]
 
 
 class Account(ABC):
@@ -58,6 +59,21 @@ class Account(ABC):
     def secrets(self) -> tuple[Secret, ...]:
         """Every credential of this account."""
 
+    @property
+    def token(self) -> Secret | None:
+        """The access token that was given, where this provider takes one; None where it has to be fetched."""
+        return None
+
+    @property
+    def headers(self) -> tuple[tuple[str, Secret], ...]:
+        """What each request carries besides the token."""
+        return ()
+
+    @property
+    def fetches_token(self) -> bool:
+        """Whether an access token has to be fetched with the account's other credentials."""
+        return False
+
     @abstractmethod
     def translation(self) -> Translation:
         """How this provider's messages read, for this account."""
@@ -70,11 +86,15 @@ class Account(ABC):
 
 
 class Lab4Pay(Account):
-    """One terminal at Lab4Pay, by its bearer token and the id of the integrator.
+    """One terminal at Lab4Pay: by the client id and secret of its pairing, or by an access token, and the integrator.
 
-    Refunds an amount that is tied to no payment. An accepted refund is PENDING: the terminal has been told, and
-    nobody has presented a card yet. The token decides which terminal it is. Nothing is de-duplicated, so an unknown
-    outcome can only be found out at the terminal. `currency` is the terminal's.
+    Refunds a payment of this terminal, all or in parts, or an amount that is tied to no payment; always with an
+    amount. An accepted refund is PENDING: the terminal has been told, and nobody has presented a card yet. Nothing is
+    de-duplicated, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's.
+
+    `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says over what that
+    is signed: its body as it is, or "sorted-keys", its JSON written anew with the keys in order, which a sample of
+    Lab4Pay's does and its text does not.
     """
 
     HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
@@ -82,8 +102,12 @@ class Lab4Pay(Account):
     def __init__(
         self,
         *,
-        access_token: str,
         integrator_id: str,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        access_token: str | None = None,
+        webhook_secret_key: str | None = None,
+        webhook_signature: WebhookSignature = "body",
         name: str = "lab4pay",
         environment: Environment = "production",
         base_url: str | None = None,
@@ -91,13 +115,34 @@ class Lab4Pay(Account):
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
-        self.access_token = credential(access_token, "access_token")
         self.integrator_id = credential(integrator_id, "integrator_id")
+        self.keys, self._token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
+        self.webhook_secret_key = _text_secret(webhook_secret_key, "webhook_secret_key")
+        if webhook_signature not in ("body", "sorted-keys"):
+            raise InvalidRefund(
+                f"webhook_signature is body or sorted-keys, not {webhook_signature!r}", field="webhook_signature"
+            )
+        self.webhook_signature: WebhookSignature = webhook_signature
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The bearer token and the integrator id."""
-        return (self.access_token, self.integrator_id)
+        """The token or the client id and secret, the integrator id, and the secret of the callbacks."""
+        return _given(self._token, *self.keys.values(), self.integrator_id, self.webhook_secret_key)
+
+    @property
+    def token(self) -> Secret | None:
+        """The access token that was given."""
+        return self._token
+
+    @property
+    def headers(self) -> tuple[tuple[str, Secret], ...]:
+        """The integrator id."""
+        return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
+
+    @property
+    def fetches_token(self) -> bool:
+        """Whether it was given the client id and secret."""
+        return self._token is None
 
     def translation(self) -> Translation:
         """See `providers.lab4pay`."""
@@ -111,6 +156,9 @@ class Paybyrd(Account):
 
     Refunds one payment by its transaction id, all or in parts; always with an amount. Paybyrd de-duplicates by
     idempotency key for 24 hours; the key is made from the reference. It has no `currency`: that is the payment's.
+
+    A callback is proved by what was set up for it there: `webhook_api_key`, or `webhook_username` and
+    `webhook_password`.
     """
 
     HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
@@ -119,6 +167,9 @@ class Paybyrd(Account):
         self,
         *,
         api_key: str,
+        webhook_api_key: str | None = None,
+        webhook_username: str | None = None,
+        webhook_password: str | None = None,
         name: str = "paybyrd",
         environment: Environment = "production",
         base_url: str | None = None,
@@ -126,11 +177,27 @@ class Paybyrd(Account):
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport)
         self.api_key = credential(api_key, "api_key")
+        self.webhook_api_key = None if webhook_api_key is None else credential(webhook_api_key, "webhook_api_key")
+        self.webhook_username = _text_secret(webhook_username, "webhook_username")
+        self.webhook_password = _text_secret(webhook_password, "webhook_password")
+        for field, one, other in (
+            ("webhook_password", self.webhook_password, self.webhook_username),
+            ("webhook_username", self.webhook_username, self.webhook_password),
+        ):
+            if one is None and other is not None:
+                raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
+        if self.webhook_username is not None and ":" in self.webhook_username.reveal():
+            raise InvalidRefund("webhook_username has a colon, which HTTP Basic cannot carry", field="webhook_username")
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
+        """The API key, and the secrets of the callbacks."""
+        return _given(self.api_key, self.webhook_api_key, self.webhook_username, self.webhook_password)
+
+    @property
+    def headers(self) -> tuple[tuple[str, Secret], ...]:
         """The API key."""
-        return (self.api_key,)
+        return (("x-api-key", self.api_key),)
 
     def translation(self) -> Translation:
         """See `providers.paybyrd`."""
@@ -140,11 +207,11 @@ class Paybyrd(Account):
 
 
 class Blink(Account):
-    """An account at Blink, by its bearer token. Sandbox and production share one host; the token decides.
+    """An account at Blink: by its API key and secret key, or by an access token, which is good for half an hour.
 
-    Refunds one payment by its transaction id, in parts or in full; FULL needs no amount. Only card payments that have
-    settled can be refunded. Nothing is de-duplicated. With `currency`, the account's, `refund.amount` is known also
-    after FULL.
+    Sandbox and production share one host; the keys decide. Refunds one payment by its transaction id, in parts or in
+    full; FULL needs no amount. Only card payments that have settled can be refunded. Nothing is de-duplicated. With
+    `currency`, the account's, `refund.amount` is known also after FULL. Nothing proves that a callback is Blink's.
     """
 
     HOSTS = {"production": "https://secure.blinkpayment.co.uk", "sandbox": "https://secure.blinkpayment.co.uk"}
@@ -152,7 +219,9 @@ class Blink(Account):
     def __init__(
         self,
         *,
-        access_token: str,
+        api_key: str | None = None,
+        secret_key: str | None = None,
+        access_token: str | None = None,
         name: str = "blink",
         environment: Environment = "production",
         base_url: str | None = None,
@@ -160,18 +229,55 @@ class Blink(Account):
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
-        self.access_token = credential(access_token, "access_token")
+        self.keys, self._token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The bearer token."""
-        return (self.access_token,)
+        """The token, or the two keys."""
+        return _given(self._token, *self.keys.values())
+
+    @property
+    def token(self) -> Secret | None:
+        """The access token that was given."""
+        return self._token
+
+    @property
+    def fetches_token(self) -> bool:
+        """Whether it was given the two keys."""
+        return self._token is None
 
     def translation(self) -> Translation:
         """See `providers.blink`."""
         from refundry.providers.blink import BlinkTranslation
 
         return BlinkTranslation(self)
+
+
+def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> tuple[dict[str, Secret], Secret | None]:
+    """The keys that tokens are fetched with, or the token: one of the two, and whole."""
+    names = " and ".join(keys)
+    if access_token is not None:
+        for name, value in keys.items():
+            if value is not None:
+                raise InvalidRefund(f"give either access_token or {names}, not both", field=name)
+        return {}, credential(access_token, "access_token")
+    for name, value in keys.items():
+        if value is None:
+            raise InvalidRefund(f"{name} is missing; give {names}, or access_token", field=name)
+    return {name: credential(value, name) for name, value in keys.items()}, None
+
+
+def _text_secret(value: object, field: str) -> Secret | None:
+    """A secret that stands in no header of ours: any text that is not empty."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value:
+        return Secret(value)
+    raise InvalidRefund(f"{field} is a text that is not empty", field=field)
+
+
+def _given(*secrets: Secret | None) -> tuple[Secret, ...]:
+    return tuple(secret for secret in secrets if secret is not None)
 
 
 _KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}

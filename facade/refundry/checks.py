@@ -35,9 +35,14 @@ class Secret:
         raise TypeError("a credential is not pickled; make the provider anew where it is used")
 
 
+def is_path_id(value: str) -> bool:
+    """Whether a text can stand as one segment of a path without leading anywhere else."""
+    return _PATH_ID.fullmatch(value) is not None
+
+
 def path_id(value: object, field: str) -> str:
     """The value, if it can stand as one segment of a path without leading anywhere else. InvalidRefund otherwise."""
-    if isinstance(value, str) and _PATH_ID.fullmatch(value):
+    if isinstance(value, str) and is_path_id(value):
         return value
     raise InvalidRefund(
         f"{field} {_shown(value)} cannot stand in an address; an id has 1 to 200 characters, and no blanks, slashes, "
@@ -57,9 +62,14 @@ def reference_text(value: object) -> str:
     )
 
 
+def is_header_text(value: str) -> bool:
+    """Whether a text can stand in a header: printable ASCII without blanks, and not too long."""
+    return _HEADER_TEXT.fullmatch(value) is not None
+
+
 def credential(value: object, field: str) -> Secret:
     """The value as a Secret, if it can stand in a header. InvalidRefund otherwise, which does not show the value."""
-    if isinstance(value, str) and _HEADER_TEXT.fullmatch(value):
+    if isinstance(value, str) and is_header_text(value):
         return Secret(value)
     raise InvalidRefund(
         f"{field} is not a credential: it must be printable ASCII without blanks or line breaks", field=field

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 
 from refundry.errors import InvalidRefund
@@ -10,13 +11,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Self
+    from typing import Any, Self, TypeVar
 
     from refundry.accounts import Account
     from refundry.money import Amount, Money
-    from refundry.refund import Attempt, Capabilities, Deviation, Operation, Refund
+    from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
+    from refundry.retry import Retry
+    from refundry.steps import Step, Steps
     from refundry.transport import AsyncTransport, Transport
+    from refundry.webhooks import Headers, RefundEvent
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+
+    Known = Refund | Mapping[str, Any]
+    Result = TypeVar("Result")
 
 
 class _Client(ABC):
@@ -29,20 +36,21 @@ class _Client(ABC):
         providers: Iterable[Account],
         *,
         timeout: Timeout | None = None,
+        retry: Retry | None = None,
         ssl_context: ssl.SSLContext | None = None,
         on_attempt: Callable[[Attempt], None] | None = None,
-        on_deviation: Callable[[Deviation], None] | None = None,
+        on_deviation: Callable[[ContractDeviation], None] | None = None,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
-        self._core = Core(providers, self._SEND, timeout, on_attempt, on_deviation)
+        self._core = Core(providers, self._SEND, timeout, retry, on_attempt, on_deviation)
         self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
         """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
 
-        A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_ACCESS_TOKEN,
+        A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
         REFUNDRY_LAB4PAY_ENVIRONMENT and the like. `variables` stand in for os.environ; `options` are the client's
         other arguments. Raises InvalidRefund that names the variable which is missing, unfit or unknown.
         """
@@ -64,12 +72,22 @@ class _Client(ABC):
         return self._core.translation(provider).CAPABILITIES
 
     def prepare(self, provider: str, *, payment_id: str | None = None, amount: Amount, reference: str) -> WireRequest:
-        """The request that would be sent for a first attempt: method, url, headers, body. Nothing is sent.
+        """The request that would be sent for a first attempt: method, url, redacted_headers, body. Nothing is sent.
 
-        Its credentials do not show. The reference is not taken. `payment_id` is left out for a refund that is tied to
-        no payment. Raises what the refund would raise before sending.
+        Its credentials do not show; a token that would have to be fetched is not. The reference is not taken.
+        `payment_id` is left out for a refund that is tied to no payment. Raises what the refund would raise before
+        sending.
         """
         return self._core.prepare(provider, payment_id, amount, reference)
+
+    def webhook(self, provider: str, *, headers: Headers, body: bytes) -> RefundEvent:
+        """What a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+
+        `provider` is the name of the account that it is for: give each its own address. Raises WebhookRejected where
+        it does not prove that the provider sent it, which at Blink nothing can: there `authentic` is False and `status`
+        None until `confirm` has asked. Raises InvalidRefund where the account has not been given what proves it.
+        """
+        return self._core.event(provider, headers, body)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
@@ -78,9 +96,10 @@ class _Client(ABC):
 class RefundClient(_Client):
     """Gives money back through its providers. May be used by many threads. Close it, or use it in a `with`.
 
-    `providers` are the accounts, each under a name of its own. `timeout` bounds each attempt. `ssl_context` stands in
-    for the certificates to trust. `on_attempt` is called after each attempt to send, `on_deviation` for each thing in
-    a reply that its contract does not allow; what they raise is logged and goes no further.
+    `providers` are the accounts, each under a name of its own. `timeout` bounds each attempt, `retry` says how often
+    and for how long a call may try. `ssl_context` stands in for the certificates to trust. `on_attempt` is called
+    after each attempt to send, `on_deviation` for each thing in a reply that its contract does not allow; what they
+    raise is logged and goes no further.
 
     A reference is used for one refund, for the life of the client: asked for again, an accepted refund is returned as
     `replayed`, and one whose outcome is unknown is not sent again, except to a provider that de-duplicates it. This
@@ -103,15 +122,55 @@ class RefundClient(_Client):
 
     def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        transport = self._transport(translation.account)
         steps = self._core.refund(translation, payment_id, amount, reference)
+        return self._driven(self._transport(translation.account), steps)
+
+    def lookup(self, refund: Known) -> Refund:
+        """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
+
+        `refund` is one that was returned, or what its `to_dict` gave, also in another process. A word for its state
+        that the contract does not list leaves it PENDING. Raises LookupFailed where the provider could not be asked or
+        gave no state, which says nothing about the refund; RefundMismatch where it reports another amount or payment;
+        UnsupportedOperation where the refund has no id that this provider can be asked by.
+        """
+        return self._about(refund, self._core.lookup(refund))
+
+    def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+        """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
+
+        `timeout` and `poll` are in seconds; from `poll` on, the time between two questions grows to 20 seconds, and a
+        longer Retry-After is honoured. A question that fails for the moment is asked again. Raises StillPending, with
+        the last known state, after the timeout, and what `lookup` raises where asking again is of no use.
+        """
+        return self._about(refund, self._core.wait(refund, timeout, poll))
+
+    def cancel(self, refund: Known) -> Refund:
+        """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
+
+        FAILED says that it was called off (or failed), SUCCEEDED that it was too late, PENDING that the terminal has
+        yet to decide. Only where the capabilities say `cancel`, UnsupportedOperation elsewhere. Raises LookupFailed
+        where the cancel was not sent or was refused, and what `lookup` raises.
+        """
+        return self._about(refund, self._core.cancel(refund))
+
+    def confirm(self, event: RefundEvent) -> RefundEvent:
+        """Ask the provider about what a callback is about: the event with the state that the provider gives.
+
+        Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
+        """
+        return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
+
+    def _about(self, refund: Known, steps: Steps[Result]) -> Result:
+        return self._driven(self._transport(self._core.known(refund)[0].account), steps)
+
+    def _driven(self, transport: Transport, steps: Steps[Result]) -> Result:
         try:
-            request = next(steps)
+            step = next(steps)
             while True:
-                request = steps.send(_sent(transport, request, self._core.timeout))
+                step = steps.send(_done(transport, step))
         except StopIteration as finished:
-            refund: Refund = finished.value
-            return refund
+            result: Result = finished.value
+            return result
         finally:
             steps.close()
 
@@ -148,15 +207,37 @@ class AsyncRefundClient(_Client):
 
     async def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        transport = self._transport(translation.account)
         steps = self._core.refund(translation, payment_id, amount, reference)
+        return await self._driven(self._transport(translation.account), steps)
+
+    async def lookup(self, refund: Known) -> Refund:
+        """As RefundClient.lookup."""
+        return await self._about(refund, self._core.lookup(refund))
+
+    async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+        """As RefundClient.wait."""
+        return await self._about(refund, self._core.wait(refund, timeout, poll))
+
+    async def cancel(self, refund: Known) -> Refund:
+        """As RefundClient.cancel."""
+        return await self._about(refund, self._core.cancel(refund))
+
+    async def confirm(self, event: RefundEvent) -> RefundEvent:
+        """As RefundClient.confirm."""
+        account = self._core.translation(event.provider).account
+        return await self._driven(self._transport(account), self._core.confirm(event))
+
+    async def _about(self, refund: Known, steps: Steps[Result]) -> Result:
+        return await self._driven(self._transport(self._core.known(refund)[0].account), steps)
+
+    async def _driven(self, transport: AsyncTransport, steps: Steps[Result]) -> Result:
         try:
-            request = next(steps)
+            step = next(steps)
             while True:
-                request = steps.send(await _asent(transport, request, self._core.timeout))
+                step = steps.send(await _adone(transport, step))
         except StopIteration as finished:
-            refund: Refund = finished.value
-            return refund
+            result: Result = finished.value
+            return result
         finally:
             steps.close()
 
@@ -185,6 +266,37 @@ def _required(payment_id: str | None) -> str:
             field="payment_id",
         )
     return payment_id
+
+
+def _done(transport: Transport, step: Step) -> object:
+    from refundry.steps import Pause, Send
+
+    if isinstance(step, Send):
+        return _sent(transport, step.request, step.timeout)
+    if isinstance(step, Pause):
+        time.sleep(step.seconds)
+        return None
+    try:
+        return step.future.result(step.seconds)
+    except TimeoutError:
+        return None
+
+
+async def _adone(transport: AsyncTransport, step: Step) -> object:
+    from refundry.steps import Pause, Send
+
+    if isinstance(step, Send):
+        return await _asent(transport, step.request, step.timeout)
+    import asyncio
+
+    if isinstance(step, Pause):
+        await asyncio.sleep(step.seconds)
+        return None
+    try:
+        async with asyncio.timeout(step.seconds):
+            return await asyncio.wrap_future(step.future)
+    except TimeoutError:
+        return None
 
 
 # A transport may be anybody's, and once it was called a byte may have left: whatever it raises, the refund is unknown.

@@ -1,39 +1,50 @@
-"""What both clients do between a call and a request, and between an answer and what the caller is told.
-
-The steps of a refund are a generator that yields what to send and is sent what came of it. They do no I/O, so that a
-thread and an event loop drive the very same ones.
-"""
+"""What both clients do between a call and a request, and between an answer and what the caller is told."""
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from refundry import outcome
-from refundry.errors import InvalidRefund
-from refundry.outcome import Reading
-from refundry.references import References
-from refundry.refund import Attempt, Deviation, Refund, RefundRequest
-from refundry.wire import Evidence, SendFailure, Timeout, WireReply, WireRequest, redacted
+from refundry.asking import Asking
+from refundry.errors import (
+    InvalidRefund,
+    OutcomeUnknown,
+    Reason,
+    RefundError,
+    RefundRejected,
+    Resend,
+)
+from refundry.money import Money
+from refundry.observe import Observer
+from refundry.outcome import Outcome, Reading
+from refundry.references import References, Taken
+from refundry.refund import Operation, Refund, RefundRequest, RefundStatus
+from refundry.retry import Retry, retry_after
+from refundry.sending import Answer, Sending, Task, Tried, read_safely
+from refundry.steps import Steps
+from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
 
     from refundry.accounts import Account
-    from refundry.errors import RefundError
     from refundry.money import Amount
     from refundry.providers.base import Translation
+    from refundry.refund import Attempt, ContractDeviation
+    from refundry.webhooks import Headers, RefundEvent
 
-    Steps = Generator[WireRequest, WireReply | SendFailure, Refund]
+    Known = Refund | Mapping[str, Any]
 
-Event = TypeVar("Event")
-
-_BROKEN_OFF = SendFailure(Evidence.MAYBE_SENT, "the call was broken off while it was under way")
+# Why a refund was refused is asked for only where its reason may hide that the payment cannot be refunded, and only
+# for so long: the refusal itself is certain.
+_VAGUE: Final = frozenset({Reason.INVALID, Reason.OTHER, Reason.DECLINED})
+_SECONDS_FOR_A_REASON: Final = 5.0
 
 
 class Core:
-    """The accounts of a client, the references it has used, and its hooks.
+    """The accounts of a client, the references it has used, its tokens and its hooks.
 
     `send_name` is the method that a transport given to an account has to have.
     """
@@ -43,13 +54,15 @@ class Core:
         accounts: Iterable[Account],
         send_name: str,
         timeout: Timeout | None,
+        retry: Retry | None,
         on_attempt: Callable[[Attempt], None] | None,
-        on_deviation: Callable[[Deviation], None] | None,
+        on_deviation: Callable[[ContractDeviation], None] | None,
     ) -> None:
-        self.timeout = timeout if timeout is not None else Timeout()
         self.closed = False
-        self._on_attempt = _harmless(on_attempt)
-        self._on_deviation = _harmless(on_deviation)
+        self._retry = retry if retry is not None else Retry()
+        self._observer = Observer(on_attempt, on_deviation)
+        self._sending = Sending(timeout if timeout is not None else Timeout(), self._retry, self._observer)
+        self._asking = Asking(self._sending, self._retry)
         self._references = References()
         self._translations: dict[str, Translation] = {}
         for account in accounts:
@@ -85,75 +98,178 @@ class Core:
         translation = self.translation(provider)
         request = RefundRequest(provider, payment_id, amount, reference)
         translation.check(request)
-        return translation.build(request)
+        return translation.wire(translation.refund_request(request), translation.standing or translation.access(None))
 
-    def refund(self, translation: Translation, payment_id: str | None, amount: Amount, reference: str) -> Steps:
+    # Asking for money back.
+
+    def refund(self, translation: Translation, payment_id: str | None, amount: Amount, reference: str) -> Steps[Refund]:
         """The steps of one refund: returns it where the provider accepted it, raises a RefundError otherwise.
 
         A generator that is closed while the request is under way leaves the reference unknown.
         """
-        account = translation.account
-        intended = RefundRequest(account.name, payment_id, amount, reference)
+        intended = RefundRequest(translation.account.name, payment_id, amount, reference)
         window = translation.check(intended).idempotency_window
-        request = self._references.begin(intended, window)
-        if isinstance(request, Refund):
-            return request
-        started = monotonic()
-        answer: WireReply | SendFailure = _BROKEN_OFF
-        reading = Reading()
+        taken = self._references.take(intended, window)
+        if isinstance(taken, Refund):
+            return taken
         try:
-            answer = yield translation.build(request)
-            if isinstance(answer, WireReply):
-                answer = redacted(answer, account.secrets)
-                reading = _read(translation, request, answer)
+            told = yield from self._refunded(translation, taken)
         finally:
-            resend = self._references.resend(request)
+            self._references.release(taken)
+        if isinstance(told, Refund):
+            return told
+        raise told
+
+    def _refunded(self, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
+        account = translation.account
+        asked_by: str | None = None  # what the first reply that leaves it unknown can be asked about by
+
+        def conclude(answer: Answer) -> Tried[Refund | RefundError]:
+            nonlocal asked_by
+            reading = Reading()
             result: Refund | RefundError
             if isinstance(answer, WireReply):
-                result = outcome.of_reply(request, answer, reading, currency=account.currency, resend=resend)
+                reading = read_safely(translation.read, taken.request, answer)
+                result = outcome.of_reply(
+                    taken.request,
+                    answer,
+                    reading,
+                    currency=account.currency,
+                    resend=taken.resend(),
+                    retry_after=retry_after(answer) if reading.outcome is Outcome.RATE_LIMITED else None,
+                )
+                if type(result) is OutcomeUnknown and asked_by is None:
+                    asked_by = translation.tracking_of(answer)
             else:
-                result = outcome.of_failure(request, answer, resend)
-            result = self._references.finish(request, result)
-            if self._on_attempt is not None:
-                self._on_attempt(_attempt(request, answer, monotonic() - started, result))
-        if self._on_deviation is not None:
-            for pointer, rule in reading.departures:
-                self._on_deviation(Deviation(account.name, request.operation, pointer, rule))
-        if isinstance(result, Refund):
-            return result
-        raise result
+                result = outcome.of_failure(taken.request, answer, taken.resend())
+            return Tried(answer, reading, result, taken.settle(result))
 
+        def again(last: Tried[Refund | RefundError], before: Tried[Refund | RefundError] | None) -> bool:
+            if isinstance(last.answer, SendFailure) and last.answer.lasting:
+                return False
+            return outcome.worth_another(last.told, last.result) and not _is_replayed(last, before)
 
-def _read(translation: Translation, request: RefundRequest, reply: WireReply) -> Reading:
-    try:
-        return translation.read(request, reply)
-    except Exception as error:  # noqa: BLE001 (a fault in reading must not hide that the money may have moved)
-        return Reading(why=f"reading the reply failed with {type(error).__name__}")
+        request = taken.request
+        task = Task(
+            translation,
+            request.operation,
+            request.reference,
+            translation.refund_request(request),
+            conclude,
+            again,
+        )
+        deadline = monotonic() + self._retry.deadline
+        tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
+        if isinstance(tried.told, OutcomeUnknown) and asked_by is not None:
+            return (yield from self._found(translation, taken, tried.told, asked_by, deadline))
+        if type(tried.told) is RefundRejected and tried.told.reason in _VAGUE:
+            return (yield from self._explained(translation, request, tried.told, deadline))
+        return tried.told
 
+    def _found(
+        self, translation: Translation, taken: Taken, unknown: OutcomeUnknown, asked_by: str, deadline: float
+    ) -> Steps[Refund | RefundError]:
+        """An unknown refund, settled where the provider knows what became of the request that was to make it."""
+        request = taken.request
+        refund = Refund(
+            provider=request.provider,
+            reference=request.reference,
+            status=RefundStatus.PENDING,
+            amount=request.amount if isinstance(request.amount, Money) else None,
+            payment_id=request.payment_id,
+            tracking_id=asked_by,
+        )
+        tried = yield from self._asking.state(translation, refund, deadline, 1)
+        told = outcome.settled_by_lookup(unknown, request, tried.told, tried.reading)
+        if told is unknown or self._references.is_of_another(taken, tried.reading.refund_id):
+            return unknown
+        taken.keep(told)
+        return told
 
-def _attempt(
-    request: RefundRequest, answer: WireReply | SendFailure, seconds: float, result: Refund | RefundError
-) -> Attempt:
-    return Attempt(
-        provider=request.provider,
-        reference=request.reference,
-        operation=request.operation,
-        evidence=Evidence.ANSWERED if isinstance(answer, WireReply) else answer.evidence,
-        status=answer.status if isinstance(answer, WireReply) else None,
-        seconds=seconds,
-        outcome=result.status.name if isinstance(result, Refund) else type(result).__name__,
-    )
+    def _explained(
+        self, translation: Translation, request: RefundRequest, refused: RefundRejected, deadline: float
+    ) -> Steps[RefundRejected]:
+        """A refusal, with its reason where that is the state of the payment."""
+        question = None if request.payment_id is None else translation.payment_request(request.payment_id)
+        if question is None:
+            return refused
 
+        def conclude(answer: Answer) -> Tried[str | None]:
+            state = translation.unrefundable(answer) if isinstance(answer, WireReply) else None
+            return Tried(answer, Reading(), state, state)
 
-def _harmless(hook: Callable[[Event], None] | None) -> Callable[[Event], None] | None:
-    """The hook, such that what it raises cannot stand in for the outcome of a refund."""
-    if hook is None:
-        return None
+        task: Task[str | None] = Task(
+            translation,
+            Operation.LOOKUP,
+            request.reference,
+            question,
+            conclude,
+            lambda *_: False,
+        )
+        tried = yield from self._sending.tries(task, min(deadline, monotonic() + _SECONDS_FOR_A_REASON), 1)
+        return refused if tried.told is None else outcome.explained(refused, tried.told, translation.VOID)
 
-    def call(event: Event) -> None:
+    # Asking about it.
+
+    def lookup(self, known: Known) -> Steps[Refund]:
+        """The steps of asking for the state of a refund."""
+        translation, refund = self.known(known)
+        return self._learnt((yield from self._asking.lookup(translation, refund)))
+
+    def wait(self, known: Known, timeout: float, poll: float) -> Steps[Refund]:
+        """The steps of asking for the state of a refund until it is final, or the time is over."""
+        translation, refund = self.known(known)
+        return self._learnt((yield from self._asking.wait(translation, refund, timeout, poll)))
+
+    def cancel(self, known: Known) -> Steps[Refund]:
+        """The steps of calling a refund off, and of asking what became of it."""
+        translation, refund = self.known(known)
+        return self._learnt((yield from self._asking.cancel(translation, refund)))
+
+    def confirm(self, event: RefundEvent) -> Steps[RefundEvent]:
+        """The steps of asking the provider whether what a callback is about is so."""
+        from refundry.webhooks import confirmed  # seldom needed where refunds are sent
+
+        translation = self.translation(event.provider)
+        if event.refund_id is None:
+            raise InvalidRefund("the callback names no transaction to ask about", field="refund_id")
+        asked = Refund(event.provider, event.refund_id, RefundStatus.PENDING, refund_id=event.refund_id)
+        refund = yield from self._asking.lookup(translation, asked)
+        return confirmed(event, refund)
+
+    def known(self, known: Known) -> tuple[Translation, Refund]:
+        """A refund, and the account that it is of. InvalidRefund, not to be resent, for what is none of this client."""
         try:
-            hook(event)
-        except Exception:  # a fault in an observer must not hide what became of the money
-            logging.getLogger("refundry").exception("the hook for %s failed", type(event).__name__)
+            refund = Refund.from_dict(known) if isinstance(known, Mapping) else known
+            if not isinstance(refund, Refund):
+                raise InvalidRefund(
+                    f"give a Refund or what its to_dict() gave, not {type(known).__name__}", field="refund"
+                )
+            return self.translation(refund.provider), refund
+        except InvalidRefund as refused:
+            refused.resend = Resend.NEVER
+            raise
 
-    return call
+    def _learnt(self, refund: Refund) -> Refund:
+        self._references.learn(refund)
+        return refund
+
+    # Callbacks.
+
+    def event(self, provider: str, headers: Headers, body: bytes) -> RefundEvent:
+        """What a callback says, once it has proved where it comes from."""
+        from refundry.webhooks import received  # seldom needed where refunds are sent
+
+        translation = self.translation(provider)
+        event, departures = received(translation, headers, body)
+        if departures:
+            self._observer.deviations(translation, None, departures)
+        return event
+
+
+def _is_replayed(last: Tried[Any], before: Tried[Any] | None) -> bool:
+    """Whether the provider has given its stored answer again: the same, and one that it has made itself."""
+    if before is None or not isinstance(last.answer, WireReply) or not isinstance(before.answer, WireReply):
+        return False
+    same = (last.answer.status, last.answer.body) == (before.answer.status, before.answer.body)
+    return same and last.reading.code is not None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from refundry.refund import Refund
     from refundry.wire import WireReply
 
 
@@ -82,7 +83,10 @@ def _rebuilt(cls: type[RefundError], args: tuple[Any, ...]) -> RefundError:
 
 
 class InvalidRefund(RefundError, ValueError):
-    """The request is not one that could be sent. Refused here: nothing was sent. `field` names the argument."""
+    """The request is not one that could be sent. Refused here: nothing was sent. `field` names the argument.
+
+    Where it was about a refund that was asked for before, its `resend` is NEVER: that refund is as it was.
+    """
 
     def __init__(self, message: str, *, field: str, **facts: Any) -> None:
         super().__init__(message, **facts)
@@ -109,7 +113,7 @@ class RefundInProgress(RefundError):
 
 
 class NotSent(RefundError):
-    """No byte of the refund left this process: the connection or what has to come before it failed."""
+    """No byte of the refund left this process: the access token, the connection or what comes before it failed."""
 
 
 class RefundRejected(RefundError):
@@ -158,3 +162,51 @@ class RefundMismatch(OutcomeUnknown):
     def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: Any) -> None:
         super().__init__(message, **facts)
         self.differences = tuple(differences)
+
+
+class LookupFailed(RefundError):
+    """A refund could not be asked about or cancelled, or the answer cannot be relied on. `refund` is what was known.
+
+    It says nothing about the refund: what was known of it still holds, and asking for it again could still pay twice.
+    `temporary` says that asking about it later may well get an answer; `retry_after` is the number of seconds that the
+    provider asks to wait, or None where it does not say.
+    """
+
+    resend = Resend.NEVER
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        refund: Refund,
+        temporary: bool,
+        retry_after: float | None = None,
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, **facts)
+        self.refund = refund
+        self.temporary = temporary
+        self.retry_after = retry_after
+
+
+class StillPending(RefundError):
+    """The time to wait has passed, and the refund is not final. `refund` is its last known state.
+
+    Not a failure of the refund: it may still be done, or come to nothing. Its cause (`__cause__`) is the last
+    LookupFailed, where the provider could not be asked at the end.
+    """
+
+    resend = Resend.NEVER
+
+    def __init__(self, message: str, *, refund: Refund, **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.refund = refund
+
+
+class WebhookRejected(RefundError):
+    """A callback that does not prove that the provider sent it, or that cannot be one. Nothing of it was believed.
+
+    It holds nothing of the callback. Answer it with 403, and change nothing.
+    """
+
+    resend = Resend.NEVER

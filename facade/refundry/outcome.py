@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from refundry.errors import (
     AuthenticationFailed,
     InvalidRefund,
+    LookupFailed,
     NotSent,
     OutcomeUnknown,
     RateLimited,
@@ -29,6 +30,7 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
     from typing import Any, Final
 
@@ -50,15 +52,16 @@ class Outcome(Enum):
 class Reading:
     """What a provider's reply says, translated. Each field is None where the reply does not say it.
 
-    `amount` is what the reply reports as refunded, in major units of the payment's currency. `outcome` needs evidence
-    in the reply, or is UNKNOWN; `why` says then what could not be relied on. `departures` are (JSON pointer, rule) of
-    all that departs from the contract and was read nevertheless.
+    `amount` is what the reply reports as refunded, in major units of `currency`, or of the payment's where the reply
+    has none. `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
+    `departures` are (JSON pointer, rule) of all that departs from the contract and was read nevertheless.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
     reason: Reason = Reason.OTHER
     why: str = ""
     amount: Decimal | None = None
+    currency: str | None = None
     refund_id: str | None = None
     payment_id: str | None = None
     reference: str | None = None
@@ -66,11 +69,12 @@ class Reading:
     tracking_id: str | None = None
     code: str | None = None
     message: str | None = None
-    retry_after: float | None = None
     departures: tuple[tuple[str, str], ...] = ()
 
 
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
+STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
+"""The state of a refund that was asked about, by what the reply says of it."""
 _MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING})
 
 # A code is shown in an exception's text only where it cannot be more than a code.
@@ -90,11 +94,18 @@ def of_failure(request: RefundRequest, failure: SendFailure, resend: Resend) -> 
 
 
 def of_reply(
-    request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, resend: Resend
+    request: RefundRequest,
+    reply: WireReply,
+    reading: Reading,
+    *,
+    currency: str | None,
+    resend: Resend,
+    retry_after: float | None = None,
 ) -> Refund | RefundError:
     """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was asked for as FULL.
+    `currency` is the account's, for the amount of a refund that was asked for as FULL. `retry_after` is for how many
+    seconds the reply asks not to be sent to.
     """
     facts: dict[str, Any] = {
         "provider": request.provider,
@@ -104,13 +115,7 @@ def of_reply(
         "raw": reply,
     }
     if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
-        told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
-        return RefundMismatch(
-            f"{request.provider} reports {told} for {request.reference!r}",
-            differences=differences,
-            resend=resend,
-            **facts,
-        )
+        return _mismatch(differences, resend, facts)
     if reading.outcome in _ACCEPTED:
         return Refund(
             provider=request.provider,
@@ -136,10 +141,102 @@ def of_reply(
             return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
         case Outcome.RATE_LIMITED:
             text = f"{request.provider} has too many requests to take {what} {words}"
-            return RateLimited(text, reason=Reason.OTHER, retry_after=reading.retry_after, **facts)
+            return RateLimited(text, reason=Reason.OTHER, retry_after=retry_after, **facts)
         case _:
             text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
             return OutcomeUnknown(text, resend=resend, **facts)
+
+
+def of_state(
+    refund: Refund,
+    answer: WireReply | SendFailure,
+    reading: Reading,
+    *,
+    currency: str | None,
+    retry_after: float | None,
+) -> Refund | RefundError:
+    """What the caller is told of a refund that was asked about: its state now, or the exception to raise.
+
+    `currency` is the account's, for the amount of a refund whose amount is not known yet.
+    """
+    facts: dict[str, Any] = {"provider": refund.provider, "reference": refund.reference}
+    what = f"{refund.provider} could not be asked about {refund.reference!r}"
+    if isinstance(answer, SendFailure):
+        return LookupFailed(
+            f"{what}: {answer.detail}",
+            refund=refund,
+            temporary=not answer.lasting,
+            retry_after=answer.retry_after,
+            **facts,
+        )
+    facts.update(provider_code=reading.code, provider_message=reading.message, raw=answer)
+    if reading.outcome not in STATES:
+        why = "it refused the credentials" if reading.outcome is Outcome.AUTHENTICATION_FAILED else reading.why
+        return LookupFailed(
+            f"{what}: {why} (HTTP {answer.status}{_words(reading)})",
+            refund=refund,
+            temporary=reading.outcome is not Outcome.AUTHENTICATION_FAILED,
+            retry_after=retry_after,
+            **facts,
+        )
+    if differences := _state_differences(refund, reading):
+        return _mismatch(differences, Resend.NEVER, facts)
+    return replace(
+        refund,
+        status=STATES[reading.outcome],
+        amount=refund.amount or _money(reading.amount, reading.currency or currency),
+        refund_id=refund.refund_id or reading.refund_id,
+        payment_id=refund.payment_id or reading.payment_id,
+        remaining=None,
+        provider_code=reading.code,
+        provider_message=reading.message,
+        replayed=False,
+        raw=answer,
+    )
+
+
+def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> bool:
+    """Whether a refund is sent again without being asked for again.
+
+    `result` is what came of the last attempt, `told` what is known after it. Only where nothing was executed by it and
+    the provider has not said no, or where the provider de-duplicates; and not where it has answered with another
+    refund than the one that was asked for, for it would again.
+    """
+    return (
+        not isinstance(told, Refund)
+        and told.resend is not Resend.NEVER
+        and type(result) in (NotSent, RateLimited, OutcomeUnknown)
+    )
+
+
+def settled_by_lookup(
+    unknown: OutcomeUnknown, request: RefundRequest, found: Refund | RefundError, reading: Reading
+) -> Refund | RefundError:
+    """What the caller is told when an unknown refund was asked about by what its reply had to go by.
+
+    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount.
+    """
+    if not isinstance(found, Refund) or reading.refund_id is None or None in (reading.payment_id, reading.amount):
+        return unknown
+    if found.status is not RefundStatus.FAILED:
+        return found
+    return RefundRejected(
+        f"{request.provider} has not carried out {request.reference!r}",
+        reason=Reason.DECLINED,
+        provider=request.provider,
+        reference=request.reference,
+        provider_code=found.provider_code,
+        provider_message=found.provider_message,
+        raw=found.raw,
+    )
+
+
+def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
+    """A refusal whose reason is the payment's state: it cannot be refunded, or not yet. `void` says what to do."""
+    told = copy.copy(refused)
+    told.reason = Reason.NOT_REFUNDABLE
+    told.args = (f"{refused}; the payment is {state}, which cannot be refunded: {void}",)
+    return told
 
 
 def after_unknown(earlier: OutcomeUnknown, result: Refund | RefundError, resend: Resend) -> Refund | RefundError:
@@ -171,16 +268,36 @@ def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, s
     What the reply does not say is not compared, and neither is the amount after FULL or of a refusal.
     """
     accepted = reading.outcome in _ACCEPTED
-    pairs = (
+    return _differing(
         ("amount", request.amount.decimal if accepted and isinstance(request.amount, Money) else None, reading.amount),
         ("payment_id", _uuid_in_lower_case(request.payment_id), _uuid_in_lower_case(reading.payment_id)),
         ("reference", request.reference, reading.reference),
     )
+
+
+def _state_differences(refund: Refund, reading: Reading) -> tuple[tuple[str, str, str], ...]:
+    return _differing(
+        ("amount", refund.amount and refund.amount.decimal, reading.amount),
+        ("currency", refund.amount and refund.amount.currency, reading.currency),
+        ("payment_id", _uuid_in_lower_case(refund.payment_id), _uuid_in_lower_case(reading.payment_id)),
+        ("refund_id", _uuid_in_lower_case(refund.refund_id), _uuid_in_lower_case(reading.refund_id)),
+    )
+
+
+def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str], ...]:
     return tuple(
         (name, str(asked), str(reported))
         for name, asked, reported in pairs
         if asked is not None and reported is not None and asked != reported
     )
+
+
+def _mismatch(
+    differences: tuple[tuple[str, str, str], ...], resend: Resend, facts: Mapping[str, Any]
+) -> RefundMismatch:
+    told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
+    text = f"{facts['provider']} reports {told} for {facts['reference']!r}"
+    return RefundMismatch(text, differences=differences, resend=resend, **facts)
 
 
 def _money(amount: Decimal | None, currency: str | None) -> Money | None:

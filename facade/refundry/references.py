@@ -10,35 +10,57 @@ from typing import TYPE_CHECKING, Any
 
 from refundry.errors import OutcomeUnknown, ReferenceConflict, RefundInProgress, RefundRejected, Resend
 from refundry.outcome import after_unknown, resend_of_unknown
-from refundry.refund import Refund, RefundRequest
+from refundry.refund import Refund, RefundRequest, RefundStatus
 
 if TYPE_CHECKING:
     from refundry.errors import RefundError
 
 
 @dataclass(slots=True)
-class _Record:
-    """What is known of one reference. `ended` is None while a refund is being sent, and before the first."""
+class Taken:
+    """A reference while one call has it, and what is known of it between calls.
+
+    `request` is what to send, with its attempt counted. `ended` is None before the first sending, and after one that
+    came to nothing.
+    """
 
     request: RefundRequest
     idempotency_window: int | None
     first_sent: float
-    sending: bool = True
+    taken: bool = True
     ended: Refund | OutcomeUnknown | None = None
 
     def resend(self) -> Resend:
+        """Whether the refund may be sent again if it ends unknown now."""
         return resend_of_unknown(self.idempotency_window, monotonic() - self.first_sent)
+
+    def settle(self, result: Refund | RefundError) -> Refund | RefundError:
+        """Keep what came of a sending. Returns what to tell the caller.
+
+        That is another thing than the result where an earlier sending ended unknown, and this one does not settle it.
+        """
+        earlier = self.ended
+        told = after_unknown(earlier, result, self.resend()) if isinstance(earlier, OutcomeUnknown) else result
+        if told is result:
+            self.keep(result)
+        return told
+
+    def keep(self, told: Refund | RefundError) -> None:
+        """Keep this as the end of it: what the caller is told, where nothing came between."""
+        self.ended = told if isinstance(told, Refund | OutcomeUnknown) else None
+        if isinstance(told, RefundRejected):
+            self.request = replace(self.request, attempt=self.request.attempt + 1)
 
 
 class References:
     """Which references were used for which refund, and how each ended."""
 
     def __init__(self) -> None:
-        self._records: dict[tuple[str, str], _Record] = {}
+        self._records: dict[tuple[str, str], Taken] = {}
         self._lock = threading.Lock()
 
-    def begin(self, request: RefundRequest, idempotency_window: int | None) -> RefundRequest | Refund:
-        """Take the reference for one sending: the request to send, with its attempt counted.
+    def take(self, request: RefundRequest, idempotency_window: int | None) -> Taken | Refund:
+        """Take the reference for one call, which has to give it back with `release`.
 
         Gives the refund instead, marked as replayed, where one was accepted under this reference. Raises
         ReferenceConflict where it was used for another refund, RefundInProgress where it is being sent, and
@@ -49,15 +71,15 @@ class References:
         with self._lock:
             record = self._records.get(key)
             if record is None:
-                self._records[key] = _Record(request, idempotency_window, monotonic())
-                return request
+                record = self._records[key] = Taken(request, idempotency_window, monotonic())
+                return record
             if replace(record.request, attempt=request.attempt) != request:
                 raise ReferenceConflict(
                     f"{request.reference!r} was used for another refund at {request.provider}; give each refund a "
                     "reference of its own",
                     **facts,
                 )
-            if record.sending:
+            if record.taken:
                 raise RefundInProgress(
                     f"{request.reference!r} is being sent to {request.provider} now; wait for that call", **facts
                 )
@@ -69,25 +91,39 @@ class References:
                 again = copy.copy(record.ended)
                 again.resend = Resend.NEVER
                 raise again
-            record.sending = True
-            return record.request
+            record.taken = True
+            return record
 
-    def resend(self, request: RefundRequest) -> Resend:
-        """Whether the refund that is being sent may be sent again if it ends unknown."""
-        return self._records[request.provider, request.reference].resend()
-
-    def finish(self, request: RefundRequest, result: Refund | RefundError) -> Refund | RefundError:
-        """Give the reference back with what came of the sending. Returns what to tell the caller.
-
-        That is another thing than the result where an earlier sending ended unknown, and this one does not settle it.
-        """
+    def release(self, taken: Taken) -> None:
+        """Give a reference back."""
         with self._lock:
-            record = self._records[request.provider, request.reference]
-            record.sending = False
-            earlier = record.ended
-            told = after_unknown(earlier, result, record.resend()) if isinstance(earlier, OutcomeUnknown) else result
-            if told is result:
-                record.ended = result if isinstance(result, Refund | OutcomeUnknown) else None
-            if isinstance(told, RefundRejected):
-                record.request = replace(request, attempt=request.attempt + 1)
-            return told
+            taken.taken = False
+
+    def is_of_another(self, taken: Taken, refund_id: str | None) -> bool:
+        """Whether the provider gave this id to the refund of another reference."""
+        with self._lock:
+            records = [*self._records.values()]
+        return any(
+            record is not taken
+            and record.request.provider == taken.request.provider
+            and isinstance(record.ended, Refund)
+            and record.ended.refund_id == refund_id
+            for record in records
+        )
+
+    def learn(self, refund: Refund) -> None:
+        """Keep the state of a refund that was asked about. One that came to nothing may be asked for again."""
+        with self._lock:
+            record = self._records.get((refund.provider, refund.reference))
+            if record is None or record.taken or not isinstance(record.ended, Refund):
+                return
+            if _is_the_same(record.ended, refund):
+                record.ended = None if refund.status is RefundStatus.FAILED else refund
+                if record.ended is None:
+                    record.request = replace(record.request, attempt=record.request.attempt + 1)
+
+
+def _is_the_same(known: Refund, asked: Refund) -> bool:
+    if known.refund_id is None:
+        return known.tracking_id is not None and known.tracking_id == asked.tracking_id
+    return known.refund_id == asked.refund_id

@@ -29,12 +29,18 @@ class RefundStatus(Enum):
 
 
 class Operation(Enum):
-    """The operations that ask a provider for money back."""
+    """What a provider is asked for. Only the first two ask for money back."""
 
     REFUND = "refund"
     """All or a part of one payment."""
     REFUND_UNREFERENCED = "refund_unreferenced"
     """An amount that is tied to no payment: it goes to the card that is presented."""
+    LOOKUP = "lookup"
+    """The state of a refund, or of the payment that a refund was refused for. Changes nothing."""
+    CANCEL = "cancel"
+    """That a refund which is on its way be called off."""
+    TOKEN = "token"
+    """An access token for the other operations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund that a provider has accepted.
+    """A refund that a provider has accepted, in the state that it was last known to be in.
 
     `amount` is what is refunded: the amount asked for, or after FULL the amount that the provider reports, None where
     it reports none or the account's currency is not known. `refund_id` is the provider's id of the refund itself,
@@ -151,12 +157,16 @@ def _from_plain(name: str, value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one provider can do in one operation. What is not listed for a provider, it cannot do.
+    """What one provider can do in one operation, and about the refunds of it. What is not listed, it cannot do.
 
     `partial`: less than the whole payment may be refunded. `full_without_amount`: FULL may be asked for.
     `idempotency_window`: for how many seconds the provider answers the same idempotency key with the first answer
     instead of refunding again; None where it de-duplicates nothing. `settles`: "now" where the reply may say that the
     refund is done, "later" where it never does. `reports`: what the provider says about a refund it accepted.
+    `lookup`: by which of a refund's ids it can be asked about; by none where it is empty. `absence_proves`: what it
+    proves of a refund that the provider knows none of these ids. `cancel`: whether a refund that is on its way can be
+    called off. `callbacks`: what proves that a callback comes from the provider: a signature over its body, a secret
+    that is sent with it, or nothing.
     """
 
     partial: bool
@@ -164,6 +174,10 @@ class Capabilities:
     idempotency_window: int | None
     settles: Literal["now", "later"]
     reports: frozenset[Literal["amount", "refund_id", "payment_id", "reference", "remaining"]]
+    lookup: frozenset[Literal["refund_id", "tracking_id"]]
+    absence_proves: Literal["nothing", "not executed"]
+    cancel: bool
+    callbacks: Literal["signature", "shared secret", "nothing"]
 
     def __post_init__(self) -> None:
         if self.idempotency_window is not None and self.idempotency_window <= 0:
@@ -171,25 +185,28 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Deviation:
-    """Something in a reply that its contract does not allow, and that was read all the same.
+class ContractDeviation:
+    """Something in a reply or a callback that its contract does not allow, and that was read all the same.
 
-    `pointer` is the JSON pointer into the body, "" for the reply as a whole; `rule` says in words what does not fit,
-    and holds no value of the reply.
+    `pointer` is the JSON pointer into the body, "" for the whole of it; `rule` says in words what does not fit, and
+    holds no value of it. `contract` is the SHA-256 of the contract that it was read by, the contract.json of the
+    provider's generated package.
     """
 
     provider: str
-    operation: Operation
+    operation: Operation | None
     pointer: str
     rule: str
+    contract: str
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to send a refund. No secret, no personal data: it may be logged and counted.
+    """One request that was sent, or could not be. No secret, no personal data: it may be logged and counted.
 
-    `status` is the HTTP status, None without a reply. `seconds` is how long the attempt took. `outcome` is the name of
-    the refund's status, or of the exception that the caller gets.
+    `reference` is that of the refund which it was sent for. `status` is the HTTP status, None without a reply.
+    `seconds` is how long the attempt took. `outcome` is the name of the refund's status, or of the exception that the
+    caller gets unless another attempt follows; for a token or a cancel that was answered as it should, "OK".
     """
 
     provider: str

@@ -11,14 +11,14 @@ from refundry.errors import InvalidRefund
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Any, Final
+    from typing import Any, Final, NoReturn
 
     from refundry.checks import Secret
 
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
 
-_SECONDS_OF_A_DAY: Final = 86_400
+SECONDS_OF_A_DAY: Final = 86_400
 
 # A shorter text guards nothing, and taking it out of a reply would only make the reply unreadable.
 _SHORTEST_SECRET: Final = 8
@@ -41,11 +41,24 @@ class Evidence(Enum):
     """A reply came, whatever it says."""
 
 
+class SecretBytes(bytes):
+    """A body that holds credentials: bytes as any, but they do not show in a repr, and are not pickled."""
+
+    def __repr__(self) -> str:
+        return f"<secret, {len(self)} bytes>"
+
+    __str__ = __repr__
+
+    def __reduce_ex__(self, _: object) -> NoReturn:
+        raise TypeError("a body that holds credentials is not pickled")
+
+
 @dataclass(frozen=True, slots=True)
 class WireRequest:
     """One HTTP request. `origin` is scheme, host and port; `target` is the path and query, percent-encoded.
 
-    `credentials` are the headers that hold a secret; they are apart so that everything else may be shown.
+    `credentials` are the headers that hold a secret; they are apart so that everything else may be shown. A body that
+    holds one is SecretBytes.
     """
 
     method: str
@@ -59,6 +72,11 @@ class WireRequest:
     def url(self) -> str:
         """The whole address. It holds no credential."""
         return self.origin + self.target
+
+    @property
+    def redacted_headers(self) -> tuple[tuple[str, str], ...]:
+        """All headers that the request names, each credential as "[redacted]"."""
+        return (*self.headers, *((name, "[redacted]") for name, _ in self.credentials))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +99,30 @@ class WireReply:
         return f"<WireReply {self.status}, {len(self.body)} bytes{'' if self.complete else ', incomplete'}>"
 
 
+def http_date(value: str) -> float | None:
+    """A date of an HTTP header, in seconds since 1970; None where it is none."""
+    if not value:
+        return None
+    from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
+
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
 @dataclass(frozen=True, slots=True)
 class SendFailure:
-    """No reply: how far the request came, and what happened, in words that hold no part of it."""
+    """No reply: how far the request came, and what happened, in words that hold no part of it.
+
+    `lasting` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
+    asked not to be sent to, where it did.
+    """
 
     evidence: Evidence
     detail: str
+    lasting: bool = False
+    retry_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +140,7 @@ class Timeout:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _SECONDS_OF_A_DAY:
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= SECONDS_OF_A_DAY:
                 raise InvalidRefund(
                     f"the {name} timeout is a number of seconds above zero, and no more than a day", field="timeout"
                 )

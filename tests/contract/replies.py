@@ -18,7 +18,9 @@ MARK = "card 4929 0000 of Jürgen"
 """Stands in replies for what a person or a log must not get to see by accident."""
 
 CALLS = {
-    "lab4pay": [Call("lab4pay", None, Money.of("1.00", "EUR"), "till-3/9")],
+    "lab4pay": [
+        Call("lab4pay", payment_id, Money.of("1.00", "EUR"), "till-3/9") for payment_id in (None, "T-20260101")
+    ],
     "paybyrd": [
         Call("paybyrd", "c16ce479-319d-4e7b-a966-7735c34b2cc5", amount, "order-1042/1")
         for amount in (Money.of("1.00", "EUR"), Money.of("79", "JPY"), Money.of("0.001", "KWD"))

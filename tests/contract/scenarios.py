@@ -28,6 +28,7 @@ class Scenario:
 
 
 LAB4PAY, PAYBYRD, BLINK = (CALLS[provider][0] for provider in ("lab4pay", "paybyrd", "blink"))
+LAB4PAY_PAYMENT = CALLS["lab4pay"][1]
 BLINK_FULL = Call("blink", BLINK.payment_id, FULL, "order-78/1")
 NOT_SENT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection was closed")
@@ -117,7 +118,9 @@ def of_every_provider(call: Call) -> list[Scenario]:
 
 OF_SOME_PROVIDERS = [
     Scenario("no such provider", (other(PAYBYRD, provider="nobody"),), (), ("InvalidRefund",)),
-    Scenario("a payment where there is none", (other(LAB4PAY, payment_id="T-1"),), (), ("UnsupportedOperation",)),
+    one("a payment at Lab4Pay", LAB4PAY_PAYMENT, OK["lab4pay"], "PENDING"),
+    one("a payment at Lab4Pay is refused", LAB4PAY_PAYMENT, reply(400, {"detail": MARK}), "RefundRejected INVALID"),
+    Scenario("FULL at Lab4Pay", (other(LAB4PAY_PAYMENT, amount=FULL),), (), ("UnsupportedOperation",)),
     Scenario("no payment at Paybyrd", (other(PAYBYRD, payment_id=None),), (), ("UnsupportedOperation",)),
     Scenario("no payment at Blink", (other(BLINK, payment_id=None),), (), ("UnsupportedOperation",)),
     Scenario("FULL without a payment", (other(LAB4PAY, amount=FULL),), (), ("InvalidRefund",)),

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from refundry import Deviation, RefundClient, RefundError, RefundMismatch, WireReply
+from refundry import ContractDeviation, RefundClient, RefundError, RefundMismatch, WireReply
 from scripts import contradictions
 from scripts.contract import PROVIDERS, vendored_document
 from scripts.contradictions import Comparison, Finding, compare
 from scripts.document import Document, keys, parse
 from tests.contract.replies import CALLS
-from tests.contract.support import Script, account, ask, named
+from tests.contract.support import ONCE, Script, account, ask, named
 
 FACADE = frozenset({"facade"})
 PAYBYRD = Path(vendored_document("paybyrd").place("").rpartition(":")[0])
@@ -31,10 +31,10 @@ def facade_findings(provider: str, document: Document) -> set[Finding]:
     found: set[Finding] = set()
     for status, pointer, value in examples(document):
         call = CALLS[provider][0]
-        deviations: list[Deviation] = []
+        deviations: list[ContractDeviation] = []
         script = Script(WireReply(status, (), json.dumps(value).encode()))
         try:
-            ask(RefundClient([account(provider, script)], on_deviation=deviations.append), call)
+            ask(RefundClient([account(provider, script)], retry=ONCE, on_deviation=deviations.append), call)
         except RefundError as error:
             found |= set(_faults(error, pointer))
         found |= {Finding(pointer + one.pointer, one.rule, "facade") for one in deviations}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from refundry import Deviation, RefundClient, RefundError, WireReply
+from refundry import ContractDeviation, RefundClient, RefundError, WireReply
 from scripts.contract import PROVIDERS, effective
 from tests.contract.replies import CALLS, accepting, described
-from tests.contract.support import Script, account, ask, result_of, told
+from tests.contract.support import ONCE, Script, account, ask, result_of, told
 
 # docs.paybyrd.com/api-reference/api-code-reference: what each code comes to where it may come.
 BY_CODE = {
@@ -73,9 +73,9 @@ BY_STATUS = {
 def verdict(provider: str, status: int, body: dict[str, Any]) -> tuple[str, list[tuple[str, str]]]:
     """Return what the reply becomes, and what is told of it as a departure from the contract."""
     call = CALLS[provider][0]
-    deviations: list[Deviation] = []
+    deviations: list[ContractDeviation] = []
     script = Script(WireReply(status, (), json.dumps(body).encode()))
-    client = RefundClient([account(provider, script)], on_deviation=deviations.append)
+    client = RefundClient([account(provider, script)], retry=ONCE, on_deviation=deviations.append)
     try:
         result: Any = ask(client, call)
     except RefundError as error:

@@ -206,7 +206,7 @@ def test_a_request_with_a_line_break_in_its_head_does_not_leave(kind: Kind, chan
         broken = dataclasses.replace(request, **{"origin": server.url, **changes})
         answer = sent(kind, broken)
         assert isinstance(sent(kind, dataclasses.replace(request, origin=server.url)), WireReply)
-    assert answer == SendFailure(Evidence.NOT_SENT, "HTTP cannot carry the request")
+    assert answer == SendFailure(Evidence.NOT_SENT, "HTTP cannot carry the request", lasting=True)
     assert [received.line for received in server.requests] == ["POST /a HTTP/1.1"]
 
 

@@ -64,8 +64,9 @@ def test_installing_pulls_in_httpx_and_attrs_and_little_else(wheel: zipfile.Path
     }
 
 
-def test_pydantic_and_the_sandbox_are_extras(wheel: zipfile.Path) -> None:
+def test_pydantic_the_sandbox_and_spans_are_extras(wheel: zipfile.Path) -> None:
     assert {name: extra for name, extra in requirements(wheel).items() if extra} == {
+        "opentelemetry-api": "otel",
         "pydantic": "schemas",
         "openapi-schema-validator": "sandbox",
     }

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import httpx
 import openapi_schema_validator
 
-from refundry import Account, AsyncRefundClient, Money, Refund, RefundClient, RefundError, Timeout
+from refundry import Account, AsyncRefundClient, Money, Refund, RefundClient, RefundError, Retry, Timeout
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Sandbox, SandboxServer, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 
@@ -38,6 +38,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "paybyrd": {"isoAmount": 100},
     "blink": {"partial_refund": True, "amount": 1, "reference": "order-1/1"},
 }
+REFUNDS = {"lab4pay": "refund_unreferenced", "paybyrd": "refund_transaction", "blink": "refund_transaction"}
+"""The operation that asks for a refund of PAYMENTS."""
 OPERATIONS = {
     ("lab4pay", "create_token"): ("POST", "/v1/auth/token/"),
     ("lab4pay", "refund_transaction"): ("POST", "/v1/pay-connect/transactions/{}/refund/"),
@@ -52,7 +54,10 @@ OPERATIONS = {
     ("blink", "cancel_transaction"): ("POST", "/api/pay/v1/transactions/{}/cancels"),
 }
 """The method and the path of the operations that are asked beside a refund."""
+REFUND_IDS = {"lab4pay": "transaction_id", "paybyrd": "transactionId", "blink": "refunded_transaction_id"}
+"""Where the reply to a refund has the refund's id."""
 CURRENCIES = {"lab4pay": "EUR", "paybyrd": "EUR", "blink": "GBP"}
+ONCE = Retry(attempts=1)
 
 
 @dataclass(frozen=True)
@@ -90,23 +95,23 @@ class Worn:
             return self.sandbox.accounts(base_url=self.base_url)
         return self.sandbox.accounts(transport=HttpxTransport(SandboxTransport(self.sandbox)))
 
-    def refund(self, provider: str, *, reference: str, sync: bool, minor_units: int = 100) -> Refund:
-        """One refund through a client of the facade, of its own."""
-        amount = Money.from_minor(minor_units, CURRENCIES[provider])
-        timeout = Timeout(connect=2.0, read=0.2, total=0.4)
+    def refund(self, provider: str, *, reference: str, sync: bool, retry: Retry = ONCE) -> Refund:
+        """One refund of one unit of money through a client of the facade, of its own."""
+        amount = Money.from_minor(100, CURRENCIES[provider])
+        options: dict[str, Any] = {"timeout": Timeout(connect=2.0, read=0.2, total=0.4), "retry": retry}
         arguments: dict[str, Any] = {"amount": amount, "reference": reference}
         name = "refund_unreferenced"
         if provider != "lab4pay":
             name, arguments["payment_id"] = "refund", PAYMENTS[provider]
 
         async def ask() -> Refund:
-            async with AsyncRefundClient(self.accounts(), timeout=timeout) as client:
+            async with AsyncRefundClient(self.accounts(), **options) as client:
                 refund: Refund = await getattr(client, name)(provider, **arguments)
                 return refund
 
         if not sync:
             return asyncio.run(ask())
-        with RefundClient(self.accounts(), timeout=timeout) as client:
+        with RefundClient(self.accounts(), **options) as client:
             refund: Refund = getattr(client, name)(provider, **arguments)
             return refund
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from refundry import FULL, InvalidRefund, Money, RefundClient, RefundStatus
-from refundry.sandbox import CREDENTIALS, Sandbox, SandboxTransport
+from refundry.sandbox import CREDENTIALS, Fault, Sandbox, SandboxTransport
 from tests.sandbox.support import BODIES, HEADERS, PATHS, PAYMENTS, Worn, fits
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
@@ -217,7 +217,7 @@ def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(worn: Wo
     again = worn.post("paybyrd", headers=headers)
     another_body = worn.post("paybyrd", headers=headers, json={"isoAmount": 200})
     assert first.content == again.content == another_body.content
-    assert first.headers["RequestId"] == again.headers["RequestId"]
+    assert first.headers["RequestId"] == again.headers["RequestId"] == another_body.headers["RequestId"]
     assert [refund.idempotency_key for refund in worn.sandbox.refunds("paybyrd")] == ["key-1"]
 
 
@@ -244,6 +244,30 @@ def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_b
     assert refused.json()["code"] == "BYRD901"
     assert worn.post("paybyrd", headers=headers).content == refused.content
     assert worn.sandbox.refunds("paybyrd") == ()
+
+
+FAULTS = [None, Fault.DECLINED, Fault.TOO_MANY_REQUESTS, Fault.STATUS_520, Fault.HTML_200, Fault.EMPTY_200]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(wear: Wear, provider: str) -> None:
+    now = [1_000_000_000.9]
+    worn = wear(Sandbox(clock=lambda: now[0]))
+    worn.sandbox.script(provider, *FAULTS)
+    replies = [worn.post(provider) for _ in FAULTS]
+    replies += [worn.post(provider, json={}), worn.http.get("/nothing"), worn.http.post(PATHS[provider].format("x"))]
+    assert {tuple(reply.headers.get_list("date")) for reply in replies} == {("Sun, 09 Sep 2001 01:46:40 GMT",)}
+    now[0] += 1
+    assert worn.post(provider).headers["date"] == "Sun, 09 Sep 2001 01:46:41 GMT"
+
+
+def test_an_answer_that_paybyrd_has_kept_has_the_date_of_the_day_it_is_given_again(wear: Wear) -> None:
+    now = [0.0]
+    worn = wear(Sandbox(clock=lambda: now[0]))
+    dates = []
+    for now[0] in (0.0, 60.0):
+        dates.append(worn.post("paybyrd", headers={"idempotency-key": "key-1"}).headers["date"])
+    assert dates == ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:01:00 GMT"]
 
 
 def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(wear: Wear) -> None:
@@ -296,15 +320,20 @@ def test_the_facade_refunds_at_all_three_and_breaks_no_contract(worn: Worn) -> N
         )
         blink = client.refund("blink", payment_id="blink-jpy", amount=FULL, reference="order-3/1")
         terminal = client.refund_unreferenced("lab4pay", amount=Money.of("5.00", "EUR"), reference="till-1/1")
+        linked = client.refund(
+            "lab4pay", payment_id="lab4pay-payment", amount=Money.of("2.50", "EUR"), reference="till-1/2"
+        )
     assert (paybyrd.status, paybyrd.remaining) == (RefundStatus.SUCCEEDED, 8766)
-    assert (later.status, blink.status, terminal.status) == (
+    assert (later.status, blink.status, terminal.status, linked.status) == (
         RefundStatus.PENDING,
         RefundStatus.SUCCEEDED,
+        RefundStatus.PENDING,
         RefundStatus.PENDING,
     )
     executed = [refund for provider in PROVIDERS for refund in worn.sandbox.refunds(provider)]
     assert [(refund.amount, refund.reference) for refund in executed] == [
         (500, "till-1/1"),
+        (250, None),
         (1234, None),
         (100, None),
         (10_000, "order-3/1"),

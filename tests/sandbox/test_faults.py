@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from refundry import OutcomeUnknown, Resend
+from refundry import OutcomeUnknown, Resend, Retry
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox
-from tests.sandbox.support import HEADERS, PAYMENTS, Worn, outcome
+from tests.sandbox.support import HEADERS, PAYMENTS, REFUNDS, Worn, outcome
 from tests.sandbox.support import worn as wear_as
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
@@ -42,12 +42,19 @@ EXECUTED = {
 }
 ACCEPTED = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
 UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
+# A reply that cannot be relied on, but still has the RequestId by which Paybyrd is asked what came of the request.
+TRACED = {**UNKNOWN, "paybyrd": "SUCCEEDED"}
 REFUSED = dict.fromkeys(PROVIDERS, "RefundRejected")
-# What the facade makes of each; over a server a cut before executing cannot be told from one after it.
+# What the facade makes of each in one attempt; over a server a cut before executing cannot be told from one after it.
 OUTCOMES = {
     **dict.fromkeys(EXECUTED, UNKNOWN),
     Fault.DECLINED: REFUSED,
-    Fault.UNKNOWN_VALUE: {**UNKNOWN, "lab4pay": "PENDING"},
+    Fault.SERVER_ERROR_AFTER: TRACED,
+    Fault.TRUNCATED_JSON: TRACED,
+    Fault.WRONG_SHAPE: TRACED,
+    Fault.TOO_LARGE: TRACED,
+    Fault.CUT_IN_REPLY: TRACED,
+    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},
     Fault.NULL_OBJECT: {**UNKNOWN, "paybyrd": "SUCCEEDED"},
     Fault.WRONG_AMOUNT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
     Fault.WRONG_PAYMENT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
@@ -63,7 +70,7 @@ ONLY_IN_PROCESS = {Fault.CUT_BEFORE: dict.fromkeys(PROVIDERS, "NotSent"), Fault.
 def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     worn: Worn, fault: Fault, provider: str, sync: bool
 ) -> None:
-    worn.sandbox.script(provider, fault)
+    worn.sandbox.script(provider, fault, operation=REFUNDS[provider])
     told = outcome(lambda: worn.refund(provider, reference="order-1/1", sync=sync))
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if worn.kind == "transport" else {})}[fault]
     assert told == expected[provider]
@@ -145,13 +152,17 @@ def test_a_refusal_gets_no_fields_that_it_does_not_have(worn: Worn, provider: st
 def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
     worn: Worn, provider: str
 ) -> None:
-    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
+    faults = (Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
+    worn.sandbox.script(provider, *faults, operation=REFUNDS[provider])
+    others = [INTEGRATOR_ID] if provider == "lab4pay" else []
     echoed = worn.post(provider).text
-    secrets = [CREDENTIALS[provider], *([INTEGRATOR_ID] if provider == "lab4pay" else [])]
-    assert all(secret in echoed for secret in secrets)
+    assert all(secret in echoed for secret in (CREDENTIALS[provider], *others))
     refund = worn.refund(provider, reference="order-1/1", sync=True)
     assert refund.raw is not None
+    # At the two others the facade has fetched a token, each of which begins so.
+    secrets = [CREDENTIALS["paybyrd"]] if provider == "paybyrd" else ["test-token-", *others]
     assert not any(secret.encode() in refund.raw.body for secret in secrets)
+    assert refund.raw.body.count(b"[redacted]") == len(secrets)
 
 
 def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(worn: Worn) -> None:
@@ -235,22 +246,48 @@ def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(wor
     assert worn.sandbox.refunds("paybyrd") == ()
 
 
+# The provider's own answer is kept under the key, a refusal and a 500 too; what happened on the way back is not.
+KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
+
+
 @pytest.mark.parametrize("sync", [True, False])
-@pytest.mark.parametrize("fault", [fault for fault in Fault if OUTCOMES[fault] == UNKNOWN])
+@pytest.mark.parametrize("fault", Fault)
 def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
     worn: Worn, fault: Fault, sync: bool
 ) -> None:
     worn.sandbox.script("paybyrd", fault)
     outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
     again = outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
-    failed = fault in (Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER)
-    # The provider's own 500 is kept under the key; what happened on the way back is not.
-    assert again == ("OutcomeUnknown" if failed else "SUCCEEDED")
-    assert len(worn.sandbox.refunds("paybyrd")) == (0 if fault is Fault.SERVER_ERROR_BEFORE else 1)
+    assert again == KEPT.get(fault, "SUCCEEDED")
+    assert len(worn.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+
+
+@pytest.mark.parametrize("sync", [True, False])
+@pytest.mark.parametrize("fault", Fault)
+def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(worn: Worn, fault: Fault, sync: bool) -> None:
+    worn.sandbox.script("paybyrd", fault)
+    retry = Retry(first_wait=0.01)
+    told = outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
+    mismatched = fault in (Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT)
+    assert told == ("RefundMismatch" if mismatched else KEPT.get(fault, "SUCCEEDED"))
+    assert len(worn.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+
+
+@pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+@pytest.mark.parametrize("fault", Fault)
+def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
+    worn: Worn, provider: str, fault: Fault
+) -> None:
+    worn.sandbox.script(provider, fault, operation=REFUNDS[provider])
+    told = outcome(lambda: worn.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
+    not_sent = fault is Fault.CUT_BEFORE and worn.kind == "transport"
+    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if worn.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[fault]
+    assert told == (ACCEPTED if not_sent else expected)[provider]
+    assert len(worn.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 
 def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(worn: Worn) -> None:
-    worn.sandbox.script("blink", Fault.CUT_AFTER)
+    worn.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
     with pytest.raises(OutcomeUnknown) as lost:
         worn.refund("blink", reference="order-1/1", sync=True)
     assert lost.value.resend is Resend.NEVER

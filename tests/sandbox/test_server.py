@@ -16,9 +16,18 @@ from typing import Any
 import httpx
 import pytest
 
-from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Sandbox, SandboxServer
+from refundry import RefundClient, RefundEvent, WebhookRejected
+from refundry.sandbox import (
+    CREDENTIALS,
+    INTEGRATOR_ID,
+    TOKEN_CREDENTIALS,
+    WEBHOOK_SECRETS,
+    Fault,
+    Sandbox,
+    SandboxServer,
+)
 from refundry.sandbox.__main__ import main
-from tests.sandbox.support import Worn
+from tests.sandbox.support import REFUND_IDS, Worn
 from tests.sandbox.support import worn as wear_as
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -106,6 +115,41 @@ def test_a_refund_is_settled_over_http(worn: Worn) -> None:
 )
 def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
     reply = worn.http.post("/_sandbox/settle", content=body)
+    assert (reply.status_code, words in reply.json()["error"]) == (400, True)
+
+
+@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
+def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(worn: Worn, provider: str) -> None:
+    refund_id = worn.post(provider).json()[REFUND_IDS[provider]]
+
+    def event(**more: bool) -> RefundEvent:
+        order = {"provider": provider, "refund_id": refund_id, **more}
+        reply = worn.http.post("/_sandbox/callback", json=order)
+        assert (reply.status_code, set(reply.json())) == (200, {"headers", "body"})
+        told = reply.json()
+        with RefundClient(worn.accounts()) as client:
+            return client.webhook(provider, headers=told["headers"], body=told["body"].encode())
+
+    assert event() == event(forged=False)
+    assert (event().refund_id, event().authentic) == (refund_id, True)
+    with pytest.raises(WebhookRejected):
+        event(forged=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"{", "not JSON"),
+        (b"[]", "give an object"),
+        (b'{"provider": "blink"}', "give an object"),
+        (b'{"provider": "blink", "refund_id": "none", "state": "failed"}', "give an object"),
+        (b'{"provider": "blink", "refund_id": "none", "forged": "no"}', "true or false"),
+        (b'{"provider": "blink", "refund_id": "none"}', "no such refund"),
+        (b'{"provider": "nobody", "refund_id": "none"}', "there is no provider 'nobody'"),
+    ],
+)
+def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
+    reply = worn.http.post("/_sandbox/callback", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
@@ -325,7 +369,8 @@ def test_the_help_tells_every_fault_and_every_control_path(capsys: pytest.Captur
     told = capsys.readouterr().out
     assert ended.value.code == 0
     assert all(fault.value in told and fault.meaning in told for fault in Fault)
-    assert all(path in told for path in ("POST /_sandbox/script", "POST /_sandbox/advance", "GET  /_sandbox/state"))
+    names = ("POST /_sandbox/script", "POST /_sandbox/advance", "POST /_sandbox/callback", "GET  /_sandbox/state")
+    assert all(name in told for name in names)
 
 
 def test_the_command_gives_the_signals_back_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
@@ -346,7 +391,7 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         try:
             assert run.stdout is not None
-            lines = [run.stdout.readline() for _ in range(5)]
+            lines = [run.stdout.readline() for _ in range(8)]
             base_url = lines[0].split("listens at ")[1].split(". ")[0]
             state: Any = json.loads(httpx.get(f"{base_url}/_sandbox/state", trust_env=False).text)
             os.kill(run.pid, stop)
@@ -356,8 +401,10 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
                 os.kill(run.pid, signal.SIGKILL)
     assert (run.returncode, rest, errors) == (0, "The sandbox has stopped.\n", "")
     told = "".join(lines)
-    keys = [key for credentials in TOKEN_CREDENTIALS.values() for key in credentials.values()]
-    assert all(secret in told for secret in (*CREDENTIALS.values(), *keys, INTEGRATOR_ID))
+    named = [*TOKEN_CREDENTIALS.values(), *WEBHOOK_SECRETS.values(), {"integrator_id": INTEGRATOR_ID}]
+    named += [{"access_token": CREDENTIALS[provider]} for provider in ("lab4pay", "blink")]
+    named += [{"api_key": CREDENTIALS["paybyrd"]}]
+    assert all(f"{name}={value}" in told for credentials in named for name, value in credentials.items())
     ids = [payment["payment_id"] for provider in state["providers"].values() for payment in provider["payments"]]
     assert len(ids) == 13
     assert all(payment_id in told for payment_id in ids)

@@ -271,7 +271,7 @@ def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(worn: Wo
         ("Misplaced", "BYRD203", 9_900),
         ("Denied", "BYRD205", 10_000),
         ("Canceled", "BYRD208", 10_000),
-        ("Error", "BYRD999", 10_000),
+        ("Error", "BYRD290", 10_000),
     ],
 )
 def test_paybyrd_tells_the_state_of_a_refund_with_its_code(worn: Worn, state: str, code: str, remaining: int) -> None:
@@ -304,6 +304,68 @@ def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(worn: Worn
             assert same.json() == transaction
         worn.sandbox.advance()
     assert worn.sandbox.violations == ()
+
+
+def found(worn: Worn, reply: httpx.Response) -> list[str]:
+    """The ids of the refunds that Paybyrd finds by the RequestId of a reply."""
+    told = worn.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
+    assert told.status_code == 200
+    assert fits("paybyrd", told)
+    return [transaction["transactionId"] for transaction in told.json()]
+
+
+@pytest.mark.parametrize("payment_id", ["paybyrd-eur", "paybyrd-pending"])
+def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_and_no_other(
+    worn: Worn, payment_id: str
+) -> None:
+    replies = [worn.post("paybyrd", payment_id, json={"isoAmount": amount}) for amount in (100, 200)]
+    assert [found(worn, reply) for reply in replies] == [
+        [refund.refund_id] for refund in worn.sandbox.refunds("paybyrd")
+    ]
+    assert worn.sandbox.violations == ()
+
+
+def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(worn: Worn) -> None:
+    reply = worn.post("paybyrd", "paybyrd-pending")
+    assert reply.json()["links"]["href"] == f"/api/v2/transactions?requestId={reply.headers['RequestId']}"
+
+
+def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(worn: Worn) -> None:
+    first, again = (worn.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
+    (refund,) = worn.sandbox.refunds("paybyrd")
+    assert found(worn, first) == found(worn, again) == [refund.refund_id]
+
+
+@pytest.mark.parametrize(
+    ("fault", "executed"),
+    [
+        (Fault.SERVER_ERROR_AFTER, True),
+        (Fault.TRUNCATED_JSON, True),
+        (Fault.SERVER_ERROR_BEFORE, False),
+        (Fault.DECLINED, False),
+    ],
+)
+def test_the_request_id_of_a_faulty_reply_of_paybyrd_finds_the_refund_if_there_is_one(
+    worn: Worn, fault: Fault, executed: bool
+) -> None:
+    worn.sandbox.script("paybyrd", fault)
+    reply = worn.post("paybyrd")
+    refunds = [refund.refund_id for refund in worn.sandbox.refunds("paybyrd")]
+    assert found(worn, reply) == refunds
+    assert len(refunds) == executed
+
+
+def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(worn: Worn) -> None:
+    replies = [
+        worn.post("paybyrd"),
+        worn.post("paybyrd", "none"),
+        worn.post("paybyrd", json={}),
+        worn.post("paybyrd", headers={"x-api-key": "wrong"}),
+        worn.ask("paybyrd", "get_transaction", "paybyrd-eur"),
+        worn.ask("paybyrd", "list_transactions", "none"),
+    ]
+    assert len({reply.headers["RequestId"] for reply in replies}) == len(replies)
+    assert [found(worn, reply) for reply in replies[1:]] == [[]] * 5
 
 
 @pytest.mark.parametrize("request_id", ["none", "", "paybyrd-eur"])

@@ -13,13 +13,15 @@ from refundry import (
     AsyncRefundClient,
     Attempt,
     Blink,
-    Deviation,
+    ContractDeviation,
     Lab4Pay,
     Money,
+    Operation,
     Paybyrd,
     Refund,
     RefundClient,
     RefundError,
+    Retry,
     SendFailure,
     Timeout,
     WireReply,
@@ -62,17 +64,32 @@ def accepted(provider: str) -> WireReply:
     return reply(200, ACCEPTED[provider])
 
 
-class Scripted:
-    """A transport of both kinds that records what it is given, and answers by a list whose last answer repeats."""
+ONCE: Final = Retry(attempts=1)
+"""For a test of what comes of one attempt."""
+NO_STATE: Final = WireReply(404, (), b"")
 
-    def __init__(self, *answers: Answer | BaseException | Callable[[WireRequest], Answer]) -> None:
+
+class Scripted:
+    """A transport of both kinds that records what it is given, and answers by a list whose last answer repeats.
+
+    A question, which is a GET, is recorded in `asked`, and answered with `state` alone.
+    """
+
+    def __init__(
+        self, *answers: Answer | BaseException | Callable[[WireRequest], Answer], state: Answer = NO_STATE
+    ) -> None:
         self.sent: list[WireRequest] = []
+        self.asked: list[WireRequest] = []
+        self._state = state
         self.timeouts: list[Timeout] = []
         self.closed = False
         self._answers = list(answers)
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
         """Record the request and give the next answer, or raise it."""
+        if request.method == "GET":
+            self.asked.append(request)
+            return self._state
         self.sent.append(request)
         self.timeouts.append(timeout)
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -98,7 +115,12 @@ class Caller(ABC):
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
-        self.deviations: list[Deviation] = []
+        self.deviations: list[ContractDeviation] = []
+
+    def _keep(self, attempt: Attempt) -> None:
+        """Keep the attempts to refund; a question is not one."""
+        if attempt.operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED):
+            self.attempts.append(attempt)
 
     @property
     @abstractmethod
@@ -143,7 +165,7 @@ class SyncCaller(Caller):
 
     def __init__(self, *accounts: Account, **options: Any) -> None:
         super().__init__()
-        hooks = {"on_attempt": self.attempts.append, "on_deviation": self.deviations.append}
+        hooks = {"on_attempt": self._keep, "on_deviation": self.deviations.append, "retry": ONCE}
         self._client = RefundClient(accounts, **{**hooks, **options})
 
     @property
@@ -177,7 +199,7 @@ class AsyncCaller(Caller):
 
     def __init__(self, *accounts: Account, **options: Any) -> None:
         super().__init__()
-        hooks = {"on_attempt": self.attempts.append, "on_deviation": self.deviations.append}
+        hooks = {"on_attempt": self._keep, "on_deviation": self.deviations.append, "retry": ONCE}
         self._client = AsyncRefundClient(accounts, **{**hooks, **options})
         self._runner = asyncio.Runner()
 

@@ -10,17 +10,22 @@ import refundry
 from refundry import (
     AuthenticationFailed,
     InvalidRefund,
+    LookupFailed,
     NotSent,
     OutcomeUnknown,
     RateLimited,
     Reason,
     ReferenceConflict,
+    Refund,
     RefundError,
     RefundInProgress,
     RefundMismatch,
     RefundRejected,
+    RefundStatus,
     Resend,
+    StillPending,
     UnsupportedOperation,
+    WebhookRejected,
     WireReply,
 )
 
@@ -31,6 +36,7 @@ FACTS: Final[dict[str, Any]] = {
     "provider_message": "It did not work",
     "raw": WireReply(422, (("x-trace", "7"),), b"the whole body"),
 }
+KNOWN: Final = Refund("blink", "r-1", RefundStatus.PENDING, refund_id="refund-1")
 ERRORS: Final = {
     InvalidRefund: InvalidRefund("text", field="amount", **FACTS),
     UnsupportedOperation: UnsupportedOperation("text", field="amount", **FACTS),
@@ -42,6 +48,9 @@ ERRORS: Final = {
     RateLimited: RateLimited("text", reason=Reason.OTHER, retry_after=2.5, **FACTS),
     OutcomeUnknown: OutcomeUnknown("text", **FACTS),
     RefundMismatch: RefundMismatch("text", differences=[("amount", "1.00", "0.99")], **FACTS),
+    LookupFailed: LookupFailed("text", refund=KNOWN, temporary=True, retry_after=2.5, **FACTS),
+    StillPending: StillPending("text", refund=KNOWN, **FACTS),
+    WebhookRejected: WebhookRejected("text", **FACTS),
 }
 
 every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error: type(error).__name__)
@@ -60,6 +69,9 @@ every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error
         (RateLimited, Resend.SAFE),
         (OutcomeUnknown, Resend.NEVER),
         (RefundMismatch, Resend.NEVER),
+        (LookupFailed, Resend.NEVER),
+        (StillPending, Resend.NEVER),
+        (WebhookRejected, Resend.NEVER),
     ],
 )
 def test_a_class_says_whether_the_refund_may_be_asked_for_again(cls: type[RefundError], resend: Resend) -> None:
@@ -96,6 +108,10 @@ def test_every_public_exception_is_a_refund_error_and_stands_in_these_tables() -
         (OutcomeUnknown, NotSent),
         (RefundMismatch, RefundRejected),
         (InvalidRefund, RefundRejected),
+        (LookupFailed, OutcomeUnknown),
+        (LookupFailed, RefundRejected),
+        (LookupFailed, NotSent),
+        (StillPending, RefundRejected),
     ],
 )
 def test_what_is_certain_is_never_caught_as_something_else(narrow: type[RefundError], wide: type[RefundError]) -> None:
@@ -136,3 +152,6 @@ def test_a_class_carries_what_goes_with_it() -> None:
     assert RateLimited("text", reason=Reason.OTHER).retry_after is None
     assert OutcomeUnknown("text", resend=Resend.SAME_REFERENCE).resend is Resend.SAME_REFERENCE
     assert RefundMismatch("text", differences=[("amount", "1", "2")]).differences == (("amount", "1", "2"),)
+    failed = LookupFailed("text", refund=KNOWN, temporary=True, retry_after=2.5)
+    assert (failed.refund, failed.temporary, failed.retry_after) == (KNOWN, True, 2.5)
+    assert StillPending("text", refund=KNOWN).refund == KNOWN

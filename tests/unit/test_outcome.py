@@ -33,8 +33,8 @@ REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
 REPLY = WireReply(200, (), b"{}")
 
 
-def concluded(reading: Reading, request: RefundRequest = REQUEST, currency: str | None = None) -> Refund | RefundError:
-    return of_reply(request, REPLY, reading, currency=currency, resend=Resend.SAME_REFERENCE)
+def concluded(reading: Reading, request: RefundRequest = REQUEST, **more: Any) -> Refund | RefundError:
+    return of_reply(request, REPLY, reading, **{"currency": None, "resend": Resend.SAME_REFERENCE, **more})
 
 
 @pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
@@ -124,7 +124,7 @@ def test_a_refusal_carries_its_reason(reason: Reason) -> None:
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 def test_too_many_requests_carries_the_time_to_wait(retry_after: float | None) -> None:
-    error = concluded(Reading(Outcome.RATE_LIMITED, retry_after=retry_after))
+    error = concluded(Reading(Outcome.RATE_LIMITED), retry_after=retry_after)
     assert isinstance(error, RateLimited)
     assert error.retry_after == retry_after
 
@@ -202,14 +202,15 @@ def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency
     reading = Reading(Outcome.SUCCEEDED, amount=Decimal("79.1"))
     assert compare(full, reading) == ()
     for currency, amount in ((None, None), ("GBP", Money.of("79.10", "GBP")), ("JPY", None)):
-        refund = concluded(reading, full, currency)
+        refund = concluded(reading, full, currency=currency)
         assert isinstance(refund, Refund)
         assert refund.amount == amount
 
 
 @pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("Infinity"), Decimal("1E+300")])
 def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: Decimal | None) -> None:
-    refund = concluded(Reading(Outcome.SUCCEEDED, amount=amount), dataclasses.replace(REQUEST, amount=FULL), "GBP")
+    full = dataclasses.replace(REQUEST, amount=FULL)
+    refund = concluded(Reading(Outcome.SUCCEEDED, amount=amount), full, currency="GBP")
     assert isinstance(refund, Refund)
     assert refund.amount is None
 

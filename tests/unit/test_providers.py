@@ -326,11 +326,14 @@ def test_a_remainder_below_zero_is_not_told_as_money_that_is_left() -> None:
     ]
 
 
+LINK = "/api/v2/transactions?requestId=93ce3e62-82b9-4570-8248-45915e794fd0"
+
+
 def test_an_acceptance_for_later_at_paybyrd_says_where_to_ask() -> None:
-    body = {"code": "BYRD010", "description": "A sentence", "links": {"href": "/a?b=c", "rel": "a", "type": "GET"}}
+    body = {"code": "BYRD010", "description": "A sentence", "links": {"href": LINK, "rel": "a", "type": "GET"}}
     result = told("paybyrd", reply(202, body))
     assert isinstance(result, Refund)
-    assert (result.status, result.tracking_id, result.refund_id) == (PENDING, "/a?b=c", None)
+    assert (result.status, result.tracking_id, result.refund_id) == (PENDING, LINK, None)
     assert (result.provider_code, result.provider_message) == ("BYRD010", "A sentence")
     assert deviations("paybyrd", reply(202, body)) == []
 

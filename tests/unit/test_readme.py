@@ -20,9 +20,12 @@ def row(begins_with: str) -> dict[str, str]:
 def test_the_table_of_providers_says_what_their_capabilities_say(provider: str) -> None:
     with RefundClient([account(provider)]) as client:
         table = client.capabilities(provider)
-    (able,) = table.values()
+    able = [*table.values()][-1]
     assert row("`refund` ")[provider] == ("yes" if Operation.REFUND in table else "no")
     assert row("`refund_unreferenced` ")[provider] == ("yes" if Operation.REFUND_UNREFERENCED in table else "no")
+    assert row("`cancel` ")[provider] == ("yes" if able.cancel else "no")
+    assert row("what proves a callback")[provider].removeprefix("a ") == able.callbacks
+    assert "`tracking_id`" not in row("`lookup` and")[provider] or "tracking_id" in able.lookup
     assert row("an amount, or")[provider] == ("amount or `FULL`" if able.full_without_amount else "amount")
     hours = able.idempotency_window and able.idempotency_window // 3600
     assert row("de-duplicates")[provider] == (f"for {hours} hours" if hours else "no")

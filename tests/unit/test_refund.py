@@ -13,7 +13,7 @@ from refundry import (
     FULL,
     Attempt,
     Capabilities,
-    Deviation,
+    ContractDeviation,
     Evidence,
     InvalidRefund,
     Money,
@@ -26,6 +26,17 @@ from refundry import (
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
 
 EURO = Money.of("1.00", "EUR")
+CAN = Capabilities(
+    partial=True,
+    full_without_amount=True,
+    idempotency_window=60,
+    settles="now",
+    reports=frozenset(),
+    lookup=frozenset({"refund_id"}),
+    absence_proves="nothing",
+    cancel=False,
+    callbacks="nothing",
+)
 texts = st.text(max_size=20)
 refunds = st.builds(
     Refund,
@@ -169,9 +180,7 @@ def test_a_dict_with_a_field_that_is_unfit_is_refused_with_its_name(name: str, v
 @pytest.mark.parametrize("window", [0, -1])
 def test_an_idempotency_window_that_is_no_time_at_all_is_refused(window: int) -> None:
     with pytest.raises(ValueError, match="above zero"):
-        Capabilities(
-            partial=True, full_without_amount=False, idempotency_window=window, settles="now", reports=frozenset()
-        )
+        dataclasses.replace(CAN, idempotency_window=window)
 
 
 @pytest.mark.parametrize(
@@ -179,9 +188,9 @@ def test_an_idempotency_window_that_is_no_time_at_all_is_refused(window: int) ->
     [
         Refund("blink", "r-1", RefundStatus.PENDING, amount=EURO, raw=WireReply(200, (), b"{}")),
         RefundRequest("blink", "p-1", EURO, "r-1"),
-        Capabilities(partial=True, full_without_amount=True, idempotency_window=60, settles="now", reports=frozenset()),
+        CAN,
         Attempt("blink", "r-1", Operation.REFUND, Evidence.ANSWERED, 200, 0.1, "PENDING"),
-        Deviation("blink", Operation.REFUND, "/status", "is not a text"),
+        ContractDeviation("blink", Operation.REFUND, "/status", "is not a text", "0" * 64),
     ],
     ids=lambda value: type(value).__name__,
 )

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import re
 from abc import ABC, abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from urllib.parse import urlencode
 
-from refundry.checks import Secret
+from refundry.checks import Secret, is_header_text, path_id
 from refundry.errors import InvalidRefund, UnsupportedOperation
 from refundry.money import EXPONENTS, FULL, Money
 from refundry.outcome import Outcome, Reading
-from refundry.wire import WireReply, WireRequest
+from refundry.refund import Operation
+from refundry.tokens import Granted
+from refundry.wire import SecretBytes, WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from typing import NoReturn
 
     from refundry.accounts import Account
-    from refundry.refund import Capabilities, Operation, RefundRequest
+    from refundry.refund import Capabilities, Refund, RefundRequest
+
+_NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
@@ -40,6 +48,11 @@ class GeneratedRequest(Protocol):
         ...
 
     @property
+    def params(self) -> dict[str, Any]:
+        """The query."""
+        ...
+
+    @property
     def headers(self) -> dict[str, str]:
         """The headers that the contract names, and the content type."""
         ...
@@ -50,22 +63,47 @@ class GeneratedRequest(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """What proves to a provider who sends: headers, or, with `in_body`, what is in the body already.
+
+    `secrets` is all of it that must not show, in whatever the provider sends back.
+    """
+
+    credentials: tuple[tuple[str, Secret], ...]
+    secrets: tuple[Secret, ...]
+    in_body: bool = False
+
+
 class Translation(ABC):
     """Between a refund and the messages of one provider, for one account. It knows no socket, clock or storage."""
 
     CAPABILITIES: ClassVar[Mapping[Operation, Capabilities]]
+    PACKAGE: ClassVar[str]
+    """The generated package that it reads and writes with."""
     ABSENT: ClassVar[object]
-    """What stands for a field that is not there, in this provider's generated package."""
+    """What stands for a field that is not there, in this package."""
+    VOID: ClassVar[str] = ""
+    """What there is for a payment that cannot be refunded yet, in words for people; "" where there is nothing."""
 
     def __init__(self, account: Account) -> None:
         self.account: Account = account
+        self.standing: Access | None = None if account.fetches_token else self.access(None)
+        """The access that is always good, or None where it is a token that has to be fetched."""
+        self.keys = Access((), account.secrets, in_body=True)
 
     @abstractmethod
-    def build(self, request: RefundRequest) -> WireRequest:
-        """The HTTP request that asks for this refund. Raises nothing for a request that `check` lets pass."""
+    def access(self, token: Secret | None) -> Access:
+        """The access by this token; without one, by the account's own, or, in a request to look at, by a blank."""
+
+    # Refunds.
 
     @abstractmethod
-    def parse(self, reply: WireReply) -> Any:
+    def refund_request(self, request: RefundRequest) -> GeneratedRequest:
+        """The request that asks for this refund. Raises nothing for one that `check` lets pass."""
+
+    @abstractmethod
+    def parse(self, request: RefundRequest, reply: WireReply) -> Any:
         """The reply as the generated model of its status, None for a status that the contract does not describe.
 
         Raises ValueError where the body is not what the contract describes for that status.
@@ -76,21 +114,106 @@ class Translation(ABC):
         """What a reply that could be parsed says. Raises nothing; takes its values through the reader."""
 
     def read(self, request: RefundRequest, reply: WireReply) -> Reading:
-        """What this reply says about this refund. Raises nothing, whatever the reply holds.
+        """What this reply says about this refund. Raises nothing, whatever the reply holds."""
+        return self._read(
+            reply,
+            lambda: self.parse(request, reply),
+            lambda parsed, reader: self.interpret(request, reply.status, parsed, reader),
+        )
 
-        A reply that cannot be read is unknown, whatever its status. The one exception is 401: all three providers
-        check the credentials before they do anything.
+    def tracking_of(self, reply: WireReply) -> str | None:
+        """What an unknown refund can be asked about by, from its reply; None where there is nothing."""
+        return None
+
+    # The state of a refund, and of a payment.
+
+    @abstractmethod
+    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """The request that asks for the state of a refund.
+
+        Raises UnsupportedOperation where the refund has no id to be asked about by, InvalidRefund for one that leads
+        elsewhere.
+        """
+
+    @abstractmethod
+    def parse_state(self, reply: WireReply) -> Any:
+        """The reply to a `state_request`. As `parse` otherwise."""
+
+    @abstractmethod
+    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+        """What a reply of 200 says: SUCCEEDED, PENDING or REJECTED, UNKNOWN where it says nothing of the refund."""
+
+    @abstractmethod
+    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+        """Code and message of an error body."""
+
+    def read_state(self, refund: Refund, reply: WireReply) -> Reading:
+        """What this reply says about the state of this refund. Raises nothing, whatever the reply holds."""
+
+        def interpret(parsed: Any, reader: Reader) -> Reading:
+            if reply.status == 200:
+                return self.state(refund, parsed, reader)
+            denied = reply.status in (401, 403)
+            outcome = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
+            code, message = self.refusal(parsed, reader)
+            return Reading(outcome, why="it gave no state", code=code, message=message)
+
+        return self._read(reply, lambda: self.parse_state(reply), interpret)
+
+    def cancel_request(self, refund: Refund) -> GeneratedRequest:
+        """The request that calls a refund off. Raises UnsupportedOperation where this provider has none."""
+        raise UnsupportedOperation(
+            f"{self.account.name} cannot call off a refund that it has accepted", field="provider"
+        )
+
+    def payment_request(self, payment_id: str) -> GeneratedRequest | None:
+        """The request that asks why a payment cannot be refunded; None where that is not asked at this provider."""
+        return None
+
+    def unrefundable(self, reply: WireReply) -> str | None:
+        """The state of that payment, in the provider's word, where that is one in which it cannot be refunded."""
+        try:
+            return self.unrefundable_state(self.parse_state(reply)) if reply.complete else None
+        except ValueError:
+            return None
+
+    def unrefundable_state(self, parsed: Any) -> str | None:
+        """As `unrefundable`, of a reply as `parse_state` gives it."""
+        return None
+
+    # Callbacks.
+
+    @abstractmethod
+    def authentic(self, headers: Mapping[str, str], body: bytes) -> bool | None:
+        """Whether the provider sent this callback; None where nothing can prove it. Header names are in lower case.
+
+        Raises InvalidRefund where the account has not what proves it.
+        """
+
+    @abstractmethod
+    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+        """What a callback says. Its outcome is that of `state`, its code the provider's word for it.
+
+        Without a refund_id where it is not about a refund, or does not say about which.
+        """
+
+    # For all of them.
+
+    def _read(self, reply: WireReply, parse: Callable[[], Any], interpret: Callable[[Any, Reader], Reading]) -> Reading:
+        """A reply that cannot be read is unknown, whatever its status.
+
+        The one exception is 401: all three providers check the credentials before they do anything.
         """
         if not reply.complete:
             return Reading(why="the reply ended early")
         problem = f"status {reply.status} is not in the contract"
         try:
-            parsed = self.parse(reply)
+            parsed = parse()
         except ValueError as unreadable:
             parsed, problem = None, str(unreadable)
         if parsed is not None:
             reader = Reader(self.ABSENT)
-            reading = self.interpret(request, reply.status, parsed, reader)
+            reading = interpret(parsed, reader)
             return replace(reading, departures=tuple(reader.departures)) if reader.departures else reading
         if reply.status == 401:
             return Reading(Outcome.AUTHENTICATION_FAILED, departures=(("", problem),))
@@ -122,21 +245,93 @@ class Translation(ABC):
             )
         return capabilities
 
-    def wire(self, generated: GeneratedRequest, *credentials: tuple[str, Secret]) -> WireRequest:
+    def refund_id_of(self, refund: Refund, hint: str = "") -> str:
+        """The provider's id of a refund. UnsupportedOperation where it has none, InvalidRefund where it is unfit."""
+        if refund.refund_id is None:
+            raise UnsupportedOperation(
+                f"{self.account.name} is asked about a refund by its refund_id, and this one has none{hint}",
+                field="refund_id",
+            )
+        return path_id(refund.refund_id, "refund_id")
+
+    def wire(self, generated: GeneratedRequest, access: Access) -> WireRequest:
         """A generated request as it goes out: with the account's host and the headers that prove who sends it.
 
         A header of the generated request that is among the credentials stands there only, so that it does not show.
         """
-        hidden = [name.lower() for name, _ in credentials]
+        hidden = [name.lower() for name, _ in access.credentials]
         shown = tuple((name, value) for name, value in generated.headers.items() if name.lower() not in hidden)
+        body = generated.content or b""
         return WireRequest(
             method=generated.method,
             origin=self.account.origin,
-            target=generated.path,
+            target=f"{generated.path}?{urlencode(generated.params)}" if generated.params else generated.path,
             headers=(*shown, ("Accept", "application/json")),
-            credentials=credentials,
-            body=generated.content or b"",
+            credentials=access.credentials,
+            body=SecretBytes(body) if access.in_body else body,
         )
+
+
+class TokenTranslation(Translation):
+    """For a provider whose requests carry a bearer token, the account's own or one that has to be fetched."""
+
+    DOCUMENTED_LIFE: ClassVar[float]
+    """For how many seconds a token is good whose reply does not say it in a way that can be read."""
+
+    @abstractmethod
+    def token_request(self) -> GeneratedRequest:
+        """The request for an access token."""
+
+    @abstractmethod
+    def parse_token(self, reply: WireReply) -> Any:
+        """The reply to a `token_request`. As `parse` otherwise."""
+
+    @abstractmethod
+    def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
+        """For how many seconds the token in this reply is good; None where it does not say."""
+
+    def access(self, token: Secret | None) -> Access:
+        """The token as the Authorization header, beside what else the account sends."""
+        token = token or self.account.token or Secret(_NO_TOKEN_YET)
+        others = self.account.headers
+        credentials = (("Authorization", Secret(f"Bearer {token.reveal()}")), *others)
+        return Access(credentials, (token, *self.account.secrets))
+
+    def read_token(self, reply: WireReply) -> tuple[Reading, Granted | None]:
+        """The token in this reply, or None where it gives none; the reading says why. Raises nothing."""
+        granted: Granted | None = None
+
+        def interpret(parsed: Any, reader: Reader) -> Reading:
+            nonlocal granted
+            if reply.status >= 300:
+                self.refusal(parsed, reader)
+                return Reading(why="it was refused")
+            token = reader.text(parsed.access_token, "/access_token")
+            if token is None or not is_header_text(token):
+                return Reading(why="the reply holds no token")
+            life = self.life(parsed, reply, reader)
+            granted = Granted(self.access(Secret(token)), self.DOCUMENTED_LIFE if life is None else max(life, 0.0))
+            return Reading(Outcome.SUCCEEDED)
+
+        reading = self._read(reply, lambda: self.parse_token(reply), interpret)
+        return reading, granted
+
+
+def plain_word(word: str) -> str:
+    """A provider's word for a state, so that its spellings are one: in lower case, with a blank for each separator."""
+    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
+
+
+def read_json(body: bytes) -> Any:
+    """A body of JSON; None where it is none."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 class Reader:
@@ -185,11 +380,12 @@ class Reader:
         self.note(pointer, "is not a whole number")
         return None
 
-    def minor_amount(self, value: object, pointer: str, currency: str) -> Decimal | None:
+    def minor_amount(self, value: object, pointer: str, currency: str, *, signed: bool = False) -> Decimal | None:
         """An amount in minor units, as one in major units of this currency.
 
-        Exact, and without its sign, for refunds are written both ways. What is no number is noted and left out; what
-        is one, but not as the contract has it, is noted and taken: an amount is there to be compared.
+        Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
+        no number is noted and left out; what is one, but not as the contract has it, is noted and taken: an amount is
+        there to be compared.
         """
         if value is self._absent:
             return None
@@ -197,19 +393,19 @@ class Reader:
             self.note(pointer, "is not a whole number")
             if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
                 return None
-        return self._amount(value, pointer, EXPONENTS[currency])
+        return self._amount(value, pointer, EXPONENTS[currency], signed)
 
-    def major_amount(self, value: object, pointer: str) -> Decimal | None:
+    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | None:
         """An amount in major units, a number or a text. As `minor_amount` otherwise."""
-        return None if value is self._absent else self._amount(value, pointer, 0)
+        return None if value is self._absent else self._amount(value, pointer, 0, signed)
 
-    def _amount(self, value: object, pointer: str, decimals: int) -> Decimal | None:
+    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | None:
         text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _NUMBER.fullmatch(text):
             self.note(pointer, "is not an amount")
             return None
         _, digits, exponent = Decimal(text).as_tuple()
-        if text.startswith("-") or len(digits) > _MOST_DIGITS:
+        if (text.startswith("-") and not signed) or len(digits) > _MOST_DIGITS:
             self.note(pointer, "is below zero, or has too many digits")
         if not isinstance(exponent, int):
             return Decimal("Infinity")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
 
-from refundry.checks import Secret
 from refundry.errors import Reason
-from refundry.money import Money
+from refundry.money import EXPONENTS, Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, Translation
+from refundry.providers.base import Reader, TokenTranslation, plain_word, read_json
 from refundry.refund import Capabilities, Operation
+from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
-from refundry_blink.models import ErrorResponse, RefundResponse
+from refundry_blink.api.tokens import create_token
+from refundry_blink.api.transactions import get_transaction
+from refundry_blink.models import ErrorResponse, RefundResponse, TokenRequest, Transaction
 from refundry_blink.models import RefundRequest as Body
 from refundry_blink.types import UNSET
 
@@ -20,22 +23,42 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refundry.accounts import Blink
-    from refundry.refund import RefundRequest
-    from refundry.wire import WireReply, WireRequest
+    from refundry.providers.base import GeneratedRequest
+    from refundry.refund import Refund, RefundRequest
+    from refundry.wire import WireReply
 
 # The two ages of the reply: `status` (api-docs.blinkpayment.co.uk, March 2025) and `success` (the older pages). Words
 # are compared as the provider's own shop plugin does: in lower case, with blanks, hyphens and underscores alike.
-_BY_WORD: Final[Mapping[str, Outcome]] = {
+BY_WORD: Final[Mapping[str, Outcome]] = {
     "completed": Outcome.SUCCEEDED,
     "pending": Outcome.PENDING,
     "failed": Outcome.REJECTED,
 }
 _ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
-_BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
-_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
+BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
+
+# The words of a transaction that is asked about: api-docs.blinkpayment.co.uk/apidocs/get-transactions. Those of a
+# refund are not documented, and taken to be those of its reply and of a payment: confirm in the sandbox. Accepted is
+# what a payment is once it has settled; what comes before that is on its way.
+BY_STATE: Final[Mapping[str, Outcome]] = {
+    "completed": Outcome.SUCCEEDED,
+    "accepted": Outcome.SUCCEEDED,
+    "pending": Outcome.PENDING,
+    "pending submission": Outcome.PENDING,
+    "captured": Outcome.PENDING,
+    "tendered": Outcome.PENDING,
+    "failed": Outcome.REJECTED,
+    "declined": Outcome.REJECTED,
+    "cancelled": Outcome.REJECTED,
+    "voided": Outcome.REJECTED,
+    "expired": Outcome.REJECTED,
+}
+# A payment in one of these is not refunded, but can be cancelled or has come to nothing:
+# api-docs.blinkpayment.co.uk/docs/transactions
+_UNREFUNDABLE: Final = frozenset({"captured", "cancelled", "voided", "declined", "failed", "expired"})
 
 # api-docs.blinkpayment.co.uk/docs/errors. 408, 429 and 5xx prove nothing: so the provider's plugin treats them too.
-_ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
+ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     400: (Outcome.REJECTED, Reason.INVALID),
     401: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
     402: (Outcome.REJECTED, Reason.DECLINED),
@@ -45,11 +68,18 @@ _ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     422: (Outcome.REJECTED, Reason.INVALID),
 }
 
+_MOST_FORM_BYTES: Final = 16 * 1024  # of a callback that nothing proves
 
-class BlinkTranslation(Translation):
+
+class BlinkTranslation(TokenTranslation):
     """Refunds of one payment, by its transaction id."""
 
+    PACKAGE = "refundry_blink"
     ABSENT = UNSET
+    DOCUMENTED_LIFE = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
+    VOID = (
+        "refundry does not void payments; one that has not settled is voided with cancel_transaction of refundry_blink"
+    )
     CAPABILITIES = {
         Operation.REFUND: Capabilities(
             partial=True,
@@ -57,14 +87,18 @@ class BlinkTranslation(Translation):
             idempotency_window=None,
             settles="now",
             reports=frozenset({"amount", "refund_id", "payment_id", "reference"}),
+            lookup=frozenset({"refund_id"}),
+            absence_proves="nothing",
+            cancel=False,
+            callbacks="nothing",
         )
     }
 
     def __init__(self, account: Blink) -> None:
         super().__init__(account)
-        self._authorization = Secret(f"Bearer {account.access_token.reveal()}")
+        self._blink = account
 
-    def build(self, request: RefundRequest) -> WireRequest:
+    def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST with the amount as a number of major units, or without one for FULL."""
         assert request.payment_id is not None
         if isinstance(request.amount, Money):
@@ -74,10 +108,9 @@ class BlinkTranslation(Translation):
             body = Body(partial_refund=True, amount=number, reference=request.reference)
         else:
             body = Body(partial_refund=False, reference=request.reference)
-        generated = refund_transaction.build_request(request.payment_id, body=body)
-        return self.wire(generated, ("Authorization", self._authorization))
+        return refund_transaction.build_request(request.payment_id, body=body)
 
-    def parse(self, reply: WireReply) -> RefundResponse | ErrorResponse | None:
+    def parse(self, request: RefundRequest, reply: WireReply) -> RefundResponse | ErrorResponse | None:
         """The refund on 200, the error body on every other documented status."""
         return refund_transaction.read_reply(reply.status, reply.body)
 
@@ -87,22 +120,110 @@ class BlinkTranslation(Translation):
         success = reader.flag(parsed.success, "/success")
         if isinstance(parsed, RefundResponse):
             return _of_refund(parsed, reader, success, message)
-        outcome, reason = _ERROR_BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
+        outcome, reason = ERROR_BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         message = message or reader.text(parsed.error, "/error")
         said_no = success is False or (parsed.success is UNSET and message is not None)
         word = parsed.additional_properties.get("status")
-        said_yes = success or (isinstance(word, str) and _BY_WORD.get(_plain(word)) in _ACCEPTED)
+        said_yes = success or (isinstance(word, str) and BY_WORD.get(plain_word(word)) in _ACCEPTED)
         if said_yes or (outcome is Outcome.REJECTED and not said_no):
             outcome, reason = Outcome.UNKNOWN, Reason.OTHER
         why = "its status and body do not say whether it was refunded" if outcome is Outcome.UNKNOWN else ""
         return Reading(outcome, reason, why, message=message)
+
+    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """GET of the refund's own transaction. The payment's would not say what was refunded of it."""
+        refund_id = self.refund_id_of(refund, ", as the older replies do not; the provider's portal shows it")
+        return get_transaction.build_request(refund_id)
+
+    def parse_state(self, reply: WireReply) -> Any:
+        """The transaction in its envelope on 200, the error body on every other documented status."""
+        return get_transaction.read_reply(reply.status, reply.body)
+
+    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+        """By its word. One that is not listed, or none, leaves the refund pending."""
+        told = parsed.data
+        if not isinstance(told, Transaction):
+            reader.note("/data", "is not an object")
+            return Reading(why="it gave no transaction")
+        word = reader.text(told.status, "/data/status")
+        currency = reader.text(told.currency, "/data/currency")
+        if currency is not None and currency not in EXPONENTS:
+            reader.note("/data/currency", "is not a currency of ISO 4217")
+            currency = None
+        return Reading(
+            _state(word, "/data/status", reader),
+            amount=reader.major_amount(told.amount, "/data/amount"),
+            currency=currency,
+            refund_id=reader.text(told.transaction_id, "/data/transaction_id"),
+            code=word,
+            message=reader.text(told.message, "/data/message"),
+        )
+
+    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+        """Its message, or its error."""
+        return None, reader.text(parsed.message, "/message") or reader.text(parsed.error, "/error")
+
+    def payment_request(self, payment_id: str) -> GeneratedRequest | None:
+        """GET of the payment."""
+        return get_transaction.build_request(payment_id)
+
+    def unrefundable_state(self, parsed: Any) -> str | None:
+        """The word of a payment that has not settled, or never will."""
+        status = getattr(getattr(parsed, "data", None), "status", None)
+        word = plain_word(status) if isinstance(status, str) else ""
+        return word if word in _UNREFUNDABLE else None
+
+    def token_request(self) -> GeneratedRequest:
+        """POST of the two keys."""
+        return create_token.build_request(
+            body=TokenRequest(**{name: secret.reveal() for name, secret in self._blink.keys.items()})
+        )
+
+    def parse_token(self, reply: WireReply) -> Any:
+        """The token on 200 and 201, the error body on every other documented status."""
+        return create_token.read_reply(reply.status, reply.body)
+
+    def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
+        """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
+        until = parsed.expired_on
+        try:
+            expires = datetime.fromisoformat(until)
+        except (TypeError, ValueError):
+            reader.note("/expired_on", "is not a date and time of ISO 8601")
+            return None
+        now = http_date(reply.header("date") or "")
+        if now is None or expires.tzinfo is None:
+            return None
+        return expires.timestamp() - now
+
+    def authentic(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Nothing proves it: the provider signs nothing, and sends no secret."""
+        return
+
+    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+        """Which transaction it claims to be about, in JSON or as a form. A payment's looks as a refund's does."""
+        told = read_json(body)
+        if not isinstance(told, dict):
+            told = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
+        word = told.get("status")
+        return Reading(
+            refund_id=reader.text(told.get("transaction_id", UNSET), "/transaction_id"),
+            code=word if isinstance(word, str) else None,
+        )
+
+
+def _state(word: str | None, pointer: str, reader: Reader) -> Outcome:
+    outcome = None if word is None else BY_STATE.get(plain_word(word))
+    if word is not None and outcome is None:
+        reader.note(pointer, "is not a word that the contract lists")
+    return outcome or Outcome.PENDING
 
 
 def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, message: str | None) -> Reading:
     # The provider's plugin reads `error` too, where there is no `message`.
     message = message or reader.text(parsed.additional_properties.get("error", UNSET), "/error")
     word = reader.text(parsed.status, "/status")
-    if word is not None and _plain(word) not in _BY_WORD:
+    if word is not None and plain_word(word) not in BY_WORD:
         reader.note("/status", "is not a word that the contract lists")
     outcome = _agreed(word, success)
     return Reading(
@@ -118,14 +239,10 @@ def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, mes
     )
 
 
-def _plain(word: str) -> str:
-    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
-
-
 def _agreed(word: str | None, success: bool | None) -> Outcome:
     """What `status` and `success` say together: unknown where neither says anything, or one denies the other."""
-    by_word = None if word is None else _BY_WORD.get(_plain(word), Outcome.UNKNOWN)
-    by_flag = None if success is None else _BY_FLAG[success]
+    by_word = None if word is None else BY_WORD.get(plain_word(word), Outcome.UNKNOWN)
+    by_flag = None if success is None else BY_FLAG[success]
     if by_word is None or by_flag is None:
         return by_word or by_flag or Outcome.UNKNOWN
     if by_word is Outcome.PENDING and by_flag is Outcome.SUCCEEDED:

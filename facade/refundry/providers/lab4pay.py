@@ -2,79 +2,253 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.checks import Secret
-from refundry.errors import Reason
+from refundry.errors import InvalidRefund, Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, Translation
+from refundry.providers.base import Reader, TokenTranslation, plain_word, read_json
 from refundry.refund import Capabilities, Operation
-from refundry_lab4pay.api.refunds import refund_unreferenced
+from refundry.webhooks import is_signed
+from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
+from refundry_lab4pay.api.tokens import create_token
+from refundry_lab4pay.api.transactions import cancel_transaction, get_transaction_status
 from refundry_lab4pay.models import (
-    PayConnectTransactionIndependentRefundBody as Body,
-)
-from refundry_lab4pay.models import (
-    PayConnectTransactionIndependentRefundResponse as Accepted,
+    PayConnectTransactionIndependentRefundBody,
+    PayConnectTransactionIndependentRefundResponse,
+    TokenRequest,
+    TransactionRefundRequest,
+    TransactionRefundResponse,
 )
 from refundry_lab4pay.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from refundry.accounts import Lab4Pay
-    from refundry.refund import RefundRequest
-    from refundry.wire import WireReply, WireRequest
+    from refundry.providers.base import GeneratedRequest
+    from refundry.refund import Refund, RefundRequest
+    from refundry.wire import WireReply
 
 # Statuses: docs.lab4pay.com/api-reference/pay-connect/independent-refund-transaction. 500 and all others are unknown.
-_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
+BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     200: (Outcome.PENDING, Reason.OTHER),  # "sent to the terminal", never "refunded"
     400: (Outcome.REJECTED, Reason.INVALID),
     401: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
 }
 
+# Words of a transaction: docs.lab4pay.com/pay-connect/payment-flows, and of the events of a sister product. Which of
+# them are final is inferred: confirm in the sandbox. REVERTED is what a refund becomes that was done and then voided.
+BY_WORD: Final[Mapping[str, Outcome]] = {
+    "INITIATED": Outcome.PENDING,
+    "IN_PROGRESS": Outcome.PENDING,
+    "SUCCESS": Outcome.SUCCEEDED,
+    "FAILED": Outcome.REJECTED,
+    "EXPIRED": Outcome.REJECTED,
+    "CANCELED": Outcome.REJECTED,
+    "DECLINED": Outcome.REJECTED,
+    "REVERTED": Outcome.REJECTED,
+}
+_STATES: Final = {plain_word(word): outcome for word, outcome in BY_WORD.items()}
+_REFUNDABLE: Final = "success"
 
-class Lab4PayTranslation(Translation):
-    """Refunds that are tied to no payment."""
+# How each JSON that is "written with sorted keys" may have been written: as Python does by default, or without blanks.
+_SORTED: Final[tuple[dict[str, Any], ...]] = (
+    {},
+    {"separators": (",", ":")},
+    {"ensure_ascii": False},
+    {"separators": (",", ":"), "ensure_ascii": False},
+)
 
+
+class Lab4PayTranslation(TokenTranslation):
+    """Refunds of a payment, and refunds that are tied to none, at one terminal."""
+
+    PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
+    DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
+    VOID = (
+        "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
+        "of refundry_lab4pay"
+    )
     CAPABILITIES = {
-        Operation.REFUND_UNREFERENCED: Capabilities(
+        operation: Capabilities(
             partial=True,
             full_without_amount=False,
             idempotency_window=None,
             settles="later",
             reports=frozenset({"refund_id"}),
+            lookup=frozenset({"refund_id"}),
+            absence_proves="nothing",
+            cancel=True,
+            callbacks="signature",
         )
+        for operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED)
     }
 
     def __init__(self, account: Lab4Pay) -> None:
         super().__init__(account)
-        self._integrator_id = account.integrator_id
-        self._authorization = Secret(f"Bearer {account.access_token.reveal()}")
+        self._lab4pay = account
 
-    def build(self, request: RefundRequest) -> WireRequest:
-        """POST of the amount, in minor units, with the reference as client_transaction_id."""
+    @property
+    def _integrator_id(self) -> str:
+        return self._lab4pay.integrator_id.reveal()
+
+    def refund_request(self, request: RefundRequest) -> GeneratedRequest:
+        """POST of the amount, in minor units; where it is tied to no payment, with the reference too."""
         assert isinstance(request.amount, Money)
-        generated = refund_unreferenced.build_request(
-            body=Body(amount=request.amount.minor_units, client_transaction_id=request.reference),
-            x_pay_connect_integrator_id=self._integrator_id.reveal(),
-        )
-        return self.wire(
-            generated, ("Authorization", self._authorization), ("X-Pay-Connect-Integrator-Id", self._integrator_id)
+        amount = request.amount.minor_units
+        if request.payment_id is not None:
+            return refund_transaction.build_request(
+                request.payment_id,
+                body=TransactionRefundRequest(amount=amount),
+                x_pay_connect_integrator_id=self._integrator_id,
+            )
+        return refund_unreferenced.build_request(
+            body=PayConnectTransactionIndependentRefundBody(amount=amount, client_transaction_id=request.reference),
+            x_pay_connect_integrator_id=self._integrator_id,
         )
 
-    def parse(self, reply: WireReply) -> Any:
+    def parse(self, request: RefundRequest, reply: WireReply) -> Any:
         """The transaction id on 200; for an error whatever object came, or nothing, for no body is documented."""
-        body = reply.body if reply.body or reply.status == 200 else b"{}"
-        return refund_unreferenced.read_reply(reply.status, body)
+        operation = refund_transaction if request.payment_id is not None else refund_unreferenced
+        return operation.read_reply(reply.status, _body(reply))
 
     def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: Reader) -> Reading:
         """By the HTTP status alone: it is all that Lab4Pay documents. A 200 has to name the transaction too."""
-        outcome, reason = _BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
-        if not isinstance(parsed, Accepted):
+        outcome, reason = BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
+        if not isinstance(parsed, PayConnectTransactionIndependentRefundResponse | TransactionRefundResponse):
             return Reading(outcome, reason, why="the provider failed" if outcome is Outcome.UNKNOWN else "")
         refund_id = reader.text(parsed.transaction_id, "/transaction_id")
         if refund_id is None:
             return Reading(why="it names no transaction")
         return Reading(outcome, reason, refund_id=refund_id)
+
+    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """GET of the status of the refund's transaction."""
+        return self._status_request(self.refund_id_of(refund))
+
+    def parse_state(self, reply: WireReply) -> Any:
+        """The status on 200; for an error whatever object came, or nothing."""
+        return get_transaction_status.read_reply(reply.status, _body(reply))
+
+    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+        """By its word. One that is not listed, or none, leaves the refund pending."""
+        return _of_word(reader.text(parsed.status, "/status"), reader)
+
+    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+        """Nothing: no error body is documented."""
+        return None, None
+
+    def cancel_request(self, refund: Refund) -> GeneratedRequest:
+        """POST without a body. A 200 to it proves nothing."""
+        return cancel_transaction.build_request(
+            self.refund_id_of(refund), x_pay_connect_integrator_id=self._integrator_id
+        )
+
+    def payment_request(self, payment_id: str) -> GeneratedRequest | None:
+        """GET of the status of the payment."""
+        return self._status_request(payment_id)
+
+    def unrefundable_state(self, parsed: Any) -> str | None:
+        """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
+        status = getattr(parsed, "status", UNSET)
+        word = plain_word(status) if isinstance(status, str) else ""
+        return word.upper().replace(" ", "_") if word in _STATES and word != _REFUNDABLE else None
+
+    def token_request(self) -> GeneratedRequest:
+        """POST of the client id and secret, without the integrator's header."""
+        keys = {name: secret.reveal() for name, secret in self._lab4pay.keys.items()}
+        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
+
+    def parse_token(self, reply: WireReply) -> Any:
+        """The token on 200; for an error whatever object came, or nothing."""
+        return create_token.read_reply(reply.status, _body(reply))
+
+    def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
+        """`expires_in`, a text or a number. Its unit is not documented, and taken to be the second."""
+        given = parsed.expires_in
+        try:
+            life = math.nan if isinstance(given, bool) else float(given)
+        except (TypeError, ValueError, OverflowError):
+            life = math.nan
+        if not math.isnan(life):
+            return life
+        reader.note("/expires_in", "is not a number of seconds, in digits or as a text")
+        return None
+
+    def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
+        key = self._lab4pay.webhook_secret_key
+        if key is None:
+            raise InvalidRefund(
+                f"{self.account.name} has no webhook_secret_key, without which no callback can be believed",
+                field="webhook_secret_key",
+            )
+        given = headers.get("signature", "")
+        forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
+        return any(is_signed(form, key, given) for form in forms)
+
+    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+        """The one transaction that it holds, by itself, in an array, or under `data` or `transaction`.
+
+        Its form is documented for a sister product alone. One that was charged is a payment, and no refund.
+        """
+        transactions = [*_transactions(read_json(body), "")]
+        if len(transactions) != 1:
+            reader.note("", "does not hold one transaction with an id and a status")
+            return Reading()
+        pointer, told = transactions[0]
+        if told.get("linked_transaction_id") is None and _is_charge(told):
+            return Reading()
+        name = "id" if "id" in told else "transaction_id"
+        payment_id = told.get("linked_transaction_id")
+        reading = _of_word(reader.text(told["status"], f"{pointer}/status"), reader, f"{pointer}/status")
+        return Reading(
+            reading.outcome,
+            refund_id=reader.text(told[name], f"{pointer}/{name}"),
+            payment_id=None if payment_id is None else reader.text(payment_id, f"{pointer}/linked_transaction_id"),
+            code=reading.code,
+        )
+
+    def _status_request(self, transaction_id: str) -> GeneratedRequest:
+        return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=self._integrator_id)
+
+
+def _body(reply: WireReply) -> bytes:
+    return reply.body if reply.body or reply.status == 200 else b"{}"
+
+
+def _of_word(word: str | None, reader: Reader, pointer: str = "/status") -> Reading:
+    outcome = None if word is None else _STATES.get(plain_word(word))
+    if word is not None and outcome is None:
+        reader.note(pointer, "is not a word that the contract lists")
+    return Reading(outcome or Outcome.PENDING, code=word)
+
+
+def _sorted_forms(body: bytes) -> list[bytes]:
+    value = read_json(body)
+    try:
+        return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
+    except (UnicodeEncodeError, RecursionError):  # a half of a surrogate pair, or too deep: nobody can have signed it
+        return []
+
+
+def _transactions(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each transaction in what a callback holds, with the JSON pointer to it."""
+    if isinstance(value, list):
+        for index, one in enumerate(value):
+            yield from _transactions(one, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        if "status" in value and ("id" in value or "transaction_id" in value):
+            yield pointer, value
+        else:
+            for name in ("data", "transaction"):
+                yield from _transactions(value.get(name), f"{pointer}/{name}")
+
+
+def _is_charge(told: Mapping[str, Any]) -> bool:
+    tags = told.get("tags")
+    return isinstance(tags, list) and "charge" in tags

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.errors import Reason
-from refundry.money import Money
+from refundry.checks import Secret
+from refundry.errors import InvalidRefund, Reason
+from refundry.money import EXPONENTS, Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, Translation
-from refundry.refund import Capabilities, Operation
+from refundry.providers.base import Access, Reader, Translation, plain_word, read_json
+from refundry.refund import Capabilities, Operation, Refund, RefundStatus
+from refundry.webhooks import is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
+from refundry_paybyrd.api.transactions import get_transaction, list_transactions
 from refundry_paybyrd.models import (
     AcceptedLinkResponse,
     AcceptedResponse,
     ErrorResponse,
     RefundResponse,
     RefundSourceTransactionResponse,
+    Transaction,
 )
 from refundry_paybyrd.models import (
     RefundRequest as Body,
@@ -25,9 +31,12 @@ from refundry_paybyrd.models import (
 from refundry_paybyrd.types import UNSET
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from refundry.accounts import Paybyrd
+    from refundry.providers.base import GeneratedRequest
     from refundry.refund import RefundRequest
-    from refundry.wire import WireReply, WireRequest
+    from refundry.wire import WireReply
 
 _Verdicts = dict[str | None, tuple[Outcome, Reason]]
 
@@ -59,7 +68,7 @@ _REFUSED: Final[_Verdicts] = {
 }
 _QUERY_FIRST: Final = dict.fromkeys(("BYRD203", "BYRD294", "BYRD299", "BYRD999"), _UNKNOWN)
 
-_BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
+BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
     200: {**_ACCEPTED, **_REFUSED},
     # The weaker of two is believed where a 202 comes with a code that says done.
     202: dict.fromkeys((None, *_ACCEPTED), _UNDERWAY),
@@ -68,12 +77,44 @@ _BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
     403: dict.fromkeys((*_ACCEPTED, *_QUERY_FIRST), _UNKNOWN),
     404: _REFUSED,
 }
-_BY_STATUS: Final = {401: _NO_ACCESS, 403: _NO_ACCESS}
+BY_STATUS: Final = {401: _NO_ACCESS, 403: _NO_ACCESS}
+
+# Words of a transaction: docs.paybyrd.com/api-reference/api-code-reference; AcquirerSuccess from the provider's own
+# shop plugin. Case differs between replies and callbacks.
+BY_WORD: Final[Mapping[str, Outcome]] = {
+    "Success": Outcome.SUCCEEDED,
+    "AcquirerSuccess": Outcome.SUCCEEDED,
+    "Processing": Outcome.PENDING,
+    "TemporaryFailed": Outcome.PENDING,  # the provider does not know yet
+    "Denied": Outcome.REJECTED,
+    "Canceled": Outcome.REJECTED,
+    "Error": Outcome.REJECTED,
+}
+_STATES: Final = {plain_word(word): outcome for word, outcome in BY_WORD.items()}
+# The codes that deny a final word, or leave it open: with them the refund is not final.
+_STATE_UNSURE: Final[Mapping[Outcome, frozenset[str | None]]] = {
+    Outcome.SUCCEEDED: frozenset((*_REFUSED, *_QUERY_FIRST)),
+    Outcome.REJECTED: frozenset((*_QUERY_FIRST, "BYRD200")),
+}
+# The last part of the name of an event (docs.paybyrd.com/api-reference/webhooks), as the word of its transaction.
+_BY_EVENT: Final[Mapping[str, str]] = {
+    "pending": "Processing",
+    "success": "Success",
+    "failed": "Denied",
+    "error": "Error",
+    "canceled": "Canceled",
+}
+
+_TRANSACTIONS: Final = "/api/v2/transactions"
+_LINK: Final = re.compile(
+    re.escape(_TRANSACTIONS) + r"(?:\?requestId=(?P<request>[0-9A-Za-z-]{1,200})|/(?P<transaction>[0-9A-Za-z-]{1,200}))"
+)
 
 
 class PaybyrdTranslation(Translation):
     """Refunds of one payment, by its transaction id."""
 
+    PACKAGE = "refundry_paybyrd"
     ABSENT = UNSET
     CAPABILITIES = {
         Operation.REFUND: Capabilities(
@@ -82,25 +123,34 @@ class PaybyrdTranslation(Translation):
             idempotency_window=24 * 3600,
             settles="now",
             reports=frozenset({"amount", "refund_id", "payment_id", "remaining"}),
+            lookup=frozenset({"refund_id", "tracking_id"}),
+            absence_proves="nothing",
+            cancel=False,
+            callbacks="shared secret",
         )
     }
 
     def __init__(self, account: Paybyrd) -> None:
         super().__init__(account)
-        self._api_key = account.api_key
+        self._paybyrd = account
 
-    def build(self, request: RefundRequest) -> WireRequest:
+    def access(self, token: Secret | None) -> Access:
+        """The API key, in its header."""
+        return Access(self.account.headers, self.account.secrets)
+
+    def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of isoAmount, in minor units, with the idempotency key."""
         assert request.payment_id is not None
         assert isinstance(request.amount, Money)
-        generated = refund_transaction.build_request(
+        return refund_transaction.build_request(
             request.payment_id,
             body=Body(iso_amount=request.amount.minor_units),
             idempotency_key=idempotency_key(request.reference, request.attempt),
         )
-        return self.wire(generated, ("x-api-key", self._api_key))
 
-    def parse(self, reply: WireReply) -> RefundResponse | AcceptedResponse | ErrorResponse | None:
+    def parse(
+        self, request: RefundRequest, reply: WireReply
+    ) -> RefundResponse | AcceptedResponse | ErrorResponse | None:
         """The answer on 200, the acceptance on 202, the error body on every other documented status."""
         return refund_transaction.read_reply(reply.status, reply.body)
 
@@ -109,11 +159,141 @@ class PaybyrdTranslation(Translation):
         code = reader.text(parsed.code, "/code")
         if code is not None and not (code in _ACCEPTED or code in _REFUSED or code in _QUERY_FIRST):
             reader.note("/code", "is not a code that the contract lists")
-        verdict = _BY_STATUS_AND_CODE.get(status, {}).get(code, _BY_STATUS.get(status, _UNKNOWN))
+        found = verdict(status, code)
         message = reader.text(parsed.description, "/description")
-        said = _said(parsed, request, reader) if verdict in _ACCEPTED.values() else {}
-        why = "its status and code do not say whether it was refunded" if verdict is _UNKNOWN else ""
-        return Reading(*verdict, why, code=code, message=message, **said)
+        said = self._said(parsed, request, reader) if found in _ACCEPTED.values() else {}
+        why = "its status and code do not say whether it was refunded" if found is _UNKNOWN else ""
+        return Reading(*found, why, code=code, message=message, **said)
+
+    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """GET of the refund's transaction, or, where it has no id yet, of what came of the request."""
+        if refund.refund_id is not None or refund.tracking_id is None:
+            return get_transaction.build_request(self.refund_id_of(refund, ", nor a tracking_id"))
+        found = self._link(refund.tracking_id)
+        if found is None:
+            raise InvalidRefund(
+                "the tracking_id leads elsewhere than to the transactions of this account; it is not followed",
+                field="tracking_id",
+            )
+        if found["request"]:
+            return list_transactions.build_request(request_id=found["request"])
+        return get_transaction.build_request(found["transaction"])
+
+    def tracking_of(self, reply: WireReply) -> str | None:
+        """The link to what came of the request, by the id that each reply has in a header.
+
+        That this id is the one which the query takes is inferred: confirm in the sandbox.
+        """
+        request_id = reply.header("requestid")
+        link = f"{_TRANSACTIONS}?requestId={request_id}"
+        return link if request_id and self._link(link) else None
+
+    def parse_state(self, reply: WireReply) -> Any:
+        """The transaction or the array of them on 200, the error body on every other documented status."""
+        return list_transactions.read_reply(reply.status, reply.body)
+
+    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+        """By the word and the code of the transaction; of several, by the one that is this refund."""
+        if not isinstance(parsed, list):
+            return _of_transaction(refund, parsed, reader, "")
+        if not parsed:
+            return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
+        if len(parsed) == 1:
+            return _of_transaction(refund, parsed[0], reader, "/0")
+        tried = [(Reader(UNSET), index, one) for index, one in enumerate(parsed)]
+        readings = [(_of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
+        fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
+        if len(fitting) != 1:
+            return Reading(why="it gave several transactions, and not one that is this refund")
+        reading, each = fitting[0]
+        for pointer, rule in each.departures:
+            reader.note(pointer, rule)
+        return reading
+
+    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+        """The code and its sentence."""
+        return reader.text(parsed.code, "/code"), reader.text(parsed.description, "/description")
+
+    def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
+        """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
+        account = self._paybyrd
+        if account.webhook_api_key is None and account.webhook_username is None:
+            raise InvalidRefund(
+                f"{self.account.name} has neither webhook_api_key nor webhook_username and webhook_password, without "
+                "which no callback can be believed",
+                field="webhook_api_key",
+            )
+        by_key = account.webhook_api_key is not None and is_same(headers.get("x-api-key", ""), account.webhook_api_key)
+        if account.webhook_username is None or account.webhook_password is None:
+            return by_key
+        return is_basic(headers.get("authorization", ""), account.webhook_username, account.webhook_password) or by_key
+
+    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+        """An event of transaction.refund, with its transaction under `content`; any other is about no refund.
+
+        Where the envelope names the event is not documented: its word decides only together with the transaction's.
+        """
+        envelope = read_json(body)
+        content = envelope.get("content") if isinstance(envelope, dict) else None
+        if not isinstance(envelope, dict) or not isinstance(content, dict):
+            reader.note("", "is not an envelope with a content")
+            return Reading()
+        event = reader.text(envelope.get("event", UNSET), "/event") or ""
+        family, _, word = event.lower().rpartition(".")
+        kind = content.get("operationType")
+        if family != "transaction.refund" and not (not event and isinstance(kind, str) and kind.lower() == "refund"):
+            return Reading()
+        transaction = Transaction.from_dict(content)
+        if transaction.status is UNSET and word in _BY_EVENT:
+            transaction.status = _BY_EVENT[word]
+        nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
+        reading = _of_transaction(nobody, transaction, reader, "/content")
+        if reading.refund_id is None:
+            reader.note("/content/transactionId", "is missing")
+        told = transaction.status if isinstance(transaction.status, str) else word
+        if word and word not in _BY_EVENT:
+            reader.note("/event", "is not an event that is documented")
+            return replace(reading, outcome=Outcome.PENDING, code=told)
+        if word and reading.outcome is not _STATES[plain_word(_BY_EVENT[word])]:
+            reader.note("/content/status", "contradicts the event")
+            return replace(reading, outcome=Outcome.PENDING, code=told)
+        return replace(reading, code=told)
+
+    def _link(self, tracking_id: str) -> re.Match[str] | None:
+        """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
+        return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
+
+    def _said(
+        self, parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader
+    ) -> dict[str, Any]:
+        """What an acceptance says about the refund, as fields of a Reading."""
+        if isinstance(parsed, AcceptedResponse):
+            reader.expect_object(parsed, "links")
+            link = parsed.links if isinstance(parsed.links, AcceptedLinkResponse) else None
+            tracking_id = reader.text(link.href, "/links/href") if link else None
+            if tracking_id is not None and self._link(tracking_id) is None:
+                reader.note("/links/href", "leads elsewhere than to the transactions of this host")
+                tracking_id = None
+            return {"tracking_id": tracking_id}
+        assert isinstance(request.amount, Money)
+        amount = reader.minor_amount(parsed.iso_amount, "/isoAmount", request.amount.currency)
+        written = reader.major_amount(parsed.amount, "/amount")
+        amount = written if amount is None else amount
+        if written is not None and written != amount:
+            # isoAmount is what the provider asks to use; that the older field differs is only told.
+            reader.note("/amount", "differs from isoAmount")
+        said: dict[str, Any] = {"amount": amount, "refund_id": reader.text(parsed.transaction_id, "/transactionId")}
+        reader.expect_object(parsed, "sourceTransaction")
+        source = parsed.source_transaction
+        if isinstance(source, RefundSourceTransactionResponse):
+            said["payment_id"] = reader.text(source.transaction_id, "/sourceTransaction/transactionId")
+            said["remaining"] = reader.whole(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
+        return said
+
+
+def verdict(status: int, code: str | None) -> tuple[Outcome, Reason]:
+    """What a reply of this HTTP status and code says of the refund that was asked for."""
+    return BY_STATUS_AND_CODE.get(status, {}).get(code, BY_STATUS.get(status, _UNKNOWN))
 
 
 def idempotency_key(reference: str, attempt: int) -> str:
@@ -126,23 +306,49 @@ def idempotency_key(reference: str, attempt: int) -> str:
     return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{name}".encode()).digest()[:16], version=4))
 
 
-def _said(parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader) -> dict[str, Any]:
-    """What an acceptance says about the refund, as fields of a Reading."""
-    if isinstance(parsed, AcceptedResponse):
-        reader.expect_object(parsed, "links")
-        link = parsed.links if isinstance(parsed.links, AcceptedLinkResponse) else None
-        return {"tracking_id": reader.text(link.href, "/links/href") if link else None}
-    assert isinstance(request.amount, Money)
-    amount = reader.minor_amount(parsed.iso_amount, "/isoAmount", request.amount.currency)
-    written = reader.major_amount(parsed.amount, "/amount")
-    amount = written if amount is None else amount
-    if written is not None and written != amount:
-        # isoAmount is what the provider asks to use; that the older field differs is only told.
-        reader.note("/amount", "differs from isoAmount")
-    said: dict[str, Any] = {"amount": amount, "refund_id": reader.text(parsed.transaction_id, "/transactionId")}
-    reader.expect_object(parsed, "sourceTransaction")
-    source = parsed.source_transaction
-    if isinstance(source, RefundSourceTransactionResponse):
-        said["payment_id"] = reader.text(source.transaction_id, "/sourceTransaction/transactionId")
-        said["remaining"] = reader.whole(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
-    return said
+def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+    """What a transaction says about the refund that it is taken to be."""
+    word = reader.text(parsed.status, f"{at}/status")
+    code = reader.text(parsed.code, f"{at}/code")
+    outcome = Outcome.PENDING if word is None else _STATES.get(plain_word(word))
+    if outcome is None:
+        reader.note(f"{at}/status", "is not a word that the contract lists")
+    elif outcome is not Outcome.PENDING and code in _STATE_UNSURE[outcome]:
+        reader.note(f"{at}/code", "contradicts the status")
+        outcome = None
+    currency = reader.text(parsed.currency, f"{at}/currency")
+    if currency is not None and currency not in EXPONENTS:
+        reader.note(f"{at}/currency", "is not a currency of ISO 4217")
+        currency = None
+    known = currency or (refund.amount.currency if refund.amount else None)
+    amount = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", known, signed=True) if known else None
+    return Reading(
+        outcome or Outcome.PENDING,
+        amount=reader.major_amount(parsed.amount, f"{at}/amount", signed=True) if amount is None else amount,
+        currency=currency,
+        refund_id=reader.text(parsed.transaction_id, f"{at}/transactionId"),
+        payment_id=_payment_of(refund, parsed, reader, at),
+        code=word if code is None else code,
+        message=reader.text(parsed.description, f"{at}/description"),
+    )
+
+
+def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> str | None:
+    """The payment among the transactions that this one refers to: the refund's, or else the first."""
+    referenced = parsed.referenced_transactions
+    if not isinstance(referenced, list):
+        return None
+    pointer = f"{at}/referencedTransactions"
+    names = [
+        reader.text(one.transaction_id, f"{pointer}/{index}/transactionId") for index, one in enumerate(referenced)
+    ]
+    given = [name for name in names if name is not None]
+    same = [name for name in given if refund.payment_id and name.lower() == refund.payment_id.lower()]
+    return next(iter(same or given), None)
+
+
+def _is_of(refund: Refund, reading: Reading) -> bool:
+    """Whether a transaction says that it is of this payment, and of this amount where that is known."""
+    amount = refund.amount.decimal if refund.amount else reading.amount
+    same_payment = (reading.payment_id or "").lower() == (refund.payment_id or "").lower()
+    return same_payment and reading.payment_id is not None and amount == reading.amount

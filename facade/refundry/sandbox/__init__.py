@@ -6,15 +6,17 @@ server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: p
 
 from refundry.sandbox.contract import Request, Violation
 from refundry.sandbox.faults import Delivery, Fault, Reply
-from refundry.sandbox.machine import SandboxRefund
+from refundry.sandbox.machine import Callback, SandboxRefund
 from refundry.sandbox.over_httpx import SandboxTransport
 from refundry.sandbox.server import SandboxServer
-from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Sandbox
+from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
 
 __all__ = [
     "CREDENTIALS",
     "INTEGRATOR_ID",
     "TOKEN_CREDENTIALS",
+    "WEBHOOK_SECRETS",
+    "Callback",
     "Delivery",
     "Fault",
     "Reply",

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
 from refundry.sandbox.server import SandboxServer
-from refundry.sandbox.simulator import TOKEN_CREDENTIALS, Sandbox
+from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -43,14 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _welcome(base_url: str, sandbox: Sandbox) -> str:
-    state = sandbox.state()["providers"]
     lines = [f"The sandbox listens at {base_url}. Its credentials and payments are made up; nothing moves money."]
-    for account in sandbox.accounts():
-        keys = ", ".join(secret.reveal() for secret in account.secrets)
-        tokens = "".join(f", {name} {key}" for name, key in TOKEN_CREDENTIALS.get(account.name, {}).items())
-        payments = ", ".join(payment["payment_id"] for payment in state[account.name]["payments"])
-        lines.append(f"  {account.name:8} credentials: {keys}{tokens}; payments: {payments}")
+    for provider, books in sandbox.state()["providers"].items():
+        payments = ", ".join(payment["payment_id"] for payment in books["payments"])
+        lines += [f"  {provider:8} {_arguments(provider)}", f"  {'':8} payments: {payments}"]
     return "\n".join([*lines, "Ctrl-C stops it; --help tells how to script faults."])
+
+
+def _arguments(provider: str) -> str:
+    """The credentials at a provider, each by the name of the account's argument that takes it."""
+    standing = CREDENTIALS[provider]
+    keys = _written(TOKEN_CREDENTIALS.get(provider, {"api_key": standing}))
+    token = f" (or access_token={standing})" if provider in TOKEN_CREDENTIALS else ""
+    others = {"integrator_id": INTEGRATOR_ID} if provider == "lab4pay" else {}
+    return f"{keys}{token} {_written({**others, **WEBHOOK_SECRETS.get(provider, {})})}".rstrip()
+
+
+def _written(credentials: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={value}" for name, value in credentials.items())
 
 
 class _Parser(argparse.ArgumentParser):

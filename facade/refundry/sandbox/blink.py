@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from refundry.errors import InvalidRefund
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund, in_major_units
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ class BlinkMachine(Machine):
     `reply` chooses the age of the reply to a refund that was accepted: "status" with the amount as a number and the
     refund's own id, or the older "success" with the amount as a text. The older one has no word for pending: it
     says success then too. A query writes its amount in the same age, and says a refund's state in both.
+
+    That there is a callback about a refund is inferred: only those about payments are documented, and it is as those.
     """
 
     PROVIDER = "blink"
@@ -129,6 +132,14 @@ class BlinkMachine(Machine):
     def declined(self) -> Reply:
         """402."""
         return _refused(402, "The refund was declined")
+
+    def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
+        """The transaction, without any proof."""
+        if forged:
+            raise ValueError("nothing proves a callback of blink, so that there is nothing to forge")
+        note = f"The transaction is {refund.state}"
+        told = {"transaction_id": refund.refund_id, "status": refund.state, "note": note, "merchant_data": {}}
+        return Callback((("Content-Type", "application/json"),), json.dumps(told).encode())
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """In the fields that the reply, or the transaction in its envelope, has. A null stands in for what decides."""

@@ -21,6 +21,8 @@ POST /_sandbox/script   {"provider": "paybyrd", "faults": ["status_520", null]}:
                         "payment_id" in place of "provider" and one fault: every call about it.
 POST /_sandbox/advance  pending refunds move one state on.
 POST /_sandbox/settle   {"provider": "lab4pay", "refund_id": "…", "state": "DECLINED"}: a refund gets any state.
+POST /_sandbox/callback {"provider": "paybyrd", "refund_id": "…", "forged": false}: what the provider would send about
+                        the refund as it is now, as {"headers": {…}, "body": "…"}. It is sent to nobody.
 POST /_sandbox/expire   every token that was given ends.
 GET  /_sandbox/state    payments, executed refunds, scripts and violations as JSON."""
 
@@ -82,6 +84,14 @@ def _settle(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
     return {}
 
 
+def _callback(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
+    order = {"forged": False, **_order(body)}
+    if set(order) != {"provider", "refund_id", "forged"} or not isinstance(order["forged"], bool):
+        raise ValueError("give an object of a provider, a refund_id and whether it is forged, true or false")
+    callback = sandbox.callback(str(order["provider"]), str(order["refund_id"]), forged=order["forged"])
+    return {"headers": dict(callback.headers), "body": callback.body.decode()}
+
+
 def _expire(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
     sandbox.expire_tokens()
     return {}
@@ -95,6 +105,7 @@ _ROUTES: Final[Mapping[tuple[str, str], Callable[[Sandbox, bytes], dict[str, Any
     ("POST", f"{PREFIX}script"): _script,
     ("POST", f"{PREFIX}advance"): _advance,
     ("POST", f"{PREFIX}settle"): _settle,
+    ("POST", f"{PREFIX}callback"): _callback,
     ("POST", f"{PREFIX}expire"): _expire,
     ("GET", f"{PREFIX}state"): _state,
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +31,9 @@ class Lab4PayMachine(Machine):
     of a refund that is IN_PROGRESS only signals: at the next step the refund is CANCELED, or, where the terminal does
     not `heed_cancel`, it goes its way. Lab4Pay documents no error body: these have a `message`. It documents no 404
     either: what it does not know is a 400.
+
+    Of a callback only the signature is documented. Its body is that of a sister product's events, for one transaction;
+    that a refund is tagged as one is inferred.
     """
 
     PROVIDER = "lab4pay"
@@ -37,6 +42,7 @@ class Lab4PayMachine(Machine):
     SETTLED = "SUCCESS"
 
     integrator_id: str = ""
+    webhook_secret_key: str = field(default="", repr=False)
     currency: str = "EUR"
     expires_in: Callable[[float], object] = "{:.0f}".format
     heed_cancel: bool = True
@@ -187,6 +193,23 @@ class Lab4PayMachine(Machine):
     def declined(self) -> Reply:
         """400: it has no answer of its own for this."""
         return self.invalid("The terminal takes no refund now")
+
+    def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
+        """The transaction, signed over its body; a forged one is signed with another key."""
+        linked = {} if refund.payment_id is None else {"linked_transaction_id": refund.payment_id}
+        told = {
+            "id": refund.refund_id,
+            **linked,
+            "client_transaction_id": refund.reference,
+            "amount": refund.amount,
+            "currency": refund.currency,
+            "status": refund.state,
+            "tags": ["refund"],
+        }
+        body = json.dumps(told).encode()
+        key = f"not-{self.webhook_secret_key}" if forged else self.webhook_secret_key
+        signature = hmac.digest(key.encode(), body, "sha256").hex()
+        return Callback((("Content-Type", "application/json"), ("Signature", signature)), body)
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """No reply has an amount or a payment. An unlisted status is added, and a token expires at no time."""

@@ -56,8 +56,8 @@ class SandboxRefund:
     """A refund that was executed: the provider has taken the amount (in minor units) from what can be refunded.
 
     `state` is in the provider's own word; where that says that the refund came to nothing, the amount can be refunded
-    again. `payment_id` is None where the refund is tied to no payment. `request_id` is Paybyrd's, for a refund that it
-    answered with 202.
+    again. `payment_id` is None where the refund is tied to no payment. `request_id` is Paybyrd's, of the request that
+    the refund came of.
     """
 
     refund_id: str
@@ -68,6 +68,14 @@ class SandboxRefund:
     reference: str | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """What a provider sends about a refund of its own accord: the headers and the body of its HTTP request."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
 
 
 @dataclass
@@ -91,7 +99,13 @@ class Machine(ABC):
     refunds: list[SandboxRefund] = field(default_factory=list, init=False)
     _tokens: dict[str, float] = field(default_factory=dict, init=False, repr=False)
     """Until when each token is good."""
+    request_id: str = field(default="", init=False)
+    """The id of the call that is being answered."""
     _ids: int = field(default=0, init=False)
+
+    def begin(self) -> None:
+        """Give the call that has come an id of its own, before it is known what becomes of it."""
+        self.request_id = self.new_id()
 
     def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
         """What is answered to a call: what the work gives."""
@@ -116,6 +130,13 @@ class Machine(ABC):
     @abstractmethod
     def declined(self) -> Reply:
         """The answer where the provider declines."""
+
+    @abstractmethod
+    def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
+        """What is sent about a refund in its present state. One that is forged does not prove where it comes from.
+
+        ValueError for a forged one of a provider whose callbacks prove nothing.
+        """
 
     @abstractmethod
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund, in_major_units
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,6 +24,10 @@ _WORDS: Final = {
     "BYRD208": (200, "Payment canceled by the shopper"),
     "BYRD230": (400, "Payment already refunded"),
     "BYRD231": (400, "The refund amount exceeds the remaining balance of the original payment"),
+    "BYRD290": (
+        400,
+        "An error occurred while pre processing the transaction. Please review your request and try again",
+    ),
     "BYRD401": (401, "Resource access unauthorized"),
     "BYRD900": (400, "Invalid input"),
     "BYRD901": (404, "Transaction not found"),
@@ -36,7 +41,15 @@ _CODES: Final = {
     "TemporaryFailed": "BYRD203",
     "Denied": "BYRD205",
     "Canceled": "BYRD208",
-    "Error": "BYRD999",
+    "Error": "BYRD290",
+}
+# The last part of the name of the event that tells of each state; any other state is told as one under way.
+_EVENTS: Final = {
+    "Success": "success",
+    "AcquirerSuccess": "success",
+    "Denied": "failed",
+    "Canceled": "canceled",
+    "Error": "error",
 }
 
 
@@ -49,8 +62,15 @@ class PaybyrdMachine(Machine):
     does with another payment or amount under a key that it knows is not documented: here it gets the first answer
     too, for the documentation speaks of the key alone.
 
-    A refund that is asked for has its amounts below zero, and its payment among its referencedTransactions. The
-    requestId of a 202 finds the refund at once; one that is not known finds nothing, as an empty array.
+    A refund that is asked for has its amounts below zero, and its payment among its referencedTransactions.
+
+    Every answer has a RequestId, and by that of the answer to a refund the query finds the refund, at once: it is the
+    requestId in the link of a 202, and an answer that is kept under a key keeps it. One that no refund came of finds
+    nothing, as an empty array. All this is inferred: Paybyrd documents neither that the two ids are one, nor what the
+    query answers.
+
+    Of a callback the events are documented, and the secret that comes with it. That the event stands beside the
+    content, and that the content is the transaction as a query tells it, is inferred.
     """
 
     PROVIDER = "paybyrd"
@@ -58,6 +78,7 @@ class PaybyrdMachine(Machine):
     UNDONE = frozenset({"Denied", "Canceled", "Error"})
     SETTLED = "Success"
 
+    webhook_api_key: str = field(default="", repr=False)
     _kept: dict[str, tuple[float, Reply]] = field(default_factory=dict, init=False)
 
     def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
@@ -97,10 +118,10 @@ class PaybyrdMachine(Machine):
             payment.currency,
             state,
             idempotency_key=key,
-            request_id=self.new_id() if payment.pending else None,
+            request_id=self.request_id,
         )
         self.book(payment, refund)
-        if refund.request_id is not None:
+        if payment.pending:
             href = f"/api/v2/transactions?requestId={refund.request_id}"
             links = {"href": href, "rel": "transactions", "type": "GET"}
             return self._told(202, {"code": "BYRD010", "description": "Request accepted", "links": links})
@@ -139,6 +160,13 @@ class PaybyrdMachine(Machine):
         """400 BYRD205."""
         return self._refused("BYRD205")
 
+    def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
+        """The event of its state, with the key that was set up for callbacks; a forged one has another key."""
+        event = f"transaction.refund.{_EVENTS.get(refund.state, 'pending')}"
+        key = f"not-{self.webhook_api_key}" if forged else self.webhook_api_key
+        body = json.dumps({"event": event, "content": _transaction(refund)}).encode()
+        return Callback((("Content-Type", "application/json"), ("x-api-key", key)), body)
+
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """In the fields that the reply, or the transaction in it, has."""
         referenced = [{**one, "transactionId": "another-payment"} for one in told.get("referencedTransactions", ())]
@@ -156,7 +184,7 @@ class PaybyrdMachine(Machine):
         return self._told(_WORDS[code][0], _with_words(code))
 
     def _told(self, status: int, told: object) -> Reply:
-        return json_reply(status, told, ("RequestId", self.new_id()))
+        return json_reply(status, told, ("RequestId", self.request_id))
 
 
 def _with_words(code: str) -> dict[str, Any]:

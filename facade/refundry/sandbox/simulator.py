@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from dataclasses import asdict, replace
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.accounts import Blink, Lab4Pay, Paybyrd
@@ -14,7 +15,7 @@ from refundry.sandbox.blink import BlinkMachine, BlinkReply
 from refundry.sandbox.contract import Contract, Request, Violation
 from refundry.sandbox.faults import EFFECTS, HONEST, Fault, Reply, Work, json_reply
 from refundry.sandbox.lab4pay import Lab4PayMachine
-from refundry.sandbox.machine import Call, Machine, Payment, SandboxRefund
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
 from refundry.sandbox.paybyrd import PaybyrdMachine
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ CREDENTIALS: Final[Mapping[str, str]] = {
 TOKEN_CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
     "lab4pay": {"client_id": "test-client-lab4pay", "client_secret": "test-secret-lab4pay"},
     "blink": {"api_key": "test-api-key-blink", "secret_key": "test-secret-key-blink"},
+}
+WEBHOOK_SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
+    "lab4pay": {"webhook_secret_key": "test-webhook-key-lab4pay"},
+    "paybyrd": {"webhook_api_key": "test-webhook-key-paybyrd"},
 }
 INTEGRATOR_ID: Final = "test-integrator-lab4pay"
 
@@ -65,8 +70,10 @@ class Sandbox:
     `expires_in` makes of these seconds what Lab4Pay's reply says, any value of JSON, None to say nothing; it is a
     text where it is left out. `integrator_id` is Lab4Pay's. `blink_reply` chooses the age of Blink's reply,
     `terminal_currency` what Lab4Pay's terminal counts in, `heed_cancel` whether that terminal stops a refund that it
-    is at. `clock` gives the seconds since 1970, by which tokens expire and Paybyrd forgets an idempotency key. The
-    same `seed` and the same calls give the same ids.
+    is at. `clock` gives the seconds since 1970, by which tokens expire, Paybyrd forgets an idempotency key, and each
+    reply has its Date. The same `seed` and the same calls give the same ids.
+
+    Callbacks are made (`callback`), and sent by nobody. WEBHOOK_SECRETS are what proves them.
 
     Raises ImportError without the extra `sandbox` of the distribution.
     """
@@ -92,16 +99,18 @@ class Sandbox:
                 keys["lab4pay"],
                 token_seconds,
                 integrator_id=integrator_id,
+                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
                 currency=terminal_currency,
                 expires_in=expires_in,
                 heed_cancel=heed_cancel,
             ),
-            PaybyrdMachine(seed),
+            PaybyrdMachine(seed, webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]),
             BlinkMachine(seed, keys["blink"], token_seconds, reply=blink_reply),
         )
         self._machines = {machine.PROVIDER: machine for machine in machines}
         self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
         self._credentials = {**CREDENTIALS, **(credentials or {})}
+        self._token_credentials = keys
         self._integrator_id = integrator_id
         self._clock = clock
         self._lock = threading.Lock()
@@ -172,12 +181,20 @@ class Sandbox:
         """
         machine = self._machine(provider)
         with self._lock:
-            index = machine.refund_index(refund_id)
-            if index is None:
-                raise ValueError(f"{provider} has no such refund")
+            index = _refund_index(machine, refund_id)
             if machine.refunds[index].state in machine.UNDONE:
                 raise ValueError("the refund has come to nothing, which is final")
             machine.put(index, state)
+
+    def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> Callback:
+        """What the provider would send about a refund in its present state. It is sent to nobody.
+
+        One that is `forged` says the same, with a wrong signature or a wrong key. ValueError where there is no such
+        provider or refund, and for a forged one of Blink, whose callbacks prove nothing.
+        """
+        machine = self._machine(provider)
+        with self._lock:
+            return machine.callback(machine.refunds[_refund_index(machine, refund_id)], forged)
 
     def expire_tokens(self) -> None:
         """End every token that was given so far; the credentials of CREDENTIALS stay good."""
@@ -204,17 +221,32 @@ class Sandbox:
     def accounts(
         self, *, base_url: str | None = None, transport: Transport | AsyncTransport | None = None
     ) -> list[Account]:
-        """The three providers, with the credentials that this sandbox knows, for a client of the facade."""
-        keys = self._credentials
+        """The three providers, with the credentials that this sandbox knows, for a client of the facade.
+
+        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them.
+        """
+        lab4pay, blink = self._token_credentials["lab4pay"], self._token_credentials["blink"]
         return [
             Lab4Pay(
-                access_token=keys["lab4pay"],
+                client_id=lab4pay["client_id"],
+                client_secret=lab4pay["client_secret"],
                 integrator_id=self._integrator_id,
+                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
                 base_url=base_url,
                 transport=transport,
             ),
-            Paybyrd(api_key=keys["paybyrd"], base_url=base_url, transport=transport),
-            Blink(access_token=keys["blink"], base_url=base_url, transport=transport),
+            Paybyrd(
+                api_key=self._credentials["paybyrd"],
+                webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
+                base_url=base_url,
+                transport=transport,
+            ),
+            Blink(
+                api_key=blink["api_key"],
+                secret_key=blink["secret_key"],
+                base_url=base_url,
+                transport=transport,
+            ),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -242,18 +274,24 @@ class Sandbox:
     def handle(self, request: Request) -> Reply:
         """Answer one HTTP request. 404 where no provider has its path, 405 where the path has not its method."""
         with self._lock:
-            for provider, contract in self._contracts.items():
-                checked = contract.check(request)
-                if checked is not None:
-                    return self._answer(self._machines[provider], contract, request, *checked)
-            self._violations.append(Violation(None, "path", "not in a contract"))
-            return json_reply(404, {"message": "no provider of the sandbox has this path"})
+            now = self._clock()
+            reply = self._routed(request, now)
+        return replace(reply, headers=(*reply.headers, ("Date", formatdate(now, usegmt=True))))
+
+    def _routed(self, request: Request, now: float) -> Reply:
+        for provider, contract in self._contracts.items():
+            checked = contract.check(request)
+            if checked is not None:
+                call, violations = checked
+                return self._answer(self._machines[provider], contract, request, replace(call, at=now), violations)
+        self._violations.append(Violation(None, "path", "not in a contract"))
+        return json_reply(404, {"message": "no provider of the sandbox has this path"})
 
     def _answer(
         self, machine: Machine, contract: Contract, request: Request, call: Call, violations: list[Violation]
     ) -> Reply:
         self._violations += violations
-        call = replace(call, at=self._clock())
+        machine.begin()
         fault = self._next_fault(machine.PROVIDER, call)
         effect = EFFECTS[fault] if fault is not None else HONEST
         if any(violation.where == "method" for violation in violations):
@@ -296,6 +334,13 @@ class Sandbox:
         if provider not in self._machines:
             raise ValueError(f"there is no provider {provider!r}; there are {', '.join(self._machines)}")
         return self._machines[provider]
+
+
+def _refund_index(machine: Machine, refund_id: str) -> int:
+    index = machine.refund_index(refund_id)
+    if index is None:
+        raise ValueError(f"{machine.PROVIDER} has no such refund")
+    return index
 
 
 def _named(script: deque[Fault | None]) -> list[str | None]:

@@ -31,6 +31,10 @@ class Unreachable(Exception):
     """There is no way to the host, for a reason that trying again does not mend. Nothing was sent."""
 
 
+# ValueError: HTTP cannot carry the request.
+_LASTING: Final = (Unreachable, ssl.SSLCertVerificationError, ValueError)
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where to connect to. `tls` is None for plain http; `tunnel` is what a proxy is asked with, None without one.
@@ -85,7 +89,8 @@ def tunnel_opened(answer: bytes) -> bool:
 
 def nothing_sent(error: Exception) -> SendFailure:
     """What is told of an error that came before the first byte of the request."""
-    return SendFailure(Evidence.NOT_SENT, str(error) if isinstance(error, Unreachable) else told(error))
+    detail = str(error) if isinstance(error, Unreachable) else told(error)
+    return SendFailure(Evidence.NOT_SENT, detail, lasting=isinstance(error, _LASTING))
 
 
 def told(error: Exception) -> str:

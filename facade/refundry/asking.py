@@ -1,0 +1,144 @@
+"""Asking about a refund that was asked for before: its state, until it is final, and that it be called off."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from refundry import outcome
+from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
+from refundry.outcome import Outcome, Reading
+from refundry.refund import Operation, Refund, RefundStatus
+from refundry.retry import jittered, seconds
+from refundry.sending import Answer, Task, Tried, asked_to_wait, is_for_now, read_safely
+from refundry.steps import Pause, Steps
+from refundry.wire import Evidence, SendFailure, WireReply
+
+if TYPE_CHECKING:
+    from refundry.providers.base import Translation
+    from refundry.retry import Retry
+    from refundry.sending import Sending
+
+State = Refund | RefundError
+
+_LONGEST_POLL: Final = 20.0
+_POLL_GROWS_BY: Final = 1.5
+
+
+class Asking:
+    """The questions about a refund, as steps."""
+
+    def __init__(self, sending: Sending, retry: Retry) -> None:
+        self._sending = sending
+        self._retry = retry
+
+    def lookup(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+        """The state of a refund, asked for until there is an answer."""
+        tried = yield from self.state(translation, refund, monotonic() + self._retry.deadline, self._retry.attempts)
+        return _returned(tried.told)
+
+    def wait(self, translation: Translation, refund: Refund, timeout: float, poll: float) -> Steps[Refund]:
+        """The state of a refund, asked for until it is final or the time is over."""
+        seconds(timeout, "timeout", "timeout")
+        seconds(poll, "poll", "poll")
+        deadline = monotonic() + timeout
+        failure: LookupFailed | None = None
+        pause = poll
+        while refund.status is RefundStatus.PENDING:
+            told = (yield from self.state(translation, refund, deadline, 1)).told
+            left = deadline - monotonic()
+            not_before = 0.0
+            if isinstance(told, LookupFailed) and (told.temporary or left <= 0):
+                failure, not_before = told, told.retry_after or 0.0
+            else:
+                refund, failure = _returned(told), None
+            if refund.status is RefundStatus.PENDING:
+                if left <= max(min(poll, timeout / 2), not_before):
+                    raise _still_pending(refund, timeout) from failure
+                # Ever shorter towards the end, so that the last answer is a late one.
+                yield Pause(max(min(jittered(pause), left / 2), not_before))
+                pause = min(pause * _POLL_GROWS_BY, max(_LONGEST_POLL, poll))
+        return refund
+
+    def cancel(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+        """The state of a refund after asking for it to be called off."""
+        try:
+            request = translation.cancel_request(refund)
+        except InvalidRefund as refused:
+            raise about(refund, refused) from None
+        if refund.status is not RefundStatus.PENDING:
+            return refund
+
+        def conclude(answer: Answer) -> Tried[State]:
+            # A reply proves nothing, be it yes or no: what became of it is asked for afterwards.
+            reading = Reading(Outcome.PENDING)
+            if isinstance(answer, WireReply) and answer.status in (401, 403):
+                reading = Reading(Outcome.AUTHENTICATION_FAILED)
+            elif isinstance(answer, WireReply) and is_for_now(answer):
+                reading = Reading(why="it did not take the cancel")
+            told = outcome.of_state(refund, answer, reading, currency=None, retry_after=asked_to_wait(answer))
+            return Tried(answer, reading, told, told)
+
+        task = Task(translation, Operation.CANCEL, refund.reference, request, conclude, _may_answer_later)
+        deadline = monotonic() + self._retry.deadline
+        tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
+        if _is_without_effect(tried.answer):
+            return _returned(tried.told)
+        state = yield from self.state(translation, refund, deadline, self._retry.attempts)
+        return _returned(state.told)
+
+    def state(self, translation: Translation, refund: Refund, deadline: float, attempts: int) -> Steps[Tried[State]]:
+        """What came of asking for the state. InvalidRefund where the refund has nothing to be asked about by."""
+        try:
+            request = translation.state_request(refund)
+        except InvalidRefund as refused:
+            raise about(refund, refused) from None
+
+        def conclude(answer: Answer) -> Tried[State]:
+            reading = Reading()
+            if isinstance(answer, WireReply):
+                reading = read_safely(translation.read_state, refund, answer)
+            told = outcome.of_state(
+                refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
+            )
+            return Tried(answer, reading, told, told)
+
+        task = Task(translation, Operation.LOOKUP, refund.reference, request, conclude, _may_answer_later)
+        return (yield from self._sending.tries(task, deadline, attempts))
+
+
+def about(refund: Refund, refused: InvalidRefund) -> InvalidRefund:
+    """What is refused of a refund that was asked for before: that refund is as it was."""
+    refused.resend = Resend.NEVER
+    refused.provider, refused.reference = refund.provider, refund.reference
+    return refused
+
+
+def _returned(told: State) -> Refund:
+    if isinstance(told, Refund):
+        return told
+    raise told
+
+
+def _still_pending(refund: Refund, timeout: float) -> StillPending:
+    return StillPending(
+        f"{refund.reference!r} at {refund.provider} is not final after {timeout:g} seconds",
+        refund=refund,
+        provider=refund.provider,
+        reference=refund.reference,
+        provider_code=refund.provider_code,
+        provider_message=refund.provider_message,
+        raw=refund.raw,
+    )
+
+
+def _may_answer_later(last: Tried[State], _: object) -> bool:
+    if isinstance(last.answer, WireReply) and not is_for_now(last.answer):
+        return False
+    return isinstance(last.told, LookupFailed) and last.told.temporary
+
+
+def _is_without_effect(answer: Answer) -> bool:
+    if isinstance(answer, SendFailure):
+        return answer.evidence is Evidence.NOT_SENT
+    return answer.status in (401, 403)

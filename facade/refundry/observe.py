@@ -1,0 +1,141 @@
+"""What a client tells of what it does: to its hooks, to the log, and as spans. None of it can change an outcome.
+
+Nothing here is given a credential, a body or anything else of a reply.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import cache
+from time import time_ns
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from refundry.errors import NotSent, OutcomeUnknown, RefundError
+from refundry.refund import Attempt, ContractDeviation, Operation, Refund
+from refundry.wire import Evidence, SendFailure, WireReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refundry.providers.base import Translation
+
+LOG: Final = logging.getLogger("refundry")
+LOG.addHandler(logging.NullHandler())
+
+Event = TypeVar("Event")
+
+
+class Observer:
+    """The hooks of a client, the logger "refundry", and OpenTelemetry where the process has loaded its API."""
+
+    def __init__(
+        self,
+        on_attempt: Callable[[Attempt], None] | None,
+        on_deviation: Callable[[ContractDeviation], None] | None,
+    ) -> None:
+        self._on_attempt = on_attempt
+        self._on_deviation = on_deviation
+
+    def attempt(
+        self,
+        translation: Translation,
+        reference: str,
+        operation: Operation,
+        answer: WireReply | SendFailure,
+        seconds: float,
+        result: object,
+    ) -> None:
+        """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging."""
+        level = logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG
+        logged = LOG.isEnabledFor(level)
+        # Without the API of OpenTelemetry being loaded, there is nobody who could have asked for spans.
+        trace = sys.modules.get("opentelemetry.trace")
+        if self._on_attempt is None and trace is None and not logged:
+            return
+        attempt = Attempt(
+            provider=translation.account.name,
+            reference=reference,
+            operation=operation,
+            evidence=Evidence.ANSWERED if isinstance(answer, WireReply) else answer.evidence,
+            status=answer.status if isinstance(answer, WireReply) else None,
+            seconds=seconds,
+            outcome=_named(result),
+        )
+        if logged:
+            LOG.log(
+                level,
+                "%s of %r at %s: %s (%s, HTTP status %s, %.3f s)",
+                *(operation.value, reference, attempt.provider, attempt.outcome, attempt.evidence.value),
+                *(attempt.status, seconds),
+            )
+        if trace is not None:
+            _harmless(lambda one: _span(trace, translation.account.origin, one), attempt)
+        _harmless(self._on_attempt, attempt)
+
+    def deviations(
+        self, translation: Translation, operation: Operation | None, departures: tuple[tuple[str, str], ...]
+    ) -> None:
+        """Tell of what departs from the contract."""
+        for pointer, rule in departures:
+            what = "a callback" if operation is None else operation.value
+            LOG.info("%s of %s departs from its contract: %s %s", what, translation.account.name, pointer or "it", rule)
+            if self._on_deviation is not None:
+                contract = contract_hash(translation.PACKAGE)
+                deviation = ContractDeviation(translation.account.name, operation, pointer, rule, contract)
+                _harmless(self._on_deviation, deviation)
+
+
+@cache
+def contract_hash(package: str) -> str:
+    """The SHA-256 of the contract that a generated package was made from: of its contract.json, in hexadecimal."""
+    from hashlib import sha256
+    from importlib.resources import files
+
+    return sha256(files(package).joinpath("contract.json").read_bytes()).hexdigest()
+
+
+def _named(result: object) -> str:
+    if isinstance(result, Refund):
+        return result.status.name
+    if isinstance(result, SendFailure):
+        return NotSent.__name__
+    return type(result).__name__ if isinstance(result, RefundError) else "OK"
+
+
+def _span(trace: Any, origin: str, attempt: Attempt) -> None:
+    """One span for each attempt, with the names that OpenTelemetry has for HTTP, and no personal data."""
+    from urllib.parse import urlsplit
+
+    ended = time_ns()
+    server = urlsplit(origin)
+    attributes: dict[str, str | int] = {
+        "refundry.provider": attempt.provider,
+        "refundry.operation": attempt.operation.value,
+        "refundry.reference": attempt.reference,
+        "refundry.evidence": attempt.evidence.value,
+        "refundry.outcome": attempt.outcome,
+        "server.address": server.hostname or "",
+        "server.port": server.port or {"http": 80, "https": 443}[server.scheme],
+    }
+    if attempt.status is not None:
+        attributes["http.response.status_code"] = attempt.status
+    span = trace.get_tracer("refundry").start_span(
+        f"refundry {attempt.operation.value}",
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        start_time=ended - int(attempt.seconds * 1e9),
+    )
+    if not attempt.outcome.isupper():
+        span.set_status(trace.Status(trace.StatusCode.ERROR, attempt.outcome))
+    span.end(ended)
+
+
+def _harmless(hook: Callable[[Event], None] | None, event: Event) -> None:
+    """Call the hook, such that what it raises cannot stand in for the outcome of a refund."""
+    if hook is None:
+        return
+    try:
+        hook(event)
+    except Exception:  # a fault in an observer must not hide what became of the money
+        LOG.exception("the hook for %s failed", type(event).__name__)

@@ -1,0 +1,180 @@
+"""From a thing to get from a provider to the answers: tokens, attempts, and the waits between them.
+
+What it is for, and whether it may be sent again, is the task's to say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from refundry.outcome import Outcome, Reading
+from refundry.providers.base import TokenTranslation
+from refundry.refund import Operation
+from refundry.retry import retry_after
+from refundry.steps import Join, Pause, Send, Steps
+from refundry.tokens import Fetch, Granted, Tokens
+from refundry.wire import Evidence, SendFailure, Timeout, WireReply, redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from refundry.observe import Observer
+    from refundry.providers.base import Access, GeneratedRequest, Translation
+    from refundry.retry import Retry
+
+Answer = WireReply | SendFailure
+Result = TypeVar("Result")
+Subject = TypeVar("Subject")
+
+_BROKEN_OFF: Final = SendFailure(Evidence.MAYBE_SENT, "the call was broken off while it was under way")
+_TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed", lasting=True)
+
+
+@dataclass(slots=True)
+class Tried(Generic[Result]):
+    """What came of one request: the answer to it, what that says, and what is told of it."""
+
+    answer: Answer
+    reading: Reading
+    result: Result
+    told: Result
+
+
+@dataclass(slots=True)
+class Task(Generic[Result]):
+    """One thing to get from a provider: what to ask for, and what to make of the answer.
+
+    `again` decides by what was tried last, and by the one before it, whether to send once more.
+    """
+
+    translation: Translation
+    operation: Operation
+    reference: str
+    request: GeneratedRequest
+    conclude: Callable[[Answer], Tried[Result]]
+    again: Callable[[Tried[Result], Tried[Result] | None], bool]
+
+
+class Sending:
+    """Sends tasks for the accounts of a client, and keeps their tokens."""
+
+    def __init__(self, timeout: Timeout, retry: Retry, observer: Observer) -> None:
+        self._timeout = timeout
+        self._retry = retry
+        self._observer = observer
+        self._tokens: dict[str, Tokens] = {}
+
+    def tries(self, task: Task[Result], deadline: float, attempts: int) -> Steps[Tried[Result]]:
+        """Send what is to be sent, and again where that is allowed and there is time for it."""
+        translation = task.translation
+        before: Tried[Result] | None = None
+        number, renewed = 1, False
+        while True:
+            access: Access | SendFailure | None = translation.standing
+            if access is None:
+                access = yield from self._token(translation, task.reference, deadline)
+            if isinstance(access, SendFailure):
+                last = task.conclude(access)
+            else:
+                last = yield from self._exchange(task, access, deadline)
+                refused = last.reading.outcome is Outcome.AUTHENTICATION_FAILED and _is_unauthorised(last.answer)
+                if translation.standing is None and refused and not renewed:
+                    # Nothing was executed, and the token may only have expired: with a new one it is sent again.
+                    renewed = True
+                    self._tokens_of(translation).discard(access)
+                    continue
+            if number >= attempts or not task.again(last, before):
+                return last
+            wait = self._retry.wait(number, asked_to_wait(last.answer))
+            if monotonic() + wait >= deadline:
+                return last
+            yield Pause(wait)
+            before, number = last, number + 1
+
+    def _exchange(self, task: Task[Result], access: Access, deadline: float) -> Steps[Tried[Result]]:
+        started = monotonic()
+        left = deadline - started
+        if left <= 0:
+            return task.conclude(_TOO_LATE)
+        timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
+        answer: Answer = _BROKEN_OFF
+        request = task.translation.wire(task.request, access)
+        try:
+            answer = yield Send(request, timeout)
+            if isinstance(answer, WireReply):
+                answer = redacted(answer, access.secrets)
+        finally:
+            tried = task.conclude(answer)
+            seconds_taken = monotonic() - started
+            self._observer.attempt(task.translation, task.reference, task.operation, answer, seconds_taken, tried.told)
+        if tried.reading.departures:
+            self._observer.deviations(task.translation, task.operation, tried.reading.departures)
+        return tried
+
+    def _token(self, translation: Translation, reference: str, deadline: float) -> Steps[Access | SendFailure]:
+        """The access to use: the one that is kept, or a new one, fetched once for all that wait for it."""
+        assert isinstance(translation, TokenTranslation)
+        tokens = self._tokens_of(translation)
+        while (left := deadline - monotonic()) > 0:
+            found = tokens.take()
+            if not isinstance(found, Fetch):
+                return found
+            got: Access | SendFailure | None = None
+            if found.mine:
+                came: Granted | SendFailure | None = None
+                try:
+                    task = _token_task(translation, reference)
+                    came = (yield from self._exchange(task, translation.keys, deadline)).told
+                finally:
+                    got = tokens.give(found, came)
+            else:
+                got = yield Join(found.future, left)
+            if got is not None:
+                return got
+        return _TOO_LATE
+
+    def _tokens_of(self, translation: Translation) -> Tokens:
+        return self._tokens.setdefault(translation.account.name, Tokens())
+
+
+def read_safely(read: Callable[[Subject, WireReply], Reading], subject: Subject, reply: WireReply) -> Reading:
+    """What a reply says. A fault in reading it must not hide that the money may have moved."""
+    try:
+        return read(subject, reply)
+    except Exception as error:  # noqa: BLE001 (see above)
+        return Reading(why=f"reading the reply failed with {type(error).__name__}")
+
+
+def asked_to_wait(answer: Answer) -> float | None:
+    """For how many seconds the answer asks not to be sent to, or None."""
+    return answer.retry_after if isinstance(answer, SendFailure) else retry_after(answer)
+
+
+def is_for_now(reply: WireReply) -> bool:
+    """Whether another request may get another answer soon."""
+    return reply.status in (408, 429) or reply.status >= 500 or not reply.complete
+
+
+def _token_task(translation: TokenTranslation, reference: str) -> Task[Granted | SendFailure]:
+    def conclude(answer: Answer) -> Tried[Granted | SendFailure]:
+        reading = Reading()
+        told: Granted | SendFailure
+        if isinstance(answer, SendFailure):
+            told = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
+        else:
+            reading, granted = translation.read_token(answer)
+            told = granted or SendFailure(
+                Evidence.NOT_SENT,
+                f"no access token: {reading.why} (HTTP {answer.status})",
+                lasting=not is_for_now(answer) and answer.status >= 400,
+                retry_after=asked_to_wait(answer),
+            )
+        return Tried(answer, reading, told, told)
+
+    return Task(translation, Operation.TOKEN, reference, translation.token_request(), conclude, lambda *_: False)
+
+
+def _is_unauthorised(answer: Answer) -> bool:
+    return isinstance(answer, WireReply) and answer.status == 401

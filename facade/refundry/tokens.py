@@ -1,0 +1,93 @@
+"""The access tokens of one account: one fetch however many calls need it, and renewed before it expires."""
+
+from __future__ import annotations
+
+import os
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from refundry.wire import SendFailure
+
+if TYPE_CHECKING:
+    from refundry.providers.base import Access
+
+# A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
+_MARGIN: Final = 0.1
+_LONGEST_MARGIN: Final = 60.0
+LONGEST_LIFE: Final = 3600.0
+"""The seconds that a token is kept at most. A provider that documents no unit may mean another one than seconds."""
+
+
+@dataclass(slots=True)
+class Granted:
+    """A new token: the access that it gives, and for how many seconds it is good."""
+
+    access: Access
+    seconds: float
+
+
+@dataclass(slots=True)
+class Fetch:
+    """A fetch that is under way. `mine` says that the one who got it has to do it; the others wait for the future.
+
+    The future gives what came of it: the access, a failure, or None where the call that did it was broken off.
+    """
+
+    future: Future[Access | SendFailure | None]
+    mine: bool
+
+
+class Tokens:
+    """The token of an account, for any number of threads or tasks. It fetches nothing itself."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._access: Access | None = None
+        self._fresh_until = self._good_until = 0.0
+        self._fetching: tuple[int, Future[Access | SendFailure | None]] | None = None
+
+    def take(self) -> Access | Fetch:
+        """The access to use, or the fetch to do or to wait for.
+
+        While a token that is still good is being renewed, the others go on with it.
+        """
+        now = monotonic()
+        with self._lock:
+            # One of another process was copied by a fork: nobody here will end it.
+            fetching = self._fetching is not None and self._fetching[0] == os.getpid()
+            if self._access is not None and now < (self._good_until if fetching else self._fresh_until):
+                return self._access
+            if fetching and self._fetching is not None:
+                return Fetch(self._fetching[1], mine=False)
+            future: Future[Access | SendFailure | None] = Future()
+            future.set_running_or_notify_cancel()  # so that one who gives up waiting does not cancel it for all
+            self._fetching = (os.getpid(), future)
+            return Fetch(future, mine=True)
+
+    def give(self, fetch: Fetch, came: Granted | SendFailure | None) -> Access | SendFailure | None:
+        """End a fetch with what came of it, None where it was broken off. Returns what to go on with.
+
+        That is the token from before where it is still good and could not be renewed.
+        """
+        now = monotonic()
+        use: Access | SendFailure | None
+        with self._lock:
+            if isinstance(came, Granted):
+                use = self._access = came.access
+                life = min(came.seconds, LONGEST_LIFE)
+                self._good_until = now + life
+                self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
+            else:
+                use = self._access if self._access is not None and now < self._good_until else came
+            self._fetching = None
+        fetch.future.set_result(use)
+        return use
+
+    def discard(self, access: Access) -> None:
+        """Forget this token, which the provider has refused. One that was fetched since stays."""
+        with self._lock:
+            if self._access is access:
+                self._access = None

@@ -1,0 +1,225 @@
+"""The tables of docs/ that the code holds the facts of: printed between their marks, or checked to be what is there."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from refundry import Blink, Lab4Pay, Paybyrd, RefundClient
+from refundry.outcome import STATES, Outcome
+from refundry.providers import blink, lab4pay, paybyrd
+from scripts import outcomes
+from scripts.contract import ContractError, effective
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+_BEGIN = "<!-- The table is printed by `nox -s docs`: {} -->"
+_END = "<!-- The table ends. -->"
+
+Row = tuple[str, ...]
+
+
+def table(head: Row, rows: Iterable[Row]) -> str:
+    """Return a Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+
+
+def capabilities(provider: str) -> str:
+    """What the provider can do, one row a capability and one column an operation."""
+    client = RefundClient([_ACCOUNTS[provider]()])
+    columns = client.capabilities(provider)
+    names = [*next(iter(columns.values())).__slots__]
+    rows = [(name.replace("_", " "), *(_plain(getattr(one, name)) for one in columns.values())) for name in names]
+    return table(("", *(f"`{operation.value}`" for operation in columns)), rows)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(f"`{one}`" for one in sorted(value)) or "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "none"
+    return f"{value // 3600} hours" if isinstance(value, int) else str(value)
+
+
+def lab4pay_statuses() -> str:
+    """What each HTTP status of a refund comes to."""
+    rows = [(f"{status}", *_verdict(*verdict)) for status, verdict in lab4pay.BY_STATUS.items()]
+    return table(("HTTP status", "outcome", "reason"), [*rows, ("any other", "unknown", "")])
+
+
+def paybyrd_codes() -> str:
+    """What each code of a refund comes to, one column for the HTTP statuses that read it alike."""
+    listed = effective("paybyrd")["components"]["schemas"]["PaybyrdCode"]["x-extensible-enum"]
+    columns: dict[tuple[str, ...], list[str]] = {}
+    for status in paybyrd.BY_STATUS_AND_CODE:
+        column = tuple(_in_words(*paybyrd.verdict(status, code)) for code in (*listed, None, "another"))
+        columns.setdefault(column, []).append(str(status))
+    head = tuple(f"with {', '.join(statuses)}" for statuses in columns.values())
+    names = [*(f"`{code}`" for code in listed), "none", "any other"]
+    return table(("code", *head), zip(names, *columns, strict=True))
+
+
+def _in_words(outcome: Outcome, reason: Any) -> str:
+    return " ".join(_verdict(outcome, reason)).strip()
+
+
+def blink_words() -> str:
+    """What each status word of a refund's reply comes to."""
+    rows = [(f"`{word}`", outcome.value) for word, outcome in blink.BY_WORD.items()]
+    flags = [(f"`success: {str(flag).lower()}`", outcome.value) for flag, outcome in blink.BY_FLAG.items()]
+    return table(("a reply of 200 says", "outcome"), [*rows, *flags, ("neither, or two that contradict", "unknown")])
+
+
+def blink_statuses() -> str:
+    """What each HTTP status of a refused refund comes to, where its body says no too."""
+    rows = [(f"{status}", *_verdict(*verdict)) for status, verdict in blink.ERROR_BY_STATUS.items()]
+    return table(("HTTP status", "outcome", "reason"), [*rows, ("any other", "unknown", "")])
+
+
+def _verdict(outcome: Outcome, reason: Any) -> Row:
+    return outcome.value, reason.name if outcome is Outcome.REJECTED else ""
+
+
+def states(words: Mapping[str, Outcome]) -> str:
+    """What each word for the state of a transaction means."""
+    rows = [(f"`{word}`", STATES[outcome].name) for word, outcome in words.items()]
+    return table(("word", "state"), [*rows, ("any other", "PENDING, and told to `on_deviation`")])
+
+
+def inferred(provider: str) -> str:
+    """What the contract holds that is not documented but inferred, from the evidence of sureness D."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for where, evidence in _evidence(effective(provider), ""):
+        source, _, claim = evidence.removesuffix(" (D)").partition(", ")
+        places = found.setdefault((claim or "that it is so", source), [])
+        if where not in places:
+            places.append(where)
+    rows = [(claim, ", ".join(f"`{where}`" for where in places), source) for (claim, source), places in found.items()]
+    return table(("what is inferred", "where in the contract", "from"), rows)
+
+
+def _evidence(node: Any, where: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, dict):
+        where = node.get("operationId", where)
+        given = node.get("x-evidence", [])
+        for one in [given] if isinstance(given, str) else given:
+            if one.endswith("(D)"):
+                yield where, one
+        for name, child in node.items():
+            if name != "x-evidence":
+                yield from _evidence(child, _below(where, name))
+    elif isinstance(node, list):
+        for child in node:
+            yield from _evidence(
+                child, f"{where}/{child['name']}" if isinstance(child, dict) and "name" in child else where
+            )
+
+
+_UNNAMED = frozenset(
+    {"components", "schemas", "responses", "properties", "paths", "parameters", "content", "application/json"}
+    | {"schema", "oneOf", "items", "get", "post"}
+)
+
+
+def _below(where: str, name: str) -> str:
+    if name in _UNNAMED or name.startswith("/"):
+        return where
+    return f"{where}/{name}" if where else name
+
+
+def replies(provider: str) -> str:
+    """What becomes of a refund by the status of its reply."""
+    rows = [
+        (statuses, what, ending.evidence, ending.outcome, ending.resend or "not needed", f"{ending.sends}")
+        for what, page in (("a body by the contract", False), ("a page in place of it", True))
+        for statuses, ending in outcomes.ranges(provider, page=page)
+    ]
+    return table(("HTTP status", "with", "evidence", "the caller gets", "asking again", "times sent"), rows)
+
+
+def failures() -> str:
+    """What becomes of a refund by what its httpx transport raises."""
+    rows = []
+    for kind in outcomes.exceptions():
+        endings = [outcomes.of_exception(provider, kind) for provider in outcomes.PROVIDERS]
+        told = f"{endings[0].outcome}"
+        rows.append((f"`{kind.__name__}`", endings[0].evidence, told, *(f"{ending.sends}" for ending in endings)))
+    heads = tuple(f"times sent to {provider}" for provider in outcomes.PROVIDERS)
+    return table(("raised", "evidence", "the caller gets", *heads), rows)
+
+
+_ACCOUNTS: Mapping[str, Callable[[], Any]] = {
+    "lab4pay": lambda: Lab4Pay(access_token="test-key", integrator_id="test-integrator"),
+    "paybyrd": lambda: Paybyrd(api_key="test-key"),
+    "blink": lambda: Blink(access_token="test-key"),
+}
+TABLES: Mapping[str, Callable[[], str]] = {
+    **{f"capabilities of {one}": partial(capabilities, one) for one in _ACCOUNTS},
+    **{f"inferred of {one}": partial(inferred, one) for one in _ACCOUNTS},
+    **{f"replies of {one}": partial(replies, one) for one in _ACCOUNTS},
+    "failures": failures,
+    "statuses of lab4pay": lab4pay_statuses,
+    "states of lab4pay": lambda: states(lab4pay.BY_WORD),
+    "codes of paybyrd": paybyrd_codes,
+    "states of paybyrd": lambda: states(paybyrd.BY_WORD),
+    "words of blink": blink_words,
+    "statuses of blink": blink_statuses,
+    "states of blink": lambda: states(blink.BY_STATE),
+}
+
+
+def printed(text: str, file: str) -> str:
+    """Return a document with each of its tables as the code has it. ContractError names a mark that is none."""
+    lines = text.splitlines()
+    made: list[str] = []
+    place = 0
+    while place < len(lines):
+        line = lines[place]
+        made.append(line)
+        place += 1
+        before, _, after = _BEGIN.partition("{}")
+        if line.startswith(before):
+            name = line.removeprefix(before).removesuffix(after)
+            if name not in TABLES:
+                raise ContractError(f"{file}:{place}: there is no table {name!r}; there are {', '.join(TABLES)}")
+            if _END not in lines[place:]:
+                raise ContractError(f"{file}:{place}: the table {name!r} has no end; write {_END}")
+            made += ["", TABLES[name](), "", _END]
+            place = lines.index(_END, place) + 1
+    return "\n".join(made) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Print the tables; 0 where all is written, or, with --check, was as it has to be."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.docs",
+        description="Print the tables of docs/*.md from the code and the contracts, between their marks.",
+        epilog="Exit codes: 0 all is as it has to be; 1 with --check, a table is not; 2 a mark cannot be used.",
+    )
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail where a table is not up to date")
+    check = parser.parse_args(arguments).check
+    stale = []
+    for path in sorted(DOCS.glob("*.md")):
+        name = path.relative_to(ROOT).as_posix()
+        text = path.read_text(encoding="utf-8")
+        try:
+            new = printed(text, name)
+        except ContractError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        if new != text:
+            stale.append(name)
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    for name in stale:
+        print(f"{name}: a table is not what the code says; run `nox -s docs`" if check else f"written: {name}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""What becomes of a refund, for every way that sending it can end: found out by sending it, over httpx, to nobody.
+
+Each row is the facade's own answer with its default retries. `scripts.docs` prints the rows into docs/outcomes.md.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import httpx
+
+from refundry import (
+    Account,
+    Attempt,
+    Blink,
+    Lab4Pay,
+    Money,
+    Operation,
+    Paybyrd,
+    Refund,
+    RefundClient,
+    RefundError,
+    Retry,
+)
+from refundry.transport.over_httpx import HttpxTransport
+
+PROVIDERS = ("lab4pay", "paybyrd", "blink")
+STATUSES = range(100, 600)
+_PAYMENT = "payment-1"
+_EURO = Money.of("1.00", "EUR")
+_PAGE = b"<html><body>The gateway is not available</body></html>"
+_ACCEPTING: dict[str, dict[str, Any]] = {
+    "lab4pay": {"transaction_id": "refund-1"},
+    "paybyrd": {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"},
+    "blink": {"status": "completed", "amount": 1, "refunded_transaction_id": "refund-1"},
+}
+_REFUSING: dict[str, dict[str, Any]] = {
+    "lab4pay": {"message": "no"},
+    "paybyrd": {"code": "BYRD900", "description": "Invalid input"},
+    "blink": {"success": False, "message": "no"},
+}
+# Quick, but as often as by default.
+_RETRY = Retry(first_wait=1e-6, longest_wait=1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How sending a refund ended: how far it came, what the caller is told, whether to ask again, how often it left."""
+
+    evidence: str
+    outcome: str
+    resend: str
+    sends: int
+
+
+def exceptions() -> list[type[Exception]]:
+    """Every exception class that httpx offers, the bases before what is derived from them."""
+    offered = {one for one in vars(httpx).values() if isinstance(one, type) and issubclass(one, Exception)}
+    return sorted(offered, key=lambda one: (len(one.__mro__), one.__name__))
+
+
+def of_exception(provider: str, kind: type[Exception]) -> Ending:
+    """How a refund ends whose httpx transport raises this."""
+
+    def handler(_: httpx.Request) -> httpx.Response:
+        error = kind.__new__(kind)
+        error.args = ("made up",)
+        raise error
+
+    return _ended(provider, handler)
+
+
+def of_status(provider: str, status: int, *, page: bool) -> Ending:
+    """How a refund ends that is answered with this status: with a body by the contract, or with a page."""
+    told = _ACCEPTING[provider] if status < 400 else _REFUSING[provider]
+    body = _PAGE if page else json.dumps(told).encode()
+    return _ended(provider, lambda _: httpx.Response(status, content=body))
+
+
+def ranges(provider: str, *, page: bool) -> Iterator[tuple[str, Ending]]:
+    """Every status from 100 to 599, those with the same ending together: "204-399" and the ending."""
+    endings = ((status, of_status(provider, status, page=page)) for status in STATUSES)
+    for ending, group in groupby(endings, key=lambda one: one[1]):
+        statuses = [status for status, _ in group]
+        yield str(statuses[0]) if len(statuses) == 1 else f"{statuses[0]}-{statuses[-1]}", ending
+
+
+def _ended(provider: str, handler: Callable[[httpx.Request], httpx.Response]) -> Ending:
+    sends: list[httpx.Request] = []
+    attempts: list[Attempt] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":  # the question why, or what became of it, to which there is no answer here
+            return httpx.Response(404)
+        sends.append(request)
+        return handler(request)
+
+    account = _account(provider, HttpxTransport(httpx.MockTransport(answer)))
+    with RefundClient([account], retry=_RETRY, on_attempt=attempts.append) as client:
+        result = _asked(client, provider)
+    (last, *_) = [one for one in reversed(attempts) if one.operation is not Operation.LOOKUP]
+    resend = "" if isinstance(result, Refund) else result.resend.value
+    outcome = result.status.name if isinstance(result, Refund) else type(result).__name__
+    return Ending(last.evidence.value, outcome, resend, len(sends))
+
+
+def _account(provider: str, transport: HttpxTransport) -> Account:
+    if provider == "paybyrd":
+        return Paybyrd(api_key="test-key", transport=transport)
+    if provider == "blink":
+        return Blink(access_token="test-key", transport=transport)
+    return Lab4Pay(access_token="test-key", integrator_id="test-integrator", transport=transport)
+
+
+def _asked(client: RefundClient, provider: str) -> Refund | RefundError:
+    try:
+        return client.refund(provider, payment_id=_PAYMENT, amount=_EURO, reference="reference-1")
+    except RefundError as error:
+        return error

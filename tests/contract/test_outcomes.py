@@ -1,0 +1,96 @@
+"""Every exception of httpx and every status there is, at each provider: evidence, outcome and how often it was sent."""
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from scripts.outcomes import PROVIDERS, STATUSES, Ending, exceptions, of_exception, of_status, ranges
+
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+RESEND = {"lab4pay": "never", "paybyrd": "same reference", "blink": "never"}
+SENDS = {"lab4pay": 1, "paybyrd": 3, "blink": 1}
+"""How often a refund is sent whose outcome stays unknown: again only to the provider that de-duplicates."""
+
+# The only three that come before the first byte.
+NOTHING_SENT = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout}
+
+# By the providers' documents: what each status comes to with a body that fits it. Every other one is unknown.
+DOCUMENTED = {
+    "lab4pay": {200: "PENDING", 400: "RefundRejected", 401: "AuthenticationFailed"},
+    "paybyrd": {
+        200: "SUCCEEDED",
+        202: "PENDING",
+        400: "RefundRejected",
+        401: "AuthenticationFailed",
+        403: "AuthenticationFailed",
+        404: "RefundRejected",
+    },
+    "blink": {
+        200: "SUCCEEDED",
+        400: "RefundRejected",
+        401: "AuthenticationFailed",
+        402: "RefundRejected",
+        403: "AuthenticationFailed",
+        404: "RefundRejected",
+        409: "RefundRejected",
+        422: "RefundRejected",
+    },
+}
+
+
+def unknown(provider: str, evidence: str) -> Ending:
+    return Ending(evidence, "OutcomeUnknown", RESEND[provider], SENDS[provider])
+
+
+def certain(outcome: str) -> Ending:
+    return Ending("answered", outcome, "" if outcome.isupper() else "safe", 1)
+
+
+def test_every_exception_class_of_httpx_is_among_those_that_are_tried() -> None:
+    kinds = [httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError]
+    for kind in kinds:
+        kinds += [one for one in kind.__subclasses__() if one.__module__.startswith("httpx") and one not in kinds]
+    assert set(exceptions()) >= set(kinds)
+    assert len(kinds) > 25
+
+
+@every_provider
+def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_tried_again_anywhere(provider: str) -> None:
+    not_sent = Ending("not sent", "NotSent", "safe", 3)
+    assert {kind: of_exception(provider, kind) for kind in exceptions()} == {
+        kind: not_sent if kind in NOTHING_SENT else unknown(provider, "maybe sent") for kind in exceptions()
+    }
+
+
+def documented(provider: str, status: int) -> Ending:
+    if status in DOCUMENTED[provider]:
+        return certain(DOCUMENTED[provider][status])
+    if provider == "paybyrd" and status >= 500:  # its own answer, which is the stored one when it comes a second time
+        return Ending("answered", "OutcomeUnknown", "same reference", 2)
+    return unknown(provider, "answered")
+
+
+def unreadable(provider: str, status: int) -> Ending:
+    return certain("AuthenticationFailed") if status == 401 else unknown(provider, "answered")
+
+
+@every_provider
+@pytest.mark.parametrize(("page", "expected"), [(False, documented), (True, unreadable)], ids=["body", "page"])
+def test_every_status_comes_to_what_the_documents_say_and_is_sent_no_oftener_than_is_safe(
+    provider: str, page: bool, expected: Callable[[str, int], Ending]
+) -> None:
+    assert {status: of_status(provider, status, page=page) for status in STATUSES} == {
+        status: expected(provider, status) for status in STATUSES
+    }
+
+
+@every_provider
+def test_the_ranges_that_are_printed_are_all_the_statuses(provider: str) -> None:
+    for page in (False, True):
+        covered = []
+        for statuses, ending in ranges(provider, page=page):
+            first, _, last = statuses.partition("-")
+            covered += [*range(int(first), int(last or first) + 1)]
+            assert of_status(provider, int(last or first), page=page) == ending
+        assert covered == [*STATUSES]

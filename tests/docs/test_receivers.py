@@ -1,0 +1,261 @@
+"""The receivers of docs/callbacks.md, each as it stands in a real server, with its accounts at a sandbox."""
+
+import hmac
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+import uvicorn
+from werkzeug.serving import make_server
+
+from refundry import Blink, Money, RefundClient, RefundStatus
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer
+from tests.unit.support import PROVIDERS, account
+
+PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
+SECONDS: Final = 10.0
+LAB4PAY_KEY: Final = "test-webhook-secret-key"
+PAYBYRD_KEY: Final = "test-webhook-api-key"
+SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
+
+Serving = Callable[[Any], AbstractContextManager[str]]
+
+
+@contextmanager
+def by_uvicorn(app: Any) -> Iterator[str]:
+    """Serve an app of FastAPI; give its address."""
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until = time.monotonic() + SECONDS
+        while not server.started and thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.005)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(SECONDS)
+    assert not thread.is_alive()
+
+
+@contextmanager
+def by_werkzeug(app: Any) -> Iterator[str]:
+    """Serve an app of Flask; give its address."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join(SECONDS)
+        server.server_close()
+    assert not thread.is_alive()
+
+
+SERVERS: Final[dict[str, Serving]] = {"fastapi": by_uvicorn, "flask": by_werkzeug}
+
+
+@dataclass
+class Receiver:
+    """A receiver that is being served, what it has kept, and the sandbox that it asks."""
+
+    url: str
+    kept: dict[str, Any] = field(repr=False)
+    sandbox: Sandbox
+    sandbox_url: str
+
+    @property
+    def states(self) -> dict[tuple[str, str], RefundStatus]:
+        """What it has kept, by account and transaction."""
+        states: dict[tuple[str, str], RefundStatus] = self.kept["states"]
+        return states
+
+    def post(self, path: str, body: bytes, headers: Any = ()) -> int:
+        """Call it back; return the status of its answer."""
+        url = f"{self.url}/callbacks/{path}"
+        return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=SECONDS).status_code
+
+    def signed(self, body: bytes) -> int:
+        """Call it back as Lab4Pay does."""
+        return self.post("lab4pay", body, {"Signature": signature(body)})
+
+    def keyed(self, body: bytes) -> int:
+        """Call it back as Paybyrd does."""
+        return self.post("paybyrd", body, {"x-api-key": PAYBYRD_KEY})
+
+    def refunded_at_blink(self) -> str:
+        """Refund a pound that stays pending at the sandbox; return the id of the refund."""
+        blink = Blink(access_token=CREDENTIALS["blink"], base_url=self.sandbox_url)
+        with RefundClient([blink]) as client:
+            amount = Money.of("1.00", "GBP")
+            refund = client.refund("blink", payment_id="blink-pending", amount=amount, reference="order-1/1")
+        assert refund.refund_id is not None
+        return refund.refund_id
+
+
+def code_with(framework: str) -> str:
+    """Return the one block of Python on the page that is written for this framework."""
+    (code,) = (code for code in blocks() if f"from {framework} import" in code)
+    return code
+
+
+def blocks() -> list[str]:
+    """Return the blocks of Python on the page."""
+    return re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(params=SERVERS)
+def receiver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    """Each receiver of the page, its accounts from the environment."""
+    framework: str = request.param
+    with ExitStack() as stack:
+        sandbox = Sandbox()
+        sandbox_url = stack.enter_context(SandboxServer(sandbox)).base_url
+        for name in [*os.environ]:
+            if name.startswith("REFUNDRY_") or name.lower().endswith("_proxy"):
+                monkeypatch.delenv(name)
+        for name, value in {
+            "LAB4PAY_ACCESS_TOKEN": CREDENTIALS["lab4pay"],
+            "LAB4PAY_INTEGRATOR_ID": INTEGRATOR_ID,
+            "LAB4PAY_WEBHOOK_SECRET_KEY": LAB4PAY_KEY,
+            "LAB4PAY_BASE_URL": sandbox_url,
+            "PAYBYRD_API_KEY": CREDENTIALS["paybyrd"],
+            "PAYBYRD_WEBHOOK_API_KEY": PAYBYRD_KEY,
+            "PAYBYRD_BASE_URL": sandbox_url,
+            "BLINK_ACCESS_TOKEN": CREDENTIALS["blink"],
+            "BLINK_BASE_URL": sandbox_url,
+        }.items():
+            monkeypatch.setenv(f"REFUNDRY_{name}", value)
+        kept: dict[str, Any] = {"__name__": "receiver"}
+        exec(compile(code_with(framework), "docs/callbacks.md", "exec"), kept)
+        if "client" in kept:  # one for the life of the process, which ends here
+            stack.callback(kept["client"].close)
+        url = stack.enter_context(SERVERS[framework](kept["app"]))
+        yield Receiver(url, kept, sandbox, sandbox_url)
+
+
+def signature(body: bytes, key: str = LAB4PAY_KEY) -> str:
+    """Return the signature of Lab4Pay."""
+    return hmac.new(key.encode(), body, sha256).hexdigest()
+
+
+def of_lab4pay(word: str = "SUCCESS", refund_id: str = "refund-1", **more: object) -> bytes:
+    """Return a callback of Lab4Pay."""
+    return json.dumps([{"id": refund_id, "linked_transaction_id": "payment-1", "status": word, **more}]).encode()
+
+
+def of_paybyrd(word: str = "success", refund_id: str = "refund-1", **more: object) -> bytes:
+    """Return a callback of Paybyrd."""
+    content = {"transactionId": refund_id, "operationType": "Refund", **more}
+    return json.dumps({"event": f"transaction.refund.{word}", "content": content}).encode()
+
+
+def test_the_page_has_one_receiver_for_each_framework_and_no_other_code_that_could_rot() -> None:
+    assert len(blocks()) == len(SERVERS)
+    assert {code_with(framework) for framework in SERVERS} == {*blocks()}
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_the_page_names_the_proof_that_the_capabilities_name(provider: str) -> None:
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("| proof |"))
+    said: dict[str, str] = dict(zip(PROVIDERS, (cell.strip() for cell in row.split("|")[2:5]), strict=True))
+    with RefundClient([account(provider)]) as client:
+        proofs = {able.callbacks for able in client.capabilities(provider).values()}
+    assert {said[provider]} == proofs
+
+
+def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
+    assert receiver.signed(of_lab4pay()) == 200
+    assert receiver.keyed(of_paybyrd("failed")) == 200
+    assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("paybyrd", "refund-1"): FAILED}
+    assert len(receiver.kept["seen"]) == 2
+
+
+def test_a_forged_callback_is_forbidden_and_nothing_of_it_is_kept(receiver: Receiver) -> None:
+    body = of_lab4pay()
+    for headers in (
+        {},
+        {"Signature": ""},
+        {"Signature": signature(body, "test-other-key")},
+        {"Signature": signature(of_lab4pay("FAILED"))},
+        [("Signature", signature(body)), ("Signature", signature(body))],
+    ):
+        assert receiver.post("lab4pay", body, headers) == 403
+    for headers in ({}, {"x-api-key": "test-other-key"}, {"x-api-key": CREDENTIALS["paybyrd"]}):
+        assert receiver.post("paybyrd", of_paybyrd(), headers) == 403
+    assert receiver.post("paybyrd", body, {"Signature": signature(body)}) == 403
+    assert receiver.post("blink", b"status=completed") == 403
+    assert (receiver.states, receiver.kept["seen"]) == ({}, set())
+
+
+def test_the_raw_body_is_what_is_checked(receiver: Receiver) -> None:
+    body = b'[ {"status":"SUCCESS",\r\n"id" : "refund-1", "linked_transaction_id": null, "note": "\xe2\x82\xac"}]\n'
+    assert receiver.signed(body) == 200
+    assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED}
+    assert receiver.post("lab4pay", json.dumps(json.loads(body)).encode(), {"Signature": signature(body)}) == 403
+
+
+def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
+    assert receiver.signed(of_lab4pay()) == receiver.keyed(of_paybyrd()) == 200
+    receiver.states.clear()
+    assert receiver.signed(of_lab4pay()) == receiver.keyed(of_paybyrd()) == 200
+    assert receiver.signed(of_lab4pay(completed_at="2026-11-22T10:00:00Z")) == 200
+    assert (receiver.states, len(receiver.kept["seen"])) == ({}, 2)
+
+
+def test_other_news_of_the_same_refund_are_kept_and_a_late_pending_undoes_nothing(receiver: Receiver) -> None:
+    seen = []
+    for word in ("INITIATED", "SUCCESS", "IN_PROGRESS", "REVERTED"):
+        assert receiver.signed(of_lab4pay(word)) == 200
+        seen.append(receiver.states["lab4pay", "refund-1"])
+    assert seen == [PENDING, SUCCEEDED, SUCCEEDED, FAILED]
+
+
+def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) -> None:
+    paid = {"event": "transaction.payment.success", "content": {"transactionId": "payment-1", "status": "success"}}
+    assert receiver.keyed(json.dumps(paid).encode()) == 200
+    assert receiver.signed(b"[]") == 200
+    assert receiver.states == {}
+
+
+@pytest.mark.parametrize("form", ["json", "form"])
+def test_what_blink_is_asked_counts_and_not_what_the_callback_claims(receiver: Receiver, form: str) -> None:
+    refund_id = receiver.refunded_at_blink()
+    body = f"transaction_id={refund_id}&status=completed".encode()
+    if form == "json":
+        body = json.dumps({"transaction_id": refund_id, "status": "completed"}).encode()
+    assert receiver.post("blink", body) == 200
+    assert receiver.states == {("blink", refund_id): PENDING}
+    receiver.sandbox.advance()
+    assert receiver.post("blink", body) == 200
+    assert receiver.states == {("blink", refund_id): SUCCEEDED}
+
+
+def test_a_replay_of_blink_changes_nothing_whatever_it_claims(receiver: Receiver) -> None:
+    refund_id = receiver.refunded_at_blink()
+    for word in ("pending", "completed", "anything"):
+        assert receiver.post("blink", json.dumps({"transaction_id": refund_id, "status": word}).encode()) == 200
+        assert receiver.states.pop(("blink", refund_id), None) is (PENDING if word == "pending" else None)
+    assert len(receiver.kept["seen"]) == 1
+
+
+def test_what_blink_does_not_know_or_cannot_be_asked_is_an_error_and_not_kept(receiver: Receiver) -> None:
+    assert receiver.post("blink", b"transaction_id=not-there&status=completed") == 500
+    assert (receiver.states, receiver.kept["seen"]) == ({}, set())
+
+
+@pytest.mark.parametrize("path", ["stripe", "", "LAB4PAY", "lab4pay/more"])
+def test_there_is_no_address_for_another_account(receiver: Receiver, path: str) -> None:
+    assert receiver.post(path, of_lab4pay(), {"Signature": signature(of_lab4pay())}) in (404, 422)
+    assert receiver.states == {}

@@ -1,0 +1,282 @@
+"""The facade at the sandbox's accounts: tokens that it fetches, and refunds that it follows to their end."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+
+import pytest
+
+from refundry import (
+    AuthenticationFailed,
+    LookupFailed,
+    Money,
+    NotSent,
+    Operation,
+    Reason,
+    Refund,
+    RefundClient,
+    RefundRejected,
+    RefundStatus,
+    UnsupportedOperation,
+)
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Fault, Sandbox
+from tests.sandbox.support import CURRENCIES, ONCE, PAYMENTS, Worn
+
+FETCHING = ("lab4pay", "blink")
+EURO = Money.of("1.00", "EUR")
+FAILED, PENDING, SUCCEEDED = RefundStatus.FAILED, RefundStatus.PENDING, RefundStatus.SUCCEEDED
+
+Wear = Callable[[Sandbox], Worn]
+
+
+@dataclass
+class Asked:
+    """A client of the sandbox's accounts that sends each thing once, and what it has sent."""
+
+    client: RefundClient
+    sent: list[Operation]
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def refund(self, provider: str, payment_id: str | None = None) -> Refund:
+        """Refund one unit of money of a payment, under a reference of its own."""
+        payment_id = payment_id or PAYMENTS[provider] or "lab4pay-payment"
+        reference = f"order-1/{next(self.numbers)}"
+        amount = Money.of("1", CURRENCIES[provider])
+        return self.client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
+
+
+Asking = Callable[[Sandbox], Asked]
+
+
+@pytest.fixture
+def asking(wear: Wear) -> Iterator[Asking]:
+    clients: list[RefundClient] = []
+
+    def ask(sandbox: Sandbox) -> Asked:
+        sent: list[Operation] = []
+        accounts = wear(sandbox).accounts()
+        clients.append(RefundClient(accounts, retry=ONCE, on_attempt=lambda attempt: sent.append(attempt.operation)))
+        return Asked(clients[-1], sent)
+
+    yield ask
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize("provider", FETCHING)
+def test_the_accounts_fetch_a_token_once_and_need_no_standing_credential(asking: Asking, provider: str) -> None:
+    sandbox = Sandbox(credentials={name: f"test-key-{name}-two" for name in FETCHING})
+    asked = asking(sandbox)
+    for _ in range(2):
+        asked.refund(provider)
+    assert asked.sent == [Operation.TOKEN, Operation.REFUND, Operation.REFUND]
+    assert len(sandbox.refunds(provider)) == 2
+    assert sandbox.violations == ()
+
+
+def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking) -> None:
+    sandbox = Sandbox(
+        credentials={"paybyrd": "test-key-two"},
+        token_credentials={
+            "lab4pay": {"client_id": "test-client-two", "client_secret": "test-secret-two"},
+            "blink": {"api_key": "test-api-key-two", "secret_key": "test-secret-key-two"},
+        },
+        integrator_id="test-integrator-two",
+    )
+    asked = asking(sandbox)
+    assert [asked.refund(provider).status for provider in PAYMENTS] == [PENDING, SUCCEEDED, SUCCEEDED]
+
+
+@pytest.mark.parametrize("provider", FETCHING)
+def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_executed_once(
+    asking: Asking, provider: str
+) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    asked.refund(provider)
+    sandbox.expire_tokens()
+    asked.sent.clear()
+    asked.refund(provider)
+    assert asked.sent == [Operation.REFUND, Operation.TOKEN, Operation.REFUND]
+    assert len(sandbox.refunds(provider)) == 2
+
+
+@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize(("token_seconds", "tokens"), [(1800.0, 1), (0.05, 2)])
+def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
+    asking: Asking, provider: str, token_seconds: float, tokens: int
+) -> None:
+    asked = asking(Sandbox(clock=lambda: 1_000_000_000.0, token_seconds=token_seconds, expires_in=float))
+    asked.refund(provider)
+    time.sleep(0.1)
+    asked.refund(provider)
+    assert asked.sent.count(Operation.TOKEN) == tokens
+    assert asked.sent.count(Operation.REFUND) == 2
+
+
+@pytest.mark.parametrize("provider", FETCHING)
+def test_a_refund_that_gets_no_token_is_not_sent(asking: Asking, provider: str) -> None:
+    sandbox = Sandbox()
+    sandbox.script(provider, Fault.STATUS_520, operation="create_token")
+    asked = asking(sandbox)
+    with pytest.raises(NotSent):
+        asked.refund(provider)
+    assert asked.sent == [Operation.TOKEN]
+    assert asked.refund(provider).status in (PENDING, SUCCEEDED)
+    assert len(sandbox.refunds(provider)) == 1
+
+
+def test_a_token_that_the_sandbox_does_not_take_is_renewed_once_and_no_more(asking: Asking) -> None:
+    sandbox = Sandbox(token_seconds=0.0)
+    asked = asking(sandbox)
+    with pytest.raises(AuthenticationFailed):
+        asked.refund("blink")
+    assert asked.sent == [Operation.TOKEN, Operation.REFUND] * 2
+    assert sandbox.refunds("blink") == ()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_refund_at_the_terminal_is_followed_to_its_end(asking: Asking, tied: bool) -> None:
+    sandbox = Sandbox()
+    client = asking(sandbox).client
+    if tied:
+        refund = client.refund("lab4pay", payment_id="lab4pay-payment", amount=EURO, reference="till-1/1")
+    else:
+        refund = client.refund_unreferenced("lab4pay", amount=EURO, reference="till-1/1")
+    seen = [refund.status]
+    for _ in range(2):
+        sandbox.advance()
+        seen.append(client.lookup(refund.to_dict()).status)
+    assert seen == [PENDING, PENDING, SUCCEEDED]
+    assert client.wait(refund, timeout=5).status is SUCCEEDED
+    assert sandbox.violations == ()
+
+
+@pytest.mark.parametrize(
+    ("steps", "heed_cancel", "told", "end"),
+    [
+        (0, True, FAILED, FAILED),
+        (1, True, PENDING, FAILED),
+        (1, False, PENDING, SUCCEEDED),
+        (2, True, SUCCEEDED, SUCCEEDED),
+    ],
+)
+def test_a_refund_at_the_terminal_is_called_off_while_it_can_be(
+    asking: Asking, steps: int, heed_cancel: bool, told: RefundStatus, end: RefundStatus
+) -> None:
+    sandbox = Sandbox(heed_cancel=heed_cancel)
+    asked = asking(sandbox)
+    refund = asked.refund("lab4pay")
+    for _ in range(steps):
+        sandbox.advance()
+    assert asked.client.cancel(refund).status is told
+    sandbox.advance()
+    assert asked.client.lookup(refund).status is end
+    assert sandbox.violations == ()
+
+
+def test_a_202_of_paybyrd_is_followed_to_its_end(asking: Asking) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    refund = asked.refund("paybyrd", "paybyrd-pending")
+    assert (refund.status, refund.refund_id) == (PENDING, None)
+    (executed,) = sandbox.refunds("paybyrd")
+    assert asked.client.lookup(refund).status is PENDING
+    sandbox.advance()
+    done = asked.client.wait(refund, timeout=5)
+    assert (done.status, done.refund_id, done.amount) == (SUCCEEDED, executed.refund_id, EURO)
+
+
+@pytest.mark.parametrize(
+    ("provider", "state", "status"),
+    [
+        ("paybyrd", "AcquirerSuccess", SUCCEEDED),
+        ("paybyrd", "Processing", PENDING),
+        ("paybyrd", "TemporaryFailed", PENDING),
+        ("paybyrd", "Denied", FAILED),
+        ("paybyrd", "Canceled", FAILED),
+        ("paybyrd", "Error", FAILED),
+        ("lab4pay", "EXPIRED", FAILED),
+        ("lab4pay", "MISPLACED", PENDING),
+        ("blink", "completed", SUCCEEDED),
+        ("blink", "pending", PENDING),
+        ("blink", "cancelled", FAILED),
+    ],
+)
+def test_a_refund_is_in_the_state_that_the_provider_says(
+    asking: Asking, provider: str, state: str, status: RefundStatus
+) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    refund = asked.refund(provider)
+    sandbox.settle(provider, refund.refund_id or "", state)
+    told = asked.client.lookup(refund)
+    assert (told.status, told.refund_id, told.amount) == (status, refund.refund_id, refund.amount)
+
+
+def test_a_pending_refund_of_blink_is_followed_to_its_end(asking: Asking) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    refund = asked.refund("blink", "blink-pending")
+    seen = [refund.status, asked.client.lookup(refund).status]
+    sandbox.advance()
+    assert [*seen, asked.client.lookup(refund).status] == [PENDING, PENDING, SUCCEEDED]
+
+
+def test_a_refund_whose_older_reply_of_blink_names_it_not_cannot_be_asked_about(asking: Asking) -> None:
+    asked = asking(Sandbox(blink_reply="success"))
+    refund = asked.refund("blink")
+    with pytest.raises(UnsupportedOperation) as refused:
+        asked.client.lookup(refund)
+    assert refused.value.field == "refund_id"
+
+
+def test_a_provider_that_fails_while_it_is_asked_changes_nothing_of_what_is_known(asking: Asking) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    refund = asked.refund("paybyrd")
+    sandbox.script("paybyrd", Fault.HTML_200)
+    with pytest.raises(LookupFailed) as failed:
+        asked.client.lookup(refund)
+    assert failed.value.refund == refund
+    assert asked.client.lookup(refund).status is SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("provider", "payment_id", "reason", "told"),
+    [
+        ("blink", "blink-captured", Reason.NOT_REFUNDABLE, "voided with cancel_transaction"),
+        ("blink", "blink-refunded", Reason.INVALID, "HTTP 400"),
+        ("lab4pay", "lab4pay-refunded", Reason.INVALID, "HTTP 400"),
+    ],
+)
+def test_a_refusal_is_followed_by_one_question_about_its_payment(
+    asking: Asking, provider: str, payment_id: str, reason: Reason, told: str
+) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    with pytest.raises(RefundRejected, match=told) as refused:
+        asked.refund(provider, payment_id)
+    assert refused.value.reason is reason
+    assert asked.sent == [Operation.TOKEN, Operation.REFUND, Operation.LOOKUP]
+    assert sandbox.refunds(provider) == ()
+    assert sandbox.violations == ()
+
+
+def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: Asking, wear: Wear) -> None:
+    sandbox = Sandbox()
+    asked = asking(sandbox)
+    assert wear(sandbox).ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
+    sandbox.advance()
+    sandbox.advance()
+    with pytest.raises(RefundRejected, match="REVERTED") as refused:
+        asked.refund("lab4pay")
+    assert refused.value.reason is Reason.NOT_REFUNDABLE
+
+
+def test_the_credentials_of_the_accounts_are_those_that_are_published(worn: Worn) -> None:
+    given = {secret.reveal() for account in worn.accounts() for secret in account.secrets}
+    published = [*TOKEN_CREDENTIALS.values(), *WEBHOOK_SECRETS.values()]
+    values = {value for credentials in published for value in credentials.values()}
+    assert given == values | {CREDENTIALS["paybyrd"], INTEGRATOR_ID}
