@@ -5,7 +5,9 @@ import os
 import pytest
 from hypothesis import settings
 
-pytest.register_assert_rewrite("tests.unit.canary", "tests.unit.support", "tests.faults.support")
+pytest.register_assert_rewrite(
+    "tests.unit.canary", "tests.unit.questions", "tests.unit.support", "tests.faults.support"
+)
 
 # In CI a property is tried with the same cases each time, so that a failure there is a failure of the change.
 settings.register_profile("ci", derandomize=True, deadline=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from refundry import outcome
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
@@ -39,21 +39,24 @@ class Asking:
 
     def wait(self, translation: Translation, refund: Refund, timeout: float, poll: float) -> Steps[Refund]:
         """The state of a refund, asked for until it is final or the time is over."""
-        seconds(timeout, "timeout", "timeout")
-        seconds(poll, "poll", "poll")
+        try:
+            seconds(timeout, "timeout", "timeout")
+            seconds(poll, "poll", "poll")
+        except InvalidRefund as refused:
+            raise about(refund, refused) from None
         deadline = monotonic() + timeout
         failure: LookupFailed | None = None
         pause = poll
         while refund.status is RefundStatus.PENDING:
-            told = (yield from self.state(translation, refund, deadline, 1)).told
+            tried = yield from self.state(translation, refund, deadline, 1)
             left = deadline - monotonic()
-            not_before = 0.0
-            if isinstance(told, LookupFailed) and (told.temporary or left <= 0):
-                failure, not_before = told, told.retry_after or 0.0
+            not_before = asked_to_wait(tried.answer) or 0.0
+            if isinstance(tried.told, LookupFailed) and (tried.told.temporary or left <= 0):
+                failure = tried.told
             else:
-                refund, failure = _returned(told), None
+                refund, failure = _returned(tried.told), None
             if refund.status is RefundStatus.PENDING:
-                if left <= max(min(poll, timeout / 2), not_before):
+                if left <= max(min(poll, timeout / 10), not_before):
                     raise _still_pending(refund, timeout) from failure
                 # Ever shorter towards the end, so that the last answer is a late one.
                 yield Pause(max(min(jittered(pause), left / 2), not_before))
@@ -69,21 +72,23 @@ class Asking:
         if refund.status is not RefundStatus.PENDING:
             return refund
 
-        def conclude(answer: Answer) -> Tried[State]:
+        may_have_left = False
+
+        def conclude(answer: Answer) -> Tried[LookupFailed | None]:
             # A reply proves nothing, be it yes or no: what became of it is asked for afterwards.
-            reading = Reading(Outcome.PENDING)
-            if isinstance(answer, WireReply) and answer.status in (401, 403):
-                reading = Reading(Outcome.AUTHENTICATION_FAILED)
-            elif isinstance(answer, WireReply) and is_for_now(answer):
-                reading = Reading(why="it did not take the cancel")
-            told = outcome.of_state(refund, answer, reading, currency=None, retry_after=asked_to_wait(answer))
-            return Tried(answer, reading, told, told)
+            nonlocal may_have_left
+            may_have_left = may_have_left or not _is_without_effect(answer)
+            reading = Reading(why="it did not take the cancel")
+            failed = isinstance(answer, SendFailure) or is_for_now(answer) or _is_without_effect(answer)
+            told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
+            denied = isinstance(answer, WireReply) and _is_without_effect(answer)
+            return Tried(answer, Reading(Outcome.AUTHENTICATION_FAILED) if denied else reading, told, told)
 
         task = Task(translation, Operation.CANCEL, refund.reference, request, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
         tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
-        if _is_without_effect(tried.answer):
-            return _returned(tried.told)
+        if tried.told is not None and not may_have_left:
+            raise tried.told
         state = yield from self.state(translation, refund, deadline, self._retry.attempts)
         return _returned(state.told)
 
@@ -132,7 +137,7 @@ def _still_pending(refund: Refund, timeout: float) -> StillPending:
     )
 
 
-def _may_answer_later(last: Tried[State], _: object) -> bool:
+def _may_answer_later(last: Tried[Any], _: object) -> bool:
     if isinstance(last.answer, WireReply) and not is_for_now(last.answer):
         return False
     return isinstance(last.told, LookupFailed) and last.told.temporary

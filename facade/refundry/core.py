@@ -10,6 +10,7 @@ from refundry import outcome
 from refundry.asking import Asking
 from refundry.errors import (
     InvalidRefund,
+    LookupFailed,
     OutcomeUnknown,
     Reason,
     RefundError,
@@ -122,10 +123,11 @@ class Core:
 
     def _refunded(self, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
         account = translation.account
-        asked_by: str | None = None  # what the first reply that leaves it unknown can be asked about by
+        # What the first reply that leaves it unknown can be asked about by, and whether nothing was lost before it.
+        asked_by, is_first = None, False
 
         def conclude(answer: Answer) -> Tried[Refund | RefundError]:
-            nonlocal asked_by
+            nonlocal asked_by, is_first
             reading = Reading()
             result: Refund | RefundError
             if isinstance(answer, WireReply):
@@ -139,7 +141,7 @@ class Core:
                     retry_after=retry_after(answer) if reading.outcome is Outcome.RATE_LIMITED else None,
                 )
                 if type(result) is OutcomeUnknown and asked_by is None:
-                    asked_by = translation.tracking_of(answer)
+                    asked_by, is_first = translation.tracking_of(answer), taken.ended is None
             else:
                 result = outcome.of_failure(taken.request, answer, taken.resend())
             return Tried(answer, reading, result, taken.settle(result))
@@ -161,13 +163,19 @@ class Core:
         deadline = monotonic() + self._retry.deadline
         tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
         if isinstance(tried.told, OutcomeUnknown) and asked_by is not None:
-            return (yield from self._found(translation, taken, tried.told, asked_by, deadline))
+            return (yield from self._found(translation, taken, tried.told, asked_by, is_first, deadline))
         if type(tried.told) is RefundRejected and tried.told.reason in _VAGUE:
             return (yield from self._explained(translation, request, tried.told, deadline))
         return tried.told
 
     def _found(
-        self, translation: Translation, taken: Taken, unknown: OutcomeUnknown, asked_by: str, deadline: float
+        self,
+        translation: Translation,
+        taken: Taken,
+        unknown: OutcomeUnknown,
+        asked_by: str,
+        is_first: bool,
+        deadline: float,
     ) -> Steps[Refund | RefundError]:
         """An unknown refund, settled where the provider knows what became of the request that was to make it."""
         request = taken.request
@@ -180,8 +188,8 @@ class Core:
             tracking_id=asked_by,
         )
         tried = yield from self._asking.state(translation, refund, deadline, 1)
-        told = outcome.settled_by_lookup(unknown, request, tried.told, tried.reading)
-        if told is unknown or self._references.is_of_another(taken, tried.reading.refund_id):
+        told = outcome.settled_by_lookup(unknown, request, tried.told, tried.reading, is_first=is_first)
+        if told is unknown or self._references.is_of_another(request.reference, tried.told):
             return unknown
         taken.keep(told)
         return told
@@ -194,11 +202,19 @@ class Core:
         if question is None:
             return refused
 
-        def conclude(answer: Answer) -> Tried[str | None]:
-            state = translation.unrefundable(answer) if isinstance(answer, WireReply) else None
-            return Tried(answer, Reading(), state, state)
+        payment_id = request.payment_id or ""
+        refused_refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=payment_id)
 
-        task: Task[str | None] = Task(
+        def conclude(answer: Answer) -> Tried[str | LookupFailed | None]:
+            reading = Reading()
+            if isinstance(answer, WireReply):
+                reading = read_safely(translation.read_payment, payment_id, answer)
+            told: str | LookupFailed | None = reading.code
+            if reading.outcome not in outcome.STATES:
+                told = outcome.of_no_answer(refused_refund, answer, reading, retry_after=None)
+            return Tried(answer, reading, told, told)
+
+        task: Task[str | LookupFailed | None] = Task(
             translation,
             Operation.LOOKUP,
             request.reference,
@@ -207,24 +223,24 @@ class Core:
             lambda *_: False,
         )
         tried = yield from self._sending.tries(task, min(deadline, monotonic() + _SECONDS_FOR_A_REASON), 1)
-        return refused if tried.told is None else outcome.explained(refused, tried.told, translation.VOID)
+        return outcome.explained(refused, tried.told, translation.VOID) if isinstance(tried.told, str) else refused
 
     # Asking about it.
 
     def lookup(self, known: Known) -> Steps[Refund]:
         """The steps of asking for the state of a refund."""
         translation, refund = self.known(known)
-        return self._learnt((yield from self._asking.lookup(translation, refund)))
+        return self._learnt(refund, (yield from self._asking.lookup(translation, refund)))
 
     def wait(self, known: Known, timeout: float, poll: float) -> Steps[Refund]:
         """The steps of asking for the state of a refund until it is final, or the time is over."""
         translation, refund = self.known(known)
-        return self._learnt((yield from self._asking.wait(translation, refund, timeout, poll)))
+        return self._learnt(refund, (yield from self._asking.wait(translation, refund, timeout, poll)))
 
     def cancel(self, known: Known) -> Steps[Refund]:
         """The steps of calling a refund off, and of asking what became of it."""
         translation, refund = self.known(known)
-        return self._learnt((yield from self._asking.cancel(translation, refund)))
+        return self._learnt(refund, (yield from self._asking.cancel(translation, refund)))
 
     def confirm(self, event: RefundEvent) -> Steps[RefundEvent]:
         """The steps of asking the provider whether what a callback is about is so."""
@@ -232,7 +248,9 @@ class Core:
 
         translation = self.translation(event.provider)
         if event.refund_id is None:
-            raise InvalidRefund("the callback names no transaction to ask about", field="refund_id")
+            refused = InvalidRefund("the callback names no transaction to ask about", field="refund_id")
+            refused.resend, refused.provider = Resend.NEVER, event.provider
+            raise refused
         asked = Refund(event.provider, event.refund_id, RefundStatus.PENDING, refund_id=event.refund_id)
         refund = yield from self._asking.lookup(translation, asked)
         return confirmed(event, refund)
@@ -245,12 +263,29 @@ class Core:
                 raise InvalidRefund(
                     f"give a Refund or what its to_dict() gave, not {type(known).__name__}", field="refund"
                 )
+            for name in ("refund_id", "payment_id", "tracking_id"):
+                if not isinstance(getattr(refund, name), str | None):
+                    raise InvalidRefund(f"the {name} of the refund is no text", field=name)
+            if not isinstance(refund.status, RefundStatus):
+                raise InvalidRefund("the status of the refund is no RefundStatus", field="status")
             return self.translation(refund.provider), refund
         except InvalidRefund as refused:
             refused.resend = Resend.NEVER
             raise
 
-    def _learnt(self, refund: Refund) -> Refund:
+    def _learnt(self, known: Refund, refund: Refund) -> Refund:
+        """Keep a state that was asked for. LookupFailed where it is that of another reference's refund."""
+        if refund is known:
+            return refund
+        if self._references.is_of_another(refund.reference, refund):
+            raise LookupFailed(
+                f"{refund.provider} gave the transaction of another reference for {refund.reference!r}",
+                refund=known,
+                temporary=False,
+                provider=refund.provider,
+                reference=refund.reference,
+                raw=refund.raw,
+            )
         self._references.learn(refund)
         return refund
 

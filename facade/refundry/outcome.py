@@ -159,26 +159,15 @@ def of_state(
 
     `currency` is the account's, for the amount of a refund whose amount is not known yet.
     """
-    facts: dict[str, Any] = {"provider": refund.provider, "reference": refund.reference}
-    what = f"{refund.provider} could not be asked about {refund.reference!r}"
-    if isinstance(answer, SendFailure):
-        return LookupFailed(
-            f"{what}: {answer.detail}",
-            refund=refund,
-            temporary=not answer.lasting,
-            retry_after=answer.retry_after,
-            **facts,
-        )
-    facts.update(provider_code=reading.code, provider_message=reading.message, raw=answer)
-    if reading.outcome not in STATES:
-        why = "it refused the credentials" if reading.outcome is Outcome.AUTHENTICATION_FAILED else reading.why
-        return LookupFailed(
-            f"{what}: {why} (HTTP {answer.status}{_words(reading)})",
-            refund=refund,
-            temporary=reading.outcome is not Outcome.AUTHENTICATION_FAILED,
-            retry_after=retry_after,
-            **facts,
-        )
+    if isinstance(answer, SendFailure) or reading.outcome not in STATES:
+        return of_no_answer(refund, answer, reading, retry_after=retry_after)
+    facts: dict[str, Any] = {
+        "provider": refund.provider,
+        "reference": refund.reference,
+        "provider_code": reading.code,
+        "provider_message": reading.message,
+        "raw": answer,
+    }
     if differences := _state_differences(refund, reading):
         return _mismatch(differences, Resend.NEVER, facts)
     return replace(
@@ -192,6 +181,28 @@ def of_state(
         provider_message=reading.message,
         replayed=False,
         raw=answer,
+    )
+
+
+def of_no_answer(
+    refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
+) -> LookupFailed:
+    """What the caller is told of a question about a refund that got no answer which can be relied on."""
+    facts: dict[str, Any] = {"refund": refund, "provider": refund.provider, "reference": refund.reference}
+    what = f"{refund.provider} could not be asked about {refund.reference!r}"
+    if isinstance(answer, SendFailure):
+        temporary = not answer.lasting
+        return LookupFailed(f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts)
+    denied = answer.status in (401, 403)
+    why = "it refused the credentials" if denied else reading.why
+    return LookupFailed(
+        f"{what}: {why} (HTTP {answer.status}{_words(reading)})",
+        temporary=not denied,
+        retry_after=retry_after,
+        provider_code=reading.code,
+        provider_message=reading.message,
+        raw=answer,
+        **facts,
     )
 
 
@@ -210,19 +221,22 @@ def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> b
 
 
 def settled_by_lookup(
-    unknown: OutcomeUnknown, request: RefundRequest, found: Refund | RefundError, reading: Reading
+    unknown: OutcomeUnknown, request: RefundRequest, found: Refund | RefundError, reading: Reading, *, is_first: bool
 ) -> Refund | RefundError:
     """What the caller is told when an unknown refund was asked about by what its reply had to go by.
 
-    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount.
+    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount. One
+    that came to nothing settles it only where nothing had been lost before that reply (`is_first`).
     """
     if not isinstance(found, Refund) or reading.refund_id is None or None in (reading.payment_id, reading.amount):
         return unknown
     if found.status is not RefundStatus.FAILED:
         return found
+    if not is_first:
+        return unknown
     return RefundRejected(
         f"{request.provider} has not carried out {request.reference!r}",
-        reason=Reason.DECLINED,
+        reason=reading.reason,
         provider=request.provider,
         reference=request.reference,
         provider_code=found.provider_code,

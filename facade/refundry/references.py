@@ -99,15 +99,18 @@ class References:
         with self._lock:
             taken.taken = False
 
-    def is_of_another(self, taken: Taken, refund_id: str | None) -> bool:
-        """Whether the provider gave this id to the refund of another reference."""
+    def is_of_another(self, reference: str, refund: Refund | RefundError) -> bool:
+        """Whether the provider gave the ids of this refund to the refund of another reference, both known here."""
+        if not isinstance(refund, Refund) or (refund.provider, reference) not in self._records:
+            return False
+        ids = {refund.refund_id, refund.tracking_id} - {None}
         with self._lock:
             records = [*self._records.values()]
         return any(
-            record is not taken
-            and record.request.provider == taken.request.provider
+            record.request.reference != reference
+            and record.request.provider == refund.provider
             and isinstance(record.ended, Refund)
-            and record.ended.refund_id == refund_id
+            and not ids.isdisjoint((record.ended.refund_id, record.ended.tracking_id))
             for record in records
         )
 

@@ -119,7 +119,8 @@ class Refund:
         """What `to_dict` gave, also in another process. InvalidRefund names a field that is missing or unfit."""
         unknown = set(values) - set(_PLAIN_FIELDS)
         if unknown:
-            raise InvalidRefund(f"a refund has no field {sorted(unknown)[0]!r}", field=sorted(unknown)[0])
+            odd = sorted(unknown, key=repr)[0]
+            raise InvalidRefund(f"a refund has no field {odd!r}", field=str(odd))
         for name in ("provider", "reference", "status"):
             if name not in values:
                 raise InvalidRefund(f"the field {name!r} of the refund is missing", field=name)

@@ -10,11 +10,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import TokenTranslation
+from refundry.providers.base import Granted, TokenTranslation
 from refundry.refund import Operation
 from refundry.retry import retry_after
 from refundry.steps import Join, Pause, Send, Steps
-from refundry.tokens import Fetch, Granted, Tokens
+from refundry.tokens import Fetch, Tokens
 from refundry.wire import Evidence, SendFailure, Timeout, WireReply, redacted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 Subject = TypeVar("Subject")
 
 _BROKEN_OFF: Final = SendFailure(Evidence.MAYBE_SENT, "the call was broken off while it was under way")
-_TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed", lasting=True)
+_TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
 
 
 @dataclass(slots=True)
@@ -103,7 +103,8 @@ class Sending:
         request = task.translation.wire(task.request, access)
         try:
             answer = yield Send(request, timeout)
-            if isinstance(answer, WireReply):
+            # The reply to a request for a token is only read, and must give the token as it came.
+            if isinstance(answer, WireReply) and not access.in_body:
                 answer = redacted(answer, access.secrets)
         finally:
             tried = task.conclude(answer)
@@ -128,7 +129,11 @@ class Sending:
                     task = _token_task(translation, reference)
                     came = (yield from self._exchange(task, translation.keys, deadline)).told
                 finally:
-                    got = tokens.give(found, came)
+                    # What only this call had no more time for is not the end for those that have.
+                    own = isinstance(came, SendFailure) and monotonic() >= deadline
+                    got = tokens.give(found, None if own else came)
+                if got is None and isinstance(came, SendFailure):
+                    return came
             else:
                 got = yield Join(found.future, left)
             if got is not None:

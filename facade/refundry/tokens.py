@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from refundry.providers.base import Granted
 from refundry.wire import SendFailure
 
 if TYPE_CHECKING:
@@ -22,22 +23,15 @@ LONGEST_LIFE: Final = 3600.0
 
 
 @dataclass(slots=True)
-class Granted:
-    """A new token: the access that it gives, and for how many seconds it is good."""
-
-    access: Access
-    seconds: float
-
-
-@dataclass(slots=True)
 class Fetch:
-    """A fetch that is under way. `mine` says that the one who got it has to do it; the others wait for the future.
+    """A fetch that is under way since `began`. `mine` says that who got it has to do it; the others wait for it.
 
     The future gives what came of it: the access, a failure, or None where the call that did it was broken off.
     """
 
     future: Future[Access | SendFailure | None]
     mine: bool
+    began: float
 
 
 class Tokens:
@@ -61,16 +55,16 @@ class Tokens:
             if self._access is not None and now < (self._good_until if fetching else self._fresh_until):
                 return self._access
             if fetching and self._fetching is not None:
-                return Fetch(self._fetching[1], mine=False)
+                return Fetch(self._fetching[1], mine=False, began=now)
             future: Future[Access | SendFailure | None] = Future()
             future.set_running_or_notify_cancel()  # so that one who gives up waiting does not cancel it for all
             self._fetching = (os.getpid(), future)
-            return Fetch(future, mine=True)
+            return Fetch(future, mine=True, began=now)
 
     def give(self, fetch: Fetch, came: Granted | SendFailure | None) -> Access | SendFailure | None:
-        """End a fetch with what came of it, None where it was broken off. Returns what to go on with.
+        """End a fetch with what came of it, None where it was broken off. A token's life counts from its beginning.
 
-        That is the token from before where it is still good and could not be renewed.
+        Returns what to go on with. That is the token from before where it is still good and could not be renewed.
         """
         now = monotonic()
         use: Access | SendFailure | None
@@ -78,7 +72,7 @@ class Tokens:
             if isinstance(came, Granted):
                 use = self._access = came.access
                 life = min(came.seconds, LONGEST_LIFE)
-                self._good_until = now + life
+                self._good_until = fetch.began + life
                 self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
             else:
                 use = self._access if self._access is not None and now < self._good_until else came

@@ -58,7 +58,7 @@ def received(
     for an account without what would prove it, and for a body that is not bytes.
     """
     from refundry.outcome import STATES, Reading
-    from refundry.providers.base import Reader
+    from refundry.providers.reader import Reader
 
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):

@@ -103,12 +103,14 @@ def http_date(value: str) -> float | None:
     """A date of an HTTP header, in seconds since 1970; None where it is none."""
     if not value:
         return None
+    from datetime import UTC
     from email.utils import parsedate_to_datetime  # slow to import, and seldom needed
 
     try:
-        return parsedate_to_datetime(value).timestamp()
+        date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
 
 @dataclass(frozen=True, slots=True)

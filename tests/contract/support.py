@@ -62,7 +62,7 @@ class Meanwhile:
     answer: WireReply | SendFailure
 
 
-NO_STATE = WireReply(404, (), b"")
+NO_STATE = WireReply(500, (), b"{}")
 ONCE = Retry(attempts=1)
 
 

@@ -66,7 +66,7 @@ def accepted(provider: str) -> WireReply:
 
 ONCE: Final = Retry(attempts=1)
 """For a test of what comes of one attempt."""
-NO_STATE: Final = WireReply(404, (), b"")
+NO_STATE: Final = WireReply(500, (), b"{}")
 
 
 class Scripted:

@@ -177,7 +177,7 @@ def test_the_questions_after_a_refusal_are_attempts_of_their_own(kind: Kind) -> 
         client.ask("blink")
     assert [(one.operation, one.status, one.reference) for one in attempts] == [
         (Operation.REFUND, 422, "reference-1"),
-        (Operation.LOOKUP, 404, "reference-1"),
+        (Operation.LOOKUP, 500, "reference-1"),
     ]
 
 

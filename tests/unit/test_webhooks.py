@@ -515,7 +515,7 @@ WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
         "TemporaryFailed": PENDING,
         "Denied": FAILED,
         "Canceled": FAILED,
-        "Error": FAILED,
+        "Error": PENDING,  # alone: it stands for failures that are not known yet too
         "success": SUCCEEDED,
         "acquirersuccess": SUCCEEDED,
         "DENIED": FAILED,
@@ -664,10 +664,13 @@ def test_an_event_of_another_family_is_believed_and_is_about_no_refund(
 
 
 BY_EVENT: Final = {"pending": PENDING, "success": SUCCEEDED, "failed": FAILED, "error": FAILED, "canceled": FAILED}
+# With a code that says that the failure is final, Error means so too.
+FINAL_ERROR: Final = {"code": "BYRD290"}
+WITH_ITS_CODE: Final = {**WORDS["paybyrd"], "Error": FAILED}
 
 
 @both_kinds
-@pytest.mark.parametrize(("word", "status"), BY_EVENT.items())
+@pytest.mark.parametrize(("word", "status"), {**BY_EVENT, "error": PENDING}.items())
 @pytest.mark.parametrize("name", ["transaction.refund.{}", "Transaction.Refund.{}"])
 def test_the_event_says_how_far_the_refund_is_where_its_transaction_does_not(
     kind: Kind, word: str, status: RefundStatus, name: str
@@ -680,15 +683,10 @@ def test_the_event_says_how_far_the_refund_is_where_its_transaction_does_not(
 
 @pytest.mark.parametrize(
     ("word", "state"),
-    [
-        (word, state)
-        for word, status in BY_EVENT.items()
-        for state, is_so in WORDS["paybyrd"].items()
-        if is_so is status
-    ],
+    [(word, state) for word, status in BY_EVENT.items() for state, is_so in WITH_ITS_CODE.items() if is_so is status],
 )
 def test_an_event_and_a_transaction_that_say_the_same_are_believed(word: str, state: str) -> None:
-    body = news("paybyrd", state, event=f"transaction.refund.{word}")
+    body = news("paybyrd", state, event=f"transaction.refund.{word}", **(FINAL_ERROR if state == "Error" else {}))
     event, deviations = told("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status, deviations) == (REFUND, BY_EVENT[word], [])
 
@@ -699,14 +697,14 @@ def test_an_event_and_a_transaction_that_say_the_same_are_believed(word: str, st
     [
         (word, state)
         for word, status in BY_EVENT.items()
-        for state, is_so in WORDS["paybyrd"].items()
+        for state, is_so in WITH_ITS_CODE.items()
         if is_so is not status
     ],
 )
 def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_told(
     kind: Kind, word: str, state: str
 ) -> None:
-    body = news("paybyrd", state, event=f"transaction.refund.{word}")
+    body = news("paybyrd", state, event=f"transaction.refund.{word}", **(FINAL_ERROR if state == "Error" else {}))
     event, deviations = told("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
     assert [pointer for pointer, _ in deviations] == ["/content/status"]

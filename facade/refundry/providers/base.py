@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 from urllib.parse import urlencode
 
 from refundry.checks import Secret, is_header_text, path_id
 from refundry.errors import InvalidRefund, UnsupportedOperation
-from refundry.money import EXPONENTS, FULL, Money
+from refundry.money import FULL, Money
 from refundry.outcome import Outcome, Reading
+from refundry.providers.reader import Reader, same_id
 from refundry.refund import Operation
-from refundry.tokens import Granted
 from refundry.wire import SecretBytes, WireReply, WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import NoReturn
 
     from refundry.accounts import Account
     from refundry.refund import Capabilities, Refund, RefundRequest
 
 _NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
-_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
-
-_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
-
-_MOST_DIGITS: Final = 20
 
 
 class GeneratedRequest(Protocol):
@@ -75,6 +65,14 @@ class Access:
     in_body: bool = False
 
 
+@dataclass(slots=True)
+class Granted:
+    """A new token: the access that it gives, and for how many seconds it is good."""
+
+    access: Access
+    seconds: float
+
+
 class Translation(ABC):
     """Between a refund and the messages of one provider, for one account. It knows no socket, clock or storage."""
 
@@ -115,11 +113,15 @@ class Translation(ABC):
 
     def read(self, request: RefundRequest, reply: WireReply) -> Reading:
         """What this reply says about this refund. Raises nothing, whatever the reply holds."""
-        return self._read(
-            reply,
-            lambda: self.parse(request, reply),
-            lambda parsed, reader: self.interpret(request, reply.status, parsed, reader),
-        )
+
+        def interpret(parsed: Any, reader: Reader) -> Reading:
+            reading = self.interpret(request, reply.status, parsed, reader)
+            if not same_id(reading.refund_id, request.payment_id):
+                return reading
+            reader.note("", "gives the refund the id of its payment")
+            return replace(reading, refund_id=None)
+
+        return self._read(reply, lambda: self.parse(request, reply), interpret)
 
     def tracking_of(self, reply: WireReply) -> str | None:
         """What an unknown refund can be asked about by, from its reply; None where there is nothing."""
@@ -152,7 +154,9 @@ class Translation(ABC):
 
         def interpret(parsed: Any, reader: Reader) -> Reading:
             if reply.status == 200:
-                return self.state(refund, parsed, reader)
+                reading = self.state(refund, parsed, reader)
+                is_payment = same_id(reading.refund_id, refund.payment_id)
+                return Reading(why="it gave the payment, and not its refund") if is_payment else reading
             denied = reply.status in (401, 403)
             outcome = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
             code, message = self.refusal(parsed, reader)
@@ -170,16 +174,20 @@ class Translation(ABC):
         """The request that asks why a payment cannot be refunded; None where that is not asked at this provider."""
         return None
 
-    def unrefundable(self, reply: WireReply) -> str | None:
+    def payment_state(self, parsed: Any) -> str | None:
         """The state of that payment, in the provider's word, where that is one in which it cannot be refunded."""
-        try:
-            return self.unrefundable_state(self.parse_state(reply)) if reply.complete else None
-        except ValueError:
-            return None
-
-    def unrefundable_state(self, parsed: Any) -> str | None:
-        """As `unrefundable`, of a reply as `parse_state` gives it."""
         return None
+
+    def read_payment(self, payment_id: str, reply: WireReply) -> Reading:
+        """What a reply to a `payment_request` says: REJECTED with the state as its code, UNKNOWN without an answer."""
+
+        def interpret(parsed: Any, _: Reader) -> Reading:
+            state = self.payment_state(parsed)
+            if reply.status != 200:
+                return Reading(why="it gave no state")
+            return Reading(Outcome.SUCCEEDED if state is None else Outcome.REJECTED, code=state)
+
+        return self._read(reply, lambda: self.parse_state(reply), interpret)
 
     # Callbacks.
 
@@ -216,7 +224,7 @@ class Translation(ABC):
             reading = interpret(parsed, reader)
             return replace(reading, departures=tuple(reader.departures)) if reader.departures else reading
         if reply.status == 401:
-            return Reading(Outcome.AUTHENTICATION_FAILED, departures=(("", problem),))
+            return Reading(Outcome.AUTHENTICATION_FAILED, why=problem, departures=(("", problem),))
         return Reading(why=problem, departures=(("", problem),))
 
     def check(self, request: RefundRequest) -> Capabilities:
@@ -315,99 +323,3 @@ class TokenTranslation(Translation):
 
         reading = self._read(reply, lambda: self.parse_token(reply), interpret)
         return reading, granted
-
-
-def plain_word(word: str) -> str:
-    """A provider's word for a state, so that its spellings are one: in lower case, with a blank for each separator."""
-    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
-
-
-def read_json(body: bytes) -> Any:
-    """A body of JSON; None where it is none."""
-    try:
-        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-class Reader:
-    """Reads single values of a reply: what can be used is returned, and what departs from the contract is noted.
-
-    `absent` stands for a field that the reply does not have.
-    """
-
-    def __init__(self, absent: object) -> None:
-        self._absent = absent
-        self.departures: list[tuple[str, str]] = []
-
-    def note(self, pointer: str, rule: str) -> None:
-        """Note that the value at this JSON pointer departs from the contract."""
-        self.departures.append((pointer, rule))
-
-    def text(self, value: object, pointer: str) -> str | None:
-        """A text that is not empty."""
-        if value is self._absent:
-            return None
-        if isinstance(value, str) and value:
-            return value
-        self.note(pointer, "is not a text, or an empty one")
-        return None
-
-    def flag(self, value: object, pointer: str) -> bool | None:
-        """True or False."""
-        if value is self._absent:
-            return None
-        if isinstance(value, bool):
-            return value
-        self.note(pointer, "is neither true nor false")
-        return None
-
-    def expect_object(self, parsed: Any, name: str) -> None:
-        """Note a member that is there and is no object. The generated model keeps it apart, as it came."""
-        if name in parsed.additional_properties:
-            self.note(f"/{name}", "is not an object")
-
-    def whole(self, value: object, pointer: str) -> int | None:
-        """A whole number, zero or more."""
-        if value is self._absent:
-            return None
-        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-            return value
-        self.note(pointer, "is not a whole number")
-        return None
-
-    def minor_amount(self, value: object, pointer: str, currency: str, *, signed: bool = False) -> Decimal | None:
-        """An amount in minor units, as one in major units of this currency.
-
-        Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
-        no number is noted and left out; what is one, but not as the contract has it, is noted and taken: an amount is
-        there to be compared.
-        """
-        if value is self._absent:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.note(pointer, "is not a whole number")
-            if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
-                return None
-        return self._amount(value, pointer, EXPONENTS[currency], signed)
-
-    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | None:
-        """An amount in major units, a number or a text. As `minor_amount` otherwise."""
-        return None if value is self._absent else self._amount(value, pointer, 0, signed)
-
-    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | None:
-        text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-        if not isinstance(text, str) or not _NUMBER.fullmatch(text):
-            self.note(pointer, "is not an amount")
-            return None
-        _, digits, exponent = Decimal(text).as_tuple()
-        if (text.startswith("-") and not signed) or len(digits) > _MOST_DIGITS:
-            self.note(pointer, "is below zero, or has too many digits")
-        if not isinstance(exponent, int):
-            return Decimal("Infinity")
-        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
-        return Decimal((0, digits, exponent - decimals))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from refundry.errors import Reason
-from refundry.money import EXPONENTS, Money
+from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, TokenTranslation, plain_word, read_json
+from refundry.providers.base import TokenTranslation
+from refundry.providers.reader import Reader, plain_word, read_json
 from refundry.refund import Capabilities, Operation
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
@@ -145,15 +146,11 @@ class BlinkTranslation(TokenTranslation):
         if not isinstance(told, Transaction):
             reader.note("/data", "is not an object")
             return Reading(why="it gave no transaction")
-        word = reader.text(told.status, "/data/status")
-        currency = reader.text(told.currency, "/data/currency")
-        if currency is not None and currency not in EXPONENTS:
-            reader.note("/data/currency", "is not a currency of ISO 4217")
-            currency = None
+        outcome, word = reader.state(told.status, "/data/status", BY_STATE)
         return Reading(
-            _state(word, "/data/status", reader),
+            outcome,
             amount=reader.major_amount(told.amount, "/data/amount"),
-            currency=currency,
+            currency=reader.currency(told.currency, "/data/currency"),
             refund_id=reader.text(told.transaction_id, "/data/transaction_id"),
             code=word,
             message=reader.text(told.message, "/data/message"),
@@ -167,7 +164,7 @@ class BlinkTranslation(TokenTranslation):
         """GET of the payment."""
         return get_transaction.build_request(payment_id)
 
-    def unrefundable_state(self, parsed: Any) -> str | None:
+    def payment_state(self, parsed: Any) -> str | None:
         """The word of a payment that has not settled, or never will."""
         status = getattr(getattr(parsed, "data", None), "status", None)
         word = plain_word(status) if isinstance(status, str) else ""
@@ -191,10 +188,11 @@ class BlinkTranslation(TokenTranslation):
         except (TypeError, ValueError):
             reader.note("/expired_on", "is not a date and time of ISO 8601")
             return None
-        now = http_date(reply.header("date") or "")
-        if now is None or expires.tzinfo is None:
+        if expires.tzinfo is None:
+            reader.note("/expired_on", "has no time zone")
             return None
-        return expires.timestamp() - now
+        now = http_date(reply.header("date") or "")
+        return None if now is None else expires.timestamp() - now
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> None:
         """Nothing proves it: the provider signs nothing, and sends no secret."""
@@ -210,13 +208,6 @@ class BlinkTranslation(TokenTranslation):
             refund_id=reader.text(told.get("transaction_id", UNSET), "/transaction_id"),
             code=word if isinstance(word, str) else None,
         )
-
-
-def _state(word: str | None, pointer: str, reader: Reader) -> Outcome:
-    outcome = None if word is None else BY_STATE.get(plain_word(word))
-    if word is not None and outcome is None:
-        reader.note(pointer, "is not a word that the contract lists")
-    return outcome or Outcome.PENDING
 
 
 def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, message: str | None) -> Reading:

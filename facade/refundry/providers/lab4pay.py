@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from refundry.errors import InvalidRefund, Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Reader, TokenTranslation, plain_word, read_json
+from refundry.providers.base import TokenTranslation
+from refundry.providers.reader import Reader, plain_word, read_json
 from refundry.refund import Capabilities, Operation
 from refundry.webhooks import is_signed
 from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
@@ -136,7 +137,8 @@ class Lab4PayTranslation(TokenTranslation):
 
     def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
         """By its word. One that is not listed, or none, leaves the refund pending."""
-        return _of_word(reader.text(parsed.status, "/status"), reader)
+        outcome, word = reader.state(parsed.status, "/status", _STATES)
+        return Reading(outcome, code=word)
 
     def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
         """Nothing: no error body is documented."""
@@ -152,7 +154,7 @@ class Lab4PayTranslation(TokenTranslation):
         """GET of the status of the payment."""
         return self._status_request(payment_id)
 
-    def unrefundable_state(self, parsed: Any) -> str | None:
+    def payment_state(self, parsed: Any) -> str | None:
         """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
         status = getattr(parsed, "status", UNSET)
         word = plain_word(status) if isinstance(status, str) else ""
@@ -205,12 +207,12 @@ class Lab4PayTranslation(TokenTranslation):
             return Reading()
         name = "id" if "id" in told else "transaction_id"
         payment_id = told.get("linked_transaction_id")
-        reading = _of_word(reader.text(told["status"], f"{pointer}/status"), reader, f"{pointer}/status")
+        outcome, word = reader.state(told["status"], f"{pointer}/status", _STATES)
         return Reading(
-            reading.outcome,
+            outcome,
             refund_id=reader.text(told[name], f"{pointer}/{name}"),
             payment_id=None if payment_id is None else reader.text(payment_id, f"{pointer}/linked_transaction_id"),
-            code=reading.code,
+            code=word,
         )
 
     def _status_request(self, transaction_id: str) -> GeneratedRequest:
@@ -219,13 +221,6 @@ class Lab4PayTranslation(TokenTranslation):
 
 def _body(reply: WireReply) -> bytes:
     return reply.body if reply.body or reply.status == 200 else b"{}"
-
-
-def _of_word(word: str | None, reader: Reader, pointer: str = "/status") -> Reading:
-    outcome = None if word is None else _STATES.get(plain_word(word))
-    if word is not None and outcome is None:
-        reader.note(pointer, "is not a word that the contract lists")
-    return Reading(outcome or Outcome.PENDING, code=word)
 
 
 def _sorted_forms(body: bytes) -> list[bytes]:

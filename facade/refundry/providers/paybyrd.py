@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refundry.checks import Secret
 from refundry.errors import InvalidRefund, Reason
-from refundry.money import EXPONENTS, Money
+from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Access, Reader, Translation, plain_word, read_json
+from refundry.providers.base import Access, Translation
+from refundry.providers.reader import Reader, plain_word, read_json, same_id
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
 from refundry.webhooks import is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
@@ -91,11 +92,13 @@ BY_WORD: Final[Mapping[str, Outcome]] = {
     "Error": Outcome.REJECTED,
 }
 _STATES: Final = {plain_word(word): outcome for word, outcome in BY_WORD.items()}
-# The codes that deny a final word, or leave it open: with them the refund is not final.
-_STATE_UNSURE: Final[Mapping[Outcome, frozenset[str | None]]] = {
-    Outcome.SUCCEEDED: frozenset((*_REFUSED, *_QUERY_FIRST)),
-    Outcome.REJECTED: frozenset((*_QUERY_FIRST, "BYRD200")),
+# The codes that go with a final word. Beside another one the refund is not final: the weaker of the two is believed.
+# The word Error stands for failures that are final and for some that are not known yet, so it needs one of them.
+_FINAL_CODES: Final[Mapping[Outcome, frozenset[str | None]]] = {
+    Outcome.SUCCEEDED: frozenset({"BYRD200"}),
+    Outcome.REJECTED: frozenset(_REFUSED),
 }
+_NEEDS_A_CODE: Final = "error"
 # The last part of the name of an event (docs.paybyrd.com/api-reference/webhooks), as the word of its transaction.
 _BY_EVENT: Final[Mapping[str, str]] = {
     "pending": "Processing",
@@ -196,11 +199,12 @@ class PaybyrdTranslation(Translation):
         """By the word and the code of the transaction; of several, by the one that is this refund."""
         if not isinstance(parsed, list):
             return _of_transaction(refund, parsed, reader, "")
-        if not parsed:
+        places = [index for index, one in enumerate(parsed) if not _is_payment(refund, one)]
+        if not places:
             return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
-        if len(parsed) == 1:
-            return _of_transaction(refund, parsed[0], reader, "/0")
-        tried = [(Reader(UNSET), index, one) for index, one in enumerate(parsed)]
+        if len(places) == 1:
+            return _of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
+        tried = [(Reader(UNSET), index, parsed[index]) for index in places]
         readings = [(_of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
         fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
         if len(fitting) != 1:
@@ -244,8 +248,8 @@ class PaybyrdTranslation(Translation):
         if family != "transaction.refund" and not (not event and isinstance(kind, str) and kind.lower() == "refund"):
             return Reading()
         transaction = Transaction.from_dict(content)
-        if transaction.status is UNSET and word in _BY_EVENT:
-            transaction.status = _BY_EVENT[word]
+        if event and transaction.status is UNSET:
+            transaction.status = _BY_EVENT.get(word, "Processing")
         nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
         reading = _of_transaction(nobody, transaction, reader, "/content")
         if reading.refund_id is None:
@@ -253,11 +257,11 @@ class PaybyrdTranslation(Translation):
         told = transaction.status if isinstance(transaction.status, str) else word
         if word and word not in _BY_EVENT:
             reader.note("/event", "is not an event that is documented")
-            return replace(reading, outcome=Outcome.PENDING, code=told)
-        if word and reading.outcome is not _STATES[plain_word(_BY_EVENT[word])]:
+        elif word and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(_BY_EVENT[word])]:
             reader.note("/content/status", "contradicts the event")
-            return replace(reading, outcome=Outcome.PENDING, code=told)
-        return replace(reading, code=told)
+        else:
+            return replace(reading, code=told)
+        return replace(reading, outcome=Outcome.PENDING, code=told)
 
     def _link(self, tracking_id: str) -> re.Match[str] | None:
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
@@ -308,22 +312,16 @@ def idempotency_key(reference: str, attempt: int) -> str:
 
 def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
     """What a transaction says about the refund that it is taken to be."""
-    word = reader.text(parsed.status, f"{at}/status")
+    outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
     code = reader.text(parsed.code, f"{at}/code")
-    outcome = Outcome.PENDING if word is None else _STATES.get(plain_word(word))
-    if outcome is None:
-        reader.note(f"{at}/status", "is not a word that the contract lists")
-    elif outcome is not Outcome.PENDING and code in _STATE_UNSURE[outcome]:
-        reader.note(f"{at}/code", "contradicts the status")
-        outcome = None
-    currency = reader.text(parsed.currency, f"{at}/currency")
-    if currency is not None and currency not in EXPONENTS:
-        reader.note(f"{at}/currency", "is not a currency of ISO 4217")
-        currency = None
+    if outcome is not Outcome.PENDING and word is not None:
+        outcome = _weaker(outcome, word, code, reader, f"{at}/code")
+    currency = reader.currency(parsed.currency, f"{at}/currency")
     known = currency or (refund.amount.currency if refund.amount else None)
     amount = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", known, signed=True) if known else None
     return Reading(
-        outcome or Outcome.PENDING,
+        outcome,
+        _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
         amount=reader.major_amount(parsed.amount, f"{at}/amount", signed=True) if amount is None else amount,
         currency=currency,
         refund_id=reader.text(parsed.transaction_id, f"{at}/transactionId"),
@@ -331,6 +329,17 @@ def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str
         code=word if code is None else code,
         message=reader.text(parsed.description, f"{at}/description"),
     )
+
+
+def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:
+    """What a final word says together with the code beside it."""
+    if code is None:
+        return Outcome.PENDING if plain_word(word) == _NEEDS_A_CODE else outcome
+    if code in _FINAL_CODES[outcome]:
+        return outcome
+    if not (plain_word(word) == _NEEDS_A_CODE and code in _QUERY_FIRST):  # documented, and not known yet
+        reader.note(pointer, "does not go with the status")
+    return Outcome.PENDING
 
 
 def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> str | None:
@@ -343,12 +352,16 @@ def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) ->
         reader.text(one.transaction_id, f"{pointer}/{index}/transactionId") for index, one in enumerate(referenced)
     ]
     given = [name for name in names if name is not None]
-    same = [name for name in given if refund.payment_id and name.lower() == refund.payment_id.lower()]
+    same = [name for name in given if same_id(name, refund.payment_id)]
     return next(iter(same or given), None)
+
+
+def _is_payment(refund: Refund, parsed: Transaction) -> bool:
+    """Whether a transaction is the payment itself, and not the refund of it."""
+    return same_id(parsed.transaction_id, refund.payment_id)
 
 
 def _is_of(refund: Refund, reading: Reading) -> bool:
     """Whether a transaction says that it is of this payment, and of this amount where that is known."""
     amount = refund.amount.decimal if refund.amount else reading.amount
-    same_payment = (reading.payment_id or "").lower() == (refund.payment_id or "").lower()
-    return same_payment and reading.payment_id is not None and amount == reading.amount
+    return same_id(reading.payment_id, refund.payment_id) and amount == reading.amount

@@ -1,0 +1,140 @@
+"""Single values of a provider's message: what can be used is read, and what departs from the contract is noted."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from refundry.money import EXPONENTS
+from refundry.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
+_MOST_DIGITS: Final = 20
+
+
+def same_id(one: object, other: object) -> bool:
+    """Whether two ids of a provider are there and the same; those that are UUIDs in whatever case."""
+    return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
+
+
+def plain_word(word: str) -> str:
+    """A provider's word for a state, so that its spellings are one: in lower case, with a blank for each separator."""
+    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
+
+
+def read_json(body: bytes) -> Any:
+    """A body of JSON; None where it is none."""
+    try:
+        return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Reader:
+    """Reads single values of a reply: what can be used is returned, and what departs from the contract is noted.
+
+    `absent` stands for a field that the reply does not have.
+    """
+
+    def __init__(self, absent: object) -> None:
+        self._absent = absent
+        self.departures: list[tuple[str, str]] = []
+
+    def note(self, pointer: str, rule: str) -> None:
+        """Note that the value at this JSON pointer departs from the contract."""
+        self.departures.append((pointer, rule))
+
+    def text(self, value: object, pointer: str) -> str | None:
+        """A text that is not empty."""
+        if value is self._absent:
+            return None
+        if isinstance(value, str) and value:
+            return value
+        self.note(pointer, "is not a text, or an empty one")
+        return None
+
+    def flag(self, value: object, pointer: str) -> bool | None:
+        """True or False."""
+        if value is self._absent:
+            return None
+        if isinstance(value, bool):
+            return value
+        self.note(pointer, "is neither true nor false")
+        return None
+
+    def expect_object(self, parsed: Any, name: str) -> None:
+        """Note a member that is there and is no object. The generated model keeps it apart, as it came."""
+        if name in parsed.additional_properties:
+            self.note(f"/{name}", "is not an object")
+
+    def currency(self, value: object, pointer: str) -> str | None:
+        """A currency of ISO 4217."""
+        code = self.text(value, pointer)
+        if code is None or code in EXPONENTS:
+            return code
+        self.note(pointer, "is not a currency of ISO 4217")
+        return None
+
+    def state(self, value: object, pointer: str, states: Mapping[str, Outcome]) -> tuple[Outcome, str | None]:
+        """What a word for a state means, and the word itself. One that is missing, or not listed, is pending."""
+        if value is self._absent:
+            self.note(pointer, "is missing")
+            return Outcome.PENDING, None
+        word = self.text(value, pointer)
+        outcome = None if word is None else states.get(plain_word(word))
+        if word is not None and outcome is None:
+            self.note(pointer, "is not a word that the contract lists")
+        return outcome or Outcome.PENDING, word
+
+    def whole(self, value: object, pointer: str) -> int | None:
+        """A whole number, zero or more."""
+        if value is self._absent:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+            return value
+        self.note(pointer, "is not a whole number")
+        return None
+
+    def minor_amount(self, value: object, pointer: str, currency: str, *, signed: bool = False) -> Decimal | None:
+        """An amount in minor units, as one in major units of this currency.
+
+        Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
+        no number is noted and left out; what is one, but not as the contract has it, is noted and taken: an amount is
+        there to be compared.
+        """
+        if value is self._absent:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.note(pointer, "is not a whole number")
+            if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
+                return None
+        return self._amount(value, pointer, EXPONENTS[currency], signed)
+
+    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | None:
+        """An amount in major units, a number or a text. As `minor_amount` otherwise."""
+        return None if value is self._absent else self._amount(value, pointer, 0, signed)
+
+    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | None:
+        text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+            self.note(pointer, "is not an amount")
+            return None
+        _, digits, exponent = Decimal(text).as_tuple()
+        if (text.startswith("-") and not signed) or len(digits) > _MOST_DIGITS:
+            self.note(pointer, "is below zero, or has too many digits")
+        if not isinstance(exponent, int):
+            return Decimal("Infinity")
+        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
+        return Decimal((0, digits, exponent - decimals))
