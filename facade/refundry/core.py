@@ -198,12 +198,11 @@ class Core:
         self, translation: Translation, request: RefundRequest, refused: RefundRejected, deadline: float
     ) -> Steps[RefundRejected]:
         """A refusal, with its reason where that is the state of the payment."""
-        question = None if request.payment_id is None else translation.payment_request(request.payment_id)
-        if question is None:
+        payment_id = request.payment_id
+        question = None if payment_id is None else translation.payment_request(payment_id)
+        if payment_id is None or question is None:
             return refused
-
-        payment_id = request.payment_id or ""
-        refused_refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=payment_id)
+        refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=payment_id)
 
         def conclude(answer: Answer) -> Tried[str | LookupFailed | None]:
             reading = Reading()
@@ -211,7 +210,7 @@ class Core:
                 reading = read_safely(translation.read_payment, payment_id, answer)
             told: str | LookupFailed | None = reading.code
             if reading.outcome not in outcome.STATES:
-                told = outcome.of_no_answer(refused_refund, answer, reading, retry_after=None)
+                told = outcome.of_no_answer(refund, answer, reading, retry_after=None)
             return Tried(answer, reading, told, told)
 
         task: Task[str | LookupFailed | None] = Task(

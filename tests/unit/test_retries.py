@@ -1,6 +1,5 @@
 """Sending again by itself: only where nothing was executed or the provider de-duplicates, and never for too long."""
 
-import asyncio
 import time
 from email.utils import formatdate
 from typing import Any
@@ -34,22 +33,10 @@ STORED = reply(500, {"code": "BYRD999", "description": "Operation failed"}, (("r
 PAGE = reply(502, b"<html>Bad Gateway</html>")
 DAY = 24 * 3600.0
 
+pytestmark = pytest.mark.usefixtures("pauses")
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 without_keys = pytest.mark.parametrize("provider", ["lab4pay", "blink"])
-
-
-@pytest.fixture(autouse=True)
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between attempts, in seconds: kept instead of waited for."""
-    kept: list[float] = []
-
-    async def keep(seconds: float) -> None:
-        kept.append(seconds)
-
-    monkeypatch.setattr("refundry.client.time.sleep", kept.append)
-    monkeypatch.setattr(asyncio, "sleep", keep)
-    return kept
 
 
 def told(

@@ -91,19 +91,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The seconds that the clients meant to wait. None of them goes by."""
-    waited: list[float] = []
-
-    async def waits(seconds: float) -> None:
-        waited.append(seconds)
-
-    monkeypatch.setattr("time.sleep", waited.append)
-    monkeypatch.setattr("asyncio.sleep", waits)
-    return waited
-
-
 class Parted:
     """A transport of both kinds in two parts: one that gives tokens, and one for everything else."""
 

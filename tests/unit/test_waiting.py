@@ -43,19 +43,6 @@ WAITING: Final = {"lab4pay": "IN_PROGRESS", "paybyrd": "Processing", "blink": "C
 NOON: Final = 1_700_000_000
 
 
-@pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses of both clients, in seconds: kept instead of waited for."""
-    kept: list[float] = []
-
-    async def keep(seconds: float) -> None:
-        kept.append(seconds)
-
-    monkeypatch.setattr("refundry.client.time.sleep", kept.append)
-    monkeypatch.setattr(asyncio, "sleep", keep)
-    return kept
-
-
 def waiting(provider: str = "lab4pay") -> WireReply:
     """Return the state of a refund that is on its way."""
     return state(provider, WAITING[provider])
