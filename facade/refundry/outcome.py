@@ -249,7 +249,8 @@ def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
     """A refusal whose reason is the payment's state: it cannot be refunded, or not yet. `void` says what to do."""
     told = copy.copy(refused)
     told.reason = Reason.NOT_REFUNDABLE
-    told.args = (f"{refused}; the payment is {state}, which cannot be refunded: {void}",)
+    text = str(refused).replace(refused.reason.value, told.reason.value, 1)
+    told.args = (f"{text}; the payment is {state}: {void}",)
     return told
 
 

@@ -189,9 +189,9 @@ class Capabilities:
 class ContractDeviation:
     """Something in a reply or a callback that its contract does not allow, and that was read all the same.
 
-    `pointer` is the JSON pointer into the body, "" for the whole of it; `rule` says in words what does not fit, and
-    holds no value of it. `contract` is the SHA-256 of the contract that it was read by, the contract.json of the
-    provider's generated package.
+    `operation` is None for a callback. `pointer` is the JSON pointer into the body, "" for the whole of it; `rule`
+    says in words what does not fit, and holds no value of it. `contract` is the SHA-256 of the contract that it was
+    read by, the contract.json of the provider's generated package.
     """
 
     provider: str
