@@ -14,9 +14,14 @@ from refundry import (
     Evidence,
     InvalidRefund,
     Money,
+    Refund,
     RefundClient,
+    RefundError,
+    RefundEvent,
+    RefundStatus,
     Secret,
     SendFailure,
+    Timeout,
     WireReply,
     WireRequest,
 )
@@ -36,6 +41,14 @@ class Echo(Scripted):
         text = " ".join(secret.reveal() for _, secret in request.credentials)
         headers = (("x-echo", text), ("www-authenticate", text), *((n, s.reveal()) for n, s in request.credentials))
         return WireReply(self._status, headers, self._body.replace("ECHO", text).encode())
+
+
+class EchoOfQuestions(Echo):
+    """As Echo, also where the request is a question."""
+
+    def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
+        """Answer with the credentials."""
+        return self._echo(request)
 
 
 ECHOED: Final = (
@@ -177,6 +190,32 @@ def test_a_hook_that_fails_does_not_log_credentials(
     with caller(kind, made, on_attempt=broken, on_deviation=broken) as client:
         text = watched(client, provider, caplog)
     assert "the hook for Attempt failed" in text
+    assert_hidden(text)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("verb", ["lookup", "wait", "cancel", "confirm"])
+@pytest.mark.parametrize("status", [200, 401, 500])
+def test_what_comes_of_a_question_does_not_show_credentials(
+    kind: Kind, provider: str, verb: str, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    refund = Refund(provider, "r-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
+    event = RefundEvent(provider, "refund-1", None, None, authentic=False, identity="", raw=b"")
+    echo = EchoOfQuestions(
+        status, '{"status":"ECHO","data":{"status":"ECHO"},"code":"ECHO","message":"ECHO","error":"ECHO"}'
+    )
+    with caller(kind, canaried(provider, transport=echo)) as client:
+        options = {"timeout": 0.3, "poll": 0.1} if verb == "wait" else {}
+        given = getattr(client.client, verb)
+        try:
+            told = given(event if verb == "confirm" else refund, **options)
+            text = shown(client.run(told) if kind == "async" else told)
+        except RefundError as error:
+            lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
+            text = everything(error) + "".join(lines)
+        text += "".join(shown(one) for one in (*client.attempts, *client.deviations)) + caplog.text
     assert_hidden(text)
 
 

@@ -1058,9 +1058,7 @@ def test_a_key_that_the_environment_lacks_is_named_by_its_variable(
 @pytest.mark.parametrize("client_class", [RefundClient, AsyncRefundClient])
 def test_the_environment_can_name_keys(client_class: type[RefundClient | AsyncRefundClient]) -> None:
     variables = {
-        f"REFUNDRY_{provider}_{name}".upper(): value
-        for provider in KEYED
-        for name, value in {**CANARIES[provider]}.items()
+        f"REFUNDRY_{provider}_{name}".upper(): value for provider in KEYED for name, value in CANARIES[provider].items()
     }
     client = client_class.from_env(variables)
     for provider, payment_id in (("lab4pay", None), ("blink", PAYMENT)):

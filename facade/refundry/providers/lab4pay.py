@@ -55,6 +55,9 @@ BY_WORD: Final[Mapping[str, Outcome]] = {
 _STATES: Final = {plain_word(word): outcome for word, outcome in BY_WORD.items()}
 _REFUNDABLE: Final = "success"
 
+# In place of the integrator id, which is one of the account's credentials and goes out with those.
+_SET_WHEN_SENT: Final = "set-when-sent"
+
 # How each JSON that is "written with sorted keys" may have been written: as Python does by default, or without blanks.
 _SORTED: Final[tuple[dict[str, Any], ...]] = (
     {},
@@ -93,10 +96,6 @@ class Lab4PayTranslation(TokenTranslation):
         super().__init__(account)
         self._lab4pay = account
 
-    @property
-    def _integrator_id(self) -> str:
-        return self._lab4pay.integrator_id.reveal()
-
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of the amount, in minor units; where it is tied to no payment, with the reference too."""
         assert isinstance(request.amount, Money)
@@ -105,11 +104,11 @@ class Lab4PayTranslation(TokenTranslation):
             return refund_transaction.build_request(
                 request.payment_id,
                 body=TransactionRefundRequest(amount=amount),
-                x_pay_connect_integrator_id=self._integrator_id,
+                x_pay_connect_integrator_id=_SET_WHEN_SENT,
             )
         return refund_unreferenced.build_request(
             body=PayConnectTransactionIndependentRefundBody(amount=amount, client_transaction_id=request.reference),
-            x_pay_connect_integrator_id=self._integrator_id,
+            x_pay_connect_integrator_id=_SET_WHEN_SENT,
         )
 
     def parse(self, request: RefundRequest, reply: WireReply) -> Any:
@@ -146,9 +145,7 @@ class Lab4PayTranslation(TokenTranslation):
 
     def cancel_request(self, refund: Refund) -> GeneratedRequest:
         """POST without a body. A 200 to it proves nothing."""
-        return cancel_transaction.build_request(
-            self.refund_id_of(refund), x_pay_connect_integrator_id=self._integrator_id
-        )
+        return cancel_transaction.build_request(self.refund_id_of(refund), x_pay_connect_integrator_id=_SET_WHEN_SENT)
 
     def payment_request(self, payment_id: str) -> GeneratedRequest | None:
         """GET of the status of the payment."""
@@ -216,7 +213,7 @@ class Lab4PayTranslation(TokenTranslation):
         )
 
     def _status_request(self, transaction_id: str) -> GeneratedRequest:
-        return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=self._integrator_id)
+        return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=_SET_WHEN_SENT)
 
 
 def _body(reply: WireReply) -> bytes:
