@@ -122,20 +122,10 @@ class Sending:
             found = tokens.take()
             if not isinstance(found, Fetch):
                 return found
-            got: Access | SendFailure | None = None
             if found.mine:
-                came: Granted | SendFailure | None = None
-                try:
-                    task = _token_task(translation, reference)
-                    came = (yield from self._exchange(task, translation.keys, deadline)).told
-                finally:
-                    # What only this call had no more time for is not the end for those that have.
-                    own = isinstance(came, SendFailure) and monotonic() >= deadline
-                    got = tokens.give(found, None if own else came)
-                if got is None and isinstance(came, SendFailure):
-                    return came
-            else:
-                got = yield Join(found.future, left)
+                task = _token_task(translation, reference, tokens, found, deadline)
+                return (yield from self._exchange(task, translation.keys, deadline)).result
+            got: Access | SendFailure | None = yield Join(found.future, left)
             if got is not None:
                 return got
         return _TOO_LATE
@@ -162,21 +152,32 @@ def is_for_now(reply: WireReply) -> bool:
     return reply.status in (408, 429) or reply.status >= 500 or not reply.complete
 
 
-def _token_task(translation: TokenTranslation, reference: str) -> Task[Granted | SendFailure]:
-    def conclude(answer: Answer) -> Tried[Granted | SendFailure]:
+def _token_task(
+    translation: TokenTranslation, reference: str, tokens: Tokens, fetch: Fetch, deadline: float
+) -> Task[Access | SendFailure]:
+    """The task of a fetch. It ends the fetch with its answer, before any hook is told and may need a token itself.
+
+    What is told of it is how it went, its result what to go on with: an older token, where a renewal failed.
+    """
+
+    def conclude(answer: Answer) -> Tried[Access | SendFailure]:
         reading = Reading()
-        told: Granted | SendFailure
+        came: Granted | SendFailure
         if isinstance(answer, SendFailure):
-            told = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
+            came = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
         else:
             reading, granted = translation.read_token(answer)
-            told = granted or SendFailure(
+            came = granted or SendFailure(
                 Evidence.NOT_SENT,
                 f"no access token: {reading.why} (HTTP {answer.status})",
                 lasting=not is_for_now(answer) and answer.status >= 400,
                 retry_after=asked_to_wait(answer),
             )
-        return Tried(answer, reading, told, told)
+        # What was broken off here, or had no more time here, is not the end for those that wait for it.
+        own = answer is _BROKEN_OFF or (isinstance(came, SendFailure) and monotonic() >= deadline)
+        got = tokens.give(fetch, None if own else came)
+        told = came.access if isinstance(came, Granted) else came
+        return Tried(answer, reading, got if got is not None else told, told)
 
     return Task(translation, Operation.TOKEN, reference, translation.token_request(), conclude, lambda *_: False)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
 _MARGIN: Final = 0.1
 _LONGEST_MARGIN: Final = 60.0
+_SECONDS_BEFORE_ANOTHER: Final = 5.0
 LONGEST_LIFE: Final = 3600.0
 """The seconds that a token is kept at most. A provider that documents no unit may mean another one than seconds."""
 
@@ -74,8 +75,13 @@ class Tokens:
                 life = min(came.seconds, LONGEST_LIFE)
                 self._good_until = fetch.began + life
                 self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
+            elif self._access is not None and now < self._good_until:
+                use = self._access
+                if came is not None:  # not each of the next calls has to find out that it cannot be renewed
+                    pause = max(_SECONDS_BEFORE_ANOTHER, came.retry_after or 0.0)
+                    self._fresh_until = min(now + pause, self._good_until)
             else:
-                use = self._access if self._access is not None and now < self._good_until else came
+                use = came
             self._fetching = None
         fetch.future.set_result(use)
         return use

@@ -380,6 +380,42 @@ def test_a_renewal_that_failed_is_tried_again(kind: Kind, provider: str, clock: 
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
 
 
+@both_kinds
+@with_keys
+@pytest.mark.parametrize(("failure", "pause"), [(UNREACHABLE, 5), (reply(429, b"", (("retry-after", "8"),)), 8)])
+def test_a_renewal_that_failed_is_not_tried_again_by_each_of_the_next_calls(
+    kind: Kind, provider: str, failure: Answer, pause: float, clock: Callable[[float], None]
+) -> None:
+    with shop(kind, provider, granted(provider, seconds=1000), failure, retry=ONCE) as it:
+        it.client.ask(provider, reference="r-1")
+        clock(945)
+        for number in range(3):
+            it.client.ask(provider, reference=f"r-2/{number}")
+        assert len(it.tokens.sent) == 2
+        clock(pause)
+        it.client.ask(provider, reference="r-3")
+    assert len(it.tokens.sent) == 3
+    assert [attempt.outcome for attempt in it.attempts if attempt.operation is Operation.TOKEN] == [
+        "OK",
+        "NotSent",
+        "NotSent",
+    ]
+
+
+@with_keys
+def test_a_hook_that_is_told_of_a_token_may_refund_with_it(provider: str) -> None:
+    made: list[RefundStatus] = []
+
+    def refund_too(attempt: Attempt) -> None:
+        if attempt.operation is Operation.TOKEN:
+            made.append(it.client.ask(provider, reference="r-2").status)
+
+    with shop("sync", provider, on_attempt=refund_too, retry=Retry(deadline=5)) as it:
+        it.client.ask(provider, reference="r-1")
+    assert len(made) == len(it.tokens.sent) == 1
+    assert it.bearers == ["test-token-1"] * 2
+
+
 # What a reply says about the life of its token, read as far as it can be.
 
 
