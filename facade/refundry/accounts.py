@@ -60,11 +60,6 @@ class Account(ABC):
         """Every credential of this account."""
 
     @property
-    def token(self) -> Secret | None:
-        """The access token that was given, where this provider takes one; None where it has to be fetched."""
-        return None
-
-    @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
         """What each request carries besides the token."""
         return ()
@@ -85,7 +80,19 @@ class Account(ABC):
         raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
 
 
-class Lab4Pay(Account):
+class TokenAccount(Account):
+    """An account whose requests carry an access token: the one that was given, or one that is fetched with its keys."""
+
+    keys: Mapping[str, Secret]
+    token: Secret | None
+
+    @property
+    def fetches_token(self) -> bool:
+        """Whether it was given its keys."""
+        return self.token is None
+
+
+class Lab4Pay(TokenAccount):
     """One terminal at Lab4Pay: by the client id and secret of its pairing, or by an access token, and the integrator.
 
     Refunds a payment of this terminal, all or in parts, or an amount that is tied to no payment; always with an
@@ -116,7 +123,7 @@ class Lab4Pay(Account):
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
         self.integrator_id = credential(integrator_id, "integrator_id")
-        self.keys, self._token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
+        self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_key = _text_secret(webhook_secret_key, "webhook_secret_key")
         if webhook_signature not in ("body", "sorted-keys"):
             raise InvalidRefund(
@@ -127,22 +134,12 @@ class Lab4Pay(Account):
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The token or the client id and secret, the integrator id, and the secret of the callbacks."""
-        return _given(self._token, *self.keys.values(), self.integrator_id, self.webhook_secret_key)
-
-    @property
-    def token(self) -> Secret | None:
-        """The access token that was given."""
-        return self._token
+        return _given(self.token, *self.keys.values(), self.integrator_id, self.webhook_secret_key)
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
         """The integrator id."""
         return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
-
-    @property
-    def fetches_token(self) -> bool:
-        """Whether it was given the client id and secret."""
-        return self._token is None
 
     def translation(self) -> Translation:
         """See `providers.lab4pay`."""
@@ -206,7 +203,7 @@ class Paybyrd(Account):
         return PaybyrdTranslation(self)
 
 
-class Blink(Account):
+class Blink(TokenAccount):
     """An account at Blink: by its API key and secret key, or by an access token, which is good for half an hour.
 
     Sandbox and production share one host; the keys decide. Refunds one payment by its transaction id, in parts or in
@@ -229,22 +226,12 @@ class Blink(Account):
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
-        self.keys, self._token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
+        self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """The token, or the two keys."""
-        return _given(self._token, *self.keys.values())
-
-    @property
-    def token(self) -> Secret | None:
-        """The access token that was given."""
-        return self._token
-
-    @property
-    def fetches_token(self) -> bool:
-        """Whether it was given the two keys."""
-        return self._token is None
+        return _given(self.token, *self.keys.values())
 
     def translation(self) -> Translation:
         """See `providers.blink`."""

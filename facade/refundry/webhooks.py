@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from refundry.providers.base import Translation
     from refundry.refund import Refund, RefundStatus
 
-    Headers = Mapping[str, str] | Iterable[tuple[str, str]]
+    Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 
 MAX_CALLBACK_BYTES: Final = 1024 * 1024
 """The size of a body that is read at the most. A callback is a few kilobytes."""
@@ -144,10 +144,15 @@ def _by_name(headers: Headers) -> dict[str, str]:
     try:
         pairs: Iterable[Any] = headers if items is None else items()
         for name, value in pairs:
-            found.setdefault(name.lower(), []).append(value.strip())
+            found.setdefault(_text(name).lower(), []).append(_text(value).strip())
     except (AttributeError, TypeError, ValueError):
         raise InvalidRefund("headers are the names and values of the request, as texts", field="headers") from None
     return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def _text(value: Any) -> Any:
+    """A name or a value as a text, also where a server gives the bytes of it, as ASGI does."""
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _identity(provider: str, about: str | bytes, *state: str) -> str:

@@ -60,6 +60,17 @@ def test_without_an_argument_the_environment_of_the_process_counts(monkeypatch: 
         ({"REFUNDRY_BLINK_API_KEY": "test-key"}, "REFUNDRY_BLINK_SECRET_KEY"),
         ({**KEYS, "REFUNDRY_BLINK_SECRET_KEY": "test-key"}, "REFUNDRY_BLINK_SECRET_KEY"),
         ({**KEYS, "REFUNDRY_PAYBYRD_WEBHOOK_USERNAME": "shop"}, "REFUNDRY_PAYBYRD_WEBHOOK_PASSWORD"),
+        ({**KEYS, "REFUNDRY_PAYBYRD_WEBHOOK_PASSWORD": "test-key"}, "REFUNDRY_PAYBYRD_WEBHOOK_USERNAME"),
+        (
+            {
+                **KEYS,
+                "REFUNDRY_PAYBYRD_WEBHOOK_USERNAME": "a:b",
+                "REFUNDRY_PAYBYRD_WEBHOOK_PASSWORD": "test-key",
+            },
+            "REFUNDRY_PAYBYRD_WEBHOOK_USERNAME",
+        ),
+        ({**KEYS, "REFUNDRY_LAB4PAY_WEBHOOK_SIGNATURE": "md5"}, "REFUNDRY_LAB4PAY_WEBHOOK_SIGNATURE"),
+        ({**KEYS, "REFUNDRY_LAB4PAY_WEBHOOK_SECRET_KEY": ""}, "REFUNDRY_LAB4PAY_WEBHOOK_SECRET_KEY"),
         ({**KEYS, "REFUNDRY_BLINK_CURRENCY": "pound"}, "REFUNDRY_BLINK_CURRENCY"),
         ({**KEYS, "REFUNDRY_BLINK_BASE_URL": "http://refunds.example"}, "REFUNDRY_BLINK_BASE_URL"),
         ({**KEYS, "REFUNDRY_PAYBYRD_API_KEY": "test key"}, "REFUNDRY_PAYBYRD_API_KEY"),

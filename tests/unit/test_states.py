@@ -640,6 +640,30 @@ def test_what_is_no_refund_is_refused(kind: Kind, verb: str, known: object) -> N
     assert transport.asked == transport.sent == []
 
 
+@both_kinds
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("field", "value"), [("refund_id", 7), ("tracking_id", b"x"), ("payment_id", []), ("status", "pending")]
+)
+def test_a_refund_that_was_made_by_hand_of_what_does_not_fit_is_refused(
+    kind: Kind, verb: str, field: str, value: Any
+) -> None:
+    transport = Scripted(NO_STATE)
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+        asked(client, pending("lab4pay", **{field: value}), verb)
+    assert (refused.value.field, refused.value.resend) == (field, Resend.NEVER)
+    assert transport.asked == transport.sent == []
+
+
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("currency", ["POUND", "gbp", "", 7, None])
+def test_a_currency_that_is_none_is_told_and_not_compared(provider: str, currency: object) -> None:
+    told, departures = found(provider, state(provider, DONE[provider], currency=currency))
+    assert isinstance(told, Refund)
+    assert told.status is SUCCEEDED
+    assert departures == ["/data/currency" if provider == "blink" else "/currency"]
+
+
 @pytest.mark.parametrize("known", [{1: 2, "note": 3}, {None: 1, "note": 3}])
 def test_what_is_no_refund_is_refused_whatever_its_keys(known: object) -> None:
     with scripted("sync", "lab4pay", Scripted(NO_STATE)) as client, pytest.raises(InvalidRefund) as refused:

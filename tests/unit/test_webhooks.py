@@ -1113,3 +1113,23 @@ def test_what_an_unproved_callback_claims_does_not_use_up_the_identity_of_the_ne
         after = {confirmed(client, claim).identity for claim in claims}
     assert (len(before), len(after)) == (1, 1)
     assert before != after
+
+
+@both_kinds
+@with_proof
+@pytest.mark.parametrize("headers", [None, 7, "signature", [("signature",)], {"signature": 7}])
+def test_headers_that_are_no_texts_are_refused_as_such(kind: Kind, provider: str, headers: Any) -> None:
+    caller_, _ = receiving(kind, provider)
+    with caller_ as client, pytest.raises(InvalidRefund) as refused:
+        client.client.webhook(provider, headers=headers, body=b"{}")
+    assert (refused.value.field, refused.value.provider) == ("headers", provider)
+
+
+@with_proof
+def test_headers_may_be_the_bytes_that_an_asgi_server_gives(provider: str) -> None:
+    body = news(provider, {"lab4pay": "SUCCESS", "paybyrd": "Success"}[provider])
+    proved = [(name.lower().encode(), value.encode()) for name, value in proof(provider, body).items()]
+    caller_, _ = receiving("sync", provider)
+    with caller_ as client:
+        event = client.client.webhook(provider, headers=proved, body=body)
+    assert (event.authentic, event.status) == (True, SUCCEEDED)

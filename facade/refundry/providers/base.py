@@ -18,7 +18,7 @@ from refundry.wire import SecretBytes, WireReply, WireRequest
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from refundry.accounts import Account
+    from refundry.accounts import Account, TokenAccount
     from refundry.refund import Capabilities, Refund, RefundRequest
 
 _NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
@@ -286,6 +286,10 @@ class TokenTranslation(Translation):
     DOCUMENTED_LIFE: ClassVar[float]
     """For how many seconds a token is good whose reply does not say it in a way that can be read."""
 
+    def __init__(self, account: TokenAccount) -> None:
+        self._token_account = account
+        super().__init__(account)
+
     @abstractmethod
     def token_request(self) -> GeneratedRequest:
         """The request for an access token."""
@@ -298,9 +302,13 @@ class TokenTranslation(Translation):
     def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
         """For how many seconds the token in this reply is good; None where it does not say."""
 
+    def keys_to_send(self) -> dict[str, str]:
+        """What a token is fetched with, by the names of the account's arguments, revealed."""
+        return {name: secret.reveal() for name, secret in self._token_account.keys.items()}
+
     def access(self, token: Secret | None) -> Access:
         """The token as the Authorization header, beside what else the account sends."""
-        token = token or self.account.token or Secret(_NO_TOKEN_YET)
+        token = token or self._token_account.token or Secret(_NO_TOKEN_YET)
         others = self.account.headers
         credentials = (("Authorization", Secret(f"Bearer {token.reveal()}")), *others)
         return Access(credentials, (token, *self.account.secrets))

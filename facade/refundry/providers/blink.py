@@ -23,7 +23,6 @@ from refundry_blink.types import UNSET
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refundry.accounts import Blink
     from refundry.providers.base import GeneratedRequest
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
@@ -94,10 +93,6 @@ class BlinkTranslation(TokenTranslation):
             callbacks="nothing",
         )
     }
-
-    def __init__(self, account: Blink) -> None:
-        super().__init__(account)
-        self._blink = account
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST with the amount as a number of major units, or without one for FULL."""
@@ -172,9 +167,7 @@ class BlinkTranslation(TokenTranslation):
 
     def token_request(self) -> GeneratedRequest:
         """POST of the two keys."""
-        return create_token.build_request(
-            body=TokenRequest(**{name: secret.reveal() for name, secret in self._blink.keys.items()})
-        )
+        return create_token.build_request(body=TokenRequest(**self.keys_to_send()))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200 and 201, the error body on every other documented status."""

@@ -159,8 +159,7 @@ class Lab4PayTranslation(TokenTranslation):
 
     def token_request(self) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
-        keys = {name: secret.reveal() for name, secret in self._lab4pay.keys.items()}
-        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
+        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **self.keys_to_send()))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200; for an error whatever object came, or nothing."""
