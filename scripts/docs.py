@@ -85,9 +85,12 @@ def _verdict(outcome: Outcome, reason: Any) -> Row:
     return outcome.value, reason.name if outcome is Outcome.REJECTED else ""
 
 
-def states(words: Mapping[str, Outcome]) -> str:
-    """What each word for the state of a transaction means."""
-    rows = [(f"`{word}`", STATES[outcome].name) for word, outcome in words.items()]
+def states(words: Mapping[str, Outcome], not_alone: str = "") -> str:
+    """What each word for the state of a transaction means; one of them not without a code that says so too."""
+    rows = [
+        (f"`{word}`", STATES[outcome].name + (" with a code that says so, else PENDING" if word == not_alone else ""))
+        for word, outcome in words.items()
+    ]
     return table(("word", "state"), [*rows, ("any other", "PENDING, and told to `on_deviation`")])
 
 
@@ -166,7 +169,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "statuses of lab4pay": lab4pay_statuses,
     "states of lab4pay": lambda: states(lab4pay.BY_WORD),
     "codes of paybyrd": paybyrd_codes,
-    "states of paybyrd": lambda: states(paybyrd.BY_WORD),
+    "states of paybyrd": lambda: states(paybyrd.BY_WORD, paybyrd.NEEDS_A_CODE),
     "words of blink": blink_words,
     "statuses of blink": blink_statuses,
     "states of blink": lambda: states(blink.BY_STATE),

@@ -98,7 +98,7 @@ _FINAL_CODES: Final[Mapping[Outcome, frozenset[str | None]]] = {
     Outcome.SUCCEEDED: frozenset({"BYRD200"}),
     Outcome.REJECTED: frozenset(_REFUSED),
 }
-_NEEDS_A_CODE: Final = "error"
+NEEDS_A_CODE: Final = "Error"
 # The last part of the name of an event (docs.paybyrd.com/api-reference/webhooks), as the word of its transaction.
 _BY_EVENT: Final[Mapping[str, str]] = {
     "pending": "Processing",
@@ -334,10 +334,10 @@ def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str
 def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:
     """What a final word says together with the code beside it."""
     if code is None:
-        return Outcome.PENDING if plain_word(word) == _NEEDS_A_CODE else outcome
+        return Outcome.PENDING if plain_word(word) == plain_word(NEEDS_A_CODE) else outcome
     if code in _FINAL_CODES[outcome]:
         return outcome
-    if not (plain_word(word) == _NEEDS_A_CODE and code in _QUERY_FIRST):  # documented, and not known yet
+    if not (plain_word(word) == plain_word(NEEDS_A_CODE) and code in _QUERY_FIRST):  # documented, and not known yet
         reader.note(pointer, "does not go with the status")
     return Outcome.PENDING
 
