@@ -77,12 +77,15 @@ class Asking:
         def conclude(answer: Answer) -> Tried[LookupFailed | None]:
             # A reply proves nothing, be it yes or no: what became of it is asked for afterwards.
             nonlocal may_have_left
-            may_have_left = may_have_left or not _is_without_effect(answer)
-            reading = Reading(why="it did not take the cancel")
-            failed = isinstance(answer, SendFailure) or is_for_now(answer) or _is_without_effect(answer)
+            without_effect = _is_without_effect(answer)
+            may_have_left = may_have_left or not without_effect
+            denied = without_effect and isinstance(answer, WireReply)
+            reading = Reading(
+                Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN, why="it did not take the cancel"
+            )
+            failed = without_effect or isinstance(answer, SendFailure) or is_for_now(answer)
             told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
-            denied = isinstance(answer, WireReply) and _is_without_effect(answer)
-            return Tried(answer, Reading(Outcome.AUTHENTICATION_FAILED) if denied else reading, told, told)
+            return Tried(answer, reading, told, told)
 
         task = Task(translation, Operation.CANCEL, refund.reference, request, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
@@ -102,7 +105,7 @@ class Asking:
         def conclude(answer: Answer) -> Tried[State]:
             reading = Reading()
             if isinstance(answer, WireReply):
-                reading = read_safely(translation.read_state, refund, answer)
+                reading = read_safely(lambda: translation.read_state(refund, answer))
             told = outcome.of_state(
                 refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
             )

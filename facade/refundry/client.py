@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from refundry.accounts import Account
     from refundry.money import Amount, Money
+    from refundry.providers.base import Translation
     from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
     from refundry.retry import Retry
     from refundry.steps import Step, Steps
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
     Known = Refund | Mapping[str, Any]
+    Ask = Callable[[Translation, Refund], Steps[Refund]]
     Result = TypeVar("Result")
 
 
@@ -133,7 +135,7 @@ class RefundClient(_Client):
         gave no state, which says nothing about the refund; RefundMismatch where it reports another amount or payment;
         UnsupportedOperation where the refund has no id that this provider can be asked by.
         """
-        return self._about(refund, self._core.lookup(refund))
+        return self._about(refund, self._core.lookup)
 
     def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
         """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
@@ -142,7 +144,7 @@ class RefundClient(_Client):
         longer Retry-After is honoured. A question that fails for the moment is asked again. Raises StillPending, with
         the last known state, after the timeout, and what `lookup` raises where asking again is of no use.
         """
-        return self._about(refund, self._core.wait(refund, timeout, poll))
+        return self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
 
     def cancel(self, refund: Known) -> Refund:
         """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
@@ -151,7 +153,7 @@ class RefundClient(_Client):
         yet to decide. Only where the capabilities say `cancel`, UnsupportedOperation elsewhere. Raises LookupFailed
         where the cancel was not sent or was refused, and what `lookup` raises.
         """
-        return self._about(refund, self._core.cancel(refund))
+        return self._about(refund, self._core.cancel)
 
     def confirm(self, event: RefundEvent) -> RefundEvent:
         """Ask the provider about what a callback is about: the event with the state that the provider gives.
@@ -160,8 +162,9 @@ class RefundClient(_Client):
         """
         return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
 
-    def _about(self, refund: Known, steps: Steps[Result]) -> Result:
-        return self._driven(self._transport(self._core.known(refund)[0].account), steps)
+    def _about(self, refund: Known, ask: Ask) -> Refund:
+        translation, known = self._core.known(refund)
+        return self._driven(self._transport(translation.account), ask(translation, known))
 
     def _driven(self, transport: Transport, steps: Steps[Result]) -> Result:
         try:
@@ -212,23 +215,24 @@ class AsyncRefundClient(_Client):
 
     async def lookup(self, refund: Known) -> Refund:
         """As RefundClient.lookup."""
-        return await self._about(refund, self._core.lookup(refund))
+        return await self._about(refund, self._core.lookup)
 
     async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
         """As RefundClient.wait."""
-        return await self._about(refund, self._core.wait(refund, timeout, poll))
+        return await self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
 
     async def cancel(self, refund: Known) -> Refund:
         """As RefundClient.cancel."""
-        return await self._about(refund, self._core.cancel(refund))
+        return await self._about(refund, self._core.cancel)
 
     async def confirm(self, event: RefundEvent) -> RefundEvent:
         """As RefundClient.confirm."""
         account = self._core.translation(event.provider).account
         return await self._driven(self._transport(account), self._core.confirm(event))
 
-    async def _about(self, refund: Known, steps: Steps[Result]) -> Result:
-        return await self._driven(self._transport(self._core.known(refund)[0].account), steps)
+    async def _about(self, refund: Known, ask: Ask) -> Refund:
+        translation, known = self._core.known(refund)
+        return await self._driven(self._transport(translation.account), ask(translation, known))
 
     async def _driven(self, transport: AsyncTransport, steps: Steps[Result]) -> Result:
         try:

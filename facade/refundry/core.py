@@ -131,7 +131,7 @@ class Core:
             reading = Reading()
             result: Refund | RefundError
             if isinstance(answer, WireReply):
-                reading = read_safely(translation.read, taken.request, answer)
+                reading = read_safely(lambda: translation.read(taken.request, answer))
                 result = outcome.of_reply(
                     taken.request,
                     answer,
@@ -198,16 +198,15 @@ class Core:
         self, translation: Translation, request: RefundRequest, refused: RefundRejected, deadline: float
     ) -> Steps[RefundRejected]:
         """A refusal, with its reason where that is the state of the payment."""
-        payment_id = request.payment_id
-        question = None if payment_id is None else translation.payment_request(payment_id)
-        if payment_id is None or question is None:
+        question = None if request.payment_id is None else translation.payment_request(request.payment_id)
+        if question is None:
             return refused
-        refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=payment_id)
+        refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=request.payment_id)
 
         def conclude(answer: Answer) -> Tried[str | LookupFailed | None]:
             reading = Reading()
             if isinstance(answer, WireReply):
-                reading = read_safely(translation.read_payment, payment_id, answer)
+                reading = read_safely(lambda: translation.read_payment(answer))
             told: str | LookupFailed | None = reading.code
             if reading.outcome not in outcome.STATES:
                 told = outcome.of_no_answer(refund, answer, reading, retry_after=None)
@@ -226,19 +225,16 @@ class Core:
 
     # Asking about it.
 
-    def lookup(self, known: Known) -> Steps[Refund]:
+    def lookup(self, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The steps of asking for the state of a refund."""
-        translation, refund = self.known(known)
         return self._learnt(refund, (yield from self._asking.lookup(translation, refund)))
 
-    def wait(self, known: Known, timeout: float, poll: float) -> Steps[Refund]:
+    def wait(self, translation: Translation, refund: Refund, timeout: float, poll: float) -> Steps[Refund]:
         """The steps of asking for the state of a refund until it is final, or the time is over."""
-        translation, refund = self.known(known)
         return self._learnt(refund, (yield from self._asking.wait(translation, refund, timeout, poll)))
 
-    def cancel(self, known: Known) -> Steps[Refund]:
+    def cancel(self, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The steps of calling a refund off, and of asking what became of it."""
-        translation, refund = self.known(known)
         return self._learnt(refund, (yield from self._asking.cancel(translation, refund)))
 
     def confirm(self, event: RefundEvent) -> Steps[RefundEvent]:

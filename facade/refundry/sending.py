@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 Answer = WireReply | SendFailure
 Result = TypeVar("Result")
-Subject = TypeVar("Subject")
 
 _BROKEN_OFF: Final = SendFailure(Evidence.MAYBE_SENT, "the call was broken off while it was under way")
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
@@ -134,10 +133,10 @@ class Sending:
         return self._tokens.setdefault(translation.account.name, Tokens())
 
 
-def read_safely(read: Callable[[Subject, WireReply], Reading], subject: Subject, reply: WireReply) -> Reading:
+def read_safely(read: Callable[[], Reading]) -> Reading:
     """What a reply says. A fault in reading it must not hide that the money may have moved."""
     try:
-        return read(subject, reply)
+        return read()
     except Exception as error:  # noqa: BLE001 (see above)
         return Reading(why=f"reading the reply failed with {type(error).__name__}")
 

@@ -1,7 +1,7 @@
 """What the tests of questions share: a transport that answers them by a list, and refunds to ask about."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,6 +12,43 @@ HTML: Final = b"<html><body>It did not work</body></html>"
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 UNREACHED: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
+SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
+
+WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
+    "lab4pay": {
+        "INITIATED": PENDING,
+        "IN_PROGRESS": PENDING,
+        "SUCCESS": SUCCEEDED,
+        "FAILED": FAILED,
+        "EXPIRED": FAILED,
+        "CANCELED": FAILED,
+        "DECLINED": FAILED,
+        "REVERTED": FAILED,
+    },
+    "paybyrd": {
+        "Success": SUCCEEDED,
+        "AcquirerSuccess": SUCCEEDED,
+        "Processing": PENDING,
+        "TemporaryFailed": PENDING,
+        "Denied": FAILED,
+        "Canceled": FAILED,
+        "Error": PENDING,  # alone: it stands for failures that are not known yet too
+    },
+    "blink": {
+        "completed": SUCCEEDED,
+        "Accepted": SUCCEEDED,
+        "pending": PENDING,
+        "Pending Submission": PENDING,
+        "Captured": PENDING,
+        "Tendered": PENDING,
+        "failed": FAILED,
+        "declined": FAILED,
+        "cancelled": FAILED,
+        "voided": FAILED,
+        "expired": FAILED,
+    },
+}
+"""What each word of a transaction says about a refund."""
 DONE: Final = {"lab4pay": "SUCCESS", "paybyrd": "Success", "blink": "completed"}
 UNDONE: Final = {"lab4pay": "DECLINED", "paybyrd": "Denied", "blink": "declined"}
 VOIDS: Final = {"lab4pay": "revert_transaction of refundry_lab4pay", "blink": "cancel_transaction of refundry_blink"}

@@ -41,6 +41,7 @@ from tests.unit.questions import (
     UNDONE,
     UNREACHED,
     VOIDS,
+    WORDS,
     Questioned,
     asked,
     pending,
@@ -72,41 +73,6 @@ BRIEFLY: Final = Retry(attempts=3, first_wait=0.001)
 ORIGIN: Final = "https://gateway.paybyrd.com"
 LINK: Final = "/api/v2/transactions?requestId=request-1"
 
-WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
-    "lab4pay": {
-        "INITIATED": PENDING,
-        "IN_PROGRESS": PENDING,
-        "SUCCESS": SUCCEEDED,
-        "FAILED": FAILED,
-        "EXPIRED": FAILED,
-        "CANCELED": FAILED,
-        "DECLINED": FAILED,
-        "REVERTED": FAILED,
-    },
-    "paybyrd": {
-        "Success": SUCCEEDED,
-        "AcquirerSuccess": SUCCEEDED,
-        "Processing": PENDING,
-        "TemporaryFailed": PENDING,
-        "Denied": FAILED,
-        "Canceled": FAILED,
-        "Error": PENDING,  # alone: it stands for failures that are not known yet too
-    },
-    "blink": {
-        "completed": SUCCEEDED,
-        "Accepted": SUCCEEDED,
-        "pending": PENDING,
-        "Pending Submission": PENDING,
-        "Captured": PENDING,
-        "Tendered": PENDING,
-        "failed": FAILED,
-        "declined": FAILED,
-        "cancelled": FAILED,
-        "voided": FAILED,
-        "expired": FAILED,
-    },
-}
-"""What each word of a transaction says about a refund."""
 WORD_AT: Final = {"lab4pay": "/status", "paybyrd": "/status", "blink": "/data/status"}
 """Where the word stands in the reply."""
 

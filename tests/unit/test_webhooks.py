@@ -34,6 +34,7 @@ from refundry import (
 )
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
+from tests.unit import questions
 from tests.unit.canary import CANARY, assert_hidden, everything, shown
 from tests.unit.support import KINDS, PAYMENT, PROVIDERS, Caller, Kind, Scripted, accepted, account, caller
 
@@ -495,27 +496,11 @@ def test_what_is_logged_and_told_of_a_believed_callback_holds_nothing_of_it_and_
 
 # What a callback says.
 
+# As the providers are asked, and in the spellings that callbacks come in.
 WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
-    "lab4pay": {
-        "INITIATED": PENDING,
-        "IN_PROGRESS": PENDING,
-        "SUCCESS": SUCCEEDED,
-        "FAILED": FAILED,
-        "EXPIRED": FAILED,
-        "CANCELED": FAILED,
-        "DECLINED": FAILED,
-        "REVERTED": FAILED,
-        "success": SUCCEEDED,
-        "In-Progress": PENDING,
-    },
+    "lab4pay": {**questions.WORDS["lab4pay"], "success": SUCCEEDED, "In-Progress": PENDING},
     "paybyrd": {
-        "Success": SUCCEEDED,
-        "AcquirerSuccess": SUCCEEDED,
-        "Processing": PENDING,
-        "TemporaryFailed": PENDING,
-        "Denied": FAILED,
-        "Canceled": FAILED,
-        "Error": PENDING,  # alone: it stands for failures that are not known yet too
+        **questions.WORDS["paybyrd"],
         "success": SUCCEEDED,
         "acquirersuccess": SUCCEEDED,
         "DENIED": FAILED,

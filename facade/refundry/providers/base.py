@@ -88,7 +88,6 @@ class Translation(ABC):
         self.account: Account = account
         self.standing: Access | None = None if account.fetches_token else self.access(None)
         """The access that is always good, or None where it is a token that has to be fetched."""
-        self.keys = Access((), account.secrets, in_body=True)
 
     @abstractmethod
     def access(self, token: Secret | None) -> Access:
@@ -178,7 +177,7 @@ class Translation(ABC):
         """The state of that payment, in the provider's word, where that is one in which it cannot be refunded."""
         return None
 
-    def read_payment(self, payment_id: str, reply: WireReply) -> Reading:
+    def read_payment(self, reply: WireReply) -> Reading:
         """What a reply to a `payment_request` says: REJECTED with the state as its code, UNKNOWN without an answer."""
 
         def interpret(parsed: Any, _: Reader) -> Reading:
@@ -288,6 +287,8 @@ class TokenTranslation(Translation):
 
     def __init__(self, account: TokenAccount) -> None:
         self._token_account = account
+        self.keys = Access((), account.secrets, in_body=True)
+        """What a request for a token goes out with."""
         super().__init__(account)
 
     @abstractmethod
@@ -320,8 +321,8 @@ class TokenTranslation(Translation):
         def interpret(parsed: Any, reader: Reader) -> Reading:
             nonlocal granted
             if reply.status >= 300:
-                self.refusal(parsed, reader)
-                return Reading(why="it was refused")
+                code, message = self.refusal(parsed, reader)
+                return Reading(why="it was refused", code=code, message=message)
             token = reader.text(parsed.access_token, "/access_token")
             if token is None or not is_header_text(token):
                 return Reading(why="the reply holds no token")

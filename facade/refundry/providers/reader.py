@@ -21,7 +21,10 @@ _MOST_DIGITS: Final = 20
 
 
 def same_id(one: object, other: object) -> bool:
-    """Whether two ids of a provider are there and the same; those that are UUIDs in whatever case."""
+    """Whether two ids of a provider are there and the same but for their case.
+
+    Wider than how a reply is compared with its request: here it keeps a payment from being taken for its refund.
+    """
     return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
 
 
