@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from refundry.transport import Transport as Transport
     from refundry.webhooks import RefundEvent as RefundEvent
     from refundry.wire import Evidence as Evidence
+    from refundry.wire import Progress as Progress
     from refundry.wire import SendFailure as SendFailure
     from refundry.wire import Timeout as Timeout
     from refundry.wire import WireReply as WireReply
@@ -79,7 +80,7 @@ _HOMES = {
     "retry": ("Retry",),
     "transport": ("AsyncTransport", "Transport"),
     "webhooks": ("RefundEvent",),
-    "wire": ("Evidence", "SendFailure", "Timeout", "WireReply", "WireRequest"),
+    "wire": ("Evidence", "Progress", "SendFailure", "Timeout", "WireReply", "WireRequest"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -104,6 +105,7 @@ __all__ = [
     "Operation",
     "OutcomeUnknown",
     "Paybyrd",
+    "Progress",
     "RateLimited",
     "Reason",
     "ReferenceConflict",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,19 @@ class Evidence(Enum):
     """A reply came, whatever it says."""
 
 
+class Progress:
+    """How far a request has come while it is being sent, for the case that the call is broken off meanwhile.
+
+    It starts at MAYBE_SENT, which is where it stays for a transport that does not know of it. A transport that does
+    sets NOT_SENT as soon as it is given the request, and MAYBE_SENT just before the first byte of it is written.
+    """
+
+    __slots__ = ("evidence",)
+
+    def __init__(self) -> None:
+        self.evidence = Evidence.MAYBE_SENT
+
+
 class SecretBytes(bytes):
     """A body that holds credentials: bytes as any, but they do not show in a repr, and are not pickled."""
 
@@ -58,7 +71,7 @@ class WireRequest:
     """One HTTP request. `origin` is scheme, host and port; `target` is the path and query, percent-encoded.
 
     `credentials` are the headers that hold a secret; they are apart so that everything else may be shown. A body that
-    holds one is SecretBytes.
+    holds one is SecretBytes. `progress` is what the transport says of this request while it sends it.
     """
 
     method: str
@@ -67,6 +80,7 @@ class WireRequest:
     headers: tuple[tuple[str, str], ...]
     credentials: tuple[tuple[str, Secret], ...]
     body: bytes
+    progress: Progress = field(default_factory=Progress, repr=False, compare=False)
 
     @property
     def url(self) -> str:

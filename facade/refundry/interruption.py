@@ -1,0 +1,89 @@
+"""What breaks a call off from outside, apart from what the resolver, the socket, the loop or the transport raises.
+
+A signal handler may raise anything at any line: the time limits of Celery and rq are Exceptions, the TimeoutError of an
+alarm is an OSError. Its code in the traceback tells it from the errors that a call handles itself.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType, FrameType
+
+
+def pass_through(error: BaseException) -> None:
+    """Raise what interrupted the call, where that is the error or stands behind it. Return where neither is so.
+
+    Every `except` on the way of a call asks this first, whatever it catches.
+    """
+    found = interruption(error)
+    if found is not None:
+        raise found
+
+
+def interruption(error: BaseException) -> BaseException | None:
+    """The exception that interrupted the call: the error itself or one in its chain; None for an error of the call.
+
+    It is one when it is no Exception (KeyboardInterrupt, cancellation), or when the code of a signal handler stands in
+    its traceback.
+    """
+    if not isinstance(error, Exception):
+        return error
+    handlers = _handlers()
+    for one in _chain(error):
+        if not isinstance(one, Exception) and not _ends_a_wait(one):
+            return one
+        if any(frame.f_code in handlers for frame in _frames(one)):
+            return one
+    return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, and each exception in its chain that was raised within the same call.
+
+    What the caller was handling when it made the call stands in the chain too. Its traceback shares no frame with the
+    error's, which goes no further up than the call.
+    """
+    waiting, seen, frames = [error], {id(error)}, set[int]()
+    while waiting:
+        one = waiting.pop()
+        yield one
+        frames.update(id(frame) for frame in _frames(one))
+        context = one.__context__
+        within = context is not None and any(id(frame) in frames for frame in _frames(context))
+        for other in (one.__cause__, context if within else None):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                waiting.append(other)
+
+
+def _frames(error: BaseException) -> Iterator[FrameType]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame
+        traceback = traceback.tb_next
+
+
+def _ends_a_wait(error: BaseException) -> bool:
+    """Whether asyncio's own time-outs raise it inside, and turn it into a TimeoutError."""
+    from asyncio import CancelledError
+
+    return isinstance(error, CancelledError | GeneratorExit)
+
+
+def _handlers() -> frozenset[CodeType]:
+    import signal  # seldom needed
+
+    handlers = (signal.getsignal(number) for number in signal.valid_signals())
+    return frozenset(code for handler in handlers for code in _codes(handler))
+
+
+def _codes(handler: object) -> Iterator[CodeType]:
+    while hasattr(handler, "func"):  # functools.partial
+        handler = handler.func
+    called = type(handler).__call__ if callable(handler) else None  # of an object that is no function
+    for one in (handler, called):
+        code = getattr(getattr(one, "__func__", one), "__code__", None)
+        if code is not None:
+            yield code
