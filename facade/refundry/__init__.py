@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from refundry.errors import LookupFailed as LookupFailed
     from refundry.errors import NotSent as NotSent
     from refundry.errors import OutcomeUnknown as OutcomeUnknown
-    from refundry.errors import RateLimited as RateLimited
     from refundry.errors import Reason as Reason
     from refundry.errors import ReferenceConflict as ReferenceConflict
     from refundry.errors import RefundError as RefundError
@@ -63,7 +62,6 @@ _HOMES = {
         "LookupFailed",
         "NotSent",
         "OutcomeUnknown",
-        "RateLimited",
         "Reason",
         "ReferenceConflict",
         "RefundError",
@@ -106,7 +104,6 @@ __all__ = [
     "OutcomeUnknown",
     "Paybyrd",
     "Progress",
-    "RateLimited",
     "Reason",
     "ReferenceConflict",
     "Refund",

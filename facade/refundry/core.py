@@ -19,7 +19,7 @@ from refundry.errors import (
 )
 from refundry.money import Money
 from refundry.observe import Observer
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import Reading
 from refundry.references import References, Taken
 from refundry.refund import Operation, Refund, RefundRequest, RefundStatus
 from refundry.retry import Retry, retry_after
@@ -137,13 +137,13 @@ class Core:
                     answer,
                     reading,
                     currency=account.currency,
-                    resend=taken.resend(),
-                    retry_after=retry_after(answer) if reading.outcome is Outcome.RATE_LIMITED else None,
+                    resend_until=taken.resend_until(),
+                    retry_after=retry_after(answer),
                 )
                 if type(result) is OutcomeUnknown and asked_by is None:
                     asked_by, is_first = translation.tracking_of(answer), taken.ended is None
             else:
-                result = outcome.of_failure(taken.request, answer, taken.resend())
+                result = outcome.of_failure(taken.request, answer, taken.resend_until())
             return Tried(answer, reading, result, taken.settle(result))
 
         def again(last: Tried[Refund | RefundError], before: Tried[Refund | RefundError] | None) -> bool:

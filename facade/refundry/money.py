@@ -11,7 +11,7 @@ from refundry.errors import InvalidRefund
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
 
 # ISO 4217, active currencies of list one, by the number of decimals that one major unit has.
 _CODES_BY_EXPONENT: Final = {
@@ -140,3 +140,15 @@ class Money:
 
 Amount = Money | Full
 """What a refund may ask for: an exact amount, or FULL."""
+
+
+def to_plain(amount: Amount) -> str | dict[str, str | int]:
+    """The amount as JSON can hold it: {"minor_units": int, "currency": str}, or "FULL"."""
+    if isinstance(amount, Full):
+        return amount.value
+    return {"minor_units": amount.minor_units, "currency": amount.currency}
+
+
+def from_plain(value: Any) -> Amount:
+    """What `to_plain` was given. Raises a ValueError, a TypeError or a KeyError for what it never gives."""
+    return Full(value) if isinstance(value, str) else Money(value["minor_units"], value["currency"])

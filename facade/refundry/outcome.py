@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from refundry.errors import (
@@ -18,7 +18,6 @@ from refundry.errors import (
     LookupFailed,
     NotSent,
     OutcomeUnknown,
-    RateLimited,
     Reason,
     RefundError,
     RefundMismatch,
@@ -31,20 +30,20 @@ from refundry.wire import Evidence, SendFailure, WireReply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from decimal import Decimal
     from typing import Any, Final
 
     from refundry.refund import RefundRequest
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What a reply says about the refund."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
     REJECTED = "rejected"
     AUTHENTICATION_FAILED = "authentication failed"
-    RATE_LIMITED = "rate limited"
     UNKNOWN = "unknown"
 
 
@@ -83,13 +82,20 @@ _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
-def of_failure(request: RefundRequest, failure: SendFailure, resend: Resend) -> RefundError:
-    """What the caller is told where no reply came. `resend` is what an unknown outcome allows now."""
-    facts: dict[str, Any] = {"provider": request.provider, "reference": request.reference}
+def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
+    """What every error says of the refund that it is about."""
+    return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
+
+
+def of_failure(request: RefundRequest, failure: SendFailure, resend_until: datetime | None) -> RefundError:
+    """What the caller is told where no reply came. `resend_until` is until when an unknown refund may be sent again."""
+    facts = facts_of(request) | {"retry_after": failure.retry_after}
     if failure.evidence is Evidence.NOT_SENT:
         return NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
     return OutcomeUnknown(
-        f"{request.provider} may have refunded {request.reference!r}: {failure.detail}", resend=resend, **facts
+        f"{request.provider} may have refunded {request.reference!r}: {failure.detail}",
+        resend_until=resend_until,
+        **facts,
     )
 
 
@@ -99,23 +105,22 @@ def of_reply(
     reading: Reading,
     *,
     currency: str | None,
-    resend: Resend,
+    resend_until: datetime | None,
     retry_after: float | None = None,
 ) -> Refund | RefundError:
     """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was asked for as FULL. `retry_after` is for how many
-    seconds the reply asks not to be sent to.
+    `currency` is the account's, for the amount of a refund that was asked for as FULL. `resend_until` is until when an
+    unknown refund may be sent again. `retry_after` is for how many seconds the reply asks not to be sent to.
     """
-    facts: dict[str, Any] = {
-        "provider": request.provider,
-        "reference": request.reference,
+    facts = facts_of(request) | {
         "provider_code": reading.code,
         "provider_message": reading.message,
+        "retry_after": retry_after,
         "raw": reply,
     }
     if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
-        return _mismatch(differences, resend, facts)
+        return _mismatch(differences, resend_until, facts)
     if reading.outcome in _ACCEPTED:
         return Refund(
             provider=request.provider,
@@ -138,13 +143,10 @@ def of_reply(
             return RefundRejected(text, reason=reading.reason, **facts)
         case Outcome.AUTHENTICATION_FAILED:
             text = f"{request.provider} refused the credentials for {what} {words}"
-            return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
-        case Outcome.RATE_LIMITED:
-            text = f"{request.provider} has too many requests to take {what} {words}"
-            return RateLimited(text, reason=Reason.OTHER, retry_after=retry_after, **facts)
+            return AuthenticationFailed(text, **facts)
         case _:
             text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
-            return OutcomeUnknown(text, resend=resend, **facts)
+            return OutcomeUnknown(text, resend_until=resend_until, **facts)
 
 
 def of_state(
@@ -161,15 +163,14 @@ def of_state(
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
         return of_no_answer(refund, answer, reading, retry_after=retry_after)
-    facts: dict[str, Any] = {
-        "provider": refund.provider,
-        "reference": refund.reference,
+    facts = facts_of(refund) | {
         "provider_code": reading.code,
         "provider_message": reading.message,
+        "retry_after": retry_after,
         "raw": answer,
     }
     if differences := _state_differences(refund, reading):
-        return _mismatch(differences, Resend.NEVER, facts)
+        return _mismatch(differences, None, facts)
     return replace(
         refund,
         status=STATES[reading.outcome],
@@ -188,7 +189,7 @@ def of_no_answer(
     refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
 ) -> LookupFailed:
     """What the caller is told of a question about a refund that got no answer which can be relied on."""
-    facts: dict[str, Any] = {"refund": refund, "provider": refund.provider, "reference": refund.reference}
+    facts = facts_of(refund) | {"refund": refund}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
         temporary = not answer.lasting
@@ -214,9 +215,7 @@ def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> b
     refund than the one that was asked for, for it would again.
     """
     return (
-        not isinstance(told, Refund)
-        and told.resend is not Resend.NEVER
-        and type(result) in (NotSent, RateLimited, OutcomeUnknown)
+        not isinstance(told, Refund) and told.resend is not Resend.NEVER and type(result) in (NotSent, OutcomeUnknown)
     )
 
 
@@ -237,8 +236,7 @@ def settled_by_lookup(
     return RefundRejected(
         f"{request.provider} has not carried out {request.reference!r}",
         reason=reading.reason,
-        provider=request.provider,
-        reference=request.reference,
+        **facts_of(request),
         provider_code=found.provider_code,
         provider_message=found.provider_message,
         raw=found.raw,
@@ -254,7 +252,9 @@ def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
     return told
 
 
-def after_unknown(earlier: OutcomeUnknown, result: Refund | RefundError, resend: Resend) -> Refund | RefundError:
+def after_unknown(
+    earlier: OutcomeUnknown, result: Refund | RefundError, resend_until: datetime | None
+) -> Refund | RefundError:
     """What the caller is told when a refund whose outcome was unknown was sent again.
 
     What proves that nothing was executed this time proves nothing about the first time, unless it is the provider's
@@ -265,7 +265,8 @@ def after_unknown(earlier: OutcomeUnknown, result: Refund | RefundError, resend:
     if type(result) is RefundRejected and result.reason not in _MAY_BE_THE_FIRST:
         return result
     told = copy.copy(earlier)
-    told.resend = resend
+    told.resend_until = resend_until
+    told.retry_after = result.retry_after
     told.args = (f"{earlier}; sent again: {result}",)
     return told
 
@@ -308,11 +309,11 @@ def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str]
 
 
 def _mismatch(
-    differences: tuple[tuple[str, str, str], ...], resend: Resend, facts: Mapping[str, Any]
+    differences: tuple[tuple[str, str, str], ...], resend_until: datetime | None, facts: Mapping[str, Any]
 ) -> RefundMismatch:
     told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
     text = f"{facts['provider']} reports {told} for {facts['reference']!r}"
-    return RefundMismatch(text, differences=differences, resend=resend, **facts)
+    return RefundMismatch(text, differences=differences, resend_until=resend_until, **facts)
 
 
 def _money(amount: Decimal | None, currency: str | None) -> Money | None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import copy
 import threading
 from dataclasses import dataclass, replace
-from time import monotonic
+from datetime import UTC, datetime
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
-from refundry.errors import OutcomeUnknown, ReferenceConflict, RefundInProgress, RefundRejected, Resend
+from refundry.errors import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    ReferenceConflict,
+    RefundInProgress,
+    RefundRejected,
+    Resend,
+)
 from refundry.outcome import after_unknown, resend_of_unknown
 from refundry.refund import Refund, RefundRequest, RefundStatus
 
@@ -34,13 +42,19 @@ class Taken:
         """Whether the refund may be sent again if it ends unknown now."""
         return resend_of_unknown(self.idempotency_window, monotonic() - self.first_sent)
 
+    def resend_until(self) -> datetime | None:
+        """Until when the refund may be sent again if it ends unknown now."""
+        if self.idempotency_window is None or self.resend() is Resend.NEVER:
+            return None
+        return datetime.fromtimestamp(time() + self.idempotency_window - (monotonic() - self.first_sent), UTC)
+
     def settle(self, result: Refund | RefundError) -> Refund | RefundError:
         """Keep what came of a sending. Returns what to tell the caller.
 
         That is another thing than the result where an earlier sending ended unknown, and this one does not settle it.
         """
         earlier = self.ended
-        told = after_unknown(earlier, result, self.resend()) if isinstance(earlier, OutcomeUnknown) else result
+        told = after_unknown(earlier, result, self.resend_until()) if isinstance(earlier, OutcomeUnknown) else result
         if told is result:
             self.keep(result)
         return told
@@ -48,7 +62,7 @@ class Taken:
     def keep(self, told: Refund | RefundError) -> None:
         """Keep this as the end of it: what the caller is told, where nothing came between."""
         self.ended = told if isinstance(told, Refund | OutcomeUnknown) else None
-        if isinstance(told, RefundRejected):
+        if isinstance(told, RefundRejected | AuthenticationFailed):
             self.request = replace(self.request, attempt=self.request.attempt + 1)
 
 
@@ -89,7 +103,7 @@ class References:
                 record.first_sent = monotonic()
             elif record.resend() is Resend.NEVER:
                 again = copy.copy(record.ended)
-                again.resend = Resend.NEVER
+                again.resend_until = None
                 raise again
             record.taken = True
             return record
