@@ -6,6 +6,7 @@ import time
 from abc import ABC, abstractmethod
 
 from refundry.errors import InvalidRefund
+from refundry.interruption import pass_through
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from typing import Any, Self, TypeVar
 
     from refundry.accounts import Account
+    from refundry.errors import RefundRejected
     from refundry.money import Amount, Money
+    from refundry.owner import Owner
     from refundry.providers.base import Translation
     from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
     from refundry.retry import Retry
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
     Known = Refund | Mapping[str, Any]
-    Ask = Callable[[Translation, Refund], Steps[Refund]]
+    Ask = Callable[[Owner, Translation, Refund], Steps[Refund]]
     Result = TypeVar("Result")
 
 
@@ -40,13 +43,17 @@ class _Client(ABC):
         timeout: Timeout | None = None,
         retry: Retry | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        transport: Transport | AsyncTransport | None = None,
         on_attempt: Callable[[Attempt], None] | None = None,
         on_deviation: Callable[[ContractDeviation], None] | None = None,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
-        self._core = Core(providers, self._SEND, timeout, retry, on_attempt, on_deviation)
-        self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
+        self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation)
+        self._own: Any = None
+        if transport is None and self._core.needs_transport:
+            self._own = self._make_transport(ssl_context)
+        self._shared: Any = self._own if transport is None else transport
 
     @classmethod
     def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
@@ -67,7 +74,7 @@ class _Client(ABC):
         """The transport for the accounts that bring none."""
 
     def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
-        return self._own if account.transport is None else account.transport
+        return self._shared if account.transport is None else account.transport
 
     def capabilities(self, provider: str) -> Mapping[Operation, Capabilities]:
         """What this provider can do, by operation. An operation that is not there, it does not have."""
@@ -124,8 +131,9 @@ class RefundClient(_Client):
 
     def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        steps = self._core.refund(translation, payment_id, amount, reference)
-        return self._driven(self._transport(translation.account), steps)
+        return self._driven(
+            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
+        )
 
     def lookup(self, refund: Known) -> Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
@@ -144,7 +152,9 @@ class RefundClient(_Client):
         longer Retry-After is honoured. A question that fails for the moment is asked again. Raises StillPending, with
         the last known state, after the timeout, and what `lookup` raises where asking again is of no use.
         """
-        return self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
+        return self._about(
+            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
+        )
 
     def cancel(self, refund: Known) -> Refund:
         """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
@@ -160,22 +170,45 @@ class RefundClient(_Client):
 
         Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
         """
-        return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
+        translation = self._core.translation(event.provider)
+        return self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
+
+    def explain(self, refused: RefundRejected) -> RefundRejected:
+        """Ask why a payment cannot be refunded: the refusal, with the reason NOT_REFUNDABLE and what to do about it.
+
+        It asks for the state of the payment, at Lab4Pay and Blink. The refusal comes back as it is where that state
+        does not explain it, and at a provider that is not asked. Raises LookupFailed where the provider could not be
+        asked, which says nothing about the refusal: it still holds.
+        """
+        translation = self._core.translation(refused.provider)
+        return self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+
+    def learn(self, event: RefundEvent) -> None:
+        """Let the client know what a callback says, so that a later call with the same reference starts from there.
+
+        Only what proves where it comes from is believed. FAILED frees a reference only where the provider was asked
+        (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
+        """
+        self._core.learn(event)
 
     def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
-        return self._driven(self._transport(translation.account), ask(translation, known))
+        return self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    def _driven(self, transport: Transport, steps: Steps[Result]) -> Result:
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(_done(transport, step))
-        except StopIteration as finished:
-            result: Result = finished.value
-            return result
-        finally:
-            steps.close()
+    def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+        transport: Transport = self._transport(translation.account)
+        owner = self._core.owner()
+        with owner.lock:
+            steps = flow(owner)
+            try:
+                step = next(steps)
+                while True:
+                    step = steps.send(_done(transport, step))
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            finally:
+                steps.close()
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> Transport:
         from refundry.transport.sync import HttpTransport
@@ -210,8 +243,9 @@ class AsyncRefundClient(_Client):
 
     async def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        steps = self._core.refund(translation, payment_id, amount, reference)
-        return await self._driven(self._transport(translation.account), steps)
+        return await self._driven(
+            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
+        )
 
     async def lookup(self, refund: Known) -> Refund:
         """As RefundClient.lookup."""
@@ -219,7 +253,9 @@ class AsyncRefundClient(_Client):
 
     async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
         """As RefundClient.wait."""
-        return await self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
+        return await self._about(
+            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
+        )
 
     async def cancel(self, refund: Known) -> Refund:
         """As RefundClient.cancel."""
@@ -227,23 +263,36 @@ class AsyncRefundClient(_Client):
 
     async def confirm(self, event: RefundEvent) -> RefundEvent:
         """As RefundClient.confirm."""
-        account = self._core.translation(event.provider).account
-        return await self._driven(self._transport(account), self._core.confirm(event))
+        translation = self._core.translation(event.provider)
+        return await self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
+
+    async def explain(self, refused: RefundRejected) -> RefundRejected:
+        """As RefundClient.explain."""
+        translation = self._core.translation(refused.provider)
+        return await self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+
+    async def learn(self, event: RefundEvent) -> None:
+        """As RefundClient.learn."""
+        self._core.learn(event)
 
     async def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
-        return await self._driven(self._transport(translation.account), ask(translation, known))
+        return await self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    async def _driven(self, transport: AsyncTransport, steps: Steps[Result]) -> Result:
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(await _adone(transport, step))
-        except StopIteration as finished:
-            result: Result = finished.value
-            return result
-        finally:
-            steps.close()
+    async def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+        transport: AsyncTransport = self._transport(translation.account)
+        owner = self._core.owner()
+        with owner.lock:
+            steps = flow(owner)
+            try:
+                step = next(steps)
+                while True:
+                    step = steps.send(await _adone(transport, step))
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            finally:
+                steps.close()
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> AsyncTransport:
         from refundry.transport.aio import AsyncHttpTransport
@@ -276,13 +325,18 @@ def _done(transport: Transport, step: Step) -> object:
     from refundry.steps import Pause, Send
 
     if isinstance(step, Send):
-        return _sent(transport, step.request, step.timeout)
+        try:
+            _hand_over(step.request, transport)
+            return _answer(transport.send(step.request, step.timeout))
+        except Exception as error:  # noqa: BLE001 (whatever a transport raises, the caller is told what is known)
+            return _raised(error, step.request)
     if isinstance(step, Pause):
         time.sleep(step.seconds)
         return None
     try:
         return step.future.result(step.seconds)
-    except TimeoutError:
+    except TimeoutError as late:
+        pass_through(late)
         return None
 
 
@@ -290,7 +344,11 @@ async def _adone(transport: AsyncTransport, step: Step) -> object:
     from refundry.steps import Pause, Send
 
     if isinstance(step, Send):
-        return await _asent(transport, step.request, step.timeout)
+        try:
+            _hand_over(step.request, transport)
+            return _answer(await transport.asend(step.request, step.timeout))
+        except Exception as error:  # noqa: BLE001 (as above)
+            return _raised(error, step.request)
     import asyncio
 
     if isinstance(step, Pause):
@@ -299,23 +357,17 @@ async def _adone(transport: AsyncTransport, step: Step) -> object:
     try:
         async with asyncio.timeout(step.seconds):
             return await asyncio.wrap_future(step.future)
-    except TimeoutError:
+    except TimeoutError as late:
+        pass_through(late)
         return None
 
 
-# A transport may be anybody's, and once it was called a byte may have left: whatever it raises, the refund is unknown.
-def _sent(transport: Transport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-    try:
-        return _answer(transport.send(request, timeout))
-    except Exception as error:  # noqa: BLE001 (see above)
-        return _raised(error)
+def _hand_over(request: WireRequest, transport: object) -> None:
+    """Count the request as maybe sent from now on, unless its transport says when it begins to write."""
+    if not getattr(transport, "tells_progress", False):
+        from refundry.wire import Evidence
 
-
-async def _asent(transport: AsyncTransport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-    try:
-        return _answer(await transport.asend(request, timeout))
-    except Exception as error:  # noqa: BLE001 (see above)
-        return _raised(error)
+        request.progress.evidence = Evidence.MAYBE_SENT
 
 
 def _answer(given: object) -> WireReply | SendFailure:
@@ -326,7 +378,9 @@ def _answer(given: object) -> WireReply | SendFailure:
     return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back a {type(given).__name__}")
 
 
-def _raised(error: Exception) -> SendFailure:
-    from refundry.wire import Evidence, SendFailure
+def _raised(error: Exception, request: WireRequest) -> SendFailure:
+    """What is known where a transport raised, unless that is what interrupted the call."""
+    from refundry.wire import SendFailure
 
-    return SendFailure(Evidence.MAYBE_SENT, f"the transport raised {type(error).__name__}")
+    pass_through(error)
+    return SendFailure(request.progress.evidence, f"the transport raised {type(error).__name__}", cause=error)

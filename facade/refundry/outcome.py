@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from time import time
+from typing import TYPE_CHECKING, Protocol
 
 from refundry.errors import (
     AuthenticationFailed,
@@ -26,7 +27,8 @@ from refundry.errors import (
 )
 from refundry.money import Money
 from refundry.refund import Refund, RefundStatus
-from refundry.wire import Evidence, SendFailure, WireReply
+from refundry.retry import retry_after
+from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,6 +56,9 @@ class Reading:
     `amount` is what the reply reports as refunded, in major units of `currency`, or of the payment's where the reply
     has none. `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
     `departures` are (JSON pointer, rule) of all that departs from the contract and was read nevertheless.
+
+    `settles_earlier` says that a refusal is the provider's verdict on all requests with this idempotency key, those
+    whose reply was lost among them. `created_at` is when the transaction was created, by the provider's clock.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
@@ -69,12 +74,42 @@ class Reading:
     code: str | None = None
     message: str | None = None
     departures: tuple[tuple[str, str], ...] = ()
+    settles_earlier: bool = False
+    created_at: datetime | None = None
+
+
+class Times(Protocol):
+    """The times of one refund, by the clock of this process, and what follows from them."""
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was first sent."""
+        ...
+
+    @property
+    def resend_until(self) -> datetime | None:
+        """Until when it may be sent again if its outcome is unknown; None where it may not."""
+        ...
+
+    @property
+    def same_answer_until(self) -> datetime | None:
+        """Until when its reference may bring back a refusal of now; None where the provider stores no answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRefused(SendFailure):
+    """Nothing was sent, for the provider refused the keys that an access token is fetched with, by this reply."""
+
+    reply: WireReply | None = None
+    reading: Reading = field(default_factory=Reading)
 
 
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
-_MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING})
+# Both a Date header and a transaction may leave the fractions of a second out.
+_CLOCK_GRAIN: Final = 1.0
 
 # A code is shown in an exception's text only where it cannot be more than a code.
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -87,40 +122,39 @@ def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
     return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
 
 
-def of_failure(request: RefundRequest, failure: SendFailure, resend_until: datetime | None) -> RefundError:
-    """What the caller is told where no reply came. `resend_until` is until when an unknown refund may be sent again."""
+def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
+    """What the caller is told where no reply to the refund came."""
     facts = facts_of(request) | {"retry_after": failure.retry_after}
+    error: RefundError
+    if isinstance(failure, CredentialsRefused):
+        facts |= {"provider_code": failure.reading.code, "provider_message": failure.reading.message}
+        status = "" if failure.reply is None else f" (HTTP {failure.reply.status}{_words(failure.reading)})"
+        text = f"{request.provider} refused the credentials at the access token for {request.reference!r}{status}"
+        return AuthenticationFailed(text, raw=failure.reply, **facts)
     if failure.evidence is Evidence.NOT_SENT:
-        return NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
-    return OutcomeUnknown(
-        f"{request.provider} may have refunded {request.reference!r}: {failure.detail}",
-        resend_until=resend_until,
-        **facts,
-    )
+        error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
+    else:
+        text = f"{request.provider} may have refunded {request.reference!r}: {failure.detail}"
+        error = OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+    error.__cause__ = failure.cause
+    return error
 
 
 def of_reply(
-    request: RefundRequest,
-    reply: WireReply,
-    reading: Reading,
-    *,
-    currency: str | None,
-    resend_until: datetime | None,
-    retry_after: float | None = None,
+    request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, times: Times
 ) -> Refund | RefundError:
     """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was asked for as FULL. `resend_until` is until when an
-    unknown refund may be sent again. `retry_after` is for how many seconds the reply asks not to be sent to.
+    `currency` is the account's, for the amount of a refund that was asked for as FULL.
     """
     facts = facts_of(request) | {
         "provider_code": reading.code,
         "provider_message": reading.message,
-        "retry_after": retry_after,
+        "retry_after": retry_after(reply),
         "raw": reply,
     }
     if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
-        return _mismatch(differences, resend_until, facts)
+        return _mismatch(differences, times.resend_until, facts)
     if reading.outcome in _ACCEPTED:
         return Refund(
             provider=request.provider,
@@ -133,6 +167,7 @@ def of_reply(
             tracking_id=reading.tracking_id,
             provider_code=reading.code,
             provider_message=reading.message,
+            sent_at=times.sent_at,
             raw=reply,
         )
     words = f"(HTTP {reply.status}{_words(reading)})"
@@ -140,13 +175,40 @@ def of_reply(
     match reading.outcome:
         case Outcome.REJECTED:
             text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
-            return RefundRejected(text, reason=reading.reason, **facts)
+            return RefundRejected(
+                _with_ways_on(text, times), reason=reading.reason, same_answer_until=times.same_answer_until, **facts
+            )
         case Outcome.AUTHENTICATION_FAILED:
             text = f"{request.provider} refused the credentials for {what} {words}"
-            return AuthenticationFailed(text, **facts)
+            return AuthenticationFailed(_with_ways_on(text, times), same_answer_until=times.same_answer_until, **facts)
         case _:
             text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
-            return OutcomeUnknown(text, resend_until=resend_until, **facts)
+            return OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+
+
+def _with_ways_on(text: str, times: Times) -> str:
+    """A refusal, with what can be done where the provider has stored it."""
+    until = times.same_answer_until
+    if until is None:
+        return text
+    return (
+        f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC: wait until then, or give "
+        "it up for good and record the one reference that follows it"
+    )
+
+
+def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
+    """What the caller is told of an acceptance that names a refund of this reference which has failed since."""
+    text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
+    return RefundRejected(
+        _with_ways_on(text, times),
+        reason=Reason.OTHER,
+        same_answer_until=times.same_answer_until,
+        provider_code=accepted.provider_code,
+        provider_message=accepted.provider_message,
+        raw=accepted.raw,
+        **facts_of(request),
+    )
 
 
 def of_state(
@@ -171,6 +233,10 @@ def of_state(
     }
     if differences := _state_differences(refund, reading):
         return _mismatch(differences, None, facts)
+    # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
+    by_link = refund.refund_id is None and reading.refund_id is not None
+    if by_link and not is_created_since(reading.created_at, answer, refund.sent_at):
+        return replace(refund, replayed=False, raw=answer)
     return replace(
         refund,
         status=STATES[reading.outcome],
@@ -220,27 +286,48 @@ def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> b
 
 
 def settled_by_lookup(
-    unknown: OutcomeUnknown, request: RefundRequest, found: Refund | RefundError, reading: Reading, *, is_first: bool
+    unknown: OutcomeUnknown,
+    request: RefundRequest,
+    found: Refund | RefundError,
+    reading: Reading,
+    *,
+    is_first: bool,
+    times: Times,
 ) -> Refund | RefundError:
     """What the caller is told when an unknown refund was asked about by what its reply had to go by.
 
-    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount. One
-    that came to nothing settles it only where nothing had been lost before that reply (`is_first`).
+    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount, and
+    created since it was first sent. One that came to nothing settles it only where nothing had been lost before that
+    reply (`is_first`).
     """
-    if not isinstance(found, Refund) or reading.refund_id is None or None in (reading.payment_id, reading.amount):
+    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
         return unknown
     if found.status is not RefundStatus.FAILED:
         return found
     if not is_first:
         return unknown
+    text = f"{request.provider} has not carried out {request.reference!r}"
     return RefundRejected(
-        f"{request.provider} has not carried out {request.reference!r}",
+        _with_ways_on(text, times),
         reason=reading.reason,
+        same_answer_until=times.same_answer_until,
         **facts_of(request),
         provider_code=found.provider_code,
         provider_message=found.provider_message,
         raw=found.raw,
     )
+
+
+def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None) -> bool:
+    """Whether a transaction was created after a refund was sent. False where either time is not known.
+
+    Between the provider's clock and this one stands the Date of the reply, which has just come.
+    """
+    date = http_date(reply.header("date") or "")
+    if created_at is None or sent_at is None or date is None:
+        return False
+    ahead = date - time()
+    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
 def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
@@ -253,29 +340,34 @@ def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
 
 
 def after_unknown(
-    earlier: OutcomeUnknown, result: Refund | RefundError, resend_until: datetime | None
+    earlier: OutcomeUnknown, result: Refund | RefundError, reading: Reading, times: Times
 ) -> Refund | RefundError:
     """What the caller is told when a refund whose outcome was unknown was sent again.
 
     What proves that nothing was executed this time proves nothing about the first time, unless it is the provider's
-    own verdict on the same idempotency key; and not even that where the first may be the cause of the refusal.
+    own verdict on the same idempotency key. A refusal is none while the first may still be worked on, nor where the
+    first may be the cause of it.
     """
-    if isinstance(result, Refund | OutcomeUnknown):
-        return result
-    if type(result) is RefundRejected and result.reason not in _MAY_BE_THE_FIRST:
+    if isinstance(result, Refund | OutcomeUnknown) or (type(result) is RefundRejected and reading.settles_earlier):
         return result
     told = copy.copy(earlier)
-    told.resend_until = resend_until
+    told.resend_until = times.resend_until
     told.retry_after = result.retry_after
     told.args = (f"{earlier}; sent again: {result}",)
     return told
 
 
-def resend_of_unknown(idempotency_window: int | None, seconds_since_first_sent: float) -> Resend:
-    """Whether an unknown refund may be asked for again: only while the provider still knows its idempotency key."""
-    if idempotency_window is not None and seconds_since_first_sent < idempotency_window:
-        return Resend.SAME_REFERENCE
-    return Resend.NEVER
+# What may follow a state. A refund that is done may still be undone; one that has failed is over.
+_MAY_FOLLOW: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
+    RefundStatus.PENDING: frozenset(RefundStatus),
+    RefundStatus.SUCCEEDED: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    RefundStatus.FAILED: frozenset({RefundStatus.FAILED}),
+}
+
+
+def may_follow(known: RefundStatus, status: RefundStatus) -> bool:
+    """Whether a state that was learnt may stand in for the known one: states never move backwards."""
+    return status in _MAY_FOLLOW[known]
 
 
 def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:

@@ -44,14 +44,14 @@ class Evidence(Enum):
 class Progress:
     """How far a request has come while it is being sent, for the case that the call is broken off meanwhile.
 
-    It starts at MAYBE_SENT, which is where it stays for a transport that does not know of it. A transport that does
-    sets NOT_SENT as soon as it is given the request, and MAYBE_SENT just before the first byte of it is written.
+    A transport whose `tells_progress` is True sets it to MAYBE_SENT just before it writes the first byte of the
+    request. For every other transport it is MAYBE_SENT from the moment that the request is handed over.
     """
 
     __slots__ = ("evidence",)
 
     def __init__(self) -> None:
-        self.evidence = Evidence.MAYBE_SENT
+        self.evidence = Evidence.NOT_SENT
 
 
 class SecretBytes(bytes):
@@ -132,13 +132,15 @@ class SendFailure:
     """No reply: how far the request came, and what happened, in words that hold no part of it.
 
     `lasting` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
-    asked not to be sent to, where it did.
+    asked not to be sent to, where it did. `cause` is the exception behind it, which the caller finds as the cause of
+    the one that is raised.
     """
 
     evidence: Evidence
     detail: str
     lasting: bool = False
     retry_after: float | None = None
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -284,6 +284,8 @@ class TokenTranslation(Translation):
 
     DOCUMENTED_LIFE: ClassVar[float]
     """For how many seconds a token is good whose reply does not say it in a way that can be read."""
+    KEYS_REFUSED: ClassVar[frozenset[int]] = frozenset({401, 403})
+    """The HTTP statuses of a reply to a `token_request` that say that the keys are wrong."""
 
     def __init__(self, account: TokenAccount) -> None:
         self._token_account = account

@@ -73,6 +73,7 @@ class Lab4PayTranslation(TokenTranslation):
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
     DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
+    KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
     VOID = (
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"

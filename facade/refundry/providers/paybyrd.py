@@ -148,7 +148,7 @@ class PaybyrdTranslation(Translation):
         return refund_transaction.build_request(
             request.payment_id,
             body=Body(iso_amount=request.amount.minor_units),
-            idempotency_key=idempotency_key(request.reference, request.attempt),
+            idempotency_key=idempotency_key(request.reference),
         )
 
     def parse(
@@ -300,14 +300,13 @@ def verdict(status: int, code: str | None) -> tuple[Outcome, Reason]:
     return BY_STATUS_AND_CODE.get(status, {}).get(code, BY_STATUS.get(status, _UNKNOWN))
 
 
-def idempotency_key(reference: str, attempt: int) -> str:
-    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process.
+def idempotency_key(reference: str) -> str:
+    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process and for good.
 
-    In the form of a random UUID, which the provider advises. A later attempt has another key: the provider replays
-    the stored answer to a key for 24 hours, also a refusal whose cause was mended since.
+    In the form of a random UUID, which the provider advises. After a refusal it stays the same too. A process cannot
+    know what another one was answered under this reference, and a second key could refund what the first has refunded.
     """
-    name = reference if attempt == 1 else f"{reference}\n{attempt}"
-    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{name}".encode()).digest()[:16], version=4))
+    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{reference}".encode()).digest()[:16], version=4))
 
 
 def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
