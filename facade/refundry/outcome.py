@@ -89,7 +89,7 @@ def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
 
 def of_failure(request: RefundRequest, failure: SendFailure, resend_until: datetime | None) -> RefundError:
     """What the caller is told where no reply came. `resend_until` is until when an unknown refund may be sent again."""
-    facts = facts_of(request) | {"retry_after": failure.retry_after}
+    facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
     if failure.evidence is Evidence.NOT_SENT:
         return NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
     return OutcomeUnknown(
@@ -113,7 +113,8 @@ def of_reply(
     `currency` is the account's, for the amount of a refund that was asked for as FULL. `resend_until` is until when an
     unknown refund may be sent again. `retry_after` is for how many seconds the reply asks not to be sent to.
     """
-    facts = facts_of(request) | {
+    facts: dict[str, Any] = {
+        **facts_of(request),
         "provider_code": reading.code,
         "provider_message": reading.message,
         "retry_after": retry_after,
@@ -163,7 +164,8 @@ def of_state(
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
         return of_no_answer(refund, answer, reading, retry_after=retry_after)
-    facts = facts_of(refund) | {
+    facts: dict[str, Any] = {
+        **facts_of(refund),
         "provider_code": reading.code,
         "provider_message": reading.message,
         "retry_after": retry_after,
@@ -189,7 +191,7 @@ def of_no_answer(
     refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
 ) -> LookupFailed:
     """What the caller is told of a question about a refund that got no answer which can be relied on."""
-    facts = facts_of(refund) | {"refund": refund}
+    facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
         temporary = not answer.lasting

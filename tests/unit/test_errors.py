@@ -277,6 +277,7 @@ def test_the_time_to_send_again_can_be_taken_back(clocks: Clocks) -> None:
 def test_a_time_in_another_zone_is_the_same_moment_in_utc(clocks: Clocks) -> None:
     error = OutcomeUnknown("text", resend_until=(NOW + timedelta(hours=1)).astimezone(timezone(timedelta(hours=-8))))
     assert error.resend_until == NOW + timedelta(hours=1)
+    assert error.resend_until is not None
     assert error.resend_until.tzinfo is UTC
     clocks.go_on(HOUR - 1, HOUR - 1)
     assert error.resend is Resend.SAME_REFERENCE
