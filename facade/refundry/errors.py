@@ -190,7 +190,7 @@ class RefundRejected(RefundError):
     ) -> None:
         super().__init__(message, **facts)
         self.reason = reason
-        self.same_answer_until = same_answer_until
+        self.same_answer_until = same_answer_until and _utc(same_answer_until)
 
 
 class AuthenticationFailed(RefundError):
@@ -206,7 +206,7 @@ class AuthenticationFailed(RefundError):
 
     def __init__(self, message: str, *, same_answer_until: datetime | None = None, **facts: Any) -> None:
         super().__init__(message, **facts)
-        self.same_answer_until = same_answer_until
+        self.same_answer_until = same_answer_until and _utc(same_answer_until)
 
 
 class OutcomeUnknown(RefundError):
@@ -304,11 +304,7 @@ class _Limit:
     __slots__ = ("_monotonic", "moment")
 
     def __init__(self, moment: datetime) -> None:
-        from datetime import UTC
-
-        if moment.tzinfo is None:
-            raise ValueError("a moment needs a time zone; write datetime.now(UTC)")
-        self.moment = moment.astimezone(UTC)
+        self.moment = _utc(moment)
         self._monotonic = monotonic() + moment.timestamp() - time()
 
     def is_over(self) -> bool:
@@ -385,11 +381,16 @@ def _refund_from_dict(values: Any) -> Refund:
 
 
 def _moment(text: str) -> datetime:
-    from datetime import UTC, datetime
+    from datetime import datetime
 
-    moment = datetime.fromisoformat(text)
+    return _utc(datetime.fromisoformat(text))
+
+
+def _utc(moment: datetime) -> datetime:
+    from datetime import UTC
+
     if moment.tzinfo is None:
-        raise ValueError("it has no time zone")
+        raise ValueError("a moment needs a time zone, as datetime.now(UTC) has")
     return moment.astimezone(UTC)
 
 
@@ -401,10 +402,10 @@ def _reason(text: str) -> Reason:
 
 
 def _differences(values: Sequence[Any]) -> tuple[tuple[str, str, str], ...]:
-    differences = tuple((name, asked, reported) for name, asked, reported in values)
-    if not all(isinstance(text, str) for difference in differences for text in difference):
-        raise TypeError("each difference is three texts")
-    return differences
+    for one in values:
+        if not isinstance(one, list | tuple) or [type(text) for text in one] != [str, str, str]:
+            raise TypeError("each difference is three texts")
+    return tuple((name, asked, reported) for name, asked, reported in values)
 
 
 _REQUIRED: Final = frozenset({"message", "field", "reason", "differences", "refund", "temporary"})

@@ -124,7 +124,7 @@ def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
 
 def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
     """What the caller is told where no reply to the refund came."""
-    facts = facts_of(request) | {"retry_after": failure.retry_after}
+    facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
     error: RefundError
     if isinstance(failure, CredentialsRefused):
         facts |= {"provider_code": failure.reading.code, "provider_message": failure.reading.message}
@@ -147,7 +147,8 @@ def of_reply(
 
     `currency` is the account's, for the amount of a refund that was asked for as FULL.
     """
-    facts = facts_of(request) | {
+    facts: dict[str, Any] = {
+        **facts_of(request),
         "provider_code": reading.code,
         "provider_message": reading.message,
         "retry_after": retry_after(reply),
@@ -225,7 +226,8 @@ def of_state(
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
         return of_no_answer(refund, answer, reading, retry_after=retry_after)
-    facts = facts_of(refund) | {
+    facts: dict[str, Any] = {
+        **facts_of(refund),
         "provider_code": reading.code,
         "provider_message": reading.message,
         "retry_after": retry_after,
@@ -255,7 +257,7 @@ def of_no_answer(
     refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
 ) -> LookupFailed:
     """What the caller is told of a question about a refund that got no answer which can be relied on."""
-    facts = facts_of(refund) | {"refund": refund}
+    facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
         temporary = not answer.lasting

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from refundry.checks import path_id, reference_text
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from refundry.wire import Evidence, WireReply
 
 
-class RefundStatus(Enum):
+class RefundStatus(StrEnum):
     """How far a refund is."""
 
     SUCCEEDED = "succeeded"
@@ -29,7 +29,7 @@ class RefundStatus(Enum):
     """It came to nothing: no money moved. Only asking about a refund gives this; asking for one raises instead."""
 
 
-class Operation(Enum):
+class Operation(StrEnum):
     """What a provider is asked for. Only the first two ask for money back."""
 
     REFUND = "refund"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from refundry.errors import InvalidRefund
@@ -30,7 +30,7 @@ _PLAIN: Final = {b"\\/": b"/"} | {
 }
 
 
-class Evidence(Enum):
+class Evidence(StrEnum):
     """How far an attempt to send a request came."""
 
     NOT_SENT = "not sent"

@@ -6,11 +6,14 @@ import json
 import os
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 
 import pytest
 
 import refundry
+import refundry.sandbox
+from refundry import FULL, Full
 
 
 def type_checked() -> dict[str, str]:
@@ -47,6 +50,21 @@ def test_a_star_import_gives_every_name() -> None:
     names: dict[str, object] = {}
     exec("from refundry import *", names)
     assert {*refundry.__all__} <= {*names}
+
+
+def public_enums() -> list[type[Enum]]:
+    offered = [getattr(module, name) for module in (refundry, refundry.sandbox) for name in module.__all__]
+    return [one for one in offered if isinstance(one, type) and issubclass(one, Enum) and one is not Full]
+
+
+@pytest.mark.parametrize("enum", public_enums(), ids=lambda enum: str(enum.__name__))
+def test_the_member_of_an_enum_is_its_value_as_a_text(enum: type[Enum]) -> None:
+    assert {str(member) for member in enum} == {json.loads(json.dumps(member)) for member in enum}
+    assert [f"{member}" for member in enum] == [member.value for member in enum] == [*enum]
+
+
+def test_full_is_no_text_that_could_be_taken_for_an_amount() -> None:
+    assert not isinstance(FULL, str)
 
 
 def loaded_by(statement: str) -> set[str]:

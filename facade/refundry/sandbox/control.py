@@ -62,7 +62,7 @@ def _order(body: bytes) -> dict[str, Any]:
     return order if isinstance(order, dict) else {}
 
 
-def _fault(name: object) -> Fault | None:
+def _fault(name: Any) -> Fault | None:
     if name is None:
         return None
     try:

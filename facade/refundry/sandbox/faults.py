@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.wire import MAX_REPLY_BYTES
@@ -18,7 +18,7 @@ _JSON: Final = (("Content-Type", "application/json"),)
 _PAGE: Final = b"<!DOCTYPE html><html><body><h1>The gateway is not available</h1></body></html>"
 
 
-class Delivery(Enum):
+class Delivery(StrEnum):
     """How a reply arrives."""
 
     WHOLE = "whole"
@@ -45,7 +45,7 @@ def json_reply(status: int, fields: object, *headers: tuple[str, str]) -> Reply:
     return Reply(status, json.dumps(fields, ensure_ascii=False).encode(), (*_JSON, *headers))
 
 
-class Work(Enum):
+class Work(StrEnum):
     """What the provider does with a valid request, be it a refund or anything else."""
 
     ASKED = "what is asked"
@@ -55,7 +55,7 @@ class Work(Enum):
     NOTHING = "nothing"
 
 
-class Fault(Enum):
+class Fault(StrEnum):
     """What can go wrong on the next call. `executes` and `meaning` say what each does.
 
     The values are the names by which the server's control path takes them.
