@@ -31,7 +31,7 @@ from refundry.retry import retry_after
 from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
     from typing import Any, Final
@@ -53,18 +53,18 @@ class Outcome(StrEnum):
 class Reading:
     """What a provider's reply says, translated. Each field is None where the reply does not say it.
 
-    `amount` is what the reply reports as refunded, in major units of `currency`, or of the payment's where the reply
-    has none. `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
-    `departures` are (JSON pointer, rule) of all that departs from the contract and was read nevertheless.
-
-    `settles_earlier` says that a refusal is the provider's verdict on all requests with this idempotency key, those
-    whose reply was lost among them. `created_at` is when the transaction was created, by the provider's clock.
+    `amounts` is each amount that the reply reports as refunded, the most reliable first: in major units of `currency`,
+    or of the payment's where the reply has none, or as a text where it is there and is no amount that can be read.
+    `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
+    `settles_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
+    was lost. `created_at` is when the provider made the refund's transaction, in UTC. `departures` are (JSON pointer,
+    rule) of all that departs from the contract and was read nevertheless.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
     reason: Reason = Reason.OTHER
     why: str = ""
-    amount: Decimal | None = None
+    amounts: tuple[Decimal | str, ...] = ()
     currency: str | None = None
     refund_id: str | None = None
     payment_id: str | None = None
@@ -73,9 +73,14 @@ class Reading:
     tracking_id: str | None = None
     code: str | None = None
     message: str | None = None
-    departures: tuple[tuple[str, str], ...] = ()
     settles_earlier: bool = False
     created_at: datetime | None = None
+    departures: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The amount that the reply reports, by the first of its fields that can be read."""
+        return next((one for one in self.amounts if not isinstance(one, str)), None)
 
 
 class Times(Protocol):
@@ -375,11 +380,12 @@ def may_follow(known: RefundStatus, status: RefundStatus) -> bool:
 def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
     """The fields in which the reply speaks of another refund: name, what was asked, what is reported.
 
-    What the reply does not say is not compared, and neither is the amount after FULL or of a refusal.
+    What the reply does not say is not compared, and neither is the amount of a refusal. After FULL the amounts of the
+    reply are compared with each other alone.
     """
-    accepted = reading.outcome in _ACCEPTED
+    asked = request.amount.decimal if isinstance(request.amount, Money) else None
     return _differing(
-        ("amount", request.amount.decimal if accepted and isinstance(request.amount, Money) else None, reading.amount),
+        *(_amounts(asked, reading) if reading.outcome in _ACCEPTED else ()),
         ("payment_id", _uuid_in_lower_case(request.payment_id), _uuid_in_lower_case(reading.payment_id)),
         ("reference", request.reference, reading.reference),
     )
@@ -387,11 +393,21 @@ def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, s
 
 def _state_differences(refund: Refund, reading: Reading) -> tuple[tuple[str, str, str], ...]:
     return _differing(
-        ("amount", refund.amount and refund.amount.decimal, reading.amount),
+        *_amounts(refund.amount.decimal if refund.amount else None, reading),
         ("currency", refund.amount and refund.amount.currency, reading.currency),
         ("payment_id", _uuid_in_lower_case(refund.payment_id), _uuid_in_lower_case(reading.payment_id)),
         ("refund_id", _uuid_in_lower_case(refund.refund_id), _uuid_in_lower_case(reading.refund_id)),
     )
+
+
+def _amounts(asked: Decimal | None, reading: Reading) -> Iterator[tuple[str, Decimal | None, Decimal | str]]:
+    """Each amount of a reply beside the one asked for; where none was, beside the first.
+
+    One that is there and cannot be read differs from any, but is only looked at where no other can be read.
+    """
+    read = dict.fromkeys(one for one in reading.amounts if not isinstance(one, str))
+    for one in read or reading.amounts:
+        yield "amount", reading.amount if asked is None else asked, one
 
 
 def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str], ...]:

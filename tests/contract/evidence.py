@@ -87,11 +87,22 @@ def _paybyrd(call: Call, reply: WireReply, said: dict[str, Any] | None) -> froze
 def _paybyrd_differs(call: Call, said: dict[str, Any]) -> bool:
     source = said.get("sourceTransaction")
     payment_id = _text(source, "transactionId") if isinstance(source, dict) else None
-    reported = _number(said.get("isoAmount"), fraction=False)
-    asked = Decimal(call.amount.minor_units)
-    if reported is None:
-        reported, asked = _number(said.get("amount")), call.amount.decimal
-    return payment_id not in (None, call.payment_id) or reported not in (None, asked)
+    minor, major = said.get("isoAmount"), said.get("amount")
+    asked = (Decimal(call.amount.minor_units), call.amount.decimal)
+    return payment_id not in (None, call.payment_id) or _another_amount(
+        (minor, _number(minor, fraction=False), asked[0]), (major, _number(major), asked[1])
+    )
+
+
+def _another_amount(*amounts: tuple[object, Decimal | None, Decimal]) -> bool:
+    """Whether amounts, each with what is read of it and what was asked for, tell of another than was asked for.
+
+    One that is there and cannot be read does too, where no other can.
+    """
+    read = [(number, asked) for _, number, asked in amounts if number is not None]
+    if read:
+        return any(number != asked for number, asked in read)
+    return any(value not in (None, "") for value, _, _ in amounts)
 
 
 def _blink(call: Call, reply: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
@@ -126,7 +137,8 @@ def _blink_refund(call: Call, said: dict[str, Any], success: bool | None) -> fro
         )
     )
     if verdict <= ACCEPTED and isinstance(call.amount, Money):
-        differs = differs or _number(said.get("amount")) not in (None, call.amount.decimal)
+        amount = said.get("amount")
+        differs = differs or _another_amount((amount, _number(amount), call.amount.decimal))
     return MISMATCH if differs and verdict != UNKNOWN else verdict
 
 

@@ -186,9 +186,9 @@ def test_an_unknown_refund_may_be_asked_for_again_only_while_its_key_is_known(
 @pytest.mark.parametrize(
     ("reported", "difference"),
     [
-        ({"amount": Decimal("0.99")}, ("amount", "1.00", "0.99")),
-        ({"amount": Decimal("100")}, ("amount", "1.00", "100")),
-        ({"amount": Decimal("Infinity")}, ("amount", "1.00", "Infinity")),
+        ({"amounts": (Decimal("0.99"),)}, ("amount", "1.00", "0.99")),
+        ({"amounts": (Decimal("100"),)}, ("amount", "1.00", "100")),
+        ({"amounts": (Decimal("Infinity"),)}, ("amount", "1.00", "Infinity")),
         ({"payment_id": "p-2"}, ("payment_id", "p-1", "p-2")),
         ({"reference": "r-2"}, ("reference", "r-1", "r-2")),
     ],
@@ -207,7 +207,7 @@ def test_an_acceptance_of_another_refund_is_a_mismatch_that_names_both_values(
 
 
 def test_every_difference_is_named() -> None:
-    reading = Reading(Outcome.SUCCEEDED, amount=Decimal(2), payment_id="p-2", reference="r-2")
+    reading = Reading(Outcome.SUCCEEDED, amounts=(Decimal(2),), payment_id="p-2", reference="r-2")
     assert [name for name, *_ in compare(REQUEST, reading)] == ["amount", "payment_id", "reference"]
 
 
@@ -224,12 +224,12 @@ def test_a_refusal_of_another_payment_is_a_mismatch_too() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
 def test_the_amount_of_what_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
-    assert compare(REQUEST, Reading(outcome, amount=Decimal(7))) == ()
+    assert compare(REQUEST, Reading(outcome, amounts=(Decimal(7),))) == ()
 
 
 def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency_is_known() -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
-    reading = Reading(Outcome.SUCCEEDED, amount=Decimal("79.1"))
+    reading = Reading(Outcome.SUCCEEDED, amounts=(Decimal("79.1"),))
     assert compare(full, reading) == ()
     for currency, amount in ((None, None), ("GBP", Money.of("79.10", "GBP")), ("JPY", None)):
         refund = concluded(reading, full, currency=currency)
@@ -237,10 +237,39 @@ def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency
         assert refund.amount == amount
 
 
+@pytest.mark.parametrize(
+    ("amounts", "values"),
+    [
+        (("1", "one"), []),
+        (("0.99", "1"), ["0.99"]),
+        (("1", "0.99"), ["0.99"]),
+        (("0.99", "0.990"), ["0.99"]),
+        (("0.99", "2"), ["0.99", "2"]),
+        (("one", "0.99"), ["0.99"]),
+        (("one",), ["one"]),
+        (("one", "two"), ["one", "two"]),
+        ((), []),
+    ],
+)
+def test_every_amount_of_a_reply_is_compared_and_one_that_cannot_be_read_where_no_other_can(
+    amounts: tuple[str, ...], values: list[str]
+) -> None:
+    reading = Reading(Outcome.SUCCEEDED, amounts=tuple(one if one.isalpha() else Decimal(one) for one in amounts))
+    assert compare(REQUEST, reading) == tuple(("amount", "1.00", value) for value in values)
+
+
+def test_after_full_the_amounts_of_a_reply_are_compared_with_each_other() -> None:
+    full = dataclasses.replace(REQUEST, amount=FULL)
+    same, other = Decimal("79.1"), Decimal("79.2")
+    assert compare(full, Reading(Outcome.SUCCEEDED, amounts=(same, other))) == (("amount", "79.1", "79.2"),)
+    for amounts in ((same, same), (same, "one"), ("one",), ()):
+        assert compare(full, Reading(Outcome.SUCCEEDED, amounts=amounts)) == ()
+
+
 @pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("Infinity"), Decimal("1E+300")])
 def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: Decimal | None) -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
-    refund = concluded(Reading(Outcome.SUCCEEDED, amount=amount), full, currency="GBP")
+    refund = concluded(Reading(Outcome.SUCCEEDED, amounts=() if amount is None else (amount,)), full, currency="GBP")
     assert isinstance(refund, Refund)
     assert refund.amount is None
 
@@ -249,4 +278,4 @@ def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: 
 def test_two_amounts_agree_only_where_every_digit_does(asked: int, reported: int, currency: str) -> None:
     request = dataclasses.replace(REQUEST, amount=Money.from_minor(asked, currency))
     amount = Money.from_minor(reported, currency).decimal.normalize()
-    assert (compare(request, Reading(Outcome.SUCCEEDED, amount=amount)) == ()) is (asked == reported)
+    assert (compare(request, Reading(Outcome.SUCCEEDED, amounts=(amount,))) == ()) is (asked == reported)

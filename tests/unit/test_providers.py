@@ -19,11 +19,24 @@ from refundry import (
     RefundError,
     RefundMismatch,
     RefundRejected,
+    RefundRequest,
     RefundStatus,
     Resend,
     WireReply,
 )
-from tests.unit.support import ACCEPTED, ONE_EURO, PAYMENT, PROVIDERS, Scripted, deviations, reply, scripted, told
+from refundry.outcome import Reading
+from tests.unit.support import (
+    ACCEPTED,
+    ONE_EURO,
+    PAYMENT,
+    PROVIDERS,
+    Scripted,
+    account,
+    deviations,
+    reply,
+    scripted,
+    told,
+)
 
 HTML: Final = b"<html><body>It did not work</body></html>"
 SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING
@@ -274,6 +287,20 @@ def test_a_reply_of_paybyrd_means(code: str | None, status: int) -> None:
     assert of("paybyrd", status, body) is BY_CODE[code][COLUMNS[status]]
 
 
+def paybyrd_reading(answer: WireReply) -> Reading:
+    """Return what Paybyrd's reply to one euro of PAYMENT is read as."""
+    request = RefundRequest("paybyrd", PAYMENT, ONE_EURO, "reference-1")
+    return account("paybyrd").translation().read(request, answer)
+
+
+@pytest.mark.parametrize("status", COLUMNS)
+@pytest.mark.parametrize("code", BY_CODE)
+def test_three_refusals_of_paybyrd_settle_an_earlier_attempt_too(code: str | None, status: int) -> None:
+    refused = isinstance(BY_CODE[code][COLUMNS[status]], Reason)
+    settles = refused and code in ("BYRD205", "BYRD208", "BYRD901")
+    assert paybyrd_reading(reply(status, {"code": code})).settles_earlier is settles
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 520, 599, 201, 409, 422, 429])
 @pytest.mark.parametrize("code", BY_CODE)
 def test_any_other_status_of_paybyrd_is_unknown_whatever_its_code(code: str | None, status: int) -> None:
@@ -352,6 +379,21 @@ def test_an_acceptance_for_later_at_paybyrd_needs_no_link(links: object) -> None
         ({"amount": "0.99"}, ("amount", "1.00", "0.99")),
         ({"isoAmount": 0}, ("amount", "1.00", "0.00")),
         ({"isoAmount": 10**20}, ("amount", "1.00", f"{10**18}.00")),
+        # Two amounts that contradict each other, whichever of them is the right one.
+        ({"isoAmount": 100, "amount": "0.99"}, ("amount", "1.00", "0.99")),
+        ({"isoAmount": 100, "amount": "100"}, ("amount", "1.00", "100")),
+        ({"isoAmount": 99, "amount": "1.00"}, ("amount", "1.00", "0.99")),
+        # An amount that cannot be read, where no other can.
+        ({"amount": "1.034,45"}, ("amount", "1.00", "1.034,45")),
+        ({"amount": "1,00"}, ("amount", "1.00", "1,00")),
+        ({"amount": "one euro"}, ("amount", "1.00", "one euro")),
+        ({"amount": True}, ("amount", "1.00", "true")),
+        ({"amount": []}, ("amount", "1.00", "an array")),
+        ({"isoAmount": True}, ("amount", "1.00", "true")),
+        ({"isoAmount": "1.00"}, ("amount", "1.00", "1.00")),
+        ({"isoAmount": {}}, ("amount", "1.00", "an object")),
+        ({"isoAmount": "one", "amount": "0.99"}, ("amount", "1.00", "0.99")),
+        ({"isoAmount": None, "amount": "one"}, ("amount", "1.00", "one")),
         ({"sourceTransaction": {"transactionId": "payment-2"}}, ("payment_id", PAYMENT, "payment-2")),
     ],
 )
@@ -384,6 +426,9 @@ def test_the_id_of_a_payment_is_the_same_in_capital_letters_where_it_is_a_uuid()
         (Money.of("1.00", "GBP"), {"isoAmount": 100, "amount": "1,00"}),
         (Money.of("1.00", "GBP"), {"isoAmount": 100.0}),
         (Money.of("1.00", "GBP"), {"isoAmount": "one", "amount": "1.00"}),
+        (Money.of("1.00", "GBP"), {"isoAmount": 100, "amount": True}),
+        (Money.of("1.00", "GBP"), {"isoAmount": None, "amount": None}),
+        (Money.of("1.00", "GBP"), {"isoAmount": None, "amount": ""}),
         (Money.of("1.00", "GBP"), {}),
     ],
 )
@@ -568,6 +613,11 @@ def test_both_ages_of_the_reply_of_blink_say_the_same(verdict: dict[str, Any], a
         ({"amount": "2.00"}, ("amount", "1.00", "2.00")),
         ({"amount": 0}, ("amount", "1.00", "0")),
         ({"amount": 1e300}, ("amount", "1.00", "1E+300")),
+        ({"amount": "1.034,45"}, ("amount", "1.00", "1.034,45")),
+        ({"amount": "one"}, ("amount", "1.00", "one")),
+        ({"amount": True}, ("amount", "1.00", "true")),
+        ({"amount": [1]}, ("amount", "1.00", "an array")),
+        ({"amount": {}}, ("amount", "1.00", "an object")),
         ({"transaction_id": "payment-2"}, ("payment_id", PAYMENT, "payment-2")),
         ({"reference": "another"}, ("reference", "reference-1", "another")),
     ],

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import pytest
@@ -269,10 +270,62 @@ def test_an_amount_below_zero_is_the_same_amount(amounts: Any, currency: Any) ->
     assert (told.status, told.amount, departures) == (SUCCEEDED, ONE_EURO, [])
 
 
-@pytest.mark.parametrize("amounts", [{"isoAmount": -101}, {"isoAmount": 99, "amount": "1.00"}, {"amount": "-1.01"}])
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {"isoAmount": -101},
+        {"isoAmount": 99, "amount": "1.00"},
+        {"isoAmount": -100, "amount": "-1.01"},
+        {"amount": "-1.01"},
+        {"amount": "1.034,45"},
+        {"isoAmount": True},
+    ],
+)
 @pytest.mark.parametrize("word", WORDS["paybyrd"])
 def test_an_amount_of_another_size_is_a_mismatch_whatever_the_word(word: str, amounts: Any) -> None:
     assert status_of("paybyrd", state("paybyrd", word, **amounts)) is RefundMismatch
+
+
+def test_a_state_that_contradicts_itself_is_a_mismatch_also_where_no_amount_was_asked_for() -> None:
+    answer = state("paybyrd", "Success", isoAmount=-100, amount="-2.00", currency="EUR")
+    told, departures = found("paybyrd", answer, pending("paybyrd", amount=None))
+    assert isinstance(told, RefundMismatch)
+    assert (told.differences, departures) == ((("amount", "1.00", "2.00"),), ["/amount"])
+    assert "1.00" in str(told)
+    assert "2.00" in str(told)
+
+
+NOON: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "moment"),
+    [
+        ("2026-11-26T12:00:00Z", NOON),
+        ("2026-11-26T12:00:00.1234567Z", NOON.replace(microsecond=123456)),
+        ("2026-11-26T14:00:00+02:00", NOON),
+        ("2026-11-26 07:00:00-05:00", NOON),
+        (None, None),
+        ("", None),
+        ("2026-11-26T12:00:00", None),
+        ("2026-11-26", None),
+        ("Thu, 26 Nov 2026 12:00:00 GMT", None),
+        ("yesterday", None),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("9" * 5000, None),
+        (1764158400, None),
+        (True, None),
+        (["2026-11-26T12:00:00Z"], None),
+    ],
+    ids=lambda value: ascii(value)[:40],
+)
+def test_the_time_at_which_a_refund_was_made_is_read_in_utc(value: object, moment: datetime | None) -> None:
+    translation = account("paybyrd").translation()
+    for answer, at in ((state("paybyrd", "Success", createdDate=value), ""), (tracked({"createdDate": value}), "/0")):
+        reading = translation.read_state(pending("paybyrd", tracking_id=LINK), answer)
+        noted = f"{at}/createdDate" in [pointer for pointer, _ in reading.departures]
+        assert (reading.created_at, noted) == (moment, moment is None)
+        assert reading.created_at is None or reading.created_at.tzinfo is UTC
 
 
 def test_an_amount_is_read_in_the_units_of_the_currency_that_the_reply_names() -> None:

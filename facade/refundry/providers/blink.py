@@ -10,7 +10,7 @@ from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
-from refundry.providers.reader import Reader, plain_word, read_json
+from refundry.providers.reader import Reader, given, plain_word, read_json
 from refundry.refund import Capabilities, Operation
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
@@ -144,7 +144,7 @@ class BlinkTranslation(TokenTranslation):
         outcome, word = reader.state(told.status, "/data/status", BY_STATE)
         return Reading(
             outcome,
-            amount=reader.major_amount(told.amount, "/data/amount"),
+            amounts=given(reader.major_amount(told.amount, "/data/amount")),
             currency=reader.currency(told.currency, "/data/currency"),
             refund_id=reader.text(told.transaction_id, "/data/transaction_id"),
             code=word,
@@ -214,7 +214,7 @@ def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, mes
         outcome,
         Reason.DECLINED,
         why="its body does not say whether it was refunded" if outcome is Outcome.UNKNOWN else "",
-        amount=reader.major_amount(parsed.amount, "/amount"),
+        amounts=given(reader.major_amount(parsed.amount, "/amount")),
         refund_id=reader.text(parsed.refunded_transaction_id, "/refunded_transaction_id"),
         payment_id=reader.text(parsed.transaction_id, "/transaction_id"),
         reference=reader.text(parsed.reference, "/reference"),

@@ -6,14 +6,15 @@ import hashlib
 import re
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.checks import Secret
 from refundry.errors import InvalidRefund, Reason
-from refundry.money import Money
+from refundry.money import EXPONENTS, Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Access, Translation
-from refundry.providers.reader import Reader, plain_word, read_json, same_id
+from refundry.providers.reader import Reader, given, plain_word, read_json, same_id
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
 from refundry.webhooks import is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
@@ -67,6 +68,9 @@ _REFUSED: Final[_Verdicts] = {
     "BYRD900": (Outcome.REJECTED, Reason.INVALID),
     "BYRD901": (Outcome.REJECTED, Reason.NOT_FOUND),
 }
+# The refusals that are the verdict also on an earlier attempt under the same key, whose reply was lost: they say what
+# became of this refund. Every other may come of the earlier one being worked on still, or having been carried out.
+_SETTLE_EARLIER: Final = frozenset({"BYRD205", "BYRD208", "BYRD901"})
 _QUERY_FIRST: Final = dict.fromkeys(("BYRD203", "BYRD294", "BYRD299", "BYRD999"), _UNKNOWN)
 
 BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
@@ -166,7 +170,8 @@ class PaybyrdTranslation(Translation):
         message = reader.text(parsed.description, "/description")
         said = self._said(parsed, request, reader) if found in _ACCEPTED.values() else {}
         why = "its status and code do not say whether it was refunded" if found is _UNKNOWN else ""
-        return Reading(*found, why, code=code, message=message, **said)
+        settles = code in _SETTLE_EARLIER and found == _REFUSED[code]
+        return Reading(*found, why, code=code, message=message, settles_earlier=settles, **said)
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the refund's transaction, or, where it has no id yet, of what came of the request."""
@@ -280,13 +285,10 @@ class PaybyrdTranslation(Translation):
                 tracking_id = None
             return {"tracking_id": tracking_id}
         assert isinstance(request.amount, Money)
-        amount = reader.minor_amount(parsed.iso_amount, "/isoAmount", request.amount.currency)
-        written = reader.major_amount(parsed.amount, "/amount")
-        amount = written if amount is None else amount
-        if written is not None and written != amount:
-            # isoAmount is what the provider asks to use; that the older field differs is only told.
-            reader.note("/amount", "differs from isoAmount")
-        said: dict[str, Any] = {"amount": amount, "refund_id": reader.text(parsed.transaction_id, "/transactionId")}
+        said: dict[str, Any] = {
+            "amounts": _amounts(parsed, request.amount.currency, reader),
+            "refund_id": reader.text(parsed.transaction_id, "/transactionId"),
+        }
         reader.expect_object(parsed, "sourceTransaction")
         source = parsed.source_transaction
         if isinstance(source, RefundSourceTransactionResponse):
@@ -317,17 +319,32 @@ def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str
         outcome = _weaker(outcome, word, code, reader, f"{at}/code")
     currency = reader.currency(parsed.currency, f"{at}/currency")
     known = currency or (refund.amount.currency if refund.amount else None)
-    amount = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", known, signed=True) if known else None
+    amounts = _amounts(parsed, known, reader, at, signed=True)
     return Reading(
         outcome,
         _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
-        amount=reader.major_amount(parsed.amount, f"{at}/amount", signed=True) if amount is None else amount,
+        amounts=amounts,
         currency=currency,
         refund_id=reader.text(parsed.transaction_id, f"{at}/transactionId"),
         payment_id=_payment_of(refund, parsed, reader, at),
         code=word if code is None else code,
         message=reader.text(parsed.description, f"{at}/description"),
+        created_at=reader.moment(parsed.created_date, f"{at}/createdDate"),
     )
+
+
+def _amounts(
+    parsed: RefundResponse | Transaction, currency: str | None, reader: Reader, at: str = "", *, signed: bool = False
+) -> tuple[Decimal | str, ...]:
+    """The amount in minor units, where their currency is known, and the one in major units, which is deprecated."""
+    decimals = None if currency is None else EXPONENTS[currency]
+    minor = None
+    if decimals is not None:
+        minor = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", decimals, signed=signed)
+    major = reader.major_amount(parsed.amount, f"{at}/amount", signed=signed)
+    if isinstance(minor, Decimal) and isinstance(major, Decimal) and minor != major:
+        reader.note(f"{at}/amount", "differs from isoAmount")
+    return given(minor, major)
 
 
 def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ _BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
 _MOST_DIGITS: Final = 20
+_EXACT_IN_A_FLOAT: Final = 2**53  # a whole number below it keeps every digit in a binary float
+_LONGEST_SHOWN: Final = 200
 
 
 def same_id(one: object, other: object) -> bool:
@@ -68,6 +71,30 @@ class Reader:
         self.note(pointer, "is not a text, or an empty one")
         return None
 
+    def id_text(self, value: object, pointer: str) -> str | None:
+        """An id: a text that is not empty, or the digits of a number, which is noted.
+
+        A number with a fraction, or one whose last digits a JSON reader may have lost, is no id.
+        """
+        digits = _digits(value)
+        if digits is None:
+            return self.text(value, pointer)
+        self.note(pointer, "is a number in place of a text")
+        return digits
+
+    def moment(self, value: object, pointer: str) -> datetime | None:
+        """A date and time of ISO 8601 with its time zone, in UTC. One without a zone is noted and left out."""
+        if value is self._absent:
+            return None
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+            if moment is not None and moment.tzinfo is not None:
+                return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            moment = None
+        self.note(pointer, "is not a date and time of ISO 8601" if moment is None else "has no time zone")
+        return None
+
     def flag(self, value: object, pointer: str) -> bool | None:
         """True or False."""
         if value is self._absent:
@@ -110,30 +137,30 @@ class Reader:
         self.note(pointer, "is not a whole number")
         return None
 
-    def minor_amount(self, value: object, pointer: str, currency: str, *, signed: bool = False) -> Decimal | None:
-        """An amount in minor units, as one in major units of this currency.
+    def minor_amount(self, value: object, pointer: str, decimals: int, *, signed: bool = False) -> Decimal | str | None:
+        """An amount in minor units, of which `decimals` says how many decimals they are of a major one: in major units.
 
         Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
-        no number is noted and left out; what is one, but not as the contract has it, is noted and taken: an amount is
-        there to be compared.
+        a number, but not as the contract has it, is noted and taken: an amount is there to be compared. What is there
+        and is no number is noted and given as a text; for null and an empty text there is nothing.
         """
         if value is self._absent:
             return None
         if isinstance(value, bool) or not isinstance(value, int):
             self.note(pointer, "is not a whole number")
             if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
-                return None
-        return self._amount(value, pointer, EXPONENTS[currency], signed)
+                return _shown(value)
+        return self._amount(value, pointer, decimals, signed)
 
-    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | None:
+    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | str | None:
         """An amount in major units, a number or a text. As `minor_amount` otherwise."""
         return None if value is self._absent else self._amount(value, pointer, 0, signed)
 
-    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | None:
+    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | str | None:
         text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _NUMBER.fullmatch(text):
             self.note(pointer, "is not an amount")
-            return None
+            return _shown(value)
         _, digits, exponent = Decimal(text).as_tuple()
         if (text.startswith("-") and not signed) or len(digits) > _MOST_DIGITS:
             self.note(pointer, "is below zero, or has too many digits")
@@ -141,3 +168,28 @@ class Reader:
             return Decimal("Infinity")
         # Made from its digits, for arithmetic would round it to the decimal context of the caller.
         return Decimal((0, digits, exponent - decimals))
+
+
+def given(*amounts: Decimal | str | None) -> tuple[Decimal | str, ...]:
+    """The amounts that are there, for a Reading."""
+    return tuple(one for one in amounts if one is not None)
+
+
+def _digits(value: object) -> str | None:
+    """The digits of a whole number that is surely the one which was sent; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT_IN_A_FLOAT):
+        return None
+    return str(int(value))
+
+
+def _shown(value: object) -> str | None:
+    """What stands where an amount should, in words; None where nothing does."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value[:_LONGEST_SHOWN]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "an array" if isinstance(value, list) else "an object"
