@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -248,7 +249,7 @@ class Core:
             raise refused
         asked = Refund(event.provider, event.refund_id, RefundStatus.PENDING, refund_id=event.refund_id)
         refund = yield from self._asking.lookup(translation, asked)
-        return confirmed(event, refund)
+        return confirmed(translation, event, refund)
 
     def known(self, known: Known) -> tuple[Translation, Refund]:
         """A refund, and the account that it is of. InvalidRefund, not to be resent, for what is none of this client."""
@@ -286,15 +287,12 @@ class Core:
 
     # Callbacks.
 
-    def event(self, provider: str, headers: Headers, body: bytes) -> RefundEvent:
-        """What a callback says, once it has proved where it comes from."""
+    def events(self, provider: str, headers: Headers, body: bytes) -> tuple[RefundEvent, ...]:
+        """All that a callback says, once it has proved where it comes from."""
         from refundry.webhooks import received  # seldom needed where refunds are sent
 
         translation = self.translation(provider)
-        event, departures = received(translation, headers, body)
-        if departures:
-            self._observer.deviations(translation, None, departures)
-        return event
+        return received(translation, headers, body, partial(self._observer.deviations, translation, None))
 
 
 def _is_replayed(last: Tried[Any], before: Tried[Any] | None) -> bool:

@@ -75,6 +75,11 @@ class Reading:
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
+_FOLLOWED_BY: Final = {
+    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
+    RefundStatus.FAILED: frozenset[RefundStatus](),
+}
 _MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING})
 
 # A code is shown in an exception's text only where it cannot be more than a code.
@@ -204,6 +209,16 @@ def of_no_answer(
         raw=answer,
         **facts,
     )
+
+
+def may_follow(known: RefundStatus, told: RefundStatus, *, undone: bool) -> bool:
+    """Whether what is told of a refund is newer than what is known of it. A state never moves backwards.
+
+    `undone` says that the provider's word for it undoes a refund that was done.
+    """
+    if undone and (known, told) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return True
+    return told in _FOLLOWED_BY[known]
 
 
 def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> bool:

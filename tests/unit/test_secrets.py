@@ -202,7 +202,7 @@ def test_what_comes_of_a_question_does_not_show_credentials(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     refund = Refund(provider, "r-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
-    event = RefundEvent(provider, "refund-1", None, None, authentic=False, identity="", raw=b"")
+    event = RefundEvent(provider, "refund", "refund-1", None, None, "nothing", identity="")
     echo = EchoOfQuestions(
         status, '{"status":"ECHO","data":{"status":"ECHO"},"code":"ECHO","message":"ECHO","error":"ECHO"}'
     )

@@ -68,6 +68,13 @@ class Reader:
         self.note(pointer, "is not a text, or an empty one")
         return None
 
+    def id_text(self, value: object, pointer: str) -> str | None:
+        """An id. One that is a JSON number is noted, and its digits are the id."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            self.note(pointer, "is a number, and no text")
+            return str(value)
+        return self.text(value, pointer)
+
     def flag(self, value: object, pointer: str) -> bool | None:
         """True or False."""
         if value is self._absent:
