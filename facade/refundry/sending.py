@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Granted, TokenTranslation
+from refundry.redaction import redacted
 from refundry.refund import Operation
 from refundry.retry import retry_after
 from refundry.steps import Join, Pause, Send, Steps
 from refundry.tokens import Fetch, Tokens
-from refundry.wire import Evidence, SendFailure, Timeout, WireReply, redacted
+from refundry.wire import Evidence, SendFailure, Timeout, WireReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable

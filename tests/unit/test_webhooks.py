@@ -287,6 +287,71 @@ def test_a_comparison_in_constant_time_alone_decides_whether_a_secret_is_right(
     assert compared
 
 
+OLD: Final = "test-webhook-key-of-before"
+OLD_BASIC: Final = {"previous_webhook_username": "test-old", "previous_webhook_password": OLD}
+ROTATIONS: Final[list[tuple[str, dict[str, Any], list[tuple[str, str]]]]] = [
+    ("lab4pay", {"previous_webhook_secret_key": OLD}, [("signature", signature(LAB4PAY_BODY, OLD))]),
+    (
+        "lab4pay",
+        {"previous_webhook_secret_key": OLD, "webhook_signature": "sorted-keys"},
+        [("signature", signature(b'{"id": "refund-1", "status": "SUCCESS"}', OLD))],
+    ),
+    ("paybyrd", {"previous_webhook_api_key": OLD}, [("x-api-key", OLD)]),
+    ("paybyrd", {**BASIC, **OLD_BASIC}, [("authorization", basic("test-old", OLD))]),
+    ("paybyrd", {"webhook_api_key": None, **BASIC, **OLD_BASIC}, [("authorization", basic("test-old", OLD))]),
+]
+
+
+def body_of(provider: str) -> bytes:
+    """Return the body that the proofs of a rotation are for."""
+    return LAB4PAY_BODY if provider == "lab4pay" else news(provider, "success")
+
+
+@both_kinds
+@pytest.mark.parametrize(("provider", "options", "headers"), ROTATIONS)
+def test_while_a_secret_is_changed_the_one_before_proves_a_callback_too(
+    kind: Kind, provider: str, options: dict[str, Any], headers: Headers
+) -> None:
+    event = receive(provider, headers, body_of(provider), kind=kind, **options)
+    assert (event.authentic, event.refund_id) == (True, REFUND)
+    without = {name: value for name, value in options.items() if not name.startswith("previous")}
+    with pytest.raises(WebhookRejected):
+        receive(provider, headers, body_of(provider), kind=kind, **without)
+
+
+@both_kinds
+@pytest.mark.parametrize(("provider", "options"), [(provider, options) for provider, options, _ in ROTATIONS])
+def test_while_a_secret_is_changed_the_new_one_proves_a_callback_and_a_third_does_not(
+    kind: Kind, provider: str, options: dict[str, Any]
+) -> None:
+    body = body_of(provider)
+    signed = b'{"id": "refund-1", "status": "SUCCESS"}' if "webhook_signature" in options else body
+    new = {"signature": signature(signed), "x-api-key": KEY, "authorization": basic()}
+    assert receive(provider, new, body, kind=kind, **options).authentic
+    mixed = basic(USERNAME, OLD)
+    third = {"signature": signature(signed, "test-third"), "x-api-key": "test-third", "authorization": mixed}
+    with pytest.raises(WebhookRejected):
+        receive(provider, third, body, kind=kind, **options)
+
+
+@pytest.mark.parametrize(
+    ("provider", "options", "missing"),
+    [
+        ("lab4pay", {"previous_webhook_secret_key": OLD}, "webhook_secret_key"),
+        ("paybyrd", {"previous_webhook_api_key": OLD}, "webhook_api_key"),
+        ("paybyrd", OLD_BASIC, "webhook_username"),
+        ("paybyrd", {**BASIC, "previous_webhook_username": "test-old"}, "previous_webhook_password"),
+        ("paybyrd", {**BASIC, "previous_webhook_password": OLD}, "previous_webhook_username"),
+    ],
+)
+def test_a_secret_of_before_without_the_one_of_now_is_refused_with_what_is_missing(
+    provider: str, options: dict[str, Any], missing: str
+) -> None:
+    with pytest.raises(InvalidRefund, match=missing) as refused:
+        account(provider, **options)
+    assert refused.value.field == missing
+
+
 # What is refused here.
 
 

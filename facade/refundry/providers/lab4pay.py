@@ -180,15 +180,15 @@ class Lab4PayTranslation(TokenTranslation):
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
-        key = self._lab4pay.webhook_secret_key
-        if key is None:
+        keys = self._lab4pay.webhook_secret_keys
+        if not keys:
             raise InvalidRefund(
                 f"{self.account.name} has no webhook_secret_key, without which no callback can be believed",
                 field="webhook_secret_key",
             )
         given = headers.get("signature", "")
         forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
-        return any(is_signed(form, key, given) for form in forms)
+        return any(is_signed(form, key, given) for form in forms for key in keys)
 
     def read_callback(self, body: bytes, reader: Reader) -> list[News] | None:
         """Each transaction that it holds, by itself, in an array, or under `data` or `transaction`.

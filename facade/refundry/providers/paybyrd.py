@@ -239,16 +239,15 @@ class PaybyrdTranslation(Translation):
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
         account = self._paybyrd
-        if account.webhook_api_key is None and account.webhook_username is None:
+        if not account.webhook_api_keys and not account.webhook_basics:
             raise InvalidRefund(
                 f"{self.account.name} has neither webhook_api_key nor webhook_username and webhook_password, without "
                 "which no callback can be believed",
                 field="webhook_api_key",
             )
-        by_key = account.webhook_api_key is not None and is_same(headers.get("x-api-key", ""), account.webhook_api_key)
-        if account.webhook_username is None or account.webhook_password is None:
-            return by_key
-        return is_basic(headers.get("authorization", ""), account.webhook_username, account.webhook_password) or by_key
+        key, basic = headers.get("x-api-key", ""), headers.get("authorization", "")
+        by_key = any(is_same(key, secret) for secret in account.webhook_api_keys)
+        return by_key or any(is_basic(basic, *secrets) for secrets in account.webhook_basics)
 
     def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...] | None:
         """An event of transaction.refund, with its transaction under `content`; any other is about no refund.
