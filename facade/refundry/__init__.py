@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from refundry.errors import StillPending as StillPending
     from refundry.errors import UnsupportedOperation as UnsupportedOperation
     from refundry.errors import WebhookRejected as WebhookRejected
+    from refundry.errors import WebhookUnreadable as WebhookUnreadable
     from refundry.money import FULL as FULL
     from refundry.money import Amount as Amount
     from refundry.money import Full as Full
@@ -72,6 +73,7 @@ _HOMES = {
         "StillPending",
         "UnsupportedOperation",
         "WebhookRejected",
+        "WebhookUnreadable",
     ),
     "money": ("FULL", "Amount", "Full", "Money"),
     "refund": ("Attempt", "Capabilities", "ContractDeviation", "Operation", "Refund", "RefundRequest", "RefundStatus"),
@@ -124,6 +126,7 @@ __all__ = [
     "Transport",
     "UnsupportedOperation",
     "WebhookRejected",
+    "WebhookUnreadable",
     "WireReply",
     "WireRequest",
 ]

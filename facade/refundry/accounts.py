@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from refundry.checks import Secret, credential, origin, path_id
+from refundry.checks import Secret, account_name, credential, origin, text_secret
 from refundry.errors import InvalidRefund
 from refundry.money import EXPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, ClassVar, Final, Literal, NoReturn
+    from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar
 
     from refundry.providers.base import Translation
     from refundry.transport import AsyncTransport, Transport
 
     Environment = Literal["production", "sandbox"]
     WebhookSignature = Literal["body", "sorted-keys"]
+    Value = TypeVar("Value")
 
 
 class Account(ABC):
@@ -29,7 +30,8 @@ class Account(ABC):
     sent. `transport` carries the requests instead of the client's own connections.
 
     It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
-    environment, currency or credential that cannot be used.
+    environment, currency or credential that cannot be used. The text of it shows no value that an account was given:
+    a credential may stand in the wrong place.
     """
 
     HOSTS: ClassVar[Mapping[str, str]]
@@ -44,12 +46,10 @@ class Account(ABC):
         currency: str | None = None,
     ) -> None:
         if environment not in self.HOSTS:
-            raise InvalidRefund(
-                f"environment is one of {', '.join(self.HOSTS)}, not {environment!r}", field="environment"
-            )
+            raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
-            raise InvalidRefund(f"{currency!r} is not an ISO 4217 currency", field="currency")
-        self.name = path_id(name, "name")
+            raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
+        self.name = account_name(name)
         self.origin = origin(base_url if base_url is not None else self.HOSTS[environment])
         self.currency = currency
         self.transport = transport
@@ -57,7 +57,7 @@ class Account(ABC):
     @property
     @abstractmethod
     def secrets(self) -> tuple[Secret, ...]:
-        """Every credential of this account."""
+        """Every credential that its requests go out with. Those that prove a callback are never sent."""
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
@@ -101,7 +101,7 @@ class Lab4Pay(TokenAccount):
 
     `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says over what that
     is signed: its body as it is, or "sorted-keys", its JSON written anew with the keys in order, which a sample of
-    Lab4Pay's does and its text does not.
+    Lab4Pay's does and its text does not. While the terminal is paired anew, `previous_webhook_secret_key` is good too.
     """
 
     HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
@@ -114,6 +114,7 @@ class Lab4Pay(TokenAccount):
         client_secret: str | None = None,
         access_token: str | None = None,
         webhook_secret_key: str | None = None,
+        previous_webhook_secret_key: str | None = None,
         webhook_signature: WebhookSignature = "body",
         name: str = "lab4pay",
         environment: Environment = "production",
@@ -124,17 +125,17 @@ class Lab4Pay(TokenAccount):
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
         self.integrator_id = credential(integrator_id, "integrator_id")
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
-        self.webhook_secret_key = _text_secret(webhook_secret_key, "webhook_secret_key")
+        self.webhook_secret_keys = _in_rotation(
+            "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
+        )
         if webhook_signature not in ("body", "sorted-keys"):
-            raise InvalidRefund(
-                f"webhook_signature is body or sorted-keys, not {webhook_signature!r}", field="webhook_signature"
-            )
+            raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
         self.webhook_signature: WebhookSignature = webhook_signature
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The token or the client id and secret, the integrator id, and the secret of the callbacks."""
-        return _given(self.token, *self.keys.values(), self.integrator_id, self.webhook_secret_key)
+        """The token or the client id and secret, and the integrator id."""
+        return _given(self.token, *self.keys.values(), self.integrator_id)
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
@@ -155,7 +156,8 @@ class Paybyrd(Account):
     idempotency key for 24 hours; the key is made from the reference. It has no `currency`: that is the payment's.
 
     A callback is proved by what was set up for it there: `webhook_api_key`, or `webhook_username` and
-    `webhook_password`.
+    `webhook_password`. While that is changed, what it was before is good too: `previous_webhook_api_key`, or
+    `previous_webhook_username` and `previous_webhook_password`.
     """
 
     HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
@@ -167,6 +169,9 @@ class Paybyrd(Account):
         webhook_api_key: str | None = None,
         webhook_username: str | None = None,
         webhook_password: str | None = None,
+        previous_webhook_api_key: str | None = None,
+        previous_webhook_username: str | None = None,
+        previous_webhook_password: str | None = None,
         name: str = "paybyrd",
         environment: Environment = "production",
         base_url: str | None = None,
@@ -174,22 +179,18 @@ class Paybyrd(Account):
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport)
         self.api_key = credential(api_key, "api_key")
-        self.webhook_api_key = None if webhook_api_key is None else credential(webhook_api_key, "webhook_api_key")
-        self.webhook_username = _text_secret(webhook_username, "webhook_username")
-        self.webhook_password = _text_secret(webhook_password, "webhook_password")
-        for field, one, other in (
-            ("webhook_password", self.webhook_password, self.webhook_username),
-            ("webhook_username", self.webhook_username, self.webhook_password),
-        ):
-            if one is None and other is not None:
-                raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
-        if self.webhook_username is not None and ":" in self.webhook_username.reveal():
-            raise InvalidRefund("webhook_username has a colon, which HTTP Basic cannot carry", field="webhook_username")
+        self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
+        self.webhook_basics = _given(
+            _basic("webhook", webhook_username, webhook_password),
+            _basic("previous_webhook", previous_webhook_username, previous_webhook_password),
+        )
+        if webhook_username is None and previous_webhook_username is not None:
+            raise InvalidRefund("webhook_username is missing, beside the one before it", field="webhook_username")
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The API key, and the secrets of the callbacks."""
-        return _given(self.api_key, self.webhook_api_key, self.webhook_username, self.webhook_password)
+        """The API key."""
+        return (self.api_key,)
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
@@ -254,17 +255,32 @@ def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> 
     return {name: credential(value, name) for name, value in keys.items()}, None
 
 
-def _text_secret(value: object, field: str) -> Secret | None:
-    """A secret that stands in no header of ours: any text that is not empty."""
-    if value is None:
+def _in_rotation(
+    field: str, checked: Callable[[object, str], Secret], now: object, previous: object
+) -> tuple[Secret, ...]:
+    """The secrets that prove a callback: the one of now, and the one before it while the provider still uses that."""
+    if now is None and previous is not None:
+        raise InvalidRefund(f"{field} is missing, beside the one before it", field=field)
+    given = ((field, now), (f"previous_{field}", previous))
+    return tuple(checked(value, name) for name, value in given if value is not None)
+
+
+def _basic(what: str, username: object, password: object) -> tuple[Secret, Secret] | None:
+    """A name and a password as HTTP Basic has them; None where neither is given."""
+    fields = {f"{what}_username": username, f"{what}_password": password}
+    if username is None and password is None:
         return None
-    if isinstance(value, str) and value:
-        return Secret(value)
-    raise InvalidRefund(f"{field} is a text that is not empty", field=field)
+    for field, value in fields.items():
+        if value is None:
+            raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
+    name, secret = (text_secret(value, field) for field, value in fields.items())
+    if ":" in name.reveal():
+        raise InvalidRefund(f"{what}_username has a colon, which HTTP Basic cannot carry", field=f"{what}_username")
+    return name, secret
 
 
-def _given(*secrets: Secret | None) -> tuple[Secret, ...]:
-    return tuple(secret for secret in secrets if secret is not None)
+def _given(*values: Value | None) -> tuple[Value, ...]:
+    return tuple(value for value in values if value is not None)
 
 
 _KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from refundry import outcome
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
 from refundry.outcome import Outcome, Reading
+from refundry.redaction import redacted
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.retry import jittered, seconds
-from refundry.sending import Answer, Task, Tried, asked_to_wait, is_for_now
+from refundry.sending import Answer, Secrets, Task, Tried, asked_to_wait, is_for_now
 from refundry.steps import Pause, Steps
 from refundry.wire import Evidence, SendFailure, WireReply
 
@@ -84,13 +85,13 @@ class Asking:
             said = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
             return Reading(said, why="it did not take the cancel")
 
-        def conclude(answer: Answer, reading: Reading) -> Tried[LookupFailed | None]:
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[LookupFailed | None]:
             nonlocal may_have_left
             without_effect = _is_without_effect(answer)
             may_have_left = may_have_left or not without_effect
             failed = without_effect or isinstance(answer, SendFailure) or is_for_now(answer)
             told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
-            return Tried(answer, reading, told, told)
+            return Tried(answer, reading, told, redacted(told, secrets))
 
         task = Task(owner, translation, Operation.CANCEL, refund.reference, request, read, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
@@ -109,11 +110,11 @@ class Asking:
         except InvalidRefund as refused:
             raise about(refund, refused) from None
 
-        def conclude(answer: Answer, reading: Reading) -> Tried[State]:
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[State]:
             told = outcome.of_state(
                 refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
             )
-            return Tried(answer, reading, told, told)
+            return Tried(answer, reading, told, redacted(told, secrets))
 
         task = Task(
             owner,
@@ -132,11 +133,11 @@ class Asking:
     ) -> Steps[str | LookupFailed | None]:
         """The state in which a payment cannot be refunded; None where it is in none, LookupFailed without an answer."""
 
-        def conclude(answer: Answer, reading: Reading) -> Tried[str | LookupFailed | None]:
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[str | LookupFailed | None]:
             told: str | LookupFailed | None = reading.code
             if reading.outcome not in outcome.STATES:
                 told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
-            return Tried(answer, reading, told, told)
+            return Tried(answer, reading, told, redacted(told, secrets))
 
         task: Task[str | LookupFailed | None] = Task(
             owner,

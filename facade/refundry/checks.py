@@ -53,7 +53,7 @@ def path_id(value: object, field: str) -> str:
 
 def reference_text(value: object) -> str:
     """The value, if it is 1 to 255 printable characters without blanks at its ends. InvalidRefund otherwise."""
-    if isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable() and value == value.strip():
+    if isinstance(value, str) and len(value) <= 255 and _is_clean(value):
         return value
     raise InvalidRefund(
         f"reference {_shown(value)} is not 1 to 255 printable characters; give your own name for this refund, "
@@ -74,6 +74,32 @@ def credential(value: object, field: str) -> Secret:
     raise InvalidRefund(
         f"{field} is not a credential: it must be printable ASCII without blanks or line breaks", field=field
     )
+
+
+def text_secret(value: object, field: str) -> Secret:
+    """The value as a Secret that stands in no header of ours: printable, without blanks at its ends.
+
+    InvalidRefund otherwise, which does not show the value.
+    """
+    if isinstance(value, str) and _is_clean(value):
+        return Secret(value)
+    raise InvalidRefund(
+        f"{field} is not a secret: it must be printable text, not empty, and without blanks at its ends", field=field
+    )
+
+
+def account_name(value: object) -> str:
+    """The value, if an account can be asked for by it: as for `path_id`, but InvalidRefund does not show the value."""
+    if isinstance(value, str) and is_path_id(value):
+        return value
+    raise InvalidRefund(
+        "name is not 1 to 200 characters without blanks, slashes, percent signs and line breaks", field="name"
+    )
+
+
+def _is_clean(value: str) -> bool:
+    """Whether a text is one that can be typed and read again. A half of a surrogate pair is not printable either."""
+    return bool(value) and value.isprintable() and value == value.strip()
 
 
 def origin(base_url: object) -> str:
@@ -101,9 +127,7 @@ def origin(base_url: object) -> str:
         )
     loopback = host == "localhost" or _is_loopback(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise InvalidRefund(
-            f"base_url is not https; plain http is only for this very machine, not for {host!r}", field="base_url"
-        )
+        raise InvalidRefund("base_url is not https; plain http is only for this very machine", field="base_url")
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
 

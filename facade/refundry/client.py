@@ -90,13 +90,25 @@ class _Client(ABC):
         return self._core.prepare(provider, payment_id, amount, reference)
 
     def webhook(self, provider: str, *, headers: Headers, body: bytes) -> RefundEvent:
-        """What a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+        """The one event of a callback. As `webhooks` otherwise.
 
-        `provider` is the name of the account that it is for: give each its own address. Raises WebhookRejected where
-        it does not prove that the provider sent it, which at Blink nothing can: there `authentic` is False and `status`
-        None until `confirm` has asked. Raises InvalidRefund where the account has not been given what proves it.
+        Raises WebhookUnreadable, too, where the callback holds several events, or none.
         """
-        return self._core.event(provider, headers, body)
+        from refundry.webhooks import the_one
+
+        return the_one(self.webhooks(provider, headers=headers, body=body), provider)
+
+    def webhooks(self, provider: str, *, headers: Headers, body: bytes) -> tuple[RefundEvent, ...]:
+        """All that a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+
+        `provider` is the name of the account that it is for: give each its own address. What a callback says of
+        something else than a refund is an event too, by its `about`.
+
+        Raises WebhookRejected where it does not prove that the provider sent it, which at Blink nothing can: there
+        `authentic` is False and `status` None until `confirm` has asked. Raises WebhookUnreadable where it proves that,
+        and cannot be read; InvalidRefund where the account has not been given what proves it.
+        """
+        return self._core.events(provider, headers, body)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"

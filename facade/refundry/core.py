@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,11 @@ from refundry.money import Money
 from refundry.observe import Observer
 from refundry.outcome import Reading
 from refundry.owner import Owner
+from refundry.redaction import redacted
 from refundry.references import References, Taken
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.retry import Retry
-from refundry.sending import Answer, Sending, Task, Tried
+from refundry.sending import Answer, Secrets, Sending, Task, Tried
 from refundry.steps import Steps
 from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
@@ -138,11 +140,12 @@ class Core:
             link = translation.tracking_of(reply)
             return translation.read(request, reply)
 
-        def conclude(answer: Answer, reading: Reading) -> Tried[Refund | RefundError]:
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Refund | RefundError]:
             nonlocal earlier, asked_by, is_first
             result: Refund | RefundError
             if isinstance(answer, WireReply):
                 result = outcome.of_reply(request, answer, reading, currency=account.currency, times=taken)
+                result = redacted(result, secrets)
                 if type(result) is OutcomeUnknown and asked_by is None:
                     asked_by, is_first = link, taken.is_first
             else:
@@ -231,7 +234,7 @@ class Core:
             raise refused
         asked = Refund(event.provider, event.refund_id, RefundStatus.PENDING, refund_id=event.refund_id)
         refund = yield from self._asking.lookup(owner, translation, asked)
-        return confirmed(event, refund)
+        return confirmed(translation, event, refund)
 
     def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Steps[RefundRejected]:
         """The steps of asking for the state of the payment that a refusal is about."""
@@ -277,23 +280,26 @@ class Core:
                 reference=refund.reference,
                 raw=refund.raw,
             )
-        self._references.record_state(refund, may_free=True)
+        self._references.record_state(refund)
         return refund
 
     # Callbacks.
 
     def learn(self, event: RefundEvent) -> None:
-        """Keep what a callback says of a refund of this client."""
+        """Record what a callback says of a refund of this client, where it proves where it comes from."""
+        from refundry.webhooks import learnt, may_free
 
-    def event(self, provider: str, headers: Headers, body: bytes) -> RefundEvent:
-        """What a callback says, once it has proved where it comes from."""
+        known = self._references.known(event.provider, event.refund_id, event.reference)
+        refund = None if known is None else learnt(event, known)
+        if refund is not None:
+            self._references.record_state(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
+
+    def events(self, provider: str, headers: Headers, body: bytes) -> tuple[RefundEvent, ...]:
+        """All that a callback says, once it has proved where it comes from."""
         from refundry.webhooks import received  # seldom needed where refunds are sent
 
         translation = self.translation(provider)
-        event, departures = received(translation, headers, body)
-        if departures:
-            self._observer.deviations(translation, None, departures)
-        return event
+        return received(translation, headers, body, partial(self._observer.deviations, translation, None))
 
 
 def _check_transport(transport: object, send_name: str, what: str) -> None:

@@ -285,7 +285,18 @@ class StillPending(RefundError):
 class WebhookRejected(RefundError):
     """A callback that does not prove that the provider sent it, or that cannot be one. Nothing of it was believed.
 
-    It holds nothing of the callback. Answer it with 403, and change nothing.
+    It holds nothing of the callback. Answer it with 403, and change nothing. One that proves where it comes from, and
+    cannot be read, is WebhookUnreadable.
+    """
+
+    resend = Resend.NEVER
+
+
+class WebhookUnreadable(RefundError):
+    """A callback that proves where it comes from, and says in no known form what it is about.
+
+    It may be about a refund, so nothing of it may be lost: answer it with 500, so that it is sent again, and look into
+    it. It holds nothing of the callback.
     """
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from time import time
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +25,7 @@ from refundry.errors import (
     RefundRejected,
     Resend,
 )
+from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.refund import Refund, RefundStatus
 from refundry.retry import retry_after
@@ -107,12 +108,18 @@ class CredentialsRefused(SendFailure):
     """Nothing was sent, for the provider refused the keys that an access token is fetched with, by this reply."""
 
     reply: WireReply | None = None
-    reading: Reading = field(default_factory=Reading)
+    code: str | None = None
+    message: str | None = None
 
 
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
+_FOLLOWED_BY: Final = {
+    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
+    RefundStatus.FAILED: frozenset[RefundStatus](),
+}
 # Both a Date header and a transaction may leave the fractions of a second out.
 _CLOCK_GRAIN: Final = 1.0
 
@@ -132,10 +139,8 @@ def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> Re
     facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
     error: RefundError
     if isinstance(failure, CredentialsRefused):
-        facts |= {"provider_code": failure.reading.code, "provider_message": failure.reading.message}
-        status = "" if failure.reply is None else f" (HTTP {failure.reply.status}{_words(failure.reading)})"
-        text = f"{request.provider} refused the credentials at the access token for {request.reference!r}{status}"
-        return AuthenticationFailed(text, raw=failure.reply, **facts)
+        text = f"nothing was sent to {request.provider} for {request.reference!r}: {failure.detail}"
+        return AuthenticationFailed(text, **facts, **_said(failure))
     if failure.evidence is Evidence.NOT_SENT:
         error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
     else:
@@ -143,6 +148,10 @@ def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> Re
         error = OutcomeUnknown(text, resend_until=times.resend_until, **facts)
     error.__cause__ = failure.cause
     return error
+
+
+def _said(refused: CredentialsRefused) -> dict[str, Any]:
+    return {"raw": refused.reply, "provider_code": refused.code, "provider_message": refused.message}
 
 
 def of_reply(
@@ -266,7 +275,10 @@ def of_no_answer(
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
         temporary = not answer.lasting
-        return LookupFailed(f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts)
+        said = _said(answer) if isinstance(answer, CredentialsRefused) else {}
+        return LookupFailed(
+            f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts, **said
+        )
     denied = answer.status in (401, 403)
     why = "it refused the credentials" if denied else reading.why
     return LookupFailed(
@@ -278,6 +290,16 @@ def of_no_answer(
         raw=answer,
         **facts,
     )
+
+
+def may_follow(known: RefundStatus, told: RefundStatus, *, undone: bool) -> bool:
+    """Whether what is told of a refund is newer than what is known of it. A state never moves backwards.
+
+    `undone` says that the provider's word for it undoes a refund that was done.
+    """
+    if undone and (known, told) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return True
+    return told in _FOLLOWED_BY[known]
 
 
 def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> bool:
@@ -364,19 +386,6 @@ def after_unknown(
     return told
 
 
-# What may follow a state. A refund that is done may still be undone; one that has failed is over.
-_MAY_FOLLOW: Final[Mapping[RefundStatus, frozenset[RefundStatus]]] = {
-    RefundStatus.PENDING: frozenset(RefundStatus),
-    RefundStatus.SUCCEEDED: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
-    RefundStatus.FAILED: frozenset({RefundStatus.FAILED}),
-}
-
-
-def may_follow(known: RefundStatus, status: RefundStatus) -> bool:
-    """Whether a state that was learnt may stand in for the known one: states never move backwards."""
-    return status in _MAY_FOLLOW[known]
-
-
 def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
     """The fields in which the reply speaks of another refund: name, what was asked, what is reported.
 
@@ -431,7 +440,8 @@ def _money(amount: Decimal | None, currency: str | None) -> Money | None:
         return None
     try:
         return Money.of(amount, currency)
-    except InvalidRefund:  # the reply's amount is none that could be refunded
+    except InvalidRefund as unfit:  # the reply's amount is none that could be refunded
+        pass_through(unfit)
         return None
 
 

@@ -158,7 +158,7 @@ class Taken:
         """What the caller is told where the call itself failed, after whatever was recorded."""
         known = self.record.known
         if isinstance(known, Accepted):
-            return replace(_replayed(self.request, known), replayed=False)
+            return _refund(self.request.provider, self.request.reference, self.record, known)
         evidence = known.progress.evidence if isinstance(known, Sending) else Evidence.NOT_SENT
         failure = SendFailure(evidence, f"the call failed with {type(error).__name__}", cause=error)
         told = of_failure(self.request, failure, self)
@@ -208,7 +208,7 @@ class References(Guarded):
                 )
             known = record.known = _after_its_call(record)
             if isinstance(known, Accepted):
-                return _replayed(request, known)
+                return replace(_refund(request.provider, request.reference, record, known), replayed=True)
             taken = Taken(request, window, margin, record)
             earlier = taken.earlier()
             if earlier is not None and earlier.resend is Resend.NEVER:
@@ -234,27 +234,50 @@ class References(Guarded):
         by_id = self._by_id.get(refund.provider, {})
         return any(by_id.get(name, reference) != reference for name in _ids(refund) if name is not None)
 
-    def record_state(self, refund: Refund, *, may_free: bool) -> None:
+    def known(self, provider: str, refund_id: str | None, reference: str | None) -> Refund | None:
+        """What is known of the refund with this id of the provider, or else of this reference; None where nothing is.
+
+        One whose outcome is unknown is PENDING, without an id.
+        """
+        found = self._by_id.get(provider, {}).get(refund_id or "", reference or "")
+        record = self._records.get(provider, {}).get(found)
+        if record is None:
+            return None
+        known = record.known
+        if isinstance(known, Accepted):
+            return _refund(provider, found, record, known)
+        if known is None:
+            return None
+        amount = record.amount if isinstance(record.amount, Money) else None
+        return Refund(provider, found, RefundStatus.PENDING, amount=amount, payment_id=record.payment_id)
+
+    def record_state(
+        self, refund: Refund, *, may_free: bool = True, undone: bool = True, of_unknown: bool = False
+    ) -> None:
         """Record the state of a refund that was learnt, unless it is being sent. States never move backwards.
 
         One that has failed may be asked for again, where `may_free` says that the source of the state is believed so
-        far.
+        far. `undone` says that a refund which was done may have been undone since, as the provider says when asked.
+        `of_unknown` says that the provider names this reference, so that the refund may be the one whose reply was lost.
         """
         with self._lock:
             record = self._records.get(refund.provider, {}).get(refund.reference)
             if record is None or (record.owner is not None and record.owner.is_running()):
                 return
             known = record.known = _after_its_call(record)
-            if not isinstance(known, Accepted) or not _is_the_same(known, refund):
+            if known is None or not (_is_the_same(known, refund) if isinstance(known, Accepted) else of_unknown):
                 return
-            if refund.status is RefundStatus.FAILED:
-                if may_free:
-                    ids = (known.refund_id, known.tracking_id, refund.refund_id)
-                    record.failed_ids = (*{*record.failed_ids, *ids} - {None},)
-                    record.known = None
-            elif may_follow(known.status, refund.status):
-                record.known = _accepted(refund, known.sent_at)
-                self.keep_ids(refund)
+            before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
+            if refund.status is not before and not may_follow(before, refund.status, undone=undone):
+                return
+            self.keep_ids(refund)
+            if refund.status is not RefundStatus.FAILED:
+                sent_at = known.sent_at if isinstance(known, Accepted) else known.first_sent.wall
+                record.known = _accepted(refund, sent_at)
+            elif may_free:
+                ids = (*_ids(refund), *((known.refund_id, known.tracking_id) if isinstance(known, Accepted) else ()))
+                record.failed_ids = (*{*record.failed_ids, *ids} - {None},)
+                record.known = None
 
 
 def _after_its_call(record: Record) -> Accepted | Unknown | None:
@@ -282,18 +305,17 @@ def _interned(code: str | None) -> str | None:
     return None if code is None else intern(code)
 
 
-def _replayed(request: RefundRequest, known: Accepted) -> Refund:
+def _refund(provider: str, reference: str, record: Record, known: Accepted) -> Refund:
     return Refund(
-        provider=request.provider,
-        reference=request.reference,
+        provider=provider,
+        reference=reference,
         status=known.status,
         amount=known.amount,
         refund_id=known.refund_id,
-        payment_id=request.payment_id,
+        payment_id=record.payment_id,
         tracking_id=known.tracking_id,
         provider_code=known.code,
         sent_at=clock.utc(known.sent_at),
-        replayed=True,
     )
 
 

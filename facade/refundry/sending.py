@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from refundry import redaction
+from refundry.checks import Secret
 from refundry.interruption import pass_through
 from refundry.outcome import CredentialsRefused, Outcome, Reading
 from refundry.providers.base import Granted, TokenTranslation
+from refundry.redaction import redacted
 from refundry.refund import Operation
 from refundry.retry import retry_after
 from refundry.steps import Join, Pause, Send, Steps
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from refundry.wire import Progress
 
 Answer = WireReply | SendFailure
+Secrets = tuple[Secret, ...]
 Result = TypeVar("Result")
 
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
@@ -50,9 +52,9 @@ class Tried(Generic[Result]):
 class Task(Generic[Result]):
     """One thing to get from a provider: what to ask for, and what to make of the answer.
 
-    `read` says what a reply holds, `conclude` what that comes to. Between the two, every credential is taken out of the
-    reply and of what was read. `again` decides by what was tried last, and by the one before it, whether to send once
-    more. `begin` is told of each request just before it is handed to the transport.
+    `read` says what a reply holds, `conclude` what that comes to; it takes every credential of the request out of what
+    is kept of it. `again` decides by what was tried last, and by the one before it, whether to send once more. `begin`
+    is told of each request just before it is handed to the transport.
     """
 
     owner: Owner
@@ -61,7 +63,7 @@ class Task(Generic[Result]):
     reference: str
     request: GeneratedRequest
     read: Callable[[WireReply], Reading]
-    conclude: Callable[[Answer, Reading], Tried[Result]]
+    conclude: Callable[[Answer, Reading, Secrets], Tried[Result]]
     again: Callable[[Tried[Result], Tried[Result] | None], bool]
     begin: Callable[[Progress], None] = lambda _: None
 
@@ -85,7 +87,7 @@ class Sending:
             if access is None:
                 access = yield from self._token(task.owner, translation, task.reference, deadline)
             if isinstance(access, SendFailure):
-                last = task.conclude(access, Reading())
+                last = task.conclude(access, Reading(), ())
             else:
                 last = yield from self._exchange(task, access, deadline)
                 refused = last.reading.outcome is Outcome.AUTHENTICATION_FAILED and _is_unauthorised(last.answer)
@@ -108,7 +110,7 @@ class Sending:
         started = monotonic()
         left = deadline - started
         if left <= 0:
-            return task.conclude(_TOO_LATE, Reading())
+            return task.conclude(_TOO_LATE, Reading(), ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
         request = task.translation.wire(task.request, access)
         task.begin(request.progress)
@@ -120,13 +122,8 @@ class Sending:
                 task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
             )
             raise
-        reading = Reading()
-        if isinstance(answer, WireReply):
-            reading = read_safely(task.read, answer)
-            # The reply to a request for a token gives the token as it came.
-            if not access.in_body:
-                answer, reading = redaction.kept(answer, reading, access.secrets)
-        tried = task.conclude(answer, reading)
+        reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
+        tried = task.conclude(answer, reading, access.secrets)
         self._observer.attempt(
             task.translation, task.reference, task.operation, answer, monotonic() - started, tried.told
         )
@@ -193,12 +190,12 @@ def _token_task(
         reading, granted = translation.read_token(reply)
         return reading
 
-    def conclude(answer: Answer, reading: Reading) -> Tried[Access | SendFailure]:
+    def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Access | SendFailure]:
         came: Granted | SendFailure
         if isinstance(answer, SendFailure):
             came = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
         else:
-            came = granted or _no_token(translation, answer, reading)
+            came = granted or _no_token(translation, answer, reading, secrets)
         # What had no more time here is not the end for those that wait for it.
         own = isinstance(came, SendFailure) and monotonic() >= deadline
         got = tokens.give(fetch, None if own else came)
@@ -217,7 +214,7 @@ def _token_task(
     )
 
 
-def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading) -> SendFailure:
+def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading, secrets: Secrets) -> SendFailure:
     """Why a reply gives no token. One that says the keys are wrong is told with the reply."""
     if answer.status not in translation.KEYS_REFUSED:
         return SendFailure(
@@ -226,9 +223,14 @@ def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading
             lasting=not is_for_now(answer) and answer.status >= 400,
             retry_after=asked_to_wait(answer),
         )
-    kept, reading = redaction.kept(answer, reading, translation.keys.secrets)
     return CredentialsRefused(
-        Evidence.NOT_SENT, "the keys were refused at the access token", lasting=True, reply=kept, reading=reading
+        Evidence.NOT_SENT,
+        f"no access token: the keys were refused (HTTP {answer.status})",
+        lasting=True,
+        retry_after=asked_to_wait(answer),
+        reply=redacted(answer, secrets),
+        code=redacted(reading.code, secrets),
+        message=redacted(reading.message, secrets),
     )
 
 

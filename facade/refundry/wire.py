@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 from refundry.errors import InvalidRefund
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any, Final, NoReturn
 
     from refundry.checks import Secret
@@ -19,15 +17,6 @@ MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
 
 SECONDS_OF_A_DAY: Final = 86_400
-
-# A shorter text guards nothing, and taking it out of a reply would only make the reply unreadable.
-_SHORTEST_SECRET: Final = 8
-
-# JSON's two ways to write a character that needs no escape. An escaped backslash is passed over, with what follows it.
-_ESCAPE: Final = re.compile(rb"\\\\|\\/|\\u00[2-7][0-9a-fA-F]")
-_PLAIN: Final = {b"\\/": b"/"} | {
-    b"\\u%04x" % code: bytes([code]) for code in range(0x20, 0x7F) if chr(code) not in '"\\'
-}
 
 
 class Evidence(StrEnum):
@@ -162,24 +151,3 @@ class Timeout:
                 raise InvalidRefund(
                     f"the {name} timeout is a number of seconds above zero, and no more than a day", field="timeout"
                 )
-
-
-def redacted(reply: WireReply, secrets: Iterable[Secret]) -> WireReply:
-    """The reply, with every credential that a server echoed taken out of its headers and body."""
-    for secret in secrets:
-        text = secret.reveal()
-        if len(text) < _SHORTEST_SECRET:
-            continue
-        reply = _unescaped(reply, text)
-        if text.encode() in reply.body or any(text in value for _, value in reply.headers):
-            headers = tuple((name, value.replace(text, "[redacted]")) for name, value in reply.headers)
-            reply = WireReply(reply.status, headers, reply.body.replace(text.encode(), b"[redacted]"), reply.complete)
-    return reply
-
-
-def _unescaped(reply: WireReply, text: str) -> WireReply:
-    """The reply, with a credential that JSON escapes hide spelled out. Its JSON means the same."""
-    if b"\\" not in reply.body:
-        return reply
-    body = _ESCAPE.sub(lambda found: _PLAIN.get(found[0].lower(), found[0]), reply.body)
-    return WireReply(reply.status, reply.headers, body, reply.complete) if text.encode() in body else reply

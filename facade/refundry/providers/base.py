@@ -11,15 +11,16 @@ from refundry.checks import Secret, is_header_text, path_id
 from refundry.errors import InvalidRefund, UnsupportedOperation
 from refundry.money import FULL, Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.reader import Reader, same_id
+from refundry.providers.reader import Reader, plain_word, same_id
 from refundry.refund import Operation
 from refundry.wire import SecretBytes, WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from refundry.accounts import Account, TokenAccount
     from refundry.refund import Capabilities, Refund, RefundRequest
+    from refundry.webhooks import News
 
 _NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
 
@@ -81,6 +82,8 @@ class Translation(ABC):
     """The generated package that it reads and writes with."""
     ABSENT: ClassVar[object]
     """What stands for a field that is not there, in this package."""
+    UNDOING: ClassVar[frozenset[str]] = frozenset()
+    """The words of a refund that was done and is no longer, as `plain_word` has them."""
     VOID: ClassVar[str] = ""
     """What there is for a payment that cannot be refunded yet, in words for people; "" where there is nothing."""
 
@@ -198,11 +201,15 @@ class Translation(ABC):
         """
 
     @abstractmethod
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
-        """What a callback says. Its outcome is that of `state`, its code the provider's word for it.
+    def read_callback(self, body: bytes, reader: Reader) -> Sequence[News] | None:
+        """All that a callback tells; None where it cannot be read, and the reader has noted why.
 
-        Without a refund_id where it is not about a refund, or does not say about which.
+        The outcome of a reading is that of `state`, its code the provider's word for it.
         """
+
+    def undoes(self, word: str | None) -> bool:
+        """Whether the provider's word for a refund says that it was done, and no longer is."""
+        return word is not None and plain_word(word) in self.UNDOING
 
     # For all of them.
 
