@@ -8,6 +8,7 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
 
 from refundry.errors import InvalidRefund
+from refundry.interruption import pass_through
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ class Money:
                 raise InvalidOperation
             exact = Decimal(amount).quantize(Decimal((0, (1,), -EXPONENTS[currency])), context=_EXACT)
             minor_units = int(exact.scaleb(EXPONENTS[currency], context=_EXACT))
-        except (Inexact, InvalidOperation, ValueError):
+        except (Inexact, InvalidOperation, ValueError) as unfit:
+            pass_through(unfit)
             raise InvalidRefund(
                 f"that is no amount in {currency}, with at most {EXPONENTS[currency]} decimals and nothing but digits",
                 field="amount",

@@ -258,7 +258,7 @@ class References(Guarded):
 
         One that has failed may be asked for again, where `may_free` says that the source of the state is believed so
         far. `undone` says that a refund which was done may have been undone since, as the provider says when asked.
-        `of_unknown` says that the provider names this reference, so that the refund may be the one whose reply was lost.
+        `of_unknown` says that the provider names this reference, so it may be the refund whose reply was lost.
         """
         with self._lock:
             record = self._records.get(refund.provider, {}).get(refund.reference)

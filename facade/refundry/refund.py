@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from refundry.checks import path_id, reference_text
 from refundry.errors import InvalidRefund
+from refundry.interruption import pass_through
 from refundry.money import FULL, Amount, Full, Money
 
 if TYPE_CHECKING:
@@ -159,6 +160,7 @@ def _from_plain(name: str, value: Any) -> Any:
         if name == "sent_at" and value is not None:
             return _moment(value)
     except (ValueError, TypeError, KeyError) as error:
+        pass_through(error)
         raise InvalidRefund(f"the field {name!r} of the refund is unfit: {error}", field=name) from error
     if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
         raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)

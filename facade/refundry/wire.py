@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from refundry.errors import InvalidRefund
+from refundry.interruption import pass_through
 
 if TYPE_CHECKING:
     from typing import Any, Final, NoReturn
@@ -111,7 +112,8 @@ def http_date(value: str) -> float | None:
 
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError) as unreadable:
+        pass_through(unreadable)
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 

@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -32,6 +33,7 @@ from refundry import (
 )
 from tests.unit.support import ACCEPTED, ONE_EURO, PAYMENT, Kind
 
+SENDING: Final = ("send", "asend")
 FACADE: Final = str(Path(str(refundry.__file__)).parent)
 TOKEN: Final = {
     "lab4pay": {"access_token": "test-token", "expires_in": "300"},
@@ -143,8 +145,9 @@ class Tracer:
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         """Trace the frames that count."""
-        name = frame.f_code.co_filename
-        if not name.startswith(FACADE) and not (name == __file__ and frame.f_code.co_name in ("send", "asend")):
+        name, function = frame.f_code.co_filename, frame.f_code.co_name
+        # asyncio shows the result of a call once it is over, and is at liberty to fail in that.
+        if function == "__repr__" or not (name.startswith(FACADE) or (name == __file__ and function in SENDING)):
             return None
         if event == "line":
             last, line = self._last.get(frame, 0), frame.f_lineno
@@ -174,6 +177,14 @@ def interrupted_at(line: int, refund: Refunding, interrupt: Callable[[], None]) 
     return None, tracer.reached()
 
 
+def told_again(refund: Refunding) -> Refund | OutcomeUnknown:
+    """Return what is told of the same reference in a call that nothing interrupts."""
+    try:
+        return refund("reference-1")
+    except OutcomeUnknown as unknown:
+        return unknown
+
+
 def throw(raised: list[BaseException]) -> Callable[[], None]:
     def interrupt() -> None:
         raised.append(Interrupted())
@@ -183,7 +194,7 @@ def throw(raised: list[BaseException]) -> Callable[[], None]:
 
 
 def signalled(raised: list[BaseException]) -> Callable[[], None]:
-    def handler(number: int, frame: object) -> None:
+    def handler(*_: object) -> None:
         raised.append(TimeLimit())
         raise raised[-1]
 
@@ -192,9 +203,12 @@ def signalled(raised: list[BaseException]) -> Callable[[], None]:
 
 
 @pytest.fixture(autouse=True)
-def _handler_of_before() -> Iterator[None]:
+def _as_before() -> Iterator[None]:
+    """Leave the signal as it was, and let the collector not close what one call has left at a line of another."""
     before = signal.getsignal(signal.SIGUSR1)
+    gc.disable()
     yield
+    gc.enable()
     signal.signal(signal.SIGUSR1, before)
 
 
@@ -214,13 +228,12 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
             if reached:
                 assert error is raised[0], f"{where}: {error!r}"
             began = transport.has_begun
-            try:
-                again = refund("reference-1")
-            except OutcomeUnknown as told:
+            told = told_again(refund)
+            if isinstance(told, OutcomeUnknown):
                 assert (began, told.resend) == (True, Resend.NEVER), where
                 unknown += 1
             else:
-                assert again.refund_id in ("refund-1", None), where
+                assert told.refund_id in ("refund-1", None), where
                 free += not began
             assert len(transport.executed) <= 1, where
             assert refund("reference-2").refund_id in ("refund-1", None), f"{where}: wedged"

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from refundry.checks import Secret, is_header_text, path_id
 from refundry.errors import InvalidRefund, UnsupportedOperation
+from refundry.interruption import pass_through
 from refundry.money import FULL, Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.reader import Reader, plain_word, same_id
@@ -224,6 +225,7 @@ class Translation(ABC):
         try:
             parsed = parse()
         except ValueError as unreadable:
+            pass_through(unreadable)
             parsed, problem = None, str(unreadable)
         if parsed is not None:
             reader = Reader(self.ABSENT)

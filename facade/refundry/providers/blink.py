@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from refundry.errors import Reason
+from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
@@ -179,7 +180,8 @@ class BlinkTranslation(TokenTranslation):
         until = parsed.expired_on
         try:
             expires = datetime.fromisoformat(until)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as unreadable:
+            pass_through(unreadable)
             reader.note("/expired_on", "is not a date and time of ISO 8601")
             return None
         if expires.tzinfo is None:

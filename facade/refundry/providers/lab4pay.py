@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.errors import InvalidRefund, Reason
+from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
@@ -172,7 +173,8 @@ class Lab4PayTranslation(TokenTranslation):
         given = parsed.expires_in
         try:
             life = math.nan if isinstance(given, bool) else float(given)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError) as unreadable:
+            pass_through(unreadable)
             life = math.nan
         if not math.isnan(life):
             return life
@@ -216,7 +218,8 @@ def _sorted_forms(body: bytes) -> list[bytes]:
     value = read_json(body)
     try:
         return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
-    except (UnicodeEncodeError, RecursionError):  # a half of a surrogate pair, or too deep: nobody can have signed it
+    except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or too deep: nobody signed it
+        pass_through(unfit)
         return []
 
 

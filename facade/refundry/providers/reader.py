@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from refundry.interruption import pass_through
 from refundry.money import EXPONENTS
 from refundry.outcome import Outcome
 
@@ -40,7 +41,8 @@ def read_json(body: bytes) -> Any:
     """A body of JSON; None where it is none."""
     try:
         return json.loads(body.decode("utf-8-sig"), parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as unreadable:
+        pass_through(unreadable)
         return None
 
 
@@ -90,7 +92,8 @@ class Reader:
             moment = datetime.fromisoformat(value) if isinstance(value, str) else None
             if moment is not None and moment.tzinfo is not None:
                 return moment.astimezone(UTC)
-        except (ValueError, OverflowError):
+        except (ValueError, OverflowError) as unreadable:
+            pass_through(unreadable)
             moment = None
         self.note(pointer, "is not a date and time of ISO 8601" if moment is None else "has no time zone")
         return None
