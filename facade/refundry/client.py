@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 
+import refundry
 from refundry.errors import InvalidRefund
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    ssl, typing = Later("ssl"), Later("typing")
+    refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Self, TypeVar
+    import typing
+    from typing import Any, TypeVar
 
+    from refundry import refund as refunds
+    from refundry import webhooks as callbacks
     from refundry.accounts import Account
-    from refundry.money import Amount, Money
+    from refundry.money import Amount
     from refundry.providers.base import Translation
-    from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
-    from refundry.retry import Retry
+    from refundry.refund import Refund
     from refundry.steps import Step, Steps
     from refundry.transport import AsyncTransport, Transport
-    from refundry.webhooks import Headers, RefundEvent
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
-    Known = Refund | Mapping[str, Any]
     Ask = Callable[[Translation, Refund], Steps[Refund]]
     Result = TypeVar("Result")
 
@@ -35,13 +40,13 @@ class _Client(ABC):
 
     def __init__(
         self,
-        providers: Iterable[Account],
+        providers: Iterable[refundry.Account],
         *,
-        timeout: Timeout | None = None,
-        retry: Retry | None = None,
+        timeout: refundry.Timeout | None = None,
+        retry: refundry.Retry | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        on_attempt: Callable[[Attempt], None] | None = None,
-        on_deviation: Callable[[ContractDeviation], None] | None = None,
+        on_attempt: Callable[[refundry.Attempt], None] | None = None,
+        on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
@@ -49,7 +54,7 @@ class _Client(ABC):
         self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
 
     @classmethod
-    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: typing.Any) -> typing.Self:
         """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
 
         A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
@@ -69,11 +74,13 @@ class _Client(ABC):
     def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
         return self._own if account.transport is None else account.transport
 
-    def capabilities(self, provider: str) -> Mapping[Operation, Capabilities]:
+    def capabilities(self, provider: str) -> Mapping[refundry.Operation, refundry.Capabilities]:
         """What this provider can do, by operation. An operation that is not there, it does not have."""
         return self._core.translation(provider).CAPABILITIES
 
-    def prepare(self, provider: str, *, payment_id: str | None = None, amount: Amount, reference: str) -> WireRequest:
+    def prepare(
+        self, provider: str, *, payment_id: str | None = None, amount: refundry.Amount, reference: str
+    ) -> refundry.WireRequest:
         """The request that would be sent for a first attempt: method, url, redacted_headers, body. Nothing is sent.
 
         Its credentials do not show; a token that would have to be fetched is not. The reference is not taken.
@@ -82,7 +89,7 @@ class _Client(ABC):
         """
         return self._core.prepare(provider, payment_id, amount, reference)
 
-    def webhook(self, provider: str, *, headers: Headers, body: bytes) -> RefundEvent:
+    def webhook(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> refundry.RefundEvent:
         """What a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
 
         `provider` is the name of the account that it is for: give each its own address. Raises WebhookRejected where
@@ -110,7 +117,7 @@ class RefundClient(_Client):
 
     _SEND = "send"
 
-    def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    def refund(self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str) -> refundry.Refund:
         """Refund a payment: an amount of it, or FULL.
 
         Returns only what the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise; its class says
@@ -118,7 +125,7 @@ class RefundClient(_Client):
         """
         return self._refund(provider, _required(payment_id), amount, reference)
 
-    def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """Refund an amount that is tied to no payment, to the card that is presented. As `refund` otherwise."""
         return self._refund(provider, None, amount, reference)
 
@@ -127,7 +134,7 @@ class RefundClient(_Client):
         steps = self._core.refund(translation, payment_id, amount, reference)
         return self._driven(self._transport(translation.account), steps)
 
-    def lookup(self, refund: Known) -> Refund:
+    def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
 
         `refund` is one that was returned, or what its `to_dict` gave, also in another process. A word for its state
@@ -137,7 +144,7 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.lookup)
 
-    def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
 
         `timeout` and `poll` are in seconds; from `poll` on, the time between two questions grows to 20 seconds, and a
@@ -146,7 +153,7 @@ class RefundClient(_Client):
         """
         return self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
 
-    def cancel(self, refund: Known) -> Refund:
+    def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
 
         FAILED says that it was called off (or failed), SUCCEEDED that it was too late, PENDING that the terminal has
@@ -155,14 +162,14 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.cancel)
 
-    def confirm(self, event: RefundEvent) -> RefundEvent:
+    def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """Ask the provider about what a callback is about: the event with the state that the provider gives.
 
         Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
         """
         return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
 
-    def _about(self, refund: Known, ask: Ask) -> Refund:
+    def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
         return self._driven(self._transport(translation.account), ask(translation, known))
 
@@ -188,7 +195,7 @@ class RefundClient(_Client):
         if self._own is not None:
             self._own.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> typing.Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,11 +207,13 @@ class AsyncRefundClient(_Client):
 
     _SEND = "asend"
 
-    async def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    async def refund(
+        self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str
+    ) -> refundry.Refund:
         """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
         return await self._refund(provider, _required(payment_id), amount, reference)
 
-    async def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    async def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """As RefundClient.refund_unreferenced."""
         return await self._refund(provider, None, amount, reference)
 
@@ -213,24 +222,24 @@ class AsyncRefundClient(_Client):
         steps = self._core.refund(translation, payment_id, amount, reference)
         return await self._driven(self._transport(translation.account), steps)
 
-    async def lookup(self, refund: Known) -> Refund:
+    async def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.lookup."""
         return await self._about(refund, self._core.lookup)
 
-    async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    async def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """As RefundClient.wait."""
         return await self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
 
-    async def cancel(self, refund: Known) -> Refund:
+    async def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.cancel."""
         return await self._about(refund, self._core.cancel)
 
-    async def confirm(self, event: RefundEvent) -> RefundEvent:
+    async def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """As RefundClient.confirm."""
         account = self._core.translation(event.provider).account
         return await self._driven(self._transport(account), self._core.confirm(event))
 
-    async def _about(self, refund: Known, ask: Ask) -> Refund:
+    async def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
         return await self._driven(self._transport(translation.account), ask(translation, known))
 
@@ -256,7 +265,7 @@ class AsyncRefundClient(_Client):
         if self._own is not None:
             await self._own.aclose()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> typing.Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Final, Literal
 
 from refundry.checks import path_id, reference_text
 from refundry.errors import InvalidRefund
-from refundry.money import FULL, Amount, Full, Money
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Final, Literal
-
-    from refundry.wire import Evidence, WireReply
+from refundry.money import FULL, Amount, Full, Money, to_plain
+from refundry.wire import Evidence, WireReply
 
 
 class RefundStatus(StrEnum):
@@ -108,7 +104,8 @@ class Refund:
     provider_code: str | None = None
     provider_message: str | None = None
     replayed: bool = False
-    raw: WireReply | None = field(default=None, repr=False, compare=False)
+    # The metadata is Pydantic's, which leaves the field out of what it writes (FastAPI: of the response).
+    raw: WireReply | None = field(default=None, repr=False, compare=False, metadata={"exclude": True})
 
     def to_dict(self) -> dict[str, Any]:
         """All but `raw`, as values that JSON can hold. Amounts are {"minor_units": int, "currency": str}."""
@@ -127,6 +124,9 @@ class Refund:
         return cls(**{name: _from_plain(name, value) for name, value in values.items()})
 
 
+Known = Refund | Mapping[str, Any]
+"""What a question about a refund takes: the refund, or what its `to_dict` gave."""
+
 _PLAIN_FIELDS: Final = tuple(name for name in Refund.__slots__ if name != "raw")
 _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "provider": (str,),
@@ -139,7 +139,7 @@ _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, Money):
-        return {"minor_units": value.minor_units, "currency": value.currency}
+        return to_plain(value)
     return value.value if isinstance(value, RefundStatus) else value
 
 

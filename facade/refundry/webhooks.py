@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64decode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.checks import is_path_id
+from refundry.checks import Secret, is_path_id
 from refundry.errors import InvalidRefund, WebhookRejected
+from refundry.refund import Refund, RefundStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from refundry.checks import Secret
     from refundry.providers.base import Translation
-    from refundry.refund import Refund, RefundStatus
 
-    Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
+Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
+"""The headers of a callback, as any server has them."""
 
 MAX_CALLBACK_BYTES: Final = 1024 * 1024
 """The size of a body that is read at the most. A callback is a few kilobytes."""

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Final, NoReturn
 
+from refundry.checks import Secret
 from refundry.errors import InvalidRefund
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Final, NoReturn
-
-    from refundry.checks import Secret
 
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
