@@ -9,11 +9,14 @@ import sys
 from enum import Enum
 from pathlib import Path
 
+import httpx
 import pytest
 
 import refundry
 import refundry.sandbox
 from refundry import FULL, Full
+from refundry.transport.over_httpx import HttpxTransport
+from tests.unit.support import Kind, account, caller
 
 
 def type_checked() -> dict[str, str]:
@@ -50,6 +53,19 @@ def test_a_star_import_gives_every_name() -> None:
     names: dict[str, object] = {}
     exec("from refundry import *", names)
     assert {*refundry.__all__} <= {*names}
+
+
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_request_over_an_httpx_transport_says_which_version_sends_it(kind: Kind) -> None:
+    agents: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        agents.append(request.headers["user-agent"])
+        return httpx.Response(200, json={"transaction_id": "refund-1"})
+
+    with caller(kind, account("lab4pay", transport=HttpxTransport(httpx.MockTransport(answer)))) as client:
+        client.ask("lab4pay")
+    assert agents == [f"refundry/{refundry.__version__}"]
 
 
 def public_enums() -> list[type[Enum]]:
