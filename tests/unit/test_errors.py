@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -36,6 +37,7 @@ from refundry import (
     WireReply,
 )
 
+DOCUMENT: Final = (Path(__file__).resolve().parents[2] / "docs" / "outcomes.md").read_text(encoding="utf-8")
 HOUR: Final = 3600.0
 NOW: Final = datetime(2026, 11, 22, 12, tzinfo=UTC)
 FACTS: Final[dict[str, Any]] = {
@@ -435,23 +437,12 @@ def test_a_reason_of_another_version_is_read_as_other() -> None:
     assert refused.reason is Reason.OTHER
 
 
-def test_a_kept_error_reads_as_the_documents_say() -> None:
-    error = RefundMismatch(
-        "text", differences=[("amount", "1.00", "0.99")], resend_until=NOW, **{**FACTS, "amount": FULL}
-    )
-    assert error.to_dict() == {
-        "error": "RefundMismatch",
-        "is_a": ["OutcomeUnknown", "RefundError"],
-        "message": "text",
-        "resend": "never",
-        "provider": "blink",
-        "reference": "r-1",
-        "payment_id": "p-1",
-        "amount": "FULL",
-        "http_status": 422,
-        "provider_code": "failed",
-        "provider_message": "It did not work",
-        "retry_after": 2.5,
-        "resend_until": "2026-11-22T12:00:00+00:00",
-        "differences": [["amount", "1.00", "0.99"]],
-    }
+def test_a_kept_error_reads_as_the_document_says() -> None:
+    shown = json.loads(DOCUMENT.partition("```json\n")[2].partition("```")[0])
+    error = RefundError.from_dict(shown)
+    assert error.to_dict() == shown
+    assert [*error.to_dict()] == [*shown]
+    assert isinstance(error, RefundMismatch)
+    assert (error.amount, error.differences) == (Money.of("1.00", "EUR"), (("amount", "1.00", "0.99"),))
+    assert error.resend_until == datetime(2026, 11, 23, 12, tzinfo=UTC)
+    assert RefundError.from_dict({**shown, "amount": "FULL"}).amount is FULL
