@@ -52,8 +52,7 @@ class RefundError(Exception):
     `provider`, `reference`, `payment_id` and `amount` name the refund. `http_status`, `provider_code`,
     `provider_message` and `raw` hold what the provider answered, and `retry_after` for how many seconds it asks not to
     be sent to; each is None where it is not known. `raw` is the whole reply, and may hold personal data, so it is in
-    no text of the exception and not in `to_dict`; the other facts are in no text either, where they are not the
-    reference.
+    no text of the exception and not in `to_dict`.
     """
 
     _RESEND: Resend = Resend.NEVER
@@ -350,11 +349,12 @@ def _to_plain(field: str, value: Any) -> Any:
 def _from_plain(field: str, value: Any) -> Any:
     if value is None and field not in _REQUIRED:
         return None
-    if type(value) not in _TYPES.get(field, (str,)):
+    types = _TYPES.get(field, (str,))
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise _unfit(field, f"it is of type {type(value).__name__}")
     try:
         return _CONVERTERS.get(field, (_same, _same))[1](value)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise _unfit(field, error) from error
 
 

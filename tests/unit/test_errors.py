@@ -292,7 +292,11 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 TEXTS: Final = st.text(max_size=20)
 MAYBE_TEXTS: Final = st.none() | TEXTS
-MOMENTS: Final = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))]))
+MOMENTS: Final = st.datetimes(
+    datetime(1970, 1, 1),
+    datetime(2200, 1, 1),
+    timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45))]),
+)
 MONEY: Final = st.builds(Money, st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD"]))
 REFUNDS: Final = st.builds(
     Refund,
@@ -392,6 +396,7 @@ def test_a_class_of_somebody_else_is_kept_as_the_class_of_refundry_that_it_is_de
         assert of_theirs.to_dict() == error.to_dict()
 
 
+UNFIT_MOMENTS: Final[list[object]] = [7, "soon", "2026-11-22T12:00:00", "9999-12-31T23:59:59-01:00"]
 UNFIT: Final[dict[str, list[object]]] = {
     "message": [None, 7],
     "provider": [7, ["blink"]],
@@ -400,8 +405,8 @@ UNFIT: Final[dict[str, list[object]]] = {
     "amount": ["full", "", 5, {"minor_units": 0, "currency": "EUR"}, {"minor_units": 1}, {"minor_units": 1.0}, []],
     "field": [None, 7],
     "reason": [None, 7],
-    "same_answer_until": [7, "soon", "2026-11-22T12:00:00"],
-    "resend_until": [7, "soon", "2026-11-22T12:00:00"],
+    "same_answer_until": UNFIT_MOMENTS,
+    "resend_until": UNFIT_MOMENTS,
     "differences": [None, "abc", [["amount", "1"]], [["amount", "1", 2]], [None], ["abc"]],
     "refund": [None, "r-1", {}, {"provider": "blink", "reference": "r-1", "status": "gone"}],
     "temporary": [None, 1, "yes"],
