@@ -103,8 +103,9 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import refundry", {"httpx", "httpcore", "httptools", "attr", "attrs", "ssl", "asyncio", "socket", "typing"}),
         (
-            "from refundry import Money, RefundClient, Paybyrd",
-            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "refundry_paybyrd"},
+            "from refundry import FULL, Blink, Lab4Pay, Money, NotSent, OutcomeUnknown, Paybyrd, RefundClient, Resend",
+            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "typing", "datetime"}
+            | {"refundry_blink", "refundry_lab4pay", "refundry_paybyrd"},
         ),
         (
             "from refundry import RefundClient, Paybyrd; RefundClient([Paybyrd(api_key='test-key')])",
