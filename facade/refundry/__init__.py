@@ -3,6 +3,9 @@
 Each public name is loaded when it is first used, so that importing refundry costs next to nothing.
 """
 
+# The one place of the version: the build reads it here, and so does what is sent as User-Agent.
+__version__ = "0.1.0"
+
 # Type checkers take a name so spelled as true. Importing it from typing would be most of what importing refundry costs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:

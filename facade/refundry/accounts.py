@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 
+import refundry
 from refundry.checks import Secret, account_name, credential, origin, text_secret
 from refundry.errors import InvalidRefund
+from refundry.later import Later
 from refundry.money import EXPONENTS
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    base, typing = Later("refundry.providers.base"), Later("typing")
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, ClassVar, Final, Literal, NoReturn, TypeVar
+    import typing
+    from typing import Any, Final, TypeVar
 
-    from refundry.providers.base import Translation
-    from refundry.transport import AsyncTransport, Transport
+    from refundry.providers import base
 
-    Environment = Literal["production", "sandbox"]
-    WebhookSignature = Literal["body", "sorted-keys"]
     Value = TypeVar("Value")
 
 
@@ -34,15 +36,15 @@ class Account(ABC):
     a credential may stand in the wrong place.
     """
 
-    HOSTS: ClassVar[Mapping[str, str]]
+    HOSTS: typing.ClassVar[Mapping[str, str]]
 
     def __init__(
         self,
         *,
         name: str,
-        environment: Environment,
+        environment: typing.Literal["production", "sandbox"],
         base_url: str | None,
-        transport: Transport | AsyncTransport | None,
+        transport: refundry.Transport | refundry.AsyncTransport | None,
         currency: str | None = None,
     ) -> None:
         if environment not in self.HOSTS:
@@ -70,13 +72,13 @@ class Account(ABC):
         return False
 
     @abstractmethod
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """How this provider's messages read, for this account."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> typing.NoReturn:
         raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
 
 
@@ -115,12 +117,12 @@ class Lab4Pay(TokenAccount):
         access_token: str | None = None,
         webhook_secret_key: str | None = None,
         previous_webhook_secret_key: str | None = None,
-        webhook_signature: WebhookSignature = "body",
+        webhook_signature: typing.Literal["body", "sorted-keys"] = "body",
         name: str = "lab4pay",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
         currency: str | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
         self.integrator_id = credential(integrator_id, "integrator_id")
@@ -130,7 +132,7 @@ class Lab4Pay(TokenAccount):
         )
         if webhook_signature not in ("body", "sorted-keys"):
             raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
-        self.webhook_signature: WebhookSignature = webhook_signature
+        self.webhook_signature = webhook_signature
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
@@ -142,7 +144,7 @@ class Lab4Pay(TokenAccount):
         """The integrator id."""
         return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.lab4pay`."""
         from refundry.providers.lab4pay import Lab4PayTranslation
 
@@ -173,9 +175,9 @@ class Paybyrd(Account):
         previous_webhook_username: str | None = None,
         previous_webhook_password: str | None = None,
         name: str = "paybyrd",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport)
         self.api_key = credential(api_key, "api_key")
@@ -197,7 +199,7 @@ class Paybyrd(Account):
         """The API key."""
         return (("x-api-key", self.api_key),)
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.paybyrd`."""
         from refundry.providers.paybyrd import PaybyrdTranslation
 
@@ -221,10 +223,10 @@ class Blink(TokenAccount):
         secret_key: str | None = None,
         access_token: str | None = None,
         name: str = "blink",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
         currency: str | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
@@ -234,7 +236,7 @@ class Blink(TokenAccount):
         """The token, or the two keys."""
         return _given(self.token, *self.keys.values())
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.blink`."""
         from refundry.providers.blink import BlinkTranslation
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 
 from refundry.errors import InvalidRefund
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    typing = Later("typing")
 if TYPE_CHECKING:
-    from typing import Final, NoReturn
+    import typing
+    from typing import Final
 
 # Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
@@ -31,7 +35,7 @@ class Secret:
     def __repr__(self) -> str:
         return "<secret>"
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> typing.NoReturn:
         raise TypeError("a credential is not pickled; make the provider anew where it is used")
 
 

@@ -4,29 +4,33 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 
+import refundry
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    ssl, typing = Later("ssl"), Later("typing")
+    refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Self, TypeVar
+    import typing
+    from typing import Any, TypeVar
 
+    from refundry import refund as refunds
+    from refundry import webhooks as callbacks
     from refundry.accounts import Account
-    from refundry.errors import RefundRejected
-    from refundry.money import Amount, Money
+    from refundry.money import Amount
     from refundry.owner import Owner
     from refundry.providers.base import Translation
-    from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
-    from refundry.retry import Retry
+    from refundry.refund import Refund
     from refundry.steps import Step, Steps
     from refundry.transport import AsyncTransport, Transport
-    from refundry.webhooks import Headers, RefundEvent
-    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+    from refundry.wire import SendFailure, WireReply, WireRequest
 
-    Known = Refund | Mapping[str, Any]
     Ask = Callable[[Owner, Translation, Refund], Steps[Refund]]
     Result = TypeVar("Result")
 
@@ -38,14 +42,14 @@ class _Client(ABC):
 
     def __init__(
         self,
-        providers: Iterable[Account],
+        providers: Iterable[refundry.Account],
         *,
-        timeout: Timeout | None = None,
-        retry: Retry | None = None,
+        timeout: refundry.Timeout | None = None,
+        retry: refundry.Retry | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        transport: Transport | AsyncTransport | None = None,
-        on_attempt: Callable[[Attempt], None] | None = None,
-        on_deviation: Callable[[ContractDeviation], None] | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
+        on_attempt: Callable[[refundry.Attempt], None] | None = None,
+        on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
@@ -56,7 +60,7 @@ class _Client(ABC):
         self._shared: Any = self._own if transport is None else transport
 
     @classmethod
-    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: typing.Any) -> typing.Self:
         """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
 
         A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
@@ -76,11 +80,13 @@ class _Client(ABC):
     def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
         return self._shared if account.transport is None else account.transport
 
-    def capabilities(self, provider: str) -> Mapping[Operation, Capabilities]:
+    def capabilities(self, provider: str) -> Mapping[refundry.Operation, refundry.Capabilities]:
         """What this provider can do, by operation. An operation that is not there, it does not have."""
         return self._core.translation(provider).CAPABILITIES
 
-    def prepare(self, provider: str, *, payment_id: str | None = None, amount: Amount, reference: str) -> WireRequest:
+    def prepare(
+        self, provider: str, *, payment_id: str | None = None, amount: refundry.Amount, reference: str
+    ) -> refundry.WireRequest:
         """The request that would be sent for a first attempt: method, url, redacted_headers, body. Nothing is sent.
 
         Its credentials do not show; a token that would have to be fetched is not. The reference is not taken.
@@ -89,7 +95,7 @@ class _Client(ABC):
         """
         return self._core.prepare(provider, payment_id, amount, reference)
 
-    def webhook(self, provider: str, *, headers: Headers, body: bytes) -> RefundEvent:
+    def webhook(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> refundry.RefundEvent:
         """The one event of a callback. As `webhooks` otherwise.
 
         Raises WebhookUnreadable, too, where the callback holds several events, or none.
@@ -98,7 +104,7 @@ class _Client(ABC):
 
         return the_one(self.webhooks(provider, headers=headers, body=body), provider)
 
-    def webhooks(self, provider: str, *, headers: Headers, body: bytes) -> tuple[RefundEvent, ...]:
+    def webhooks(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> tuple[refundry.RefundEvent, ...]:
         """All that a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
 
         `provider` is the name of the account that it is for: give each its own address. What a callback says of
@@ -129,7 +135,7 @@ class RefundClient(_Client):
 
     _SEND = "send"
 
-    def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    def refund(self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str) -> refundry.Refund:
         """Refund a payment: an amount of it, or FULL.
 
         Returns only what the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise; its class says
@@ -137,7 +143,7 @@ class RefundClient(_Client):
         """
         return self._refund(provider, _required(payment_id), amount, reference)
 
-    def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """Refund an amount that is tied to no payment, to the card that is presented. As `refund` otherwise."""
         return self._refund(provider, None, amount, reference)
 
@@ -147,7 +153,7 @@ class RefundClient(_Client):
             translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
         )
 
-    def lookup(self, refund: Known) -> Refund:
+    def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
 
         `refund` is one that was returned, or what its `to_dict` gave, also in another process. A word for its state
@@ -157,7 +163,7 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.lookup)
 
-    def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
 
         `timeout` and `poll` are in seconds; from `poll` on, the time between two questions grows to 20 seconds, and a
@@ -168,7 +174,7 @@ class RefundClient(_Client):
             refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
         )
 
-    def cancel(self, refund: Known) -> Refund:
+    def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
 
         FAILED says that it was called off (or failed), SUCCEEDED that it was too late, PENDING that the terminal has
@@ -177,7 +183,7 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.cancel)
 
-    def confirm(self, event: RefundEvent) -> RefundEvent:
+    def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """Ask the provider about what a callback is about: the event with the state that the provider gives.
 
         Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
@@ -185,7 +191,7 @@ class RefundClient(_Client):
         translation = self._core.translation(event.provider)
         return self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
 
-    def explain(self, refused: RefundRejected) -> RefundRejected:
+    def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
         """Ask why a payment cannot be refunded: the refusal, with the reason NOT_REFUNDABLE and what to do about it.
 
         It asks for the state of the payment, at Lab4Pay and Blink. The refusal comes back as it is where that state
@@ -195,7 +201,7 @@ class RefundClient(_Client):
         translation = self._core.translation(refused.provider)
         return self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
 
-    def learn(self, event: RefundEvent) -> None:
+    def learn(self, event: refundry.RefundEvent) -> None:
         """Let the client know what a callback says, so that a later call with the same reference starts from there.
 
         Only what proves where it comes from is believed. FAILED frees a reference only where the provider was asked
@@ -203,7 +209,7 @@ class RefundClient(_Client):
         """
         self._core.learn(event)
 
-    def _about(self, refund: Known, ask: Ask) -> Refund:
+    def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
         return self._driven(translation, lambda owner: ask(owner, translation, known))
 
@@ -233,7 +239,7 @@ class RefundClient(_Client):
         if self._own is not None:
             self._own.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> typing.Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -245,11 +251,13 @@ class AsyncRefundClient(_Client):
 
     _SEND = "asend"
 
-    async def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    async def refund(
+        self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str
+    ) -> refundry.Refund:
         """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
         return await self._refund(provider, _required(payment_id), amount, reference)
 
-    async def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    async def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """As RefundClient.refund_unreferenced."""
         return await self._refund(provider, None, amount, reference)
 
@@ -259,35 +267,35 @@ class AsyncRefundClient(_Client):
             translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
         )
 
-    async def lookup(self, refund: Known) -> Refund:
+    async def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.lookup."""
         return await self._about(refund, self._core.lookup)
 
-    async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    async def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """As RefundClient.wait."""
         return await self._about(
             refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
         )
 
-    async def cancel(self, refund: Known) -> Refund:
+    async def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.cancel."""
         return await self._about(refund, self._core.cancel)
 
-    async def confirm(self, event: RefundEvent) -> RefundEvent:
+    async def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """As RefundClient.confirm."""
         translation = self._core.translation(event.provider)
         return await self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
 
-    async def explain(self, refused: RefundRejected) -> RefundRejected:
+    async def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
         """As RefundClient.explain."""
         translation = self._core.translation(refused.provider)
         return await self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
 
-    async def learn(self, event: RefundEvent) -> None:
+    async def learn(self, event: refundry.RefundEvent) -> None:
         """As RefundClient.learn."""
         self._core.learn(event)
 
-    async def _about(self, refund: Known, ask: Ask) -> Refund:
+    async def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
         return await self._driven(translation, lambda owner: ask(owner, translation, known))
 
@@ -317,7 +325,7 @@ class AsyncRefundClient(_Client):
         if self._own is not None:
             await self._own.aclose()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> typing.Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -7,18 +7,20 @@ reply's body in its text.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from time import monotonic, time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
-    from typing import Any, Final
+import refundry
+from refundry.later import Later
 
-    from refundry.money import Amount
-    from refundry.refund import Refund
-    from refundry.wire import WireReply
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    datetime, typing = Later("datetime"), Later("typing")
+if TYPE_CHECKING:
+    import datetime
+    import typing
+    from typing import Any, Final
 
 
 class Resend(StrEnum):
@@ -50,8 +52,7 @@ class RefundError(Exception):
     `provider`, `reference`, `payment_id` and `amount` name the refund. `http_status`, `provider_code`,
     `provider_message` and `raw` hold what the provider answered, and `retry_after` for how many seconds it asks not to
     be sent to; each is None where it is not known. `raw` is the whole reply, and may hold personal data, so it is in
-    no text of the exception and not in `to_dict`; the other facts are in no text either, where they are not the
-    reference.
+    no text of the exception and not in `to_dict`.
     """
 
     _RESEND: Resend = Resend.NEVER
@@ -67,12 +68,12 @@ class RefundError(Exception):
         provider: str | None = None,
         reference: str | None = None,
         payment_id: str | None = None,
-        amount: Amount | None = None,
+        amount: refundry.Amount | None = None,
         http_status: int | None = None,
         provider_code: str | None = None,
         provider_message: str | None = None,
         retry_after: float | None = None,
-        raw: WireReply | None = None,
+        raw: refundry.WireReply | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
@@ -90,7 +91,7 @@ class RefundError(Exception):
         """Whether asking for the same refund again is safe, at the moment that this is read."""
         return self._RESEND
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, typing.Any]:
         """All but `raw`, as values that JSON can hold: what a queue or a database can keep.
 
         "error" is the name of the class, "is_a" the names of those that it is a kind of. "resend" is "safe" or "never",
@@ -102,7 +103,7 @@ class RefundError(Exception):
         return {"error": name, "is_a": wider, "message": str(self), "resend": resend.value, **facts}
 
     @staticmethod
-    def from_dict(values: Mapping[str, Any]) -> RefundError:
+    def from_dict(values: Mapping[str, typing.Any]) -> RefundError:
         """The error that `to_dict` was called on, also in another process: of the same class, with the same facts.
 
         A field that this version does not know is ignored. A class that it does not know is read as the nearest
@@ -116,7 +117,7 @@ class RefundError(Exception):
             error.resend = Resend.NEVER
         return error
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return _rebuilt, (type(self), self.args), self.__dict__
 
 
@@ -134,7 +135,7 @@ class InvalidRefund(RefundError, ValueError):
 
     _FIELDS = (*RefundError._FIELDS, "field")
 
-    def __init__(self, message: str, *, field: str, resend: Resend = Resend.SAFE, **facts: Any) -> None:
+    def __init__(self, message: str, *, field: str, resend: Resend = Resend.SAFE, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.field = field
         self._RESEND = resend
@@ -186,7 +187,7 @@ class RefundRejected(RefundError):
     _FIELDS = (*RefundError._FIELDS, "reason", "same_answer_until")
 
     def __init__(
-        self, message: str, *, reason: Reason, same_answer_until: datetime | None = None, **facts: Any
+        self, message: str, *, reason: Reason, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
     ) -> None:
         super().__init__(message, **facts)
         self.reason = reason
@@ -204,7 +205,9 @@ class AuthenticationFailed(RefundError):
     _RESEND = Resend.SAFE
     _FIELDS = (*RefundError._FIELDS, "same_answer_until")
 
-    def __init__(self, message: str, *, same_answer_until: datetime | None = None, **facts: Any) -> None:
+    def __init__(
+        self, message: str, *, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
+    ) -> None:
         super().__init__(message, **facts)
         self.same_answer_until = same_answer_until and _utc(same_answer_until)
 
@@ -220,7 +223,7 @@ class OutcomeUnknown(RefundError):
 
     _FIELDS = (*RefundError._FIELDS, "resend_until")
 
-    def __init__(self, message: str, *, resend_until: datetime | None = None, **facts: Any) -> None:
+    def __init__(self, message: str, *, resend_until: datetime.datetime | None = None, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.resend_until = resend_until
 
@@ -230,12 +233,12 @@ class OutcomeUnknown(RefundError):
         return Resend.NEVER if self._limit is None or self._limit.is_over() else Resend.SAME_REFERENCE
 
     @property
-    def resend_until(self) -> datetime | None:
+    def resend_until(self) -> datetime.datetime | None:
         """Until when the same reference may be sent again (UTC); None where it never may."""
         return None if self._limit is None else self._limit.moment
 
     @resend_until.setter
-    def resend_until(self, moment: datetime | None) -> None:
+    def resend_until(self, moment: datetime.datetime | None) -> None:
         self._limit = None if moment is None else _Limit(moment)
 
 
@@ -248,7 +251,7 @@ class RefundMismatch(OutcomeUnknown):
 
     _FIELDS = (*OutcomeUnknown._FIELDS, "differences")
 
-    def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: Any) -> None:
+    def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.differences = tuple(differences)
 
@@ -262,7 +265,7 @@ class LookupFailed(RefundError):
 
     _FIELDS = (*RefundError._FIELDS, "refund", "temporary")
 
-    def __init__(self, message: str, *, refund: Refund, temporary: bool, **facts: Any) -> None:
+    def __init__(self, message: str, *, refund: refundry.Refund, temporary: bool, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.refund = refund
         self.temporary = temporary
@@ -277,7 +280,7 @@ class StillPending(RefundError):
 
     _FIELDS = (*RefundError._FIELDS, "refund")
 
-    def __init__(self, message: str, *, refund: Refund, **facts: Any) -> None:
+    def __init__(self, message: str, *, refund: refundry.Refund, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.refund = refund
 
@@ -314,7 +317,7 @@ class _Limit:
 
     __slots__ = ("_monotonic", "moment")
 
-    def __init__(self, moment: datetime) -> None:
+    def __init__(self, moment: datetime.datetime) -> None:
         self.moment = _utc(moment)
         self._monotonic = monotonic() + moment.timestamp() - time()
 
@@ -333,7 +336,7 @@ class _Limit:
     def __deepcopy__(self, _: object) -> _Limit:
         return self
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return _Limit, (self.moment,)
 
 
@@ -357,11 +360,12 @@ def _to_plain(field: str, value: Any) -> Any:
 def _from_plain(field: str, value: Any) -> Any:
     if value is None and field not in _REQUIRED:
         return None
-    if type(value) not in _TYPES.get(field, (str,)):
+    types = _TYPES.get(field, (str,))
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
         raise _unfit(field, f"it is of type {type(value).__name__}")
     try:
         return _CONVERTERS.get(field, (_same, _same))[1](value)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise _unfit(field, error) from error
 
 
@@ -379,30 +383,24 @@ def _amount_to_plain(amount: Any) -> Any:
     return to_plain(amount)
 
 
-def _amount_from_plain(value: Any) -> Amount:
+def _amount_from_plain(value: Any) -> refundry.Amount:
     from refundry.money import from_plain
 
     return from_plain(value)
 
 
-def _refund_from_dict(values: Any) -> Refund:
-    from refundry.refund import Refund
-
-    return Refund.from_dict(values)
+def _refund_from_dict(values: Any) -> refundry.Refund:
+    return refundry.Refund.from_dict(values)
 
 
-def _moment(text: str) -> datetime:
-    from datetime import datetime
-
-    return _utc(datetime.fromisoformat(text))
+def _moment(text: str) -> datetime.datetime:
+    return _utc(datetime.datetime.fromisoformat(text))
 
 
-def _utc(moment: datetime) -> datetime:
-    from datetime import UTC
-
+def _utc(moment: datetime.datetime) -> datetime.datetime:
     if moment.tzinfo is None:
         raise ValueError("a moment needs a time zone, as datetime.now(UTC) has")
-    return moment.astimezone(UTC)
+    return moment.astimezone(datetime.UTC)
 
 
 def _reason(text: str) -> Reason:

@@ -56,9 +56,11 @@ FULL: Final = Full.FULL
 class Money:
     """An amount above zero, in whole minor units of one currency (EUR 79.10 is 7910, JPY 79 is 79, KWD 7.910 is 7910).
 
-    Make it with `Money.of` or `Money.from_minor`. Frozen, hashable, and ordered within one currency; comparing the
-    order of two currencies is a TypeError. The currency is never sent by any of the providers: it is what the
-    caller believes the payment to be in, and decides how many decimals the amount has.
+    Make it with `Money.of` or `Money.from_minor`. Frozen, hashable, and within one currency ordered, added and
+    subtracted; with another currency, or with what is no Money, each of these is a TypeError. What they give is an
+    amount again: InvalidRefund where it would be zero or less, or too large. There is no Money of zero for `sum` to
+    begin with, so it takes one of the amounts: `sum(rest, start=first)`. The currency is never sent by any of the
+    providers: it is what the caller believes the payment to be in, and decides how many decimals the amount has.
 
     Raises InvalidRefund with `field` "amount" or "currency" for zero or less, more than 10**15 minor units,
     anything that is not a whole number of minor units, and a code that ISO 4217 does not list.
@@ -114,24 +116,31 @@ class Money:
         # Made from its digits, for arithmetic would round it to the decimal context of the caller.
         return Decimal((0, tuple(map(int, str(self.minor_units))), -EXPONENTS[self.currency]))
 
+    def __add__(self, other: Money) -> Money:
+        return Money(self.minor_units + self._units_of(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.minor_units - self._units_of(other), self.currency)
+
     def __lt__(self, other: Money) -> bool:
-        return self._comparable(other) and self.minor_units < other.minor_units
+        return self.minor_units < self._units_of(other)
 
     def __le__(self, other: Money) -> bool:
-        return self._comparable(other) and self.minor_units <= other.minor_units
+        return self.minor_units <= self._units_of(other)
 
     def __gt__(self, other: Money) -> bool:
-        return self._comparable(other) and self.minor_units > other.minor_units
+        return self.minor_units > self._units_of(other)
 
     def __ge__(self, other: Money) -> bool:
-        return self._comparable(other) and self.minor_units >= other.minor_units
+        return self.minor_units >= self._units_of(other)
 
-    def _comparable(self, other: object) -> bool:
+    def _units_of(self, other: object) -> int:
+        """The minor units of an amount in the same currency. TypeError for anything else."""
         if not isinstance(other, Money):
-            raise TypeError(f"Money is ordered against Money, not {type(other).__name__}")
+            raise TypeError(f"Money is compared, added and subtracted with Money, not with {type(other).__name__}")
         if other.currency != self.currency:
-            raise TypeError(f"{self.currency} and {other.currency} have no order")
-        return True
+            raise TypeError(f"{self.currency} and {other.currency} have no order and no sum")
+        return other.minor_units
 
     def __str__(self) -> str:
         return f"{self.decimal} {self.currency}"

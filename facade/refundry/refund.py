@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Final, Literal
 
 from refundry.checks import path_id, reference_text
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
-from refundry.money import FULL, Amount, Full, Money
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from typing import Any, Final, Literal
-
-    from refundry.wire import Evidence, WireReply
+from refundry.money import FULL, Amount, Full, Money, to_plain
+from refundry.wire import Evidence, WireReply
 
 
 class RefundStatus(StrEnum):
@@ -112,7 +108,8 @@ class Refund:
     provider_message: str | None = None
     sent_at: datetime | None = None
     replayed: bool = False
-    raw: WireReply | None = field(default=None, repr=False, compare=False)
+    # The metadata is Pydantic's, which leaves the field out of what it writes (FastAPI: of the response).
+    raw: WireReply | None = field(default=None, repr=False, compare=False, metadata={"exclude": True})
 
     def to_dict(self) -> dict[str, Any]:
         """All but `raw`, as values that JSON can hold.
@@ -133,6 +130,9 @@ class Refund:
         return cls(**{name: _from_plain(name, values[name]) for name in _PLAIN_FIELDS if name in values})
 
 
+Known = Refund | Mapping[str, Any]
+"""What a question about a refund takes: the refund, or what its `to_dict` gave."""
+
 _PLAIN_FIELDS: Final = tuple(name for name in Refund.__slots__ if name != "raw")
 _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
     "provider": (str,),
@@ -145,7 +145,7 @@ _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, Money):
-        return {"minor_units": value.minor_units, "currency": value.currency}
+        return to_plain(value)
     if isinstance(value, RefundStatus):
         return value.value
     return value if isinstance(value, str | int | None) else value.isoformat()
@@ -168,8 +168,6 @@ def _from_plain(name: str, value: Any) -> Any:
 
 
 def _moment(text: Any) -> datetime:
-    from datetime import UTC, datetime  # only needed where a refund comes from elsewhere
-
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("it has no time zone")

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import hmac
 from base64 import b64decode
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from refundry.checks import is_path_id
+from refundry.checks import Secret, is_path_id
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
+from refundry.money import Money
+from refundry.refund import Refund, RefundStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable
 
-    from refundry.checks import Secret
-    from refundry.money import Money
     from refundry.outcome import Reading
     from refundry.providers.base import Translation
     from refundry.providers.reader import Reader
-    from refundry.refund import Refund, RefundStatus
 
-    Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
+
+Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
+"""The headers of a callback, as any server has them."""
 
 About = Literal["refund", "transaction", "payment", "order", "other"]
 """What a callback is about. "transaction" is one that does not say whether it is a refund or a payment."""

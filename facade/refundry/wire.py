@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any, Final, NoReturn
 
+from refundry import __version__
+from refundry.checks import Secret
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
 
-if TYPE_CHECKING:
-    from typing import Any, Final, NoReturn
-
-    from refundry.checks import Secret
-
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
+
+USER_AGENT: Final = f"refundry/{__version__}"
+"""What a transport of refundry says that it is."""
 
 SECONDS_OF_A_DAY: Final = 86_400
 

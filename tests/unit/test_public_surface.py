@@ -9,11 +9,14 @@ import sys
 from enum import Enum
 from pathlib import Path
 
+import httpx
 import pytest
 
 import refundry
 import refundry.sandbox
 from refundry import FULL, Full
+from refundry.transport.over_httpx import HttpxTransport
+from tests.unit.support import Kind, account, caller
 
 
 def type_checked() -> dict[str, str]:
@@ -52,6 +55,19 @@ def test_a_star_import_gives_every_name() -> None:
     assert {*refundry.__all__} <= {*names}
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_request_over_an_httpx_transport_says_which_version_sends_it(kind: Kind) -> None:
+    agents: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        agents.append(request.headers["user-agent"])
+        return httpx.Response(200, json={"transaction_id": "refund-1"})
+
+    with caller(kind, account("lab4pay", transport=HttpxTransport(httpx.MockTransport(answer)))) as client:
+        client.ask("lab4pay")
+    assert agents == [f"refundry/{refundry.__version__}"]
+
+
 def public_enums() -> list[type[Enum]]:
     offered = [getattr(module, name) for module in (refundry, refundry.sandbox) for name in module.__all__]
     return [one for one in offered if isinstance(one, type) and issubclass(one, Enum) and one is not Full]
@@ -87,8 +103,9 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import refundry", {"httpx", "httpcore", "httptools", "attr", "attrs", "ssl", "asyncio", "socket", "typing"}),
         (
-            "from refundry import Money, RefundClient, Paybyrd",
-            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "refundry_paybyrd"},
+            "from refundry import FULL, Blink, Lab4Pay, Money, NotSent, OutcomeUnknown, Paybyrd, RefundClient, Resend",
+            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "typing", "datetime"}
+            | {"refundry_blink", "refundry_lab4pay", "refundry_paybyrd"},
         ),
         (
             "from refundry import RefundClient, Paybyrd; RefundClient([Paybyrd(api_key='test-key')])",

@@ -11,7 +11,7 @@ from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from refundry.wire import MAX_REPLY_BYTES, Evidence, SendFailure, WireReply, WireRequest
+from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 _MAX_HEAD_BYTES: Final = 64 * 1024
 
@@ -23,7 +23,7 @@ def outgoing(request: WireRequest) -> bytes:
         [
             f"{request.method} {request.target} HTTP/1.1",
             f"Host: {request.origin.partition('://')[2]}",
-            "User-Agent: refundry",
+            f"User-Agent: {USER_AGENT}",
             "Accept-Encoding: identity",
             *[f"{name}: {value}" for name, value in request.headers],
             *[f"{name}: {secret.reveal()}" for name, secret in request.credentials],

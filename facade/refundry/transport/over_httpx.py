@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import httpx
 
 from refundry.transport.http11 import decompressed
-from refundry.wire import MAX_REPLY_BYTES, Evidence, SendFailure, WireReply, WireRequest
+from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
     from refundry.wire import Timeout
@@ -87,7 +87,7 @@ def _outgoing(request: WireRequest, timeout: Timeout) -> httpx.Request:
         request.method,
         request.url,
         headers=[
-            ("User-Agent", "refundry"),
+            ("User-Agent", USER_AGENT),
             ("Accept-Encoding", "identity"),
             *request.headers,
             *((name, secret.reveal()) for name, secret in request.credentials),
