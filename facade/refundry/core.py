@@ -221,7 +221,7 @@ class Core:
             lambda *_: False,
         )
         tried = yield from self._sending.tries(task, min(deadline, monotonic() + _SECONDS_FOR_A_REASON), 1)
-        return outcome.explained(refused, tried.told, translation.VOID) if isinstance(tried.told, str) else refused
+        return outcome.explained(refused, tried.reading, translation.VOID) if isinstance(tried.told, str) else refused
 
     # Asking about it.
 
