@@ -29,7 +29,9 @@ class Account(ABC):
     `name` is what a refund is asked for by; it differs between several accounts of one provider. `environment`
     chooses the provider's own host; `base_url` (scheme, host and port; https, or http to this machine) stands in for
     it. `currency` is the account's, where it has one: with it, an amount in another currency is refused before it is
-    sent. `transport` carries the requests instead of the client's own connections.
+    sent. `minor_units` is what a provider that counts in them counts of a currency whose major unit has not a hundred:
+    "iso", the minor units of ISO 4217, or "hundredths" of the major unit. No provider publishes it, so without it such
+    an amount is refused before it is sent. `transport` carries the requests instead of the client's own connections.
 
     It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
     environment, currency or credential that cannot be used. The text of it shows no value that an account was given:
@@ -46,14 +48,18 @@ class Account(ABC):
         base_url: str | None,
         transport: refundry.Transport | refundry.AsyncTransport | None,
         currency: str | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
     ) -> None:
         if environment not in self.HOSTS:
             raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
+        if minor_units not in (None, "iso", "hundredths"):
+            raise InvalidRefund("minor_units is iso or hundredths", field="minor_units")
         self.name = account_name(name)
         self.origin = origin(base_url if base_url is not None else self.HOSTS[environment])
         self.currency = currency
+        self.minor_units = minor_units
         self.transport = transport
 
     @property
@@ -99,7 +105,8 @@ class Lab4Pay(TokenAccount):
 
     Refunds a payment of this terminal, all or in parts, or an amount that is tied to no payment; always with an
     amount. An accepted refund is PENDING: the terminal has been told, and nobody has presented a card yet. Nothing is
-    de-duplicated, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's.
+    de-duplicated, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's. Lab4Pay
+    counts in cents: what those are in a currency that has none, `minor_units` has to say (see Account).
 
     `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says over what that
     is signed: its body as it is, or "sorted-keys", its JSON written anew with the keys in order, which a sample of
@@ -122,9 +129,17 @@ class Lab4Pay(TokenAccount):
         environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
         currency: str | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
+        super().__init__(
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            transport=transport,
+            currency=currency,
+            minor_units=minor_units,
+        )
         self.integrator_id = credential(integrator_id, "integrator_id")
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_keys = _in_rotation(
@@ -152,10 +167,15 @@ class Lab4Pay(TokenAccount):
 
 
 class Paybyrd(Account):
-    """An account at Paybyrd, by its API key. Sandbox keys belong to `environment="sandbox"`.
+    """An account at Paybyrd, by its API key.
+
+    Which host takes the keys of the sandbox is in doubt: the present pages name the one of `environment="sandbox"`, the
+    older ones send test keys to the production host, where the key alone decides. Where the sandbox's host refuses a
+    test key, set the other with `base_url="https://gateway.paybyrd.com"`.
 
     Refunds one payment by its transaction id, all or in parts; always with an amount. Paybyrd de-duplicates by
-    idempotency key for 24 hours; the key is made from the reference. It has no `currency`: that is the payment's.
+    idempotency key for 24 hours; the key is made from the reference. It has no `currency`: that is the payment's. What
+    it counts in a currency with other than two decimals, `minor_units` has to say (see Account).
 
     A callback is proved by what was set up for it there: `webhook_api_key`, or `webhook_username` and
     `webhook_password`. While that is changed, what it was before is good too: `previous_webhook_api_key`, or
@@ -177,9 +197,12 @@ class Paybyrd(Account):
         name: str = "paybyrd",
         environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport)
+        super().__init__(
+            name=name, environment=environment, base_url=base_url, transport=transport, minor_units=minor_units
+        )
         self.api_key = credential(api_key, "api_key")
         self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
         self.webhook_basics = _given(
@@ -210,8 +233,11 @@ class Blink(TokenAccount):
     """An account at Blink: by its API key and secret key, or by an access token, which is good for half an hour.
 
     Sandbox and production share one host; the keys decide. Refunds one payment by its transaction id, in parts or in
-    full; FULL needs no amount. Only card payments that have settled can be refunded. Nothing is de-duplicated. With
-    `currency`, the account's, `refund.amount` is known also after FULL. Nothing proves that a callback is Blink's.
+    full; FULL needs no amount, but what it refunds after an earlier part is inferred: an amount is the safer. Only card
+    payments that have settled can be refunded. Nothing is de-duplicated. Nothing proves that a callback is Blink's.
+
+    An account can have payments in several currencies, and no refund says which. `currency` is for one whose payments
+    are all in the same: with it, `refund.amount` is known also after FULL.
     """
 
     HOSTS = {"production": "https://secure.blinkpayment.co.uk", "sandbox": "https://secure.blinkpayment.co.uk"}

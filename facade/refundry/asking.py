@@ -130,16 +130,16 @@ class Asking:
 
     def payment(
         self, owner: Owner, translation: Translation, refund: Refund, request: GeneratedRequest
-    ) -> Steps[str | LookupFailed | None]:
-        """The state in which a payment cannot be refunded; None where it is in none, LookupFailed without an answer."""
+    ) -> Steps[Reading]:
+        """What a payment says of why it cannot be refunded. Raises LookupFailed where the provider gave no answer."""
 
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[str | LookupFailed | None]:
-            told: str | LookupFailed | None = reading.code
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[LookupFailed | None]:
+            told = None
             if reading.outcome not in outcome.STATES:
                 told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
             return Tried(answer, reading, told, redacted(told, secrets))
 
-        task: Task[str | LookupFailed | None] = Task(
+        task = Task(
             owner,
             translation,
             Operation.LOOKUP,
@@ -150,7 +150,10 @@ class Asking:
             _may_answer_later,
         )
         deadline = monotonic() + self._retry.deadline
-        return (yield from self._sending.tries(task, deadline, self._retry.attempts)).told
+        tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
+        if tried.told is not None:
+            raise tried.told
+        return tried.reading
 
 
 def about(refund: Refund, refused: InvalidRefund) -> InvalidRefund:

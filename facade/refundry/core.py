@@ -244,10 +244,8 @@ class Core:
         if question is None or refused.provider is None:
             return refused
         refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
-        state = yield from self._asking.payment(owner, translation, refund, question)
-        if isinstance(state, LookupFailed):
-            raise state
-        return refused if state is None else outcome.explained(refused, state, translation.VOID)
+        payment = yield from self._asking.payment(owner, translation, refund, question)
+        return refused if payment.code is None else outcome.explained(refused, payment, translation.VOID)
 
     def known(self, known: Known) -> tuple[Translation, Refund]:
         """A refund, and the account that it is of. InvalidRefund, not to be resent, for what is none of this client."""

@@ -25,9 +25,16 @@ _CODES_BY_EXPONENT: Final = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
+# Those of list three that left list one since 2014, as what they were: what was paid in them is refunded for years.
+_RETIRED_BY_EXPONENT: Final = {0: "BYR", 2: "ANG BGN CUC HRK LTL LVL MRO SLL STD VEF ZWL"}
 EXPONENTS: Final[dict[str, int]] = {
-    code: exponent for exponent, codes in _CODES_BY_EXPONENT.items() for code in codes.split()
+    code: exponent
+    for table in (_CODES_BY_EXPONENT, _RETIRED_BY_EXPONENT)
+    for exponent, codes in table.items()
+    for code in codes.split()
 }
+RETIRED: Final = frozenset(code for codes in _RETIRED_BY_EXPONENT.values() for code in codes.split())
+"""The currencies that ISO 4217 has withdrawn, and that can still be refunded."""
 
 MAX_MINOR_UNITS: Final = 10**15
 """The largest amount. Up to it a JSON number keeps every digit, also where the reader holds it as a binary float."""
@@ -63,7 +70,8 @@ class Money:
     providers: it is what the caller believes the payment to be in, and decides how many decimals the amount has.
 
     Raises InvalidRefund with `field` "amount" or "currency" for zero or less, more than 10**15 minor units,
-    anything that is not a whole number of minor units, and a code that ISO 4217 does not list.
+    anything that is not a whole number of minor units, and a code that ISO 4217 does not list, nor has withdrawn
+    lately.
     """
 
     minor_units: int

@@ -359,12 +359,16 @@ def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: dat
     return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
-def explained(refused: RefundRejected, state: str, void: str) -> RefundRejected:
-    """A refusal whose reason is the payment's state: it cannot be refunded, or not yet. `void` says what to do."""
+def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRejected:
+    """A refusal whose reason is the payment's state: it cannot be refunded, or not yet, or has been.
+
+    `void` says what else can be done with one that cannot be refunded.
+    """
     told = copy.copy(refused)
-    told.reason = Reason.NOT_REFUNDABLE
+    told.reason = payment.reason
     text = str(refused).replace(refused.reason.value, told.reason.value, 1)
-    told.args = (f"{text}; the payment is {state}: {void}",)
+    instead = f": {void}" if told.reason is Reason.NOT_REFUNDABLE else ""
+    told.args = (f"{text}; the payment is {payment.code}{instead}",)
     return told
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from iso4217 import raw_table
 
 from refundry import FULL, Full, InvalidRefund, Money, RefundRequest, Resend
-from refundry.money import EXPONENTS, MAX_MINOR_UNITS
+from refundry.money import EXPONENTS, MAX_MINOR_UNITS, RETIRED
 
 currencies = st.sampled_from(sorted(EXPONENTS))
 minor_units = st.integers(min_value=1, max_value=MAX_MINOR_UNITS)
@@ -254,4 +254,17 @@ def test_the_exponents_are_those_of_an_independent_table() -> None:
     listed = {
         code: int(str(row["CcyMnrUnts"])) for code, row in raw_table.items() if str(row["CcyMnrUnts"]).isdecimal()
     }
-    assert listed == EXPONENTS
+    assert listed == {code: exponent for code, exponent in EXPONENTS.items() if code not in RETIRED}
+    assert RETIRED.isdisjoint(listed)
+
+
+@pytest.mark.parametrize(
+    ("currency", "decimals"),
+    [
+        *((code, 2) for code in ("ANG", "BGN", "CUC", "HRK", "LTL", "LVL", "MRO", "SLL", "STD", "VEF", "ZWL")),
+        ("BYR", 0),
+    ],
+)
+def test_a_currency_that_was_retired_lately_is_read_as_what_it_was(currency: str, decimals: int) -> None:
+    assert currency in RETIRED
+    assert Money.of("7", currency).minor_units == 7 * 10**decimals

@@ -74,6 +74,7 @@ class Lab4PayTranslation(TokenTranslation):
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
     UNDOING = frozenset({"reverted"})
+    COUNTS_MINOR_UNITS = True
     DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
     KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
     VOID = (
@@ -100,9 +101,9 @@ class Lab4PayTranslation(TokenTranslation):
         self._lab4pay = account
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
-        """POST of the amount, in minor units; where it is tied to no payment, with the reference too."""
+        """POST of the amount, as Lab4Pay counts it; where it is tied to no payment, with the reference too."""
         assert isinstance(request.amount, Money)
-        amount = request.amount.minor_units
+        amount = self.counted(request.amount)
         if request.payment_id is not None:
             return refund_transaction.build_request(
                 request.payment_id,
@@ -124,10 +125,10 @@ class Lab4PayTranslation(TokenTranslation):
         outcome, reason = BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         if not isinstance(parsed, PayConnectTransactionIndependentRefundResponse | TransactionRefundResponse):
             return Reading(outcome, reason, why="the provider failed" if outcome is Outcome.UNKNOWN else "")
-        refund_id = reader.text(parsed.transaction_id, "/transaction_id")
+        refund_id = reader.id_text(parsed.transaction_id, "/transaction_id")
         if refund_id is None:
             return Reading(why="it names no transaction")
-        return Reading(outcome, reason, refund_id=refund_id)
+        return Reading(outcome, reason, refund_id=reader.in_path(refund_id, "/transaction_id"))
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the status of the refund's transaction."""
@@ -154,11 +155,13 @@ class Lab4PayTranslation(TokenTranslation):
         """GET of the status of the payment."""
         return self._status_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> str | None:
+    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
         """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
         status = getattr(parsed, "status", UNSET)
         word = plain_word(status) if isinstance(status, str) else ""
-        return word.upper().replace(" ", "_") if word in _STATES and word != _REFUNDABLE else None
+        if word not in _STATES or word == _REFUNDABLE:
+            return None
+        return word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE
 
     def token_request(self) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
@@ -173,8 +176,8 @@ class Lab4PayTranslation(TokenTranslation):
         given = parsed.expires_in
         try:
             life = math.nan if isinstance(given, bool) else float(given)
-        except (TypeError, ValueError, OverflowError) as unreadable:
-            pass_through(unreadable)
+        except (TypeError, ValueError, OverflowError) as error:
+            pass_through(error)
             life = math.nan
         if not math.isnan(life):
             return life

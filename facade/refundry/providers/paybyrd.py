@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refundry.checks import Secret
 from refundry.errors import InvalidRefund, Reason
-from refundry.money import EXPONENTS, Money
+from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Access, Translation
 from refundry.providers.reader import Reader, given, plain_word, read_json, same_id
@@ -141,6 +141,7 @@ class PaybyrdTranslation(Translation):
 
     PACKAGE = "refundry_paybyrd"
     ABSENT = UNSET
+    COUNTS_MINOR_UNITS = True
     CAPABILITIES = {
         Operation.REFUND: Capabilities(
             partial=True,
@@ -164,12 +165,12 @@ class PaybyrdTranslation(Translation):
         return Access(self.account.headers, self.account.secrets)
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
-        """POST of isoAmount, in minor units, with the idempotency key."""
+        """POST of isoAmount, as Paybyrd counts it, with the idempotency key."""
         assert request.payment_id is not None
         assert isinstance(request.amount, Money)
         return refund_transaction.build_request(
             request.payment_id,
-            body=Body(iso_amount=request.amount.minor_units),
+            body=Body(iso_amount=self.counted(request.amount)),
             idempotency_key=idempotency_key(request.reference),
         )
 
@@ -185,7 +186,7 @@ class PaybyrdTranslation(Translation):
         if code is not None and not (code in _ACCEPTED or code in _REFUSED or code in _QUERY_FIRST):
             reader.note("/code", "is not a code that the contract lists")
         found = verdict(status, code)
-        message = reader.text(parsed.description, "/description")
+        message = _message(parsed, reader)
         said = self._said(parsed, request, reader) if found in _ACCEPTED.values() else {}
         why = "its status and code do not say whether it was refunded" if found is _UNKNOWN else ""
         settles = code in _SETTLE_EARLIER and found == _REFUSED[code]
@@ -221,14 +222,14 @@ class PaybyrdTranslation(Translation):
     def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
         """By the word and the code of the transaction; of several, by the one that is this refund."""
         if not isinstance(parsed, list):
-            return _of_transaction(refund, parsed, reader, "")
+            return self._of_transaction(refund, parsed, reader, "")
         places = [index for index, one in enumerate(parsed) if not _is_payment(refund, one)]
         if not places:
             return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
         if len(places) == 1:
-            return _of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
+            return self._of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
         tried = [(Reader(UNSET), index, parsed[index]) for index in places]
-        readings = [(_of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
+        readings = [(self._of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
         fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
         if len(fitting) != 1:
             return Reading(why="it gave several transactions, and not one that is this refund")
@@ -239,7 +240,7 @@ class PaybyrdTranslation(Translation):
 
     def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
         """The code and its sentence."""
-        return reader.text(parsed.code, "/code"), reader.text(parsed.description, "/description")
+        return reader.text(parsed.code, "/code"), _message(parsed, reader)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
@@ -284,7 +285,7 @@ class PaybyrdTranslation(Translation):
         if transaction.transaction_id is UNSET:
             reader.note("/content/transactionId", "is missing")
         nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
-        reading = _of_transaction(nobody, transaction, reader, "/content")
+        reading = self._of_transaction(nobody, transaction, reader, "/content")
         told = transaction.status if isinstance(transaction.status, str) else event
         by_event = _BY_EVENT.get(event)
         if event and by_event is None:
@@ -299,6 +300,29 @@ class PaybyrdTranslation(Translation):
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
         return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
 
+    def _of_transaction(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+        """What a transaction says about the refund that it is taken to be."""
+        outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
+        code = reader.text(parsed.code, f"{at}/code")
+        if outcome is not Outcome.PENDING and word is not None:
+            outcome = _weaker(outcome, word, code, reader, f"{at}/code")
+        currency = reader.currency(parsed.currency, f"{at}/currency")
+        known = currency or (refund.amount.currency if refund.amount else None)
+        decimals = None if known is None else self.decimals(known)
+        refund_id = reader.id_text(parsed.transaction_id, f"{at}/transactionId")
+        return Reading(
+            outcome,
+            _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
+            amounts=_amounts(parsed, decimals, reader, at, signed=True),
+            currency=currency,
+            # One that the refund has already is compared, whatever it is; another has to be fit to ask by.
+            refund_id=refund_id if refund.refund_id else reader.in_path(refund_id, f"{at}/transactionId"),
+            payment_id=_payment_of(refund, parsed, reader, at),
+            code=word if code is None else code,
+            message=reader.text(parsed.description, f"{at}/description"),
+            created_at=reader.moment(parsed.created_date, f"{at}/createdDate"),
+        )
+
     def _said(
         self, parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader
     ) -> dict[str, Any]:
@@ -312,15 +336,19 @@ class PaybyrdTranslation(Translation):
                 tracking_id = None
             return {"tracking_id": tracking_id}
         assert isinstance(request.amount, Money)
+        decimals = self.decimals(request.amount.currency)
+        assert decimals is not None
         said: dict[str, Any] = {
-            "amounts": _amounts(parsed, request.amount.currency, reader),
-            "refund_id": reader.text(parsed.transaction_id, "/transactionId"),
+            "amounts": _amounts(parsed, decimals, reader),
+            "refund_id": reader.in_path(reader.id_text(parsed.transaction_id, "/transactionId"), "/transactionId"),
         }
         reader.expect_object(parsed, "sourceTransaction")
         source = parsed.source_transaction
         if isinstance(source, RefundSourceTransactionResponse):
-            said["payment_id"] = reader.text(source.transaction_id, "/sourceTransaction/transactionId")
-            said["remaining"] = reader.whole(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
+            at = "/sourceTransaction"
+            left, currency = source.iso_remaining_amount, request.amount.currency
+            said["payment_id"] = reader.id_text(source.transaction_id, f"{at}/transactionId")
+            said["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, decimals)
         return said
 
 
@@ -338,33 +366,10 @@ def idempotency_key(reference: str) -> str:
     return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{reference}".encode()).digest()[:16], version=4))
 
 
-def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
-    """What a transaction says about the refund that it is taken to be."""
-    outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
-    code = reader.text(parsed.code, f"{at}/code")
-    if outcome is not Outcome.PENDING and word is not None:
-        outcome = _weaker(outcome, word, code, reader, f"{at}/code")
-    currency = reader.currency(parsed.currency, f"{at}/currency")
-    known = currency or (refund.amount.currency if refund.amount else None)
-    amounts = _amounts(parsed, known, reader, at, signed=True)
-    return Reading(
-        outcome,
-        _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
-        amounts=amounts,
-        currency=currency,
-        refund_id=reader.id_text(parsed.transaction_id, f"{at}/transactionId"),
-        payment_id=_payment_of(refund, parsed, reader, at),
-        code=word if code is None else code,
-        message=reader.text(parsed.description, f"{at}/description"),
-        created_at=reader.moment(parsed.created_date, f"{at}/createdDate"),
-    )
-
-
 def _amounts(
-    parsed: RefundResponse | Transaction, currency: str | None, reader: Reader, at: str = "", *, signed: bool = False
+    parsed: RefundResponse | Transaction, decimals: int | None, reader: Reader, at: str = "", *, signed: bool = False
 ) -> tuple[Decimal | str, ...]:
-    """The amount in minor units, where their currency is known, and the one in major units, which is deprecated."""
-    decimals = None if currency is None else EXPONENTS[currency]
+    """The amount that Paybyrd counts, where it is known how, and the deprecated one in major units."""
     minor = None
     if decimals is not None:
         minor = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", decimals, signed=signed)
@@ -393,6 +398,14 @@ def _about_of_content(content: Any) -> About | None:
     return "order" if "orderId" in content and "transactionId" not in content else None
 
 
+def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:
+    """The sentence for people. An error that has none may have a `message`, as the older pages show of a 401."""
+    description = reader.text(parsed.description, "/description")
+    if description is not None or not isinstance(parsed, ErrorResponse):
+        return description
+    return reader.text(parsed.additional_properties.get("message", UNSET), "/message")
+
+
 def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:
     """What a final word says together with the code beside it."""
     if code is None:
@@ -413,9 +426,9 @@ def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) ->
     names = [
         reader.id_text(one.transaction_id, f"{pointer}/{index}/transactionId") for index, one in enumerate(referenced)
     ]
-    given = [name for name in names if name is not None]
-    same = [name for name in given if same_id(name, refund.payment_id)]
-    return next(iter(same or given), None)
+    there = [name for name in names if name is not None]
+    same = [name for name in there if same_id(name, refund.payment_id)]
+    return next(iter(same or there), None)
 
 
 def _is_payment(refund: Refund, parsed: Transaction) -> bool:
