@@ -174,6 +174,15 @@ class RefundClient(_Client):
         """
         return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
 
+    def learn(self, event: RefundEvent) -> Refund | None:
+        """Take in what a callback says of a refund of this client: the refund in its new state. Nothing is sent.
+
+        None where it says nothing new: of a refund that this client has not asked for, of one that is further already,
+        and where it is `to_be_confirmed`. A reference whose refund came to nothing may be asked for again. One whose
+        outcome was unknown is settled by an event that has the reference itself.
+        """
+        return self._core.learn(event)
+
     def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
         return self._driven(self._transport(translation.account), ask(translation, known))
@@ -241,6 +250,10 @@ class AsyncRefundClient(_Client):
         """As RefundClient.confirm."""
         account = self._core.translation(event.provider).account
         return await self._driven(self._transport(account), self._core.confirm(event))
+
+    async def learn(self, event: RefundEvent) -> Refund | None:
+        """As RefundClient.learn."""
+        return self._core.learn(event)
 
     async def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)

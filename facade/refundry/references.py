@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from refundry.errors import OutcomeUnknown, ReferenceConflict, RefundInProgress, RefundRejected, Resend
+from refundry.money import Money
 from refundry.outcome import after_unknown, resend_of_unknown
 from refundry.refund import Refund, RefundRequest, RefundStatus
 
@@ -114,13 +115,36 @@ class References:
             for record in records
         )
 
-    def learn(self, refund: Refund) -> None:
-        """Keep the state of a refund that was asked about. One that came to nothing may be asked for again."""
+    def known(self, provider: str, refund_id: str | None, reference: str | None) -> Refund | None:
+        """What is kept of the refund with this id, or of one without an id under this reference; None without either.
+
+        One whose outcome is unknown is pending here.
+        """
+        with self._lock:
+            records = [*self._records.values()]
+            by_reference = self._records.get((provider, reference or ""))
+        for record in records:
+            ended = record.ended
+            if record.request.provider == provider and isinstance(ended, Refund) and ended.refund_id == refund_id:
+                return ended
+        if by_reference is None or by_reference.ended is None:
+            return None
+        if isinstance(by_reference.ended, Refund):
+            return by_reference.ended
+        request = by_reference.request
+        amount = request.amount if isinstance(request.amount, Money) else None
+        return Refund(provider, request.reference, RefundStatus.PENDING, amount, payment_id=request.payment_id)
+
+    def learn(self, refund: Refund, *, settles: bool = False) -> None:
+        """Keep the state of a refund that was asked about. One that came to nothing may be asked for again.
+
+        `settles` says that the refund is the one of its reference also where the outcome of that was unknown.
+        """
         with self._lock:
             record = self._records.get((refund.provider, refund.reference))
-            if record is None or record.taken or not isinstance(record.ended, Refund):
+            if record is None or record.taken or record.ended is None:
                 return
-            if _is_the_same(record.ended, refund):
+            if settles or (isinstance(record.ended, Refund) and _is_the_same(record.ended, refund)):
                 record.ended = None if refund.status is RefundStatus.FAILED else refund
                 if record.ended is None:
                     record.request = replace(record.request, attempt=record.request.attempt + 1)

@@ -34,7 +34,6 @@ MAX_CALLBACK_BYTES: Final = 1024 * 1024
 """The size of a body that is read at the most. A callback is a few kilobytes."""
 
 _MAYBE_A_REFUND: Final[tuple[About, ...]] = ("refund", "transaction")
-_PROOFS_OF_THE_BODY: Final[tuple[Proof, ...]] = ("signature", "asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,8 @@ class RefundEvent:
     others. Match it with the refunds that you keep. `payment_id` is the refunded payment's, where it is told.
 
     `proof` says what makes the event believed, and `authentic` that there is such a proof. A signature is over the
-    whole body. A shared secret proves who sent the callback, and not that nobody changed it on the way: a refund that
-    FAILED by it alone is to be asked about (`confirm`) before anybody pays again.
+    whole body. A shared secret proves who sent the callback, and not that nobody changed it on the way. What is
+    `to_be_confirmed` is not acted on before `confirm` has asked.
 
     `status` is how far the refund is, `provider_code` the provider's word for it, and `amount` what is refunded, where
     it is told with its currency. The three are None unless the event is authentic. `undone` says that the refund was
@@ -88,6 +87,19 @@ class RefundEvent:
     def authentic(self) -> bool:
         """Whether it is proved that the provider says so."""
         return self.proof != "nothing"
+
+    @property
+    def to_be_confirmed(self) -> bool:
+        """Whether the provider is to be asked (`confirm`) before anybody acts on it.
+
+        Where nothing proves it; and where a refund FAILED by a shared secret alone, for who has seen one callback can
+        make up the next, and the one who is told so pays again.
+        """
+        from refundry.refund import RefundStatus
+
+        if self.refund_id is None:
+            return False
+        return not self.authentic or (self.status is RefundStatus.FAILED and self.proof == "shared secret")
 
     def supersedes(self, known: RefundStatus | None) -> bool:
         """Whether this is newer than a status that is known already, in whatever order the callbacks came.
@@ -218,14 +230,10 @@ def learnt(event: RefundEvent, known: Refund) -> Refund | None:
 
 
 def may_free(event: RefundEvent) -> bool:
-    """Whether its reference may be used again after this event: a refund that came to nothing, and proved to the word.
-
-    Who has seen one callback with a shared secret can make up the next, so that one frees nothing until the provider
-    was asked.
-    """
+    """Whether its reference may be used again after this event: a refund that came to nothing, beyond doubt."""
     from refundry.refund import RefundStatus
 
-    return event.status is RefundStatus.FAILED and event.proof in _PROOFS_OF_THE_BODY
+    return event.status is RefundStatus.FAILED and not event.to_be_confirmed
 
 
 def is_signed(message: bytes, key: Secret, given: str) -> bool:
