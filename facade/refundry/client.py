@@ -174,14 +174,13 @@ class RefundClient(_Client):
         """
         return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
 
-    def learn(self, event: RefundEvent) -> Refund | None:
-        """Take in what a callback says of a refund of this client: the refund in its new state. Nothing is sent.
+    def learn(self, event: RefundEvent) -> None:
+        """Let the client know what a callback says, so that a later call with the same reference starts from there.
 
-        None where it says nothing new: of a refund that this client has not asked for, of one that is further already,
-        and where it is `to_be_confirmed`. A reference whose refund came to nothing may be asked for again. One whose
-        outcome was unknown is settled by an event that has the reference itself.
+        Only what proves where it comes from is believed. FAILED frees a reference only where the provider was asked
+        (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
         """
-        return self._core.learn(event)
+        self._core.learn(event)
 
     def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
@@ -251,9 +250,9 @@ class AsyncRefundClient(_Client):
         account = self._core.translation(event.provider).account
         return await self._driven(self._transport(account), self._core.confirm(event))
 
-    async def learn(self, event: RefundEvent) -> Refund | None:
+    async def learn(self, event: RefundEvent) -> None:
         """As RefundClient.learn."""
-        return self._core.learn(event)
+        self._core.learn(event)
 
     async def _about(self, refund: Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)

@@ -294,17 +294,14 @@ class Core:
         translation = self.translation(provider)
         return received(translation, headers, body, partial(self._observer.deviations, translation, None))
 
-    def learn(self, event: RefundEvent) -> Refund | None:
-        """The refund of this client that an event has told something new of; None where it has not."""
+    def learn(self, event: RefundEvent) -> None:
+        """Record what a callback says of a refund of this client, where it proves where it comes from."""
         from refundry.webhooks import learnt, may_free  # seldom needed where refunds are sent
 
-        self.translation(event.provider)
         known = self._references.known(event.provider, event.refund_id, event.reference)
         refund = None if known is None else learnt(event, known)
-        if refund is None or (refund.status is RefundStatus.FAILED and not may_free(event)):
-            return None
-        self._references.learn(refund, settles=True)
-        return refund
+        if refund is not None and (refund.status is not RefundStatus.FAILED or may_free(event)):
+            self._references.learn(refund, settles=True)
 
 
 def _is_replayed(last: Tried[Any], before: Tried[Any] | None) -> bool:

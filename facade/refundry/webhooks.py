@@ -252,7 +252,8 @@ def is_basic(given: str, username: Secret, password: Secret) -> bool:
     scheme, _, encoded = given.partition(" ")
     try:
         text = b64decode(encoded.strip(), validate=True)
-    except ValueError:
+    except ValueError as error:
+        pass_through(error)
         text = b""
     expected = f"{username.reveal()}:{password.reveal()}".encode()
     return hmac.compare_digest(text, expected) and scheme.lower() == "basic"
@@ -266,7 +267,8 @@ def _by_name(headers: Headers) -> dict[str, str]:
         pairs: Iterable[Any] = headers if items is None else items()
         for name, value in pairs:
             found.setdefault(_text(name).lower(), []).append(_text(value).strip())
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError) as error:
+        pass_through(error)
         raise InvalidRefund("headers are the names and values of the request, as texts", field="headers") from None
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
@@ -331,7 +333,8 @@ def _amount(reading: Reading) -> Money | None:
         return None
     try:
         return Money.of(reading.amount, reading.currency)
-    except InvalidRefund:  # none that could be refunded
+    except InvalidRefund as error:  # none that could be refunded
+        pass_through(error)
         return None
 
 

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from werkzeug.serving import make_server
 
-from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundStatus
+from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundEvent, RefundStatus
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer
 from tests.unit.support import PROVIDERS, account
 
@@ -26,6 +26,7 @@ PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "callbacks.md").re
 SECONDS: Final = 10.0
 LAB4PAY_KEY: Final = "test-webhook-secret-key"
 PAYBYRD_KEY: Final = "test-webhook-api-key"
+NAMES: Final = [status.name for status in RefundStatus]
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 
 Serving = Callable[[Any], AbstractContextManager[str]]
@@ -198,6 +199,29 @@ def test_the_page_names_the_proof_that_the_capabilities_name(provider: str) -> N
     with RefundClient([account(provider)]) as client:
         proofs = {able.callbacks for able in client.capabilities(provider).values()}
     assert {said[provider]} == proofs
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """Return the cells of the rows of the table under a heading of the page, by their first."""
+    table = re.search(rf"^{re.escape(heading)}\n(?:.*\n)*?\|(?:[- |]+)\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert table is not None
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+def test_the_page_names_each_field_of_an_event() -> None:
+    properties = {name for name, value in vars(RefundEvent).items() if isinstance(value, property)}
+    assert {*rows("## What an event says")} == {one.name for one in fields(RefundEvent)} | properties
+
+
+def test_the_page_says_which_state_follows_which() -> None:
+    event = RefundEvent("shop", "refund", "refund-1", None, None, "signature", "")
+    table = rows("## The last news, not the late one")
+    assert [*table] == ["nothing", *(status.name for status in (PENDING, SUCCEEDED, FAILED))]
+    for status in RefundStatus:
+        told = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
+        may = [one for one in RefundStatus if replace(event, status=one, undone=one is FAILED).supersedes(status)]
+        assert told == {one.name for one in may}
 
 
 def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
