@@ -36,7 +36,6 @@ MAX_CALLBACK_BYTES: Final = 1024 * 1024
 """The size of a body that is read at the most. A callback is a few kilobytes."""
 
 _MAYBE_A_REFUND: Final[tuple[About, ...]] = ("refund", "transaction")
-_PROOFS_OF_THE_BODY: Final[tuple[Proof, ...]] = ("signature", "asked")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +59,8 @@ class RefundEvent:
     others. Match it with the refunds that you keep. `payment_id` is the refunded payment's, where it is told.
 
     `proof` says what makes the event believed, and `authentic` that there is such a proof. A signature is over the
-    whole body. A shared secret proves who sent the callback, and not that nobody changed it on the way: a refund that
-    FAILED by it alone is to be asked about (`confirm`) before anybody pays again.
+    whole body. A shared secret proves who sent the callback, and not that nobody changed it on the way. What is
+    `to_be_confirmed` is not acted on before `confirm` has asked.
 
     `status` is how far the refund is, `provider_code` the provider's word for it, and `amount` what is refunded, where
     it is told with its currency. The three are None unless the event is authentic. `undone` says that the refund was
@@ -90,6 +89,19 @@ class RefundEvent:
     def authentic(self) -> bool:
         """Whether it is proved that the provider says so."""
         return self.proof != "nothing"
+
+    @property
+    def to_be_confirmed(self) -> bool:
+        """Whether the provider is to be asked (`confirm`) before anybody acts on it.
+
+        Where nothing proves it; and where a refund FAILED by a shared secret alone, for who has seen one callback can
+        make up the next, and the one who is told so pays again.
+        """
+        from refundry.refund import RefundStatus
+
+        if self.refund_id is None:
+            return False
+        return not self.authentic or (self.status is RefundStatus.FAILED and self.proof == "shared secret")
 
     def supersedes(self, known: RefundStatus | None) -> bool:
         """Whether this is newer than a status that is known already, in whatever order the callbacks came.
@@ -220,14 +232,10 @@ def learnt(event: RefundEvent, known: Refund) -> Refund | None:
 
 
 def may_free(event: RefundEvent) -> bool:
-    """Whether its reference may be used again after this event: a refund that came to nothing, and proved to the word.
-
-    Who has seen one callback with a shared secret can make up the next, so that one frees nothing until the provider
-    was asked.
-    """
+    """Whether its reference may be used again after this event: a refund that came to nothing, beyond doubt."""
     from refundry.refund import RefundStatus
 
-    return event.status is RefundStatus.FAILED and event.proof in _PROOFS_OF_THE_BODY
+    return event.status is RefundStatus.FAILED and not event.to_be_confirmed
 
 
 def is_signed(message: bytes, key: Secret, given: str) -> bool:
@@ -246,7 +254,8 @@ def is_basic(given: str, username: Secret, password: Secret) -> bool:
     scheme, _, encoded = given.partition(" ")
     try:
         text = b64decode(encoded.strip(), validate=True)
-    except ValueError:
+    except ValueError as error:
+        pass_through(error)
         text = b""
     expected = f"{username.reveal()}:{password.reveal()}".encode()
     return hmac.compare_digest(text, expected) and scheme.lower() == "basic"
@@ -260,7 +269,8 @@ def _by_name(headers: Headers) -> dict[str, str]:
         pairs: Iterable[Any] = headers if items is None else items()
         for name, value in pairs:
             found.setdefault(_text(name).lower(), []).append(_text(value).strip())
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, TypeError, ValueError) as error:
+        pass_through(error)
         raise InvalidRefund("headers are the names and values of the request, as texts", field="headers") from None
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
@@ -325,7 +335,8 @@ def _amount(reading: Reading) -> Money | None:
         return None
     try:
         return Money.of(reading.amount, reading.currency)
-    except InvalidRefund:  # none that could be refunded
+    except InvalidRefund as error:  # none that could be refunded
+        pass_through(error)
         return None
 
 

@@ -3,9 +3,9 @@
 import hmac
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -13,6 +13,7 @@ from refundry import RefundEvent, RefundStatus
 from tests.unit import questions
 from tests.unit.support import KINDS, PAYMENT, PROVIDERS, Caller, Kind, Scripted, accepted, account, caller
 
+T = TypeVar("T")
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
@@ -84,6 +85,11 @@ def news(provider: str, word: object = None, *, refund_id: object = REFUND, **mo
     payment = {"transactionId": PAYMENT, "operationType": "Payment"}
     refund = {"transactionId": refund_id, "operationType": "Refund", "referencedTransactions": [payment]}
     return json.dumps({**envelope, "content": {**refund, **state, **more}}).encode()
+
+
+def answer(client: Caller, asked: T | Coroutine[Any, Any, T]) -> T:
+    """Return what a call of a client of either kind gives."""
+    return client.run(asked) if isinstance(asked, Coroutine) else asked
 
 
 # As the providers are asked, and in the spellings that callbacks come in.

@@ -5,9 +5,9 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import pytest
 
@@ -28,6 +28,7 @@ from tests.unit.callbacks import (
     KEY,
     PENDING,
     SUCCEEDED,
+    answer,
     both_kinds,
     every_provider,
     news,
@@ -38,9 +39,6 @@ from tests.unit.callbacks import (
 )
 from tests.unit.canary import CANARY, assert_hidden
 from tests.unit.support import PAYMENT, Caller, Kind, caller
-
-T = TypeVar("T")
-
 
 # An event.
 
@@ -157,11 +155,6 @@ def at_sandbox(kind: Kind, sandbox: Sandbox) -> Caller:
         Paybyrd(api_key=CREDENTIALS["paybyrd"], webhook_api_key=KEY, transport=transport),
         Blink(access_token=CREDENTIALS["blink"], transport=transport),
     )
-
-
-def answer(client: Caller, asked: T | Coroutine[Any, Any, T]) -> T:
-    """Return what a call of a client of either kind gives."""
-    return client.run(asked) if isinstance(asked, Coroutine) else asked
 
 
 def refunded(client: Caller, provider: str, *, pending: bool) -> str:

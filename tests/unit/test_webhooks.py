@@ -4,17 +4,13 @@ import copy
 import json
 import logging
 import pickle
+import signal
 from base64 import b64encode
 from typing import Any, Final
 
 import pytest
 
-from refundry import (
-    Account,
-    InvalidRefund,
-    Resend,
-    WebhookRejected,
-)
+from refundry import Account, InvalidRefund, RefundClient, Resend, WebhookRejected
 from tests.unit.callbacks import (
     BASIC,
     KEY,
@@ -350,6 +346,45 @@ def test_a_secret_of_before_without_the_one_of_now_is_refused_with_what_is_missi
     with pytest.raises(InvalidRefund, match=missing) as refused:
         account(provider, **options)
     assert refused.value.field == missing
+
+
+@pytest.mark.parametrize(("provider", "options", "headers"), ROTATIONS)
+def test_the_secrets_of_a_change_come_from_the_environment_too(
+    provider: str, options: dict[str, Any], headers: Headers
+) -> None:
+    needed = {"lab4pay": {"integrator_id": "test-i", "access_token": "test-key"}, "paybyrd": {"api_key": "test-key"}}
+    given = {**needed[provider], **SECRETS[provider], **options}
+    variables = {f"REFUNDRY_{provider}_{name}".upper(): value for name, value in given.items() if value is not None}
+    with RefundClient.from_env(variables) as client:
+        assert client.webhook(provider, headers=headers, body=body_of(provider)).authentic
+
+
+@pytest.mark.parametrize("where", ["headers", "reading"])
+def test_what_interrupts_the_reading_of_a_callback_passes_through(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the time limit of a job does, whose exception may be of any class."""
+
+    class TooLong(ValueError, RecursionError):
+        pass
+
+    def limit(*_: object) -> None:
+        raise TooLong
+
+    class Headers(dict[str, str]):
+        def items(self) -> Any:
+            signal.raise_signal(signal.SIGUSR1)
+            return super().items()
+
+    def read(*_: object) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+    headers: dict[str, str] = Headers() if where == "headers" else proof("lab4pay", LAB4PAY_BODY)
+    before = signal.signal(signal.SIGUSR1, limit)
+    monkeypatch.setattr("refundry.providers.lab4pay.Lab4PayTranslation.read_callback", read)
+    try:
+        with pytest.raises(TooLong):
+            receive("lab4pay", headers, LAB4PAY_BODY)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 # What is refused here.
