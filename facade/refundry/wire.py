@@ -52,6 +52,10 @@ class SecretBytes(bytes):
 
     __str__ = __repr__
 
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, int) else SecretBytes(found)  # reporters show the start of a long text
+
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError("a body that holds credentials is not pickled")
 
