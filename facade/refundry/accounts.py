@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from refundry.checks import Secret, credential, origin, path_id
+from refundry.checks import Secret, credential, is_path_id, origin
 from refundry.errors import InvalidRefund
 from refundry.money import EXPONENTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, ClassVar, Final, Literal, NoReturn
+    from collections.abc import Mapping
+    from typing import ClassVar, Literal, NoReturn
 
     from refundry.providers.base import Translation
     from refundry.transport import AsyncTransport, Transport
@@ -28,8 +28,14 @@ class Account(ABC):
     it. `currency` is the account's, where it has one: with it, an amount in another currency is refused before it is
     sent. `transport` carries the requests instead of the client's own connections.
 
+    `plain_http_to` names the host of `base_url`, and says that plain http may go there: credentials and refunds are
+    then readable, and can be changed, on the way. It is for a sandbox in a network of containers. It can be a name
+    without a dot (`sandbox`), a name under .internal, .local, .localhost, .test, .home.arpa or .svc, or an address of
+    a private network. A provider's own host is never among them, nor is any other name with a dot: whether it leads
+    over the Internet cannot be seen from its text.
+
     It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
-    environment, currency or credential that cannot be used.
+    environment, currency or credential that cannot be used; it shows no value.
     """
 
     HOSTS: ClassVar[Mapping[str, str]]
@@ -40,17 +46,21 @@ class Account(ABC):
         name: str,
         environment: Environment,
         base_url: str | None,
+        plain_http_to: str | None,
         transport: Transport | AsyncTransport | None,
         currency: str | None = None,
     ) -> None:
+        # No value stands in a message: a variable of the environment may hold the secret that belongs in another.
         if environment not in self.HOSTS:
-            raise InvalidRefund(
-                f"environment is one of {', '.join(self.HOSTS)}, not {environment!r}", field="environment"
-            )
+            raise InvalidRefund(f"environment is not one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
-            raise InvalidRefund(f"{currency!r} is not an ISO 4217 currency", field="currency")
-        self.name = path_id(name, "name")
-        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment])
+            raise InvalidRefund("currency is not an ISO 4217 code, such as 'EUR'", field="currency")
+        if not (isinstance(name, str) and is_path_id(name)):
+            raise InvalidRefund(
+                "name has not 1 to 200 characters without blanks, slashes, percent signs and line breaks", field="name"
+            )
+        self.name = name
+        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
         self.currency = currency
         self.transport = transport
 
@@ -118,17 +128,23 @@ class Lab4Pay(TokenAccount):
         name: str = "lab4pay",
         environment: Environment = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
+        super().__init__(
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            currency=currency,
+        )
         self.integrator_id = credential(integrator_id, "integrator_id")
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_key = _text_secret(webhook_secret_key, "webhook_secret_key")
         if webhook_signature not in ("body", "sorted-keys"):
-            raise InvalidRefund(
-                f"webhook_signature is body or sorted-keys, not {webhook_signature!r}", field="webhook_signature"
-            )
+            raise InvalidRefund("webhook_signature is not one of body, sorted-keys", field="webhook_signature")
         self.webhook_signature: WebhookSignature = webhook_signature
 
     @property
@@ -170,9 +186,12 @@ class Paybyrd(Account):
         name: str = "paybyrd",
         environment: Environment = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport)
+        super().__init__(
+            name=name, environment=environment, base_url=base_url, plain_http_to=plain_http_to, transport=transport
+        )
         self.api_key = credential(api_key, "api_key")
         self.webhook_api_key = None if webhook_api_key is None else credential(webhook_api_key, "webhook_api_key")
         self.webhook_username = _text_secret(webhook_username, "webhook_username")
@@ -222,10 +241,18 @@ class Blink(TokenAccount):
         name: str = "blink",
         environment: Environment = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
         transport: Transport | AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
+        super().__init__(
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            currency=currency,
+        )
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
     @property
@@ -265,50 +292,3 @@ def _text_secret(value: object, field: str) -> Secret | None:
 
 def _given(*secrets: Secret | None) -> tuple[Secret, ...]:
     return tuple(secret for secret in secrets if secret is not None)
-
-
-_KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}
-
-
-def from_environment(variables: Mapping[str, str]) -> list[Account]:
-    """An account for each provider that variables REFUNDRY_<PROVIDER>_<FIELD> name, such as REFUNDRY_PAYBYRD_API_KEY.
-
-    The fields are the arguments of the account, but for `transport`. Raises InvalidRefund, with the variable as
-    `field`, for one that no account takes, one that is missing or unfit, and where there is none at all.
-    """
-    given: dict[str, dict[str, str]] = {}
-    for variable, value in variables.items():
-        provider, _, field = variable.removeprefix("REFUNDRY_").partition("_")
-        if variable.startswith("REFUNDRY_"):
-            if provider not in _KINDS or field.lower() not in _fields(_KINDS[provider]):
-                raise InvalidRefund(f"no account takes {variable}; there are {_variables()}", field=variable)
-            given.setdefault(provider, {})[field.lower()] = value
-    if not given:
-        raise InvalidRefund(f"the environment names no account; set some of {_variables()}", field="REFUNDRY_")
-    return [_named_by(provider, fields) for provider, fields in given.items()]
-
-
-def _named_by(provider: str, fields: Mapping[str, Any]) -> Account:
-    kind = _KINDS[provider]
-    for name, required in _fields(kind).items():
-        if required and name not in fields:
-            variable = f"REFUNDRY_{provider}_{name.upper()}"
-            raise InvalidRefund(f"{variable} is missing, beside the others of {provider}", field=variable)
-    try:
-        return kind(**fields)
-    except InvalidRefund as refused:
-        variable = f"REFUNDRY_{provider}_{refused.field.upper()}"
-        raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
-
-
-def _fields(kind: Callable[..., Account]) -> dict[str, bool]:
-    """The arguments of an account that a text can give, and whether it needs them."""
-    from inspect import Parameter, signature  # slow to import, and only needed here
-
-    parameters = signature(kind).parameters
-    return {name: one.default is Parameter.empty for name, one in parameters.items() if name != "transport"}
-
-
-def _variables() -> str:
-    names = (f"REFUNDRY_{provider}_{name.upper()}" for provider, kind in _KINDS.items() for name in _fields(kind))
-    return ", ".join(names)
