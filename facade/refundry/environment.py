@@ -13,7 +13,7 @@ from refundry.errors import InvalidRefund
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Final
+    from typing import Any, Final
 
     from refundry.accounts import Account
 
@@ -101,9 +101,11 @@ def _made(shared: _Shared, given: Mapping[str, str]) -> Account:
         if required and field not in given:
             variable = f"{shared.text}{field.upper()}"
             raise InvalidRefund(f"{variable} is missing, beside the others of {shared.text}", field=variable)
-    name = {} if shared.label is None else {"name": shared.label.lower()}
+    fields: dict[str, Any] = dict(given)
+    if shared.label is not None:
+        fields.setdefault("name", shared.label.lower())
     try:
-        return _KINDS[shared.kind](**{**name, **given})
+        return _KINDS[shared.kind](**fields)
     except InvalidRefund as refused:
         variable = f"{shared.text}{refused.field.upper()}"
         raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
