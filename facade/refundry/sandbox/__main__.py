@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_ELSEWHERE: Final = """\
+in a network of containers, where this one is called "sandbox":
+  python -m refundry.sandbox --host 0.0.0.0 --allow-remote --host-name sandbox
+  Paybyrd(..., base_url="http://sandbox:8787", plain_http_to="sandbox"), or REFUNDRY_PAYBYRD_BASE_URL and
+  REFUNDRY_PAYBYRD_PLAIN_HTTP_TO; the same for the others"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m refundry.sandbox",
         description="Serve Lab4Pay, Paybyrd and Blink on this machine over HTTP, one port for all three.",
-        epilog=f"control paths:\n{HELP}\n\nfaults, and whether the refund is executed:\n{faults}",
+        epilog=f"{_ELSEWHERE}\n\ncontrol paths:\n{HELP}\n\nfaults, and whether the refund is executed:\n{faults}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="0 takes a free one (default: 8787)")

@@ -118,7 +118,7 @@ class PaybyrdMachine(Machine):
         payment = self.payments.get(call.path["transactionId"])
         if payment is None:
             return self._refused("BYRD901")
-        amount = uncounted(int(call.body["isoAmount"]), payment.currency, self.minor_units)
+        amount = uncounted(call.body["isoAmount"], payment.currency, self.minor_units)
         if amount is None or amount <= 0:
             return self._refused("BYRD900")
         if amount > payment.remaining:

@@ -78,8 +78,8 @@ class SandboxServer:
                 raise ValueError(f"{name!r} is not a host name alone, such as sandbox")
         self._server = _Server((host, port), sandbox, frozenset((*_OWN_NAMES, *names)), drip_seconds)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        bound_host, bound_port = self._server.socket.getsockname()
-        self.base_url = f"http://{'127.0.0.1' if IPv4Address(bound_host).is_unspecified else bound_host}:{bound_port}"
+        reached_at = "127.0.0.1" if IPv4Address(host).is_unspecified else host
+        self.base_url = f"http://{reached_at}:{self._server.socket.getsockname()[1]}"
 
     def start(self) -> None:
         """Begin to answer. It already listens."""
