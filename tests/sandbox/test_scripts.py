@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from refundry import Money, RefundClient
+from refundry import Money, OutcomeUnknown, RefundClient
 from refundry.sandbox import Fault, Sandbox
 from tests.sandbox.support import CURRENCIES, OPERATIONS, REFUND_IDS, REFUNDS, Worn, fits, outcome
 from tests.sandbox.support import worn as wear_as
@@ -50,6 +50,29 @@ def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(worn: Worn, prov
         seen.append(worn.post(provider))
     assert [reply.status_code for reply in seen] == [520, 200, 200]
     assert [reply.content[:1] for reply in seen] == [b"<", b"{", b"<"]
+
+
+@pytest.mark.parametrize("provider", FETCHING)
+def test_a_call_with_a_token_that_is_not_good_any_more_leaves_the_fault_to_the_refund_after_it(
+    worn: Worn, provider: str
+) -> None:
+    payment = {"lab4pay": "lab4pay-payment", "blink": "blink-gbp"}[provider]
+    arguments: dict[str, Any] = {"payment_id": payment, "amount": Money.of("1.00", CURRENCIES[provider])}
+    with RefundClient(worn.accounts()) as client:
+        client.refund(provider, reference="order-1/1", **arguments)
+        worn.sandbox.reset()
+        worn.sandbox.script(provider, Fault.CUT_AFTER)
+        with pytest.raises(OutcomeUnknown):
+            client.refund(provider, reference="order-1/2", **arguments)
+    assert len(worn.sandbox.refunds(provider)) == 1
+
+
+def test_a_call_with_a_wrong_credential_meets_no_fault(worn: Worn) -> None:
+    worn.sandbox.script("paybyrd", Fault.CUT_AFTER)
+    worn.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
+    assert worn.post("paybyrd", headers={"x-api-key": "wrong"}).json()["code"] == "BYRD401"
+    with pytest.raises(httpx.RemoteProtocolError):
+        worn.post("paybyrd")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

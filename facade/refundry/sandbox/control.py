@@ -17,9 +17,9 @@ PREFIX: Final = "/_sandbox/"
 
 HELP: Final = """\
 POST /_sandbox/script   {"provider": "paybyrd", "faults": ["status_520", null]}: what the next calls meet, one each;
-                        null behaves. Calls for a token do not count. With an "operation" of the contract too: the
-                        next calls of that one, such as "create_token". With "payment_id" in place of "provider" and
-                        one fault: every call about it.
+                        null behaves. Calls for a token, and those that get a 401, do not count. With an "operation"
+                        of the contract too: the next calls of that one, such as "create_token". With "payment_id" in
+                        place of "provider" and one fault: every call about it.
 POST /_sandbox/clear    every fault is taken away; {"provider": "paybyrd"}: what is queued for its calls.
 POST /_sandbox/reset    all is as it was at the start: payments, refunds, tokens, ids, faults and violations.
 POST /_sandbox/advance  pending refunds move one state on.

@@ -180,10 +180,10 @@ class Sandbox:
     def script(self, provider: str, *faults: Fault | None, operation: str = "") -> None:
         """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again.
 
-        A call for a token meets none of it: a client fetches one when it needs one, before the refund that is meant.
-        With an `operation`, the operationId of the contract, only calls of that one meet it, and before what is queued
-        for any; so `create_token` is how a call for a token meets a fault. ValueError for a provider or an operation
-        that there is not.
+        A call for a token meets none of it, nor does one with a token that is not good any more: a client makes both of
+        its own accord, before the refund that is meant. With an `operation`, the operationId of the contract, only
+        calls of that one meet it, and before what is queued for any; so `create_token` is how a call for a token meets
+        a fault. ValueError for a provider or an operation that there is not.
         """
         operations = self._machine(provider).operations()
         if operation and operation not in operations:
@@ -335,18 +335,20 @@ class Sandbox:
     ) -> Reply:
         self._violations += violations
         machine.begin()
-        fault = self._next_fault(machine.PROVIDER, call, contract.is_open(call))
+        is_open = contract.is_open(call)
+        is_known = is_open or self._proves(machine, contract.credential(request.headers), call.at)
+        fault = self._next_fault(machine.PROVIDER, call, any_call=not is_open) if is_known else None
         effect = EFFECTS[fault] if fault is not None else HONEST
         if any(violation.where == "method" for violation in violations):
             honest = json_reply(405, {"message": "method not allowed"})
-        elif not (contract.is_open(call) or self._proves(machine, contract.credential(request.headers), call.at)):
+        elif not is_known:
             honest = machine.unauthorised()
         elif violations:
             honest = machine.invalid("; ".join(f"{broken.where}: {broken.rule}" for broken in violations))
         else:
             honest = self._worked(machine, call, effect.work)
         headers = "; ".join(f"{name}: {value}" for name, value in request.headers.items())
-        credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if contract.is_open(call) else headers
+        credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if is_open else headers
         return effect.applied(honest, lambda told: machine.changes(fault, told, credentials))
 
     def _proves(self, machine: Machine, credential: str | None, at: float) -> bool:
@@ -366,8 +368,8 @@ class Sandbox:
         }
         return machine.answer(call, producers[work])
 
-    def _next_fault(self, provider: str, call: Call, is_for_token: bool) -> Fault | None:
-        for operation in (call.operation,) if is_for_token else (call.operation, ""):
+    def _next_fault(self, provider: str, call: Call, *, any_call: bool) -> Fault | None:
+        for operation in (call.operation, "") if any_call else (call.operation,):
             if self._scripts[provider, operation]:
                 return self._scripts[provider, operation].popleft()
         return next(
