@@ -16,7 +16,7 @@ if not TYPE_CHECKING:
     base, typing = Later("refundry.providers.base"), Later("typing")
 if TYPE_CHECKING:
     import typing
-    from typing import Any, Final, TypeVar
+    from typing import TypeVar
 
     from refundry.providers import base
 
@@ -33,6 +33,12 @@ class Account(ABC):
     "iso", the minor units of ISO 4217, or "hundredths" of the major unit. No provider publishes it, so without it such
     an amount is refused before it is sent. `transport` carries the requests instead of the client's own connections.
 
+    `plain_http_to` names the host of `base_url`, and says that plain http may go there: credentials and refunds are
+    then readable, and can be changed, on the way. It is for a sandbox in a network of containers. It can be a name
+    without a dot (`sandbox`), a name under .internal, .local, .localhost, .test, .home.arpa or .svc, or an address of
+    a private network. A provider's own host is never among them, nor is any other name with a dot: whether it leads
+    over the Internet cannot be seen from its text.
+
     It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
     environment, currency or credential that cannot be used. The text of it shows no value that an account was given:
     a credential may stand in the wrong place.
@@ -46,10 +52,12 @@ class Account(ABC):
         name: str,
         environment: typing.Literal["production", "sandbox"],
         base_url: str | None,
+        plain_http_to: str | None,
         transport: refundry.Transport | refundry.AsyncTransport | None,
         currency: str | None = None,
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
     ) -> None:
+        # No value stands in a message: a variable of the environment may hold the secret that belongs in another.
         if environment not in self.HOSTS:
             raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
@@ -57,7 +65,7 @@ class Account(ABC):
         if minor_units not in (None, "iso", "hundredths"):
             raise InvalidRefund("minor_units is iso or hundredths", field="minor_units")
         self.name = account_name(name)
-        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment])
+        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
         self.currency = currency
         self.minor_units = minor_units
         self.transport = transport
@@ -128,6 +136,7 @@ class Lab4Pay(TokenAccount):
         name: str = "lab4pay",
         environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
@@ -136,6 +145,7 @@ class Lab4Pay(TokenAccount):
             name=name,
             environment=environment,
             base_url=base_url,
+            plain_http_to=plain_http_to,
             transport=transport,
             currency=currency,
             minor_units=minor_units,
@@ -197,11 +207,17 @@ class Paybyrd(Account):
         name: str = "paybyrd",
         environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(
-            name=name, environment=environment, base_url=base_url, transport=transport, minor_units=minor_units
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            minor_units=minor_units,
         )
         self.api_key = credential(api_key, "api_key")
         self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
@@ -251,10 +267,18 @@ class Blink(TokenAccount):
         name: str = "blink",
         environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
+        super().__init__(
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            currency=currency,
+        )
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
     @property
@@ -309,50 +333,3 @@ def _basic(what: str, username: object, password: object) -> tuple[Secret, Secre
 
 def _given(*values: Value | None) -> tuple[Value, ...]:
     return tuple(value for value in values if value is not None)
-
-
-_KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}
-
-
-def from_environment(variables: Mapping[str, str]) -> list[Account]:
-    """An account for each provider that variables REFUNDRY_<PROVIDER>_<FIELD> name, such as REFUNDRY_PAYBYRD_API_KEY.
-
-    The fields are the arguments of the account, but for `transport`. Raises InvalidRefund, with the variable as
-    `field`, for one that no account takes, one that is missing or unfit, and where there is none at all.
-    """
-    given: dict[str, dict[str, str]] = {}
-    for variable, value in variables.items():
-        provider, _, field = variable.removeprefix("REFUNDRY_").partition("_")
-        if variable.startswith("REFUNDRY_"):
-            if provider not in _KINDS or field.lower() not in _fields(_KINDS[provider]):
-                raise InvalidRefund(f"no account takes {variable}; there are {_variables()}", field=variable)
-            given.setdefault(provider, {})[field.lower()] = value
-    if not given:
-        raise InvalidRefund(f"the environment names no account; set some of {_variables()}", field="REFUNDRY_")
-    return [_named_by(provider, fields) for provider, fields in given.items()]
-
-
-def _named_by(provider: str, fields: Mapping[str, Any]) -> Account:
-    kind = _KINDS[provider]
-    for name, required in _fields(kind).items():
-        if required and name not in fields:
-            variable = f"REFUNDRY_{provider}_{name.upper()}"
-            raise InvalidRefund(f"{variable} is missing, beside the others of {provider}", field=variable)
-    try:
-        return kind(**fields)
-    except InvalidRefund as refused:
-        variable = f"REFUNDRY_{provider}_{refused.field.upper()}"
-        raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
-
-
-def _fields(kind: Callable[..., Account]) -> dict[str, bool]:
-    """The arguments of an account that a text can give, and whether it needs them."""
-    from inspect import Parameter, signature  # slow to import, and only needed here
-
-    parameters = signature(kind).parameters
-    return {name: one.default is Parameter.empty for name, one in parameters.items() if name != "transport"}
-
-
-def _variables() -> str:
-    names = (f"REFUNDRY_{provider}_{name.upper()}" for provider, kind in _KINDS.items() for name in _fields(kind))
-    return ", ".join(names)

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 # Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
-_HOST: Final = re.compile(r"[0-9a-z.-]+|[0-9a-f:.]+")
+_HOST: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
+_NUMBER: Final = re.compile(r"[0-9]*|0x[0-9a-f]*")
+# Names that the Internet does not resolve: RFC 6761, 6762 and 8375, ICANN's reservation of 2024, and those that
+# Kubernetes gives to services. Addresses of RFC 1918 and 4193.
+_PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".test", ".home.arpa", ".svc")
+_PRIVATE_NETWORKS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
 
 
@@ -106,8 +111,12 @@ def _is_clean(value: str) -> bool:
     return bool(value) and value.isprintable() and value == value.strip()
 
 
-def origin(base_url: object) -> str:
-    """Scheme, host and port of a base URL. InvalidRefund unless it is https, or http to this very machine."""
+def origin(base_url: object, plain_http_to: object = None) -> str:
+    """Scheme, host and port of a base URL: https, or http to this very machine or to the host that is named for it.
+
+    Raises InvalidRefund for any other, and for a host named in `plain_http_to` that is not the one of the base URL or
+    may be reached over the Internet. It shows neither of the two.
+    """
     from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
 
     text = base_url if isinstance(base_url, str) and _HEADER_TEXT.fullmatch(base_url) else ""
@@ -129,19 +138,52 @@ def origin(base_url: object) -> str:
             "base_url is not scheme, host and port alone, such as 'https://refunds.example:8443'",
             field="base_url",
         )
-    loopback = host == "localhost" or _is_loopback(host)
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise InvalidRefund("base_url is not https; plain http is only for this very machine", field="base_url")
+    plain = None if plain_http_to is None else _plain_http_host(plain_http_to)
+    if plain is not None and plain != host:
+        raise InvalidRefund("plain_http_to names another host than base_url does", field="plain_http_to")
+    if parts.scheme != "https" and not (parts.scheme == "http" and (plain is not None or _is_loopback(host))):
+        raise InvalidRefund(
+            "base_url is not https; plain http is only for this very machine, and for a host of a private network that "
+            "plain_http_to names",
+            field="base_url",
+        )
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a host, a name or an address, is this very machine by its text alone."""
     from ipaddress import ip_address  # only a base URL of the caller's own needs it
 
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
+
+
+def _plain_http_host(value: object) -> str:
+    """The host, if by its text alone it is none of the Internet. InvalidRefund otherwise."""
+    host = value.lower() if isinstance(value, str) else ""
+    if not _HOST.fullmatch(host):
+        raise InvalidRefund("plain_http_to is not a host name alone, such as 'sandbox'", field="plain_http_to")
+    if _is_loopback(host) or _is_private(host):
+        return host
+    raise InvalidRefund(
+        "plain_http_to names a host that may be on the Internet, where anybody on the way could read the credentials; "
+        f"it can be a name without a dot, one that ends with {', '.join(_PRIVATE_NAMES)}, or a private address",
+        field="plain_http_to",
+    )
+
+
+def _is_private(host: str) -> bool:
+    from ipaddress import ip_address, ip_network  # as above
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        # A last label that is a number makes the resolver read an address, such as 134744072 or 0x08080808.
+        numeric = _NUMBER.fullmatch(host.rpartition(".")[2])
+        return not numeric and ("." not in host or host.endswith(_PRIVATE_NAMES))
+    return any(address in ip_network(network) for network in _PRIVATE_NETWORKS)
 
 
 def _shown(value: object) -> str:

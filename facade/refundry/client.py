@@ -64,12 +64,18 @@ class _Client(ABC):
         """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
 
         A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
-        REFUNDRY_LAB4PAY_ENVIRONMENT and the like. `variables` stand in for os.environ; `options` are the client's
-        other arguments. Raises InvalidRefund that names the variable which is missing, unfit or unknown.
+        REFUNDRY_LAB4PAY_ENVIRONMENT and the like; all but `transport` can be given. For several accounts of one
+        provider, each has its name between two double underscores: REFUNDRY_PAYBYRD__SHOP_2__API_KEY is the `api_key`
+        of the account "shop_2".
+
+        What Kubernetes and Docker set for a service whose name begins with "refundry" is left aside, such as
+        REFUNDRY_SERVICE_HOST and REFUNDRY_PAYBYRD_PORT_443_TCP_ADDR. `variables` stand in for os.environ; `options`
+        are the client's other arguments. Raises InvalidRefund that names the variable which is missing, empty, unfit
+        or unknown, and the one that was probably meant. It shows the value of none.
         """
         import os
 
-        from refundry.accounts import from_environment
+        from refundry.environment import from_environment
 
         return cls(from_environment(os.environ if variables is None else variables), **options)
 

@@ -24,7 +24,7 @@ class Delivery(StrEnum):
     WHOLE = "whole"
     AFTER_INTERIM = "after an interim reply"
     DRIPPING = "a byte at a time"
-    HALF = "cut off in the middle of the body"
+    HALF = "cut off in the middle: of the body, or of the head where there is no body"
     REFUSED = "the connection is cut before the request is executed"
     CUT = "the connection is cut after the request was executed"
     HANGING = "nothing arrives, and the connection stays open"
@@ -50,13 +50,14 @@ class Work(StrEnum):
 
     ASKED = "what is asked"
     ASKED_THEN_FAIL = "what is asked, then fail"
+    ASKED_OF_ALL = "what is asked, without heeding the query"
     FAIL = "fail"
     DECLINE = "decline"
     NOTHING = "nothing"
 
 
 class Fault(StrEnum):
-    """What can go wrong on the next call. `executes` and `meaning` say what each does.
+    """What can go wrong on a call. `executes` and `meaning` say what each does.
 
     The values are the names by which the server's control path takes them.
     """
@@ -74,6 +75,7 @@ class Fault(StrEnum):
     NULL_OBJECT = "null_object"
     WRONG_AMOUNT = "wrong_amount"
     WRONG_PAYMENT = "wrong_payment"
+    WHOLE_LIST = "whole_list"
     TOO_LARGE = "too_large"
     ECHO_CREDENTIALS = "echo_credentials"
     REDIRECT = "redirect"
@@ -88,7 +90,7 @@ class Fault(StrEnum):
     @property
     def executes(self) -> bool:
         """Whether a refund that the provider would have accepted is executed."""
-        return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL)
+        return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL, Work.ASKED_OF_ALL)
 
     @property
     def meaning(self) -> str:
@@ -153,6 +155,7 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.NULL_OBJECT: Effect("null where an object or an answer belongs", deform=_changed),
     Fault.WRONG_AMOUNT: Effect("a hundred times the amount, in the reply alone", deform=_changed),
     Fault.WRONG_PAYMENT: Effect("the id of another payment, in the reply alone", deform=_changed),
+    Fault.WHOLE_LIST: Effect("every transaction, where those of one request were asked for", Work.ASKED_OF_ALL),
     Fault.TOO_LARGE: Effect(
         "valid JSON of more than 1 MiB", deform=_body(lambda body: body + b" " * (MAX_REPLY_BYTES + 1 - len(body)))
     ),
@@ -160,7 +163,7 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.REDIRECT: Effect("307 to the same address", Work.NOTHING, _always(_REDIRECTED)),
     Fault.CUT_BEFORE: Effect(Delivery.REFUSED.value, Work.NOTHING, delivery=Delivery.REFUSED),
     Fault.CUT_AFTER: Effect(Delivery.CUT.value, delivery=Delivery.CUT),
-    Fault.CUT_IN_REPLY: Effect("the connection is cut in the middle of the body", delivery=Delivery.HALF),
+    Fault.CUT_IN_REPLY: Effect("the connection is cut in the middle of the reply", delivery=Delivery.HALF),
     Fault.HANG_BEFORE: Effect("no reply for ever, and no refund", Work.NOTHING, delivery=Delivery.HANGING),
     Fault.HANG_AFTER: Effect("no reply for ever, after the refund", delivery=Delivery.HANGING),
     Fault.SLOW_DRIP: Effect("the right reply, a byte at a time", delivery=Delivery.DRIPPING),
