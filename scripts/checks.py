@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from scripts import references, validation
-from scripts.document import Document, child, members, resolve, short
-from scripts.openapi import KINDS, METHODS, Node, walk
+from scripts.document import Document, child, get, members, short
+from scripts.openapi import KINDS, METHODS, Node, python_name, walk
 
 # Keys that reach outside the contract, whoever writes them and wherever: as the generators and validators read them.
 _REFUSED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -39,12 +39,6 @@ _WIRE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_.][A-Za-z0-9]+)*")
 _COMPONENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # Literal text and {parameters}; no dot segments, nothing that is quoted or formatted in generated code.
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@-]|\{[A-Za-z][A-Za-z0-9_.-]*\})*)+")
-
-
-def python_name(wire_name: str) -> str:
-    """Return the attribute name that the generated model gives to a wire name: `isoAmount` becomes `iso_amount`."""
-    words = " ".join(re.split("([A-Z]?[a-z]+)", wire_name)) if wire_name.lower() != wire_name else wire_name
-    return "_".join(re.findall(r"[^\s._-]+", words)).lower()
 
 
 def check(document: Document) -> None:
@@ -94,19 +88,12 @@ def _parameters(document: Document, path: Node, method: str) -> list[tuple[str, 
     """Return pointer and name of each parameter of an operation. It replaces one of its path by name and place."""
     parameters: dict[tuple[str, str], tuple[str, str]] = {}
     for holder in (path.pointer, child(path.pointer, method)):
-        for node in walk(_get(document.data, holder), "operation", holder):
+        for node in walk(get(document.data, holder), "operation", holder):
             if node.kind == "parameter" and node.pointer.startswith(child(holder, "parameters")):
-                value = _get(document.data, str(node.value.get("$ref", "#" + node.pointer))[1:])
+                value = get(document.data, str(node.value.get("$ref", "#" + node.pointer))[1:])
                 if isinstance(value, dict) and isinstance(value.get("name"), str):
                     parameters[value["name"], str(value.get("in"))] = (node.pointer, value["name"])
     return list(parameters.values())
-
-
-def _get(data: Any, pointer: str) -> Any:
-    try:
-        return resolve(data, pointer)
-    except KeyError:
-        return None
 
 
 _REFUSED = "the contract is refused as it stands"

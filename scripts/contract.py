@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts import overlay
-from scripts.checks import check, python_name
+from scripts.checks import check
 from scripts.document import ContractError, Document, exit_code, load
-from scripts.openapi import KINDS, Node, reason_phrase, walk
+from scripts.openapi import KINDS, Node, python_name, reason_phrase, walk
 
 __all__ = [
     "KINDS",

@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("provider", nargs="*", default=PROVIDERS, help="default: all")
     providers: Sequence[str] = parser.parse_args(argv).provider
-    return exit_code(lambda: 1 if any([_told(provider) for provider in providers]) else 0)
+    return exit_code(lambda: int(max([_told(provider) for provider in providers], default=False)))
 
 
 def _told(provider: str) -> bool:

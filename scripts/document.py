@@ -97,6 +97,14 @@ def resolve(data: Any, pointer: str) -> Any:
     return data
 
 
+def get(data: Any, pointer: str) -> Any:
+    """Return the value at `pointer`, or None when there is none."""
+    try:
+        return resolve(data, pointer)
+    except KeyError:
+        return None
+
+
 def members(data: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
     """Yield pointer, key and value of every member of every object in plain data, whatever it stands for."""
     if isinstance(data, dict):

@@ -1,6 +1,7 @@
-"""The parts of an OpenAPI document: what may stand where, a walk over all of it, and the phrases of its statuses."""
+"""The parts of an OpenAPI document: what may stand where, a walk over all of it, the words for statuses and names."""
 
 import http
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +31,9 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "components": "components",
         "tags": "tag[]",
     },
-    "info": {},
+    "info": {"contact": "contact", "license": "license"},
+    "contact": {},
+    "license": {},
     "tag": {},
     "server": {"variables": "server variable{}"},
     "server variable": {},
@@ -112,6 +115,14 @@ def _items(value: Any, member: str, pointer: str) -> Iterator[tuple[str, Any]]:
         yield pointer, value
 
 
+def operations(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Yield pointer, method in lower case, path and object of every operation of a document."""
+    for path, item in data.get("paths", {}).items():
+        for method in METHODS:
+            if method in item:
+                yield child(child("/paths", path), method), method, path, item[method]
+
+
 # RFC 9110 phrases where the table of Python's older releases still has those of RFC 7231.
 _PHRASES = {
     **{str(status.value): status.phrase for status in http.HTTPStatus},
@@ -127,3 +138,9 @@ _CLASSES = {"1": "Informational", "2": "Successful", "3": "Redirection", "4": "C
 def reason_phrase(status: str) -> str:
     """Return the standard phrase of a response key: "404", "5XX", "default". An unregistered status has its class's."""
     return _PHRASES.get(status, _CLASSES.get(status[:1], "Default"))
+
+
+def python_name(wire_name: str) -> str:
+    """Return the attribute name that the generated model gives to a wire name: `isoAmount` becomes `iso_amount`."""
+    words = " ".join(re.split("([A-Z]?[a-z]+)", wire_name)) if wire_name.lower() != wire_name else wire_name
+    return "_".join(re.findall(r"[^\s._-]+", words)).lower()

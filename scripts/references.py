@@ -5,7 +5,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote
 
-from scripts.document import ContractError, Document, child, keys, members, resolve, short
+from scripts.document import ContractError, Document, child, get, keys, members, short
 from scripts.openapi import walk
 
 _REFUSED = "the contract is refused as it stands"
@@ -34,13 +34,13 @@ def check(document: Document) -> None:
 def _refuse_outside(document: Document, pointer: str, value: object) -> None:
     if not (isinstance(value, str) and value.startswith("#/")):
         raise document.error(pointer, "the reference leaves the contract", "only references to #/... are followed")
-    if _get(document.data, target(value)) is None:
+    if get(document.data, target(value)) is None:
         raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", _REFUSED)
 
 
 def _refuse_unmapped(document: Document, pointer: str, value: object) -> None:
     # By name or by reference, as OpenAPI has it. The validators follow whatever stands here, a file or an address too.
-    schemas = _get(document.data, "/components/schemas")
+    schemas = get(document.data, "/components/schemas")
     named = value.removeprefix(_SCHEMAS) if isinstance(value, str) else None
     if not isinstance(schemas, dict) or named not in schemas:
         raise document.error(pointer, f"{short(repr(value))} is no schema of the contract", f"name one in {_SCHEMAS}")
@@ -77,7 +77,7 @@ def _in_place(data: Any) -> dict[str, list[str]]:
     while waiting:
         pointer = waiting.pop()
         if pointer not in graph:
-            graph[pointer] = list(_parts(pointer, _get(data, pointer)))
+            graph[pointer] = list(_parts(pointer, get(data, pointer)))
             waiting += graph[pointer]
     return graph
 
@@ -90,10 +90,3 @@ def _parts(pointer: str, value: object) -> Iterator[str]:
             if isinstance(value.get(key), list):
                 yield from (child(child(pointer, key), index) for index in range(len(value[key])))
         yield from (child(pointer, key) for key in ("not", "if", "then", "else") if key in value)
-
-
-def _get(data: Any, pointer: str) -> Any:
-    try:
-        return resolve(data, pointer)
-    except KeyError:
-        return None
