@@ -50,7 +50,7 @@ _OPENAPI_LINE = re.compile(r"""(['"]?openapi['"]?|[ \t]*+\{?+[ \t]*+"openapi")[ 
 _EVIDENCE_LINE = re.compile(r"page line (?P<line>[1-9][0-9]*): (?P<field>\S.*)")
 _EVIDENCE_ELSEWHERE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}\b[^()]* \([ABCD]\)")
 _EVIDENCE_KINDS = frozenset(
-    {"operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
+    {"info", "operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
 )
 
 
@@ -162,7 +162,8 @@ def evidence_problems(document: Document, page: str | None = None) -> list[str]:
 
 def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[str]:
     for node in walk(document.data):
-        if node.kind not in _EVIDENCE_KINDS or "$ref" in node.value:
+        shows = node.kind == "media type" and node.value.keys() & {"example", "examples"}
+        if not (node.kind in _EVIDENCE_KINDS or shows) or "$ref" in node.value:
             continue
         evidence = node.value.get("x-evidence")
         texts = evidence if isinstance(evidence, list) else [evidence]
