@@ -1,0 +1,25 @@
+"""Hundreds of refunds and the questions about them, at servers of other makers: each told as the server did it."""
+
+import ssl
+from typing import Final
+
+import pytest
+
+from tests.servers.asking import CLIENTS, PROVIDERS, differences, wishes
+from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
+
+REFUNDS: Final = 500
+
+each_client = pytest.mark.parametrize("client", CLIENTS)
+each_server = pytest.mark.parametrize("server", MAKERS)
+
+
+@each_client
+@each_server
+def test_each_of_many_refunds_is_told_as_the_server_did_it(
+    server: str, client: str, setting: Setting, trusting: ssl.SSLContext
+) -> None:
+    wanted = wishes(REFUNDS, ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS)
+    with MAKERS[server](setting) as url, CLIENTS[client](url, trusting) as calls:
+        results = calls.ask(wanted)
+    assert differences(wanted, results, setting.book) == ""
