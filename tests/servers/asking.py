@@ -2,7 +2,6 @@
 
 import asyncio
 import ssl
-import time
 import uuid
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
@@ -88,11 +87,9 @@ Result = tuple[Told, ...]
 class Calls(ABC):
     """Asks at a server through one client. Close it, or use it in a `with`."""
 
-    RETRY: Final = Retry(first_wait=0.05)
-
     @abstractmethod
-    def ask(self, wanted: Sequence[Wish], pause: float = 0) -> list[Result]:
-        """Ask for all of them, many at once, and about each that is accepted, with a pause before each question."""
+    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
+        """Ask for all of them, many at once, and, unless told otherwise, about each that is accepted."""
 
     @abstractmethod
     def close(self) -> None:
@@ -108,20 +105,19 @@ class Calls(ABC):
 class Threads(Calls):
     """RefundClient, shared by several threads."""
 
-    def __init__(self, base_url: str, trusting: ssl.SSLContext) -> None:
-        self._client = RefundClient(accounts(base_url), ssl_context=trusting, retry=self.RETRY)
+    def __init__(self, base_url: str, trusting: ssl.SSLContext, retry: Retry) -> None:
+        self._client = RefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
-    def ask(self, wanted: Sequence[Wish], pause: float = 0) -> list[Result]:
+    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
         """As Calls.ask."""
         with ThreadPoolExecutor(THREADS) as threads:
-            return [*threads.map(lambda one: self._one(one, pause), wanted)]
+            return [*threads.map(lambda one: self._one(one, questions), wanted)]
 
-    def _one(self, wanted: Wish, pause: float) -> Result:
+    def _one(self, wanted: Wish, questions: bool) -> Result:
         told: list[Told] = []
         try:
             told.append(self._client.refund(wanted.provider, **wanted.arguments))
-            for _ in range(wanted.questions):
-                time.sleep(pause)
+            for _ in range(wanted.questions if questions else 0):
                 told.append(self._client.lookup(_known(told)))
         except RefundError as error:
             told.append(error)
@@ -139,32 +135,32 @@ class Tasks(Calls):
         self,
         base_url: str,
         trusting: ssl.SSLContext,
+        retry: Retry,
         make_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
     ) -> None:
         self._runner = asyncio.Runner(loop_factory=make_loop)
-        self._client = AsyncRefundClient(accounts(base_url), ssl_context=trusting, retry=self.RETRY)
+        self._client = AsyncRefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
-    def ask(self, wanted: Sequence[Wish], pause: float = 0) -> list[Result]:
+    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
         """As Calls.ask."""
-        return self._runner.run(self._all(wanted, pause))
+        return self._runner.run(self._all(wanted, questions))
 
-    async def _all(self, wanted: Sequence[Wish], pause: float) -> list[Result]:
+    async def _all(self, wanted: Sequence[Wish], questions: bool) -> list[Result]:
         results: list[Result] = [()] * len(wanted)
         left = iter(enumerate(wanted))
 
         async def work() -> None:
             for place, one in left:
-                results[place] = await self._one(one, pause)
+                results[place] = await self._one(one, questions)
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         return results
 
-    async def _one(self, wanted: Wish, pause: float) -> Result:
+    async def _one(self, wanted: Wish, questions: bool) -> Result:
         told: list[Told] = []
         try:
             told.append(await self._client.refund(wanted.provider, **wanted.arguments))
-            for _ in range(wanted.questions):
-                await asyncio.sleep(pause)
+            for _ in range(wanted.questions if questions else 0):
                 told.append(await self._client.lookup(_known(told)))
         except RefundError as error:
             told.append(error)
@@ -179,11 +175,13 @@ class Tasks(Calls):
 class TasksOfUvloop(Tasks):
     """AsyncRefundClient, shared by 64 tasks of an event loop of uvloop's."""
 
-    def __init__(self, base_url: str, trusting: ssl.SSLContext) -> None:
-        super().__init__(base_url, trusting, uvloop.new_event_loop)
+    def __init__(self, base_url: str, trusting: ssl.SSLContext, retry: Retry) -> None:
+        super().__init__(base_url, trusting, retry, uvloop.new_event_loop)
 
 
-CLIENTS: Final[Mapping[str, Callable[[str, ssl.SSLContext], Calls]]] = {
+ONCE: Final = Retry(attempts=1)
+"""Nothing is sent again, which would hide that it went wrong the first time."""
+CLIENTS: Final[Mapping[str, Callable[[str, ssl.SSLContext, Retry], Calls]]] = {
     "threads": Threads,
     "asyncio": Tasks,
     "uvloop": TasksOfUvloop,

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from tests.servers.asking import CLIENTS, PROVIDERS, differences, wishes
+from tests.servers.asking import CLIENTS, ONCE, PROVIDERS, differences, wishes
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
 
 REFUNDS: Final = 500
@@ -20,6 +20,6 @@ def test_each_of_many_refunds_is_told_as_the_server_did_it(
     server: str, client: str, setting: Setting, trusting: ssl.SSLContext
 ) -> None:
     wanted = wishes(REFUNDS, ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS)
-    with MAKERS[server](setting) as url, CLIENTS[client](url, trusting) as calls:
+    with MAKERS[server](setting) as url, CLIENTS[client](url, trusting, ONCE) as calls:
         results = calls.ask(wanted)
     assert differences(wanted, results, setting.book) == ""
