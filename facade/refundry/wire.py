@@ -62,6 +62,10 @@ class SecretBytes(bytes):
 
     __str__ = __repr__
 
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, int) else SecretBytes(found)  # reporters show the start of a long text
+
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError("a body that holds credentials is not pickled")
 
@@ -132,13 +136,14 @@ class SendFailure:
     """No reply: how far the request came, and what happened, in words that hold no part of it.
 
     `lasting` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
-    asked not to be sent to, where it did.
+    asked not to be sent to, where it did. `cause` is what was raised, where anything was; its words may be anybody's.
     """
 
     evidence: Evidence
     detail: str
     lasting: bool = False
     retry_after: float | None = None
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ def failed(
     assert (type(error), error.resend, error.http_status) == (cls, resend, status)
     attempt = client.attempts[-1]
     assert (attempt.evidence, attempt.status, attempt.outcome) == (evidence, status, cls.__name__)
-    assert error.__cause__ is error.__context__ is None
+    assert error.__context__ is error.__cause__
     return error
 
 
