@@ -35,7 +35,7 @@ PLANS: Final[Mapping[str, Plan]] = {
     "later": Plan(202, "BYRD010", ("Processing", "Success")),
     "undone": Plan(202, "BYRD010", ("Processing", "Denied")),
     "refused": Plan(400, "BYRD231", ()),
-    "slow": Plan(200, "BYRD200", ("Success",), seconds=0.05),
+    "slow": Plan(200, "BYRD200", ("Success",), seconds=0.1),
     "hanging": Plan(200, "BYRD200", ("Success",), seconds=3600),
 }
 _CODES: Final = {"Success": "BYRD200", "Processing": "BYRD010", "Denied": "BYRD205"}
