@@ -63,7 +63,7 @@ class Provider:
         self._refunds: dict[str, dict[str, Any]] = {}  # by each id that it can be asked by
         self._by_key: dict[str, dict[str, Any]] = {}
         self._questions: dict[str, itertools.count[int]] = {}
-        self._tokens = 0
+        self._has_hung = False
         for line in read_book(book):
             self._recall(line)
 
@@ -139,9 +139,8 @@ class Provider:
         }
 
     def _blink_token(self, _: str, __: str | None, body: bytes) -> Answer:
-        self._tokens += 1
-        self._write({"did": "token"})
-        hangs = json.loads(body)["api_key"] == HANGING_KEY and self._tokens == 1
+        hangs = json.loads(body)["api_key"] == HANGING_KEY and not self._has_hung
+        self._has_hung |= hangs
         expires = datetime.now(UTC) + timedelta(minutes=30)
         told = {"access_token": f"test-token-{uuid.uuid4()}", "expired_on": expires.isoformat(), "currency": "GBP"}
         return _told(201, told, seconds=3600 if hangs else 0)
