@@ -156,7 +156,7 @@ ERRORS: Final[dict[type[RefundError], dict[str, Any]]] = {
 
 @pytest.mark.parametrize("kind", ERRORS)
 def test_an_exception_holds_no_credential_any_more(kind: type[RefundError]) -> None:
-    facts = {"provider": "shop", "provider_code": CANARY, "provider_message": f"no {CANARY}"}
+    facts: dict[str, Any] = {"provider": "shop", "provider_code": CANARY, "provider_message": f"no {CANARY}"}
     error = kind(f"refused: {CANARY}", raw=reply(400, CANARY.encode()), **facts, **ERRORS[kind])
     told = redacted(error, SECRETS)
     assert told is error

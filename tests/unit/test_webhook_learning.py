@@ -278,7 +278,8 @@ def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked
 @both_kinds
 def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) -> None:
     came_to_nothing = reply(200, {"status": "FAILED"})
-    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), state=came_to_nothing)
+    second = reply(200, {"transaction_id": "refund-2"})
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=came_to_nothing)
     with it as client:
         client.ask("lab4pay")
         event = confirmed(client, told(client, "lab4pay", "SUCCESS", **UNLINKED))
