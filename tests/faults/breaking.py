@@ -30,7 +30,7 @@ class Breaker:
             yield
         finally:
             sys.settrace(before)
-            threading.settrace(before)  # type: ignore[arg-type]  # None is what ends it
+            threading.settrace(before)
 
     def _called(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
         above: FrameType | None = frame
