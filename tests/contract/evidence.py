@@ -41,7 +41,15 @@ PAYBYRD_CODES = {
 }
 """Paybyrd's codes: docs.paybyrd.com/api-reference/api-code-reference. Unknown are those that ask to query first."""
 
-BLINK_WORDS = {"completed": DONE, "pending": UNDERWAY, "failed": REFUSED}
+BLINK_WORDS = {
+    **dict.fromkeys(("completed", "accepted"), DONE),
+    **dict.fromkeys(("pending", "pending submission", "captured", "tendered", "received", "approved"), UNDERWAY),
+    **dict.fromkeys(("deferred", "authorised", "authorized", "pre auth", "preauth"), UNDERWAY),
+    **dict.fromkeys(("failed", "declined", "rejected", "cancelled", "canceled", "voided", "expired"), REFUSED),
+}
+"""Blink's words for a transaction, in lower case with blanks: of its refunds page, and of its glossary of states."""
+BLINK_WORDS_ALONE = ("completed", "pending", "failed")
+"""Those that its reply without `success` may have. Any other may be the payment's."""
 
 
 def results(call: Call, reply: WireReply) -> frozenset[str]:
@@ -60,7 +68,7 @@ def _lab4pay(_: Call, reply: WireReply, said: dict[str, Any] | None) -> frozense
         return NO_ACCESS
     if reply.status == 400:  # no body is documented: an object, or nothing at all
         return REFUSED if said is not None or not reply.body else UNKNOWN
-    if reply.status == 200 and said is not None and _text(said, "transaction_id"):
+    if reply.status == 200 and said is not None and _id(said, "transaction_id"):
         return UNDERWAY  # told to the terminal, and never more than that
     return UNKNOWN
 
@@ -86,58 +94,83 @@ def _paybyrd(call: Call, reply: WireReply, said: dict[str, Any] | None) -> froze
 
 def _paybyrd_differs(call: Call, said: dict[str, Any]) -> bool:
     source = said.get("sourceTransaction")
-    payment_id = _text(source, "transactionId") if isinstance(source, dict) else None
-    reported = _number(said.get("isoAmount"), fraction=False)
-    asked = Decimal(call.amount.minor_units)
-    if reported is None:
-        reported, asked = _number(said.get("amount")), call.amount.decimal
-    return payment_id not in (None, call.payment_id) or reported not in (None, asked)
+    payment_id = _id(source, "transactionId") if isinstance(source, dict) else None
+    minor, major = said.get("isoAmount"), said.get("amount")
+    asked = (Decimal(call.amount.minor_units), call.amount.decimal)
+    return payment_id not in (None, call.payment_id) or _another_amount(
+        (minor, _number(minor, fraction=False), asked[0]), (major, _number(major), asked[1])
+    )
+
+
+def _another_amount(*amounts: tuple[object, Decimal | None, Decimal]) -> bool:
+    """Whether amounts, each with what is read of it and what was asked for, tell of another than was asked for.
+
+    One that is there and cannot be read does too, where no other can.
+    """
+    read = [(number, asked) for _, number, asked in amounts if number is not None]
+    if read:
+        return any(number != asked for number, asked in read)
+    return any(value not in (None, "") for value, _, _ in amounts)
 
 
 def _blink(call: Call, reply: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
     if said is None:
         return NO_ACCESS if reply.status == 401 else UNKNOWN
-    success = said.get("success") if isinstance(said.get("success"), bool) else None
+    success = _flag(said.get("success"))
     if reply.status == 200:
         return _blink_refund(call, said, success)
     word = _text(said, "status")
-    if success or (word is not None and _verdict(word) <= ACCEPTED):  # a body that denies its status
+    if success or (word is not None and BLINK_WORDS.get(_plain(word), UNKNOWN) <= ACCEPTED):  # a body denies its status
         return UNKNOWN
     if reply.status in (401, 403):
         return NO_ACCESS
-    if reply.status not in (400, 402, 404, 409, 422):
+    if reply.status not in (400, 402, 404, 422):  # 409 conflicts with another request, which may be this refund
         return UNKNOWN
-    said_no = success is False or ("success" not in said and (_text(said, "message") or _text(said, "error")))
-    return REFUSED if said_no else UNKNOWN
+    by_message = "success" not in said and reply.status != 402 and (_text(said, "message") or _text(said, "error"))
+    return REFUSED if success is False or by_message else UNKNOWN
 
 
 def _blink_refund(call: Call, said: dict[str, Any], success: bool | None) -> frozenset[str]:
-    word = _text(said, "status")
-    by_word = None if word is None else _verdict(word)
-    by_flag = {None: None, True: DONE, False: REFUSED}[success]
-    verdict = by_word or by_flag or UNKNOWN
-    if by_word is not None and by_flag is not None and by_word != by_flag and (by_word, by_flag) != (UNDERWAY, DONE):
-        return UNKNOWN
+    verdict = _blink_verdict(_text(said, "status"), success)
     differs = any(
         reported not in (None, asked)
         for reported, asked in (
-            (_text(said, "transaction_id"), call.payment_id),
-            (_text(said, "reference"), call.reference),
+            (_id(said, "transaction_id"), call.payment_id),
+            (_id(said, "reference"), call.reference),
         )
     )
     if verdict <= ACCEPTED and isinstance(call.amount, Money):
-        differs = differs or _number(said.get("amount")) not in (None, call.amount.decimal)
+        amount = said.get("amount")
+        differs = differs or _another_amount((amount, _number(amount), call.amount.decimal))
     return MISMATCH if differs and verdict != UNKNOWN else verdict
 
 
-def _verdict(word: str) -> frozenset[str]:
-    return BLINK_WORDS.get(" ".join(re.split(r"[\s_-]+", word)).strip().lower(), UNKNOWN)
+def _blink_verdict(word: str | None, success: bool | None) -> frozenset[str]:
+    if word is None:
+        return {None: UNKNOWN, True: DONE, False: REFUSED}[success]
+    meant = BLINK_WORDS.get(_plain(word))
+    if success is None:
+        return meant if meant is not None and _plain(word) in BLINK_WORDS_ALONE else UNKNOWN
+    if meant is None:
+        return UNDERWAY if success else UNKNOWN
+    return meant if (meant <= ACCEPTED) is success else UNKNOWN
+
+
+def _plain(word: str) -> str:
+    return " ".join(re.split(r"[\s_-]+", word)).strip().lower()
+
+
+def _flag(value: object) -> bool | None:
+    """A success, also as programs write it that have no true and false."""
+    if isinstance(value, bool):
+        return value
+    return next((flag for flag, forms in ((True, ("1", "true")), (False, ("0", "false"))) if str(value) in forms), None)
 
 
 def _object(body: bytes) -> dict[str, Any] | None:
-    """The body as a JSON object, or None where it is not one. Of a name that stands twice, the last counts."""
+    """The body as a JSON object, or None where it is not one, or has two values under one name."""
     try:
-        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json)
+        value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json, object_pairs_hook=_named_once)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -145,6 +178,24 @@ def _object(body: bytes) -> dict[str, Any] | None:
 
 def _no_json(name: str) -> NoReturn:
     raise ValueError(name)
+
+
+def _named_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in members:
+        if json.dumps(values.setdefault(name, value), sort_keys=True) != json.dumps(value, sort_keys=True):
+            raise ValueError(name)
+    return values
+
+
+def _id(said: dict[str, Any], name: str) -> str | None:
+    """An id: a text, or a whole number, whose digits it is. One with more of them than a float holds is none."""
+    value = said.get(name)
+    if isinstance(value, bool) or (isinstance(value, float) and abs(value) >= 2**53):
+        return None
+    if isinstance(value, int | float):
+        return str(int(value)) if value == int(value) else None
+    return _text(said, name)
 
 
 def _text(said: dict[str, Any], name: str) -> str | None:

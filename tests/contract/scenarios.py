@@ -137,7 +137,7 @@ OF_SOME_PROVIDERS = [
     one("Paybyrd allows it not", PAYBYRD, reply(403, {"code": "BYRD403"}), "AuthenticationFailed"),
     one("Paybyrd says a new code", PAYBYRD, reply(200, {"code": "BYRD777"}), "OutcomeUnknown"),
     one("Paybyrd reports less", PAYBYRD, reply(200, {"code": "BYRD200", "isoAmount": 99}), "RefundMismatch"),
-    one("Paybyrd's amounts differ", PAYBYRD, reply(200, {**accepting(PAYBYRD), "amount": "2.00"}), "SUCCEEDED"),
+    one("Paybyrd's amounts differ", PAYBYRD, reply(200, {**accepting(PAYBYRD), "amount": "2.00"}), "RefundMismatch"),
     one(
         "Paybyrd names another payment",
         PAYBYRD,

@@ -115,14 +115,18 @@ def account(
     environment: Literal["production", "sandbox"] = "production",
     currency: str | None = None,
 ) -> Account:
-    """An account at the provider, under the provider's name. Paybyrd's has no currency."""
+    """An account at the provider, under the provider's name. Paybyrd's has no currency.
+
+    Those that count in minor units count those of ISO 4217.
+    """
     where: dict[str, Any] = {"environment": environment, "transport": transport}
     if provider == "paybyrd":
-        return Paybyrd(api_key=CREDENTIALS[0], **where)
+        return Paybyrd(api_key=CREDENTIALS[0], minor_units="iso", **where)
     if provider == "blink":
         return Blink(access_token=CREDENTIALS[1], currency=currency, **where)
     assert provider == "lab4pay"
-    return Lab4Pay(access_token=CREDENTIALS[2], integrator_id=CREDENTIALS[3], currency=currency, **where)
+    till: dict[str, Any] = {"currency": currency, "minor_units": "iso", **where}
+    return Lab4Pay(access_token=CREDENTIALS[2], integrator_id=CREDENTIALS[3], **till)
 
 
 def ask(client: RefundClient, call: Call) -> Refund:

@@ -33,7 +33,6 @@ DOCUMENTED = {
         402: "RefundRejected",
         403: "AuthenticationFailed",
         404: "RefundRejected",
-        409: "RefundRejected",
         422: "RefundRejected",
     },
 }

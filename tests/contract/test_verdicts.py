@@ -62,7 +62,7 @@ BY_STATUS = {
         402: "RefundRejected DECLINED",
         403: "AuthenticationFailed",
         404: "RefundRejected NOT_FOUND",
-        409: "RefundRejected OTHER",
+        409: "OutcomeUnknown",
         422: "RefundRejected INVALID",
         429: "OutcomeUnknown",
         500: "OutcomeUnknown",

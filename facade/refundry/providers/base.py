@@ -9,18 +9,22 @@ from urllib.parse import urlencode
 
 from refundry.checks import Secret, is_header_text, path_id
 from refundry.errors import InvalidRefund, UnsupportedOperation
-from refundry.money import FULL, Money
+from refundry.interruption import pass_through
+from refundry.money import EXPONENTS, FULL, MAX_MINOR_UNITS, Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.reader import Reader, same_id
+from refundry.providers.reader import Reader, contradiction_in, plain_word, rescaled, same_id
 from refundry.refund import Operation
 from refundry.wire import SecretBytes, WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from refundry.accounts import Account, TokenAccount
+    from refundry.errors import Reason
     from refundry.refund import Capabilities, Refund, RefundRequest
+    from refundry.webhooks import News
 
+_OF_HUNDREDTHS: Final = 2
 _NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
 
 
@@ -81,6 +85,10 @@ class Translation(ABC):
     """The generated package that it reads and writes with."""
     ABSENT: ClassVar[object]
     """What stands for a field that is not there, in this package."""
+    UNDOING: ClassVar[frozenset[str]] = frozenset()
+    """The words of a refund that was done and is no longer, as `plain_word` has them."""
+    COUNTS_MINOR_UNITS: ClassVar[bool] = False
+    """Whether amounts go out as whole numbers, so that it matters what the provider counts."""
     VOID: ClassVar[str] = ""
     """What there is for a payment that cannot be refunded yet, in words for people; "" where there is nothing."""
 
@@ -154,8 +162,9 @@ class Translation(ABC):
         def interpret(parsed: Any, reader: Reader) -> Reading:
             if reply.status == 200:
                 reading = self.state(refund, parsed, reader)
-                is_payment = same_id(reading.refund_id, refund.payment_id)
-                return Reading(why="it gave the payment, and not its refund") if is_payment else reading
+                if same_id(reading.refund_id, refund.payment_id):
+                    return Reading(why="it gave the payment, and not its refund")
+                return reading
             denied = reply.status in (401, 403)
             outcome = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
             code, message = self.refusal(parsed, reader)
@@ -173,18 +182,21 @@ class Translation(ABC):
         """The request that asks why a payment cannot be refunded; None where that is not asked at this provider."""
         return None
 
-    def payment_state(self, parsed: Any) -> str | None:
-        """The state of that payment, in the provider's word, where that is one in which it cannot be refunded."""
+    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+        """The state of that payment, where it cannot be refunded in that: the provider's word, and the reason it is."""
         return None
 
     def read_payment(self, reply: WireReply) -> Reading:
-        """What a reply to a `payment_request` says: REJECTED with the state as its code, UNKNOWN without an answer."""
+        """What a reply to a `payment_request` says: REJECTED with the state as its code, UNKNOWN without an answer.
+
+        REJECTED comes with the reason why the payment cannot be refunded.
+        """
 
         def interpret(parsed: Any, _: Reader) -> Reading:
             state = self.payment_state(parsed)
             if reply.status != 200:
                 return Reading(why="it gave no state")
-            return Reading(Outcome.SUCCEEDED if state is None else Outcome.REJECTED, code=state)
+            return Reading(Outcome.SUCCEEDED) if state is None else Reading(Outcome.REJECTED, state[1], code=state[0])
 
         return self._read(reply, lambda: self.parse_state(reply), interpret)
 
@@ -198,11 +210,15 @@ class Translation(ABC):
         """
 
     @abstractmethod
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
-        """What a callback says. Its outcome is that of `state`, its code the provider's word for it.
+    def read_callback(self, body: bytes, reader: Reader) -> Sequence[News] | None:
+        """All that a callback tells; None where it cannot be read, and the reader has noted why.
 
-        Without a refund_id where it is not about a refund, or does not say about which.
+        The outcome of a reading is that of `state`, its code the provider's word for it.
         """
+
+    def undoes(self, word: str | None) -> bool:
+        """Whether the provider's word for a refund says that it was done, and no longer is."""
+        return word is not None and plain_word(word) in self.UNDOING
 
     # For all of them.
 
@@ -217,7 +233,10 @@ class Translation(ABC):
         try:
             parsed = parse()
         except ValueError as unreadable:
+            pass_through(unreadable)
             parsed, problem = None, str(unreadable)
+        if parsed is not None and (contradiction := contradiction_in(reply.body)):
+            parsed, problem = None, contradiction
         if parsed is not None:
             reader = Reader(self.ABSENT)
             reading = interpret(parsed, reader)
@@ -230,7 +249,7 @@ class Translation(ABC):
         """What this provider can do in the operation asked for.
 
         Raises UnsupportedOperation where it cannot do what is asked, and InvalidRefund where the currency is not the
-        account's.
+        account's, or the amount is none that the provider counts.
         """
         account = self.account
         facts: dict[str, Any] = {"provider": account.name, "reference": request.reference}
@@ -250,7 +269,38 @@ class Translation(ABC):
                 field="amount",
                 **facts,
             )
+        if isinstance(request.amount, Money) and self.COUNTS_MINOR_UNITS:
+            try:
+                self.counted(request.amount)
+            except InvalidRefund as refused:
+                vars(refused).update(facts)
+                raise
         return capabilities
+
+    def decimals(self, currency: str) -> int | None:
+        """How many decimals of a major unit there are in what the provider counts; None where nobody has said it."""
+        if EXPONENTS[currency] == _OF_HUNDREDTHS or self.account.minor_units == "hundredths":
+            return _OF_HUNDREDTHS
+        return EXPONENTS[currency] if self.account.minor_units == "iso" else None
+
+    def counted(self, amount: Money) -> int:
+        """An amount as the provider counts it. InvalidRefund where that is no whole number, or nobody has said it."""
+        currency, name = amount.currency, self.account.name
+        decimals = self.decimals(currency)
+        if decimals is None:
+            raise InvalidRefund(
+                f"{currency} has {EXPONENTS[currency]} decimals, and whether {name} counts it by ISO 4217 or in "
+                'hundredths is not published: ask there, and make the account with minor_units="iso" or "hundredths"',
+                field="minor_units",
+            )
+        units, rest = rescaled(amount.minor_units, EXPONENTS[currency], decimals)
+        if rest or units > MAX_MINOR_UNITS:
+            raise InvalidRefund(
+                f"{name} counts {currency} in hundredths, and {amount} is no whole number of them up to "
+                f"{MAX_MINOR_UNITS}",
+                field="amount",
+            )
+        return units
 
     def refund_id_of(self, refund: Refund, hint: str = "") -> str:
         """The provider's id of a refund. UnsupportedOperation where it has none, InvalidRefund where it is unfit."""
@@ -282,8 +332,12 @@ class Translation(ABC):
 class TokenTranslation(Translation):
     """For a provider whose requests carry a bearer token, the account's own or one that has to be fetched."""
 
+    TOKEN_STATUSES: ClassVar[Sequence[int]] = (200,)
+    """The statuses under which the contract describes a token."""
     DOCUMENTED_LIFE: ClassVar[float]
     """For how many seconds a token is good whose reply does not say it in a way that can be read."""
+    KEYS_REFUSED: ClassVar[frozenset[int]] = frozenset({401, 403})
+    """The HTTP statuses of a reply to a `token_request` that say that the keys are wrong."""
 
     def __init__(self, account: TokenAccount) -> None:
         self._token_account = account
@@ -326,9 +380,14 @@ class TokenTranslation(Translation):
             token = reader.text(parsed.access_token, "/access_token")
             if token is None or not is_header_text(token):
                 return Reading(why="the reply holds no token")
+            if reply.status not in self.TOKEN_STATUSES:
+                reader.note("", f"has status {reply.status}, which the contract does not describe")
             life = self.life(parsed, reply, reader)
             granted = Granted(self.access(Secret(token)), self.DOCUMENTED_LIFE if life is None else max(life, 0.0))
             return Reading(Outcome.SUCCEEDED)
 
-        reading = self._read(reply, lambda: self.parse_token(reply), interpret)
+        # A token is one under whatever status of success it comes.
+        undescribed = 200 <= reply.status < 300 and reply.status not in self.TOKEN_STATUSES
+        described = replace(reply, status=self.TOKEN_STATUSES[0]) if undescribed else reply
+        reading = self._read(reply, lambda: self.parse_token(described), interpret)
         return reading, granted

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
@@ -10,8 +9,9 @@ from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
-from refundry.providers.reader import Reader, plain_word, read_json
+from refundry.providers.reader import Reader, given, plain_word, read_json
 from refundry.refund import Capabilities, Operation
+from refundry.webhooks import News
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
 from refundry_blink.api.tokens import create_token
@@ -27,46 +27,64 @@ if TYPE_CHECKING:
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
 
-# The two ages of the reply: `status` (api-docs.blinkpayment.co.uk, March 2025) and `success` (the older pages). Words
-# are compared as the provider's own shop plugin does: in lower case, with blanks, hyphens and underscores alike.
+# What a word for the state of a transaction means, of a refund's reply or of one that is asked about. From the pages on
+# refunds and on transactions, and from the glossary of states (blinkpayment.atlassian.net, 21430544), which is written
+# for payments: confirm in the sandbox. Accepted is what a transaction is once it has settled; what comes before that is
+# on its way. Words are compared as the provider's own shop plugin does: in lower case, with blanks, hyphens and
+# underscores alike.
 BY_WORD: Final[Mapping[str, Outcome]] = {
-    "completed": Outcome.SUCCEEDED,
-    "pending": Outcome.PENDING,
-    "failed": Outcome.REJECTED,
-}
-_ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
-BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
-
-# The words of a transaction that is asked about: api-docs.blinkpayment.co.uk/apidocs/get-transactions. Those of a
-# refund are not documented, and taken to be those of its reply and of a payment: confirm in the sandbox. Accepted is
-# what a payment is once it has settled; what comes before that is on its way.
-BY_STATE: Final[Mapping[str, Outcome]] = {
     "completed": Outcome.SUCCEEDED,
     "accepted": Outcome.SUCCEEDED,
     "pending": Outcome.PENDING,
     "pending submission": Outcome.PENDING,
+    "received": Outcome.PENDING,
+    "approved": Outcome.PENDING,
+    "authorised": Outcome.PENDING,
+    "authorized": Outcome.PENDING,
+    "pre auth": Outcome.PENDING,
+    "preauth": Outcome.PENDING,
     "captured": Outcome.PENDING,
     "tendered": Outcome.PENDING,
+    "deferred": Outcome.PENDING,
     "failed": Outcome.REJECTED,
     "declined": Outcome.REJECTED,
+    "rejected": Outcome.REJECTED,
     "cancelled": Outcome.REJECTED,
+    "canceled": Outcome.REJECTED,
     "voided": Outcome.REJECTED,
     "expired": Outcome.REJECTED,
 }
-# A payment in one of these is not refunded, but can be cancelled or has come to nothing:
-# api-docs.blinkpayment.co.uk/docs/transactions
-_UNREFUNDABLE: Final = frozenset({"captured", "cancelled", "voided", "declined", "failed", "expired"})
+_ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
+_BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
+UNCONFIRMED: Final = ("reversed", "finished", "referred")
+"""Words of the glossary that may be final for a refund, or not: they are taken for none until that is confirmed."""
+ALONE: Final = ("completed", "pending", "failed")
+"""The words of the reply without `success` (api-docs.blinkpayment.co.uk, March 2025). Any other may be the payment's,
+for so is the transaction_id of that reply."""
 
-# api-docs.blinkpayment.co.uk/docs/errors. 408, 429 and 5xx prove nothing: so the provider's plugin treats them too.
+# A payment in one of these is not refunded, but can be cancelled or has come to nothing
+# (api-docs.blinkpayment.co.uk/docs/transactions), or has been refunded already.
+PAYMENT_WORDS: Final[Mapping[str, Reason]] = {
+    **{word: Reason.NOT_REFUNDABLE for word, state in BY_WORD.items() if state is Outcome.REJECTED},
+    **dict.fromkeys(
+        ("received", "approved", "pre auth", "preauth", "captured", "tendered", "deferred", *UNCONFIRMED),
+        Reason.NOT_REFUNDABLE,
+    ),
+    "fully refunded": Reason.ALREADY_REFUNDED,
+}
+
+# api-docs.blinkpayment.co.uk/docs/errors. 408, 429 and 5xx prove nothing: so the provider's plugin treats them too. A
+# 409 conflicts with another request, which may be the same refund.
 ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     400: (Outcome.REJECTED, Reason.INVALID),
     401: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
     402: (Outcome.REJECTED, Reason.DECLINED),
     403: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
     404: (Outcome.REJECTED, Reason.NOT_FOUND),
-    409: (Outcome.REJECTED, Reason.OTHER),
     422: (Outcome.REJECTED, Reason.INVALID),
 }
+NEEDS_SUCCESS_FALSE: Final = frozenset({402})
+"""The statuses whose body refuses by `success: false` alone, and not by a message."""
 
 _MOST_FORM_BYTES: Final = 16 * 1024  # of a callback that nothing proves
 
@@ -76,6 +94,7 @@ class BlinkTranslation(TokenTranslation):
 
     PACKAGE = "refundry_blink"
     ABSENT = UNSET
+    TOKEN_STATUSES = (200, 201)
     DOCUMENTED_LIFE = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
     VOID = (
         "refundry does not void payments; one that has not settled is voided with cancel_transaction of refundry_blink"
@@ -118,7 +137,8 @@ class BlinkTranslation(TokenTranslation):
             return _of_refund(parsed, reader, success, message)
         outcome, reason = ERROR_BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         message = message or reader.text(parsed.error, "/error")
-        said_no = success is False or (parsed.success is UNSET and message is not None)
+        by_message = parsed.success is UNSET and message is not None and status not in NEEDS_SUCCESS_FALSE
+        said_no = success is False or by_message
         word = parsed.additional_properties.get("status")
         said_yes = success or (isinstance(word, str) and BY_WORD.get(plain_word(word)) in _ACCEPTED)
         if said_yes or (outcome is Outcome.REJECTED and not said_no):
@@ -141,12 +161,12 @@ class BlinkTranslation(TokenTranslation):
         if not isinstance(told, Transaction):
             reader.note("/data", "is not an object")
             return Reading(why="it gave no transaction")
-        outcome, word = reader.state(told.status, "/data/status", BY_STATE)
+        outcome, word = reader.state(told.status, "/data/status", BY_WORD)
         return Reading(
             outcome,
-            amount=reader.major_amount(told.amount, "/data/amount"),
+            amounts=given(reader.major_amount(told.amount, "/data/amount")),
             currency=reader.currency(told.currency, "/data/currency"),
-            refund_id=reader.text(told.transaction_id, "/data/transaction_id"),
+            refund_id=reader.id_text(told.transaction_id, "/data/transaction_id"),
             code=word,
             message=reader.text(told.message, "/data/message"),
         )
@@ -159,11 +179,11 @@ class BlinkTranslation(TokenTranslation):
         """GET of the payment."""
         return get_transaction.build_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> str | None:
-        """The word of a payment that has not settled, or never will."""
+    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+        """The word of a payment that has not settled, never will, or has nothing left to refund."""
         status = getattr(getattr(parsed, "data", None), "status", None)
         word = plain_word(status) if isinstance(status, str) else ""
-        return word if word in _UNREFUNDABLE else None
+        return (word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else None
 
     def token_request(self) -> GeneratedRequest:
         """POST of the two keys."""
@@ -175,14 +195,8 @@ class BlinkTranslation(TokenTranslation):
 
     def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
         """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
-        until = parsed.expired_on
-        try:
-            expires = datetime.fromisoformat(until)
-        except (TypeError, ValueError):
-            reader.note("/expired_on", "is not a date and time of ISO 8601")
-            return None
-        if expires.tzinfo is None:
-            reader.note("/expired_on", "has no time zone")
+        expires = reader.moment(parsed.expired_on, "/expired_on")
+        if expires is None:
             return None
         now = http_date(reply.header("date") or "")
         return None if now is None else expires.timestamp() - now
@@ -191,44 +205,48 @@ class BlinkTranslation(TokenTranslation):
         """Nothing proves it: the provider signs nothing, and sends no secret."""
         return
 
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...]:
         """Which transaction it claims to be about, in JSON or as a form. A payment's looks as a refund's does."""
         told = read_json(body)
         if not isinstance(told, dict):
             told = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
-        word = told.get("status")
-        return Reading(
-            refund_id=reader.text(told.get("transaction_id", UNSET), "/transaction_id"),
+        word, reference = told.get("status"), told.get("reference")
+        reading = Reading(
+            refund_id=reader.id_text(told.get("transaction_id", UNSET), "/transaction_id"),
+            reference=reference if isinstance(reference, str) and reference else None,
             code=word if isinstance(word, str) else None,
         )
+        return (News("transaction", reading),)
+
+
+def verdict(word: str | None, success: bool | None) -> Outcome:
+    """What a reply of 200 says by its `status` and its `success`, of which either may be missing."""
+    if word is None:
+        return Outcome.UNKNOWN if success is None else _BY_FLAG[success]
+    word = plain_word(word)
+    if success is None:
+        return BY_WORD[word] if word in ALONE else Outcome.UNKNOWN
+    by_word = BY_WORD.get(word, Outcome.PENDING if success else Outcome.UNKNOWN)
+    # Of two that accept, the weaker is believed; where one denies the other, neither is.
+    return by_word if (by_word in _ACCEPTED) is success else Outcome.UNKNOWN
 
 
 def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, message: str | None) -> Reading:
     # The provider's plugin reads `error` too, where there is no `message`.
     message = message or reader.text(parsed.additional_properties.get("error", UNSET), "/error")
     word = reader.text(parsed.status, "/status")
-    if word is not None and plain_word(word) not in BY_WORD:
+    if word is not None and plain_word(word) not in (ALONE if success is None else BY_WORD):
         reader.note("/status", "is not a word that the contract lists")
-    outcome = _agreed(word, success)
+    outcome = verdict(word, success)
+    refund_id = reader.id_text(parsed.refunded_transaction_id, "/refunded_transaction_id")
     return Reading(
         outcome,
         Reason.DECLINED,
         why="its body does not say whether it was refunded" if outcome is Outcome.UNKNOWN else "",
-        amount=reader.major_amount(parsed.amount, "/amount"),
-        refund_id=reader.text(parsed.refunded_transaction_id, "/refunded_transaction_id"),
-        payment_id=reader.text(parsed.transaction_id, "/transaction_id"),
-        reference=reader.text(parsed.reference, "/reference"),
+        amounts=given(reader.major_amount(parsed.amount, "/amount")),
+        refund_id=reader.in_path(refund_id, "/refunded_transaction_id"),
+        payment_id=reader.id_text(parsed.transaction_id, "/transaction_id"),
+        reference=reader.id_text(parsed.reference, "/reference"),
         code=word,
         message=message,
     )
-
-
-def _agreed(word: str | None, success: bool | None) -> Outcome:
-    """What `status` and `success` say together: unknown where neither says anything, or one denies the other."""
-    by_word = None if word is None else BY_WORD.get(plain_word(word), Outcome.UNKNOWN)
-    by_flag = None if success is None else BY_FLAG[success]
-    if by_word is None or by_flag is None:
-        return by_word or by_flag or Outcome.UNKNOWN
-    if by_word is Outcome.PENDING and by_flag is Outcome.SUCCEEDED:
-        return Outcome.PENDING  # accepted, and not done yet
-    return by_word if by_word is by_flag else Outcome.UNKNOWN

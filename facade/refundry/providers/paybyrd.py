@@ -6,6 +6,7 @@ import hashlib
 import re
 import uuid
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.checks import Secret
@@ -13,9 +14,9 @@ from refundry.errors import InvalidRefund, Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Access, Translation
-from refundry.providers.reader import Reader, plain_word, read_json, same_id
+from refundry.providers.reader import Reader, given, plain_word, read_json, same_id
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
-from refundry.webhooks import is_basic, is_same
+from refundry.webhooks import News, is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.api.transactions import get_transaction, list_transactions
 from refundry_paybyrd.models import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from refundry.accounts import Paybyrd
     from refundry.providers.base import GeneratedRequest
     from refundry.refund import RefundRequest
+    from refundry.webhooks import About
     from refundry.wire import WireReply
 
 _Verdicts = dict[str | None, tuple[Outcome, Reason]]
@@ -67,6 +69,9 @@ _REFUSED: Final[_Verdicts] = {
     "BYRD900": (Outcome.REJECTED, Reason.INVALID),
     "BYRD901": (Outcome.REJECTED, Reason.NOT_FOUND),
 }
+# The refusals that are the verdict also on an earlier attempt under the same key, whose reply was lost: they say what
+# became of this refund. Every other may come of the earlier one being worked on still, or having been carried out.
+_SETTLE_EARLIER: Final = frozenset({"BYRD205", "BYRD208", "BYRD901"})
 _QUERY_FIRST: Final = dict.fromkeys(("BYRD203", "BYRD294", "BYRD299", "BYRD999"), _UNKNOWN)
 
 BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
@@ -99,13 +104,30 @@ _FINAL_CODES: Final[Mapping[Outcome, frozenset[str | None]]] = {
     Outcome.REJECTED: frozenset(_REFUSED),
 }
 NEEDS_A_CODE: Final = "Error"
-# The last part of the name of an event (docs.paybyrd.com/api-reference/webhooks), as the word of its transaction.
+# The events of a refund (docs.paybyrd.com/api-reference/webhooks), each as the word of its transaction.
 _BY_EVENT: Final[Mapping[str, str]] = {
-    "pending": "Processing",
-    "success": "Success",
-    "failed": "Denied",
-    "error": "Error",
-    "canceled": "Canceled",
+    "transaction.refund.pending": "Processing",
+    "transaction.refund.success": "Success",
+    "transaction.refund.failed": "Denied",
+    "transaction.refund.error": "Error",
+    "transaction.refund.canceled": "Canceled",
+}
+
+# What the families of events are about: docs.paybyrd.com/api-reference/webhooks; more of orders in the provider's own
+# .NET client. Where no event is named, the kind of the transaction says so.
+_ABOUT_EVENT: Final[Mapping[str, About]] = {
+    "transaction.refund": "refund",
+    "transaction.payment": "payment",
+    "transaction.preauth": "payment",
+    "transaction.capture": "payment",
+    "order": "order",
+    "chargeback": "other",
+}
+_ABOUT_KIND: Final[Mapping[str, About]] = {
+    "refund": "refund",
+    "payment": "payment",
+    "preauth": "payment",
+    "capture": "payment",
 }
 
 _TRANSACTIONS: Final = "/api/v2/transactions"
@@ -119,6 +141,7 @@ class PaybyrdTranslation(Translation):
 
     PACKAGE = "refundry_paybyrd"
     ABSENT = UNSET
+    COUNTS_MINOR_UNITS = True
     CAPABILITIES = {
         Operation.REFUND: Capabilities(
             partial=True,
@@ -142,13 +165,13 @@ class PaybyrdTranslation(Translation):
         return Access(self.account.headers, self.account.secrets)
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
-        """POST of isoAmount, in minor units, with the idempotency key."""
+        """POST of isoAmount, as Paybyrd counts it, with the idempotency key."""
         assert request.payment_id is not None
         assert isinstance(request.amount, Money)
         return refund_transaction.build_request(
             request.payment_id,
-            body=Body(iso_amount=request.amount.minor_units),
-            idempotency_key=idempotency_key(request.reference, request.attempt),
+            body=Body(iso_amount=self.counted(request.amount)),
+            idempotency_key=idempotency_key(request.reference),
         )
 
     def parse(
@@ -163,10 +186,11 @@ class PaybyrdTranslation(Translation):
         if code is not None and not (code in _ACCEPTED or code in _REFUSED or code in _QUERY_FIRST):
             reader.note("/code", "is not a code that the contract lists")
         found = verdict(status, code)
-        message = reader.text(parsed.description, "/description")
+        message = _message(parsed, reader)
         said = self._said(parsed, request, reader) if found in _ACCEPTED.values() else {}
         why = "its status and code do not say whether it was refunded" if found is _UNKNOWN else ""
-        return Reading(*found, why, code=code, message=message, **said)
+        settles = code in _SETTLE_EARLIER and found == _REFUSED[code]
+        return Reading(*found, why, code=code, message=message, settles_earlier=settles, **said)
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the refund's transaction, or, where it has no id yet, of what came of the request."""
@@ -198,14 +222,14 @@ class PaybyrdTranslation(Translation):
     def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
         """By the word and the code of the transaction; of several, by the one that is this refund."""
         if not isinstance(parsed, list):
-            return _of_transaction(refund, parsed, reader, "")
+            return self._of_transaction(refund, parsed, reader, "")
         places = [index for index, one in enumerate(parsed) if not _is_payment(refund, one)]
         if not places:
             return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
         if len(places) == 1:
-            return _of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
+            return self._of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
         tried = [(Reader(UNSET), index, parsed[index]) for index in places]
-        readings = [(_of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
+        readings = [(self._of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
         fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
         if len(fitting) != 1:
             return Reading(why="it gave several transactions, and not one that is this refund")
@@ -216,48 +240,57 @@ class PaybyrdTranslation(Translation):
 
     def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
         """The code and its sentence."""
-        return reader.text(parsed.code, "/code"), reader.text(parsed.description, "/description")
+        return reader.text(parsed.code, "/code"), _message(parsed, reader)
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
         account = self._paybyrd
-        if account.webhook_api_key is None and account.webhook_username is None:
+        if not account.webhook_api_keys and not account.webhook_basics:
             raise InvalidRefund(
                 f"{self.account.name} has neither webhook_api_key nor webhook_username and webhook_password, without "
                 "which no callback can be believed",
                 field="webhook_api_key",
             )
-        by_key = account.webhook_api_key is not None and is_same(headers.get("x-api-key", ""), account.webhook_api_key)
-        if account.webhook_username is None or account.webhook_password is None:
-            return by_key
-        return is_basic(headers.get("authorization", ""), account.webhook_username, account.webhook_password) or by_key
+        key, basic = headers.get("x-api-key", ""), headers.get("authorization", "")
+        by_key = any(is_same(key, secret) for secret in account.webhook_api_keys)
+        return by_key or any(is_basic(basic, *secrets) for secrets in account.webhook_basics)
 
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...] | None:
         """An event of transaction.refund, with its transaction under `content`; any other is about no refund.
 
         Where the envelope names the event is not documented: its word decides only together with the transaction's.
         """
         envelope = read_json(body)
-        content = envelope.get("content") if isinstance(envelope, dict) else None
-        if not isinstance(envelope, dict) or not isinstance(content, dict):
+        if not isinstance(envelope, dict):
             reader.note("", "is not an envelope with a content")
-            return Reading()
-        event = reader.text(envelope.get("event", UNSET), "/event") or ""
-        family, _, word = event.lower().rpartition(".")
-        kind = content.get("operationType")
-        if family != "transaction.refund" and not (not event and isinstance(kind, str) and kind.lower() == "refund"):
-            return Reading()
+            return None
+        content = envelope.get("content")
+        event = (reader.text(envelope.get("event", UNSET), "/event") or "").lower()
+        listed = _about_of_event(event)
+        about = listed or _about_of_content(content) or ("other" if event else None)
+        if about is None or (about == "refund" and not isinstance(content, dict)):
+            reader.note("", "is not an envelope with a content that says what it is about")
+            return None
+        if about == "refund":
+            return (News(about, self._of_content(event, content, reader)),)
+        if event and listed is None:
+            reader.note("/event", "is not an event that is documented")
+        return (News(about, Reading()),)
+
+    def _of_content(self, event: str, content: Any, reader: Reader) -> Reading:
+        """What the transaction of a refund says, together with the name of its event."""
         transaction = Transaction.from_dict(content)
         if event and transaction.status is UNSET:
-            transaction.status = _BY_EVENT.get(word, "Processing")
-        nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
-        reading = _of_transaction(nobody, transaction, reader, "/content")
-        if reading.refund_id is None:
+            transaction.status = _BY_EVENT.get(event, "Processing")
+        if transaction.transaction_id is UNSET:
             reader.note("/content/transactionId", "is missing")
-        told = transaction.status if isinstance(transaction.status, str) else word
-        if word and word not in _BY_EVENT:
+        nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
+        reading = self._of_transaction(nobody, transaction, reader, "/content")
+        told = transaction.status if isinstance(transaction.status, str) else event
+        by_event = _BY_EVENT.get(event)
+        if event and by_event is None:
             reader.note("/event", "is not an event that is documented")
-        elif word and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(_BY_EVENT[word])]:
+        elif by_event and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(by_event)]:
             reader.note("/content/status", "contradicts the event")
         else:
             return replace(reading, code=told)
@@ -266,6 +299,29 @@ class PaybyrdTranslation(Translation):
     def _link(self, tracking_id: str) -> re.Match[str] | None:
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
         return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
+
+    def _of_transaction(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+        """What a transaction says about the refund that it is taken to be."""
+        outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
+        code = reader.text(parsed.code, f"{at}/code")
+        if outcome is not Outcome.PENDING and word is not None:
+            outcome = _weaker(outcome, word, code, reader, f"{at}/code")
+        currency = reader.currency(parsed.currency, f"{at}/currency")
+        known = currency or (refund.amount.currency if refund.amount else None)
+        decimals = None if known is None else self.decimals(known)
+        refund_id = reader.id_text(parsed.transaction_id, f"{at}/transactionId")
+        return Reading(
+            outcome,
+            _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
+            amounts=_amounts(parsed, decimals, reader, at, signed=True),
+            currency=currency,
+            # One that the refund has already is compared, whatever it is; another has to be fit to ask by.
+            refund_id=refund_id if refund.refund_id else reader.in_path(refund_id, f"{at}/transactionId"),
+            payment_id=_payment_of(refund, parsed, reader, at),
+            code=word if code is None else code,
+            message=reader.text(parsed.description, f"{at}/description"),
+            created_at=reader.moment(parsed.created_date, f"{at}/createdDate"),
+        )
 
     def _said(
         self, parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader
@@ -280,18 +336,19 @@ class PaybyrdTranslation(Translation):
                 tracking_id = None
             return {"tracking_id": tracking_id}
         assert isinstance(request.amount, Money)
-        amount = reader.minor_amount(parsed.iso_amount, "/isoAmount", request.amount.currency)
-        written = reader.major_amount(parsed.amount, "/amount")
-        amount = written if amount is None else amount
-        if written is not None and written != amount:
-            # isoAmount is what the provider asks to use; that the older field differs is only told.
-            reader.note("/amount", "differs from isoAmount")
-        said: dict[str, Any] = {"amount": amount, "refund_id": reader.text(parsed.transaction_id, "/transactionId")}
+        decimals = self.decimals(request.amount.currency)
+        assert decimals is not None
+        said: dict[str, Any] = {
+            "amounts": _amounts(parsed, decimals, reader),
+            "refund_id": reader.in_path(reader.id_text(parsed.transaction_id, "/transactionId"), "/transactionId"),
+        }
         reader.expect_object(parsed, "sourceTransaction")
         source = parsed.source_transaction
         if isinstance(source, RefundSourceTransactionResponse):
-            said["payment_id"] = reader.text(source.transaction_id, "/sourceTransaction/transactionId")
-            said["remaining"] = reader.whole(source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount")
+            at = "/sourceTransaction"
+            left, currency = source.iso_remaining_amount, request.amount.currency
+            said["payment_id"] = reader.id_text(source.transaction_id, f"{at}/transactionId")
+            said["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, decimals)
         return said
 
 
@@ -300,35 +357,53 @@ def verdict(status: int, code: str | None) -> tuple[Outcome, Reason]:
     return BY_STATUS_AND_CODE.get(status, {}).get(code, BY_STATUS.get(status, _UNKNOWN))
 
 
-def idempotency_key(reference: str, attempt: int) -> str:
-    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process.
+def idempotency_key(reference: str) -> str:
+    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process and for good.
 
-    In the form of a random UUID, which the provider advises. A later attempt has another key: the provider replays
-    the stored answer to a key for 24 hours, also a refusal whose cause was mended since.
+    In the form of a random UUID, which the provider advises. After a refusal it stays the same too. A process cannot
+    know what another one was answered under this reference, and a second key could refund what the first has refunded.
     """
-    name = reference if attempt == 1 else f"{reference}\n{attempt}"
-    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{name}".encode()).digest()[:16], version=4))
+    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{reference}".encode()).digest()[:16], version=4))
 
 
-def _of_transaction(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
-    """What a transaction says about the refund that it is taken to be."""
-    outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
-    code = reader.text(parsed.code, f"{at}/code")
-    if outcome is not Outcome.PENDING and word is not None:
-        outcome = _weaker(outcome, word, code, reader, f"{at}/code")
-    currency = reader.currency(parsed.currency, f"{at}/currency")
-    known = currency or (refund.amount.currency if refund.amount else None)
-    amount = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", known, signed=True) if known else None
-    return Reading(
-        outcome,
-        _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
-        amount=reader.major_amount(parsed.amount, f"{at}/amount", signed=True) if amount is None else amount,
-        currency=currency,
-        refund_id=reader.text(parsed.transaction_id, f"{at}/transactionId"),
-        payment_id=_payment_of(refund, parsed, reader, at),
-        code=word if code is None else code,
-        message=reader.text(parsed.description, f"{at}/description"),
-    )
+def _amounts(
+    parsed: RefundResponse | Transaction, decimals: int | None, reader: Reader, at: str = "", *, signed: bool = False
+) -> tuple[Decimal | str, ...]:
+    """The amount that Paybyrd counts, where it is known how, and the deprecated one in major units."""
+    minor = None
+    if decimals is not None:
+        minor = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", decimals, signed=signed)
+    major = reader.major_amount(parsed.amount, f"{at}/amount", signed=signed)
+    if isinstance(minor, Decimal) and isinstance(major, Decimal) and minor != major:
+        reader.note(f"{at}/amount", "differs from isoAmount")
+    return given(minor, major)
+
+
+def _about_of_event(event: str) -> About | None:
+    """What an event of this name, in lower case, is about; None where its family is not listed."""
+    first, _, rest = event.partition(".")
+    return _ABOUT_EVENT.get(f"{first}.{rest.partition('.')[0]}") or _ABOUT_EVENT.get(first)
+
+
+def _about_of_content(content: Any) -> About | None:
+    """What a content is about; None where it does not say. That of an order has an orderId, and no transaction.
+
+    So the provider's shop plugins read it.
+    """
+    if not isinstance(content, dict):
+        return None
+    kind = content.get("operationType")
+    if isinstance(kind, str) and kind:
+        return _ABOUT_KIND.get(kind.lower(), None if "refund" in kind.lower() else "other")
+    return "order" if "orderId" in content and "transactionId" not in content else None
+
+
+def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:
+    """The sentence for people. An error that has none may have a `message`, as the older pages show of a 401."""
+    description = reader.text(parsed.description, "/description")
+    if description is not None or not isinstance(parsed, ErrorResponse):
+        return description
+    return reader.text(parsed.additional_properties.get("message", UNSET), "/message")
 
 
 def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:
@@ -349,11 +424,11 @@ def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) ->
         return None
     pointer = f"{at}/referencedTransactions"
     names = [
-        reader.text(one.transaction_id, f"{pointer}/{index}/transactionId") for index, one in enumerate(referenced)
+        reader.id_text(one.transaction_id, f"{pointer}/{index}/transactionId") for index, one in enumerate(referenced)
     ]
-    given = [name for name in names if name is not None]
-    same = [name for name in given if same_id(name, refund.payment_id)]
-    return next(iter(same or given), None)
+    there = [name for name in names if name is not None]
+    same = [name for name in there if same_id(name, refund.payment_id)]
+    return next(iter(same or there), None)
 
 
 def _is_payment(refund: Refund, parsed: Transaction) -> bool:

@@ -14,9 +14,9 @@ from typing import Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from refundry.interruption import pass_through
-from refundry.wire import MAX_REPLY_BYTES, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
+from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
 
-_MAX_HEAD_BYTES: Final = 64 * 1024
+_MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply with its head
 _START: Final = b"HTTP/1."
 _SECONDS_KEPT: Final = re.compile(r"timeout\s*=\s*\"?(\d+)", re.IGNORECASE)
 
@@ -33,7 +33,7 @@ def begun(request: WireRequest) -> SecretBytes:
     lines = [
         f"{request.method} {request.target} HTTP/1.1",
         f"Host: {request.origin.partition('://')[2]}",
-        "User-Agent: refundry",
+        f"User-Agent: {USER_AGENT}",
         "Accept-Encoding: identity",
         *[f"{name}: {value}" for name, value in request.headers],
         *[f"{name}: {secret.reveal()}" for name, secret in request.credentials],
@@ -83,7 +83,7 @@ class Reply:
             # What was raised in one of the methods below stands behind the parser's own error.
             pass_through(error.__context__ or error)
             return self._unreadable(error)
-        return self._ended or self._received > MAX_REPLY_BYTES + _MAX_HEAD_BYTES
+        return self._ended or self._received > _MOST_BYTES
 
     def fail(self, failure: str, cause: BaseException) -> None:
         """Nothing more can be taken, for this reason."""
@@ -105,7 +105,7 @@ class Reply:
             return SendFailure(Evidence.MAYBE_SENT, self._failure, cause=self._cause)
         if not self._ended:
             self._length = len(self._body)
-        complete = self._ended and self._length <= MAX_REPLY_BYTES
+        complete = self._ended and self._length <= MAX_REPLY_BYTES and self._received <= _MOST_BYTES
         body = bytes(self._body[: min(self._length, MAX_REPLY_BYTES)])
         return decompressed(WireReply(self._status, tuple(self._headers), body, complete))
 
