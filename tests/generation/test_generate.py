@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from scripts.contract import PROVIDERS, ContractError, effective
-from scripts.generate import build, check_overrides, diff, main, swap, tree, upstream_templates
+from scripts.contract import PROVIDERS, ContractError, effective, effective_document
+from scripts.generate import build, check_overrides, main, upstream_templates
 from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
-from tests.generation.generated_support import ROOT, Made, contract, make, run
+from scripts.trees import diff, swap, tree
+from tests.generation.generated_support import ROOT, Made, contract, documented, make, run
 
 CODE = {"type": "string", "enum": ["ok", "not ok"]}
 OBJECT = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
@@ -295,7 +296,7 @@ def test_a_way_to_authenticate_that_the_client_cannot_follow_is_refused(
 def test_what_the_client_tool_would_leave_out_is_an_error_that_names_it(
     tmp_path: Path, source: dict[str, Any], detail: str
 ) -> None:
-    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: demo: .*{detail}.*; mend it"):
+    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: .*{detail}.*; mend it"):
         write_client("demo", source, tmp_path)
 
 
@@ -313,7 +314,9 @@ def test_what_the_schema_tool_would_leave_out_is_an_error_that_names_it(
     source["components"]["schemas"]["Reply"].setdefault("properties", {})["more"] = source["paths"][
         "/things/{thing_id}"
     ]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: demo: datamodel-code-generator.*{detail}"):
+    with pytest.raises(
+        ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: datamodel-code-generator.*{detail}"
+    ):
         write_schemas("demo", source, tmp_path)
     assert not (tmp_path / "schemas.py").exists()
 
@@ -373,15 +376,15 @@ def test_packages_built_in_a_folder_that_git_ignores_are_the_same(
 
 def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path) -> None:
     said: list[str] = []
-    contracts = [(provider, effective(provider)) for provider in PROVIDERS[:2]]
+    contracts = [(provider, effective_document(provider)) for provider in PROVIDERS[:2]]
     assert build(contracts, tmp_path, said.append) == list(PROVIDERS[:2])
     assert [line.partition(":")[0] for line in said] == list(PROVIDERS[:2])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"refundry_{name}" for name in PROVIDERS[:2])
 
 
 def test_a_refused_contract_ends_the_build_with_its_name_and_leaves_nothing(tmp_path: Path) -> None:
-    contracts = [("good", contract()), ("bad", contract(replies={"2x0": None}))]
-    with pytest.raises(ContractError, match=r"specs/bad/openapi.yaml:1: bad: "):
+    contracts = [("good", documented("good")), ("bad", documented("bad", replies={"2x0": None}))]
+    with pytest.raises(ContractError, match=r"specs/bad/openapi.yaml:1: /paths/~1things~1\{thing_id}/post: bad: "):
         build(contracts, tmp_path, lambda _: None)
     assert "refundry_bad" not in {path.name for path in tmp_path.iterdir()}
 
@@ -393,7 +396,7 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     problem = r"scripts/generators.py:1: demo: the generator of the client stopped: RuntimeError: broken tool; install"
     with pytest.raises(ContractError, match=problem):
-        build([("demo", contract())], tmp_path / "out", lambda _: None)
+        build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
     assert not (tmp_path / "out").exists()
 
 
