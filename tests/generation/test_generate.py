@@ -6,12 +6,15 @@ import inspect
 import json
 import pickle
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scripts.contract import PROVIDERS, ContractError, effective, effective_document
+from scripts.document import Document
 from scripts.generate import build, check_overrides, main, upstream_templates
 from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
 from scripts.trees import diff, swap, tree
@@ -349,6 +352,13 @@ def test_an_override_without_a_record_and_a_record_without_an_override_are_error
         check_overrides(templates)
 
 
+def test_a_record_of_the_templates_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path / "templates")
+    (tmp_path / "templates" / "upstream.toml").write_text("[overrides\n")
+    with pytest.raises(ContractError, match=r"^scripts/templates/upstream.toml:1: [^\n]*; restore the file$"):
+        check_overrides(tmp_path / "templates")
+
+
 # --- building, comparing and swapping
 
 
@@ -398,6 +408,71 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
     with pytest.raises(ContractError, match=problem):
         build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tool_that_does_not_end_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "openapi_python_client.py").write_text("import time\ntime.sleep(100)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("scripts.generate.LONGEST_SECONDS", 0.5)
+    problem = r"specs/demo/openapi.yaml:1: document: demo: the generator of the client did not end within 0.5 s"
+    with pytest.raises(ContractError, match=problem):
+        build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("code", "pointer", "problem"),
+    [
+        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
+        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+    ],
+)
+def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(
+    tmp_path: Path, code: dict[str, Any], pointer: str, problem: str
+) -> None:
+    source = contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": code})
+    document = Document(source, {"": "openapi.yaml:1", pointer: "openapi.yaml:7"})
+    with pytest.raises(ContractError) as refused:
+        build([("demo", document)], tmp_path, lambda _: None)
+    message = str(refused.value)
+    assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
+    assert problem in message
+    assert "\n" not in message
+
+
+WRITES_FOR_EVER = """
+import itertools, os, pathlib
+def __getattr__(name):
+    if name != "Project":
+        raise AttributeError(name)
+    folder = next(pathlib.Path(os.environ["TMPDIR"]).glob("*/good"))
+    for number in itertools.count():
+        (folder / str(number)).touch()
+"""
+
+
+def test_a_refusal_while_a_tool_is_still_writing_is_that_refusal_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, scratch = tmp_path / "tool" / "openapi_python_client", tmp_path / "scratch"
+    tool.mkdir(parents=True)
+    scratch.mkdir()
+    (tool / "__init__.py").write_text(WRITES_FOR_EVER)
+    (tool / "config.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "tool"))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    def contracts() -> Iterator[tuple[str, Document]]:
+        yield "good", documented("good")
+        deadline = time.monotonic() + 60
+        while len(list(scratch.glob("*/good/*"))) < 50:
+            assert time.monotonic() < deadline, "the tool does not write"
+            time.sleep(0.01)
+        raise ContractError("the next one is refused")
+
+    with pytest.raises(ContractError, match=r"^the next one is refused$"):
+        build(contracts(), tmp_path / "out", lambda _: None)
+    assert list(scratch.iterdir()) == []
 
 
 def test_swapping_leaves_no_old_file_and_no_other_trace(tmp_path: Path) -> None:
