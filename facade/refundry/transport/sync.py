@@ -53,18 +53,19 @@ class HttpTransport:
             connection.write(request, within(timeout.read, deadline))
             while not reply.take(connection.read(within(timeout.read, deadline))):
                 pass
-            done, connection = connection, None
+            done, connection = connection, None  # once it is kept, it may be another thread's
             self._kept.put(request.origin, done, reply.seconds_to_keep())
+            return reply.answer()
         except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the network's)
             clear_variables(error)
             pass_through(error)
             if request.progress.evidence is Evidence.NOT_SENT:
                 return nothing_sent(error)
             reply.fail(told(error), error)
+            return reply.answer()
         finally:
             if connection is not None:
                 connection.close()
-        return reply.answer()
 
     def close(self) -> None:
         """Close the kept connections; one that is in use is closed after its reply."""
