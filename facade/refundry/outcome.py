@@ -165,16 +165,8 @@ def of_reply(
 
     `currency` is the account's, for the amount of a refund that was asked for as FULL.
     """
-    facts: dict[str, Any] = {
-        **facts_of(request),
-        "provider_code": reading.code,
-        "provider_message": reading.message,
-        "retry_after": retry_after(reply),
-        "raw": reply,
-    }
-    if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
-        return _mismatch(differences, times.resend_until, facts)
-    if reading.outcome in _ACCEPTED:
+    differences = compare(request, reading) if reading.outcome in _CERTAIN else ()
+    if reading.outcome in _ACCEPTED and not differences:
         return Refund(
             provider=request.provider,
             reference=request.reference,
@@ -189,6 +181,15 @@ def of_reply(
             sent_at=times.sent_at,
             raw=reply,
         )
+    facts: dict[str, Any] = {
+        **facts_of(request),
+        "provider_code": reading.code,
+        "provider_message": reading.message,
+        "retry_after": retry_after(reply),
+        "raw": reply,
+    }
+    if differences:
+        return _mismatch(differences, times.resend_until, facts)
     words = f"(HTTP {reply.status}{_words(reading)})"
     what = repr(request.reference)
     match reading.outcome:

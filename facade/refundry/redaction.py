@@ -60,6 +60,8 @@ def _redacted(told: object, known: list[Secret]) -> object:
     if isinstance(told, WireReply):
         return _reply(told, known)
     if isinstance(told, Refund):
+        if told.raw is not None and _is_clean(told.raw, known):
+            return told  # all else that it holds of the provider's comes from there
         changed = _changed(told, known)
         return replace(told, **changed) if changed else told
     if isinstance(told, BaseException):
@@ -68,6 +70,14 @@ def _redacted(told: object, known: list[Secret]) -> object:
             for name, value in changed.items():
                 object.__setattr__(error, name, value)  # also where a class of its own forbids it
     return told
+
+
+def _is_clean(reply: WireReply, known: list[Secret]) -> bool:
+    """Whether a reply certainly holds no credential. It may escape one where it has a backslash."""
+    if b"\\" in reply.body:
+        return False
+    texts = [secret.reveal() for secret in known]
+    return not any(text.encode() in reply.body or any(text in value for _, value in reply.headers) for text in texts)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
