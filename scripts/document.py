@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,20 @@ class Document:
         return ContractError(f"{self.place(pointer)}: {pointer or 'document'}: {one_line(problem)}; {remedy}")
 
 
+def exit_code(run: Callable[[], int], remedy: str = "see to the disk, and run it again") -> int:
+    """Run a command and return its exit code; 2, and one line on standard error, where it cannot do what it is for.
+
+    That is a ContractError, or an OSError: a disk that is full or read-only. `remedy` says what to do about the latter.
+    """
+    try:
+        return run()
+    except ContractError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error.filename or 'disk'}:1: {one_line(error.strerror or error)}; {remedy}", file=sys.stderr)
+    return 2
+
+
 def one_line(text: object) -> str:
     """Return `text` with every run of white space as one space, so that a message stays on one line."""
     return " ".join(str(text).split())
@@ -80,6 +95,25 @@ def resolve(data: Any, pointer: str) -> Any:
         else:
             raise KeyError(pointer)
     return data
+
+
+def get(data: Any, pointer: str) -> Any:
+    """Return the value at `pointer`, or None when there is none."""
+    try:
+        return resolve(data, pointer)
+    except KeyError:
+        return None
+
+
+def members(data: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Yield pointer, key and value of every member of every object in plain data, whatever it stands for."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield child(pointer, key), key, value
+            yield from members(value, child(pointer, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from members(value, child(pointer, index))
 
 
 # The core schema of YAML 1.2.2, section 10.3.2, less infinity and NaN, which JSON does not have.
@@ -114,7 +148,8 @@ def parse(text: str, name: str, first_line: int = 1) -> Document:
 
     Mapping keys are always text, as in JSON: a response status written `200` is the key "200". Refused with
     ContractError: broken YAML, a key written twice, aliases and merge keys (they can expand without limit), tags,
-    numbers that JSON does not have, several documents in one text, and nesting deeper than any contract needs.
+    numbers that JSON does not have, half a surrogate pair, several documents in one text, and nesting deeper than any
+    contract needs.
     """
     try:
         return _Reader(text, name, first_line).document()
@@ -176,17 +211,27 @@ class _Reader:
         while not isinstance(event := next(self._events), MappingEndEvent):
             if not isinstance(event, ScalarEvent):
                 raise self._error(event, pointer, "a key is not plain text", "write the key as text")
-            at = child(pointer, event.value)
-            if event.value == "<<":
+            key = self._text(event, pointer)
+            at = child(pointer, key)
+            if key == "<<":
                 raise self._error(event, at, "merge keys are not part of YAML 1.2", "write the keys out")
-            if event.value in members:
+            if key in members:
                 raise self._error(event, at, "the key is written twice", "keep one of them")
             self._places[at] = self._place(event)
-            members[event.value] = self._value(next(self._events), at, depth)
+            members[key] = self._value(next(self._events), at, depth)
         return members
 
-    def _scalar(self, event: ScalarEvent, pointer: str) -> Any:
+    def _text(self, event: ScalarEvent, pointer: str) -> str:
         text: str = event.value
+        try:
+            # JSON writes a character beyond the basic plane as two escapes, which YAML reads as two characters.
+            return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError as error:
+            problem = f"half of a surrogate pair in {text[:20]!r} is no text"
+            raise self._error(event, pointer, problem, "write the whole character") from error
+
+    def _scalar(self, event: ScalarEvent, pointer: str) -> Any:
+        text = self._text(event, pointer)
         if event.style is not None:
             return text
         if text in _WORDS:

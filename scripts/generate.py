@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import difflib
 import gc
 import hashlib
 import importlib.util
@@ -11,18 +10,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from scripts.document import ContractError, one_line
-from scripts.generators import CONFIGURATION, OVERRIDES, TEMPLATES, package_name
+from scripts.document import ContractError, Document, exit_code, one_line
+from scripts.generators import CONFIGURATION, GENERATED, OVERRIDES, ROOT, TEMPLATES, package_name, remedy
+from scripts.trees import diff, swap, tree
 
-ROOT = Path(__file__).resolve().parent.parent
-GENERATED = ROOT / "generated"
+LONGEST_SECONDS = 300.0
+"""How long a tool may take for one job. The largest contracts take a tenth of it."""
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,39 @@ class _Worker:
     process: "subprocess.Popen[bytes]"
     errors: BinaryIO
 
-    def start(self, provider: str, folder: Path) -> None:
+    def start(self, task: str, provider: str, contract: Path, folder: Path) -> None:
         """Hand over a job; a job is one short line, so that this does not wait for the tool."""
         assert self.process.stdin is not None
         try:
-            self.process.stdin.write(f"{json.dumps([provider, str(folder)])}\n".encode())
+            self.process.stdin.write(f"{json.dumps([task, provider, str(contract), str(folder)])}\n".encode())
         except BrokenPipeError as error:
             raise self._stopped(provider) from error
 
-    def finish(self, provider: str) -> float:
+    def finish(self, provider: str, document: Document) -> float:
         """Wait for the oldest job, and return the seconds that it took. Raises ContractError when it was refused."""
         assert self.process.stdout is not None
-        answer = self.process.stdout.readline()
+        late = threading.Event()
+        timer = threading.Timer(LONGEST_SECONDS, self._give_up, [late])
+        timer.start()
+        try:
+            answer = self.process.stdout.readline()
+        finally:
+            timer.cancel()
+        if late.is_set():
+            problem = f"{provider}: the generator of the {self.tool} did not end within {LONGEST_SECONDS:g} s"
+            raise document.error("", problem, remedy(provider))
         if not answer:
             raise self._stopped(provider)
         result = json.loads(answer)
-        if "error" in result:
-            raise ContractError(result["error"])
+        if "problem" in result:
+            raise document.error(result["pointer"], result["problem"], remedy(provider))
+        if "broken" in result:
+            raise OSError(f"{provider}: the generator of the {self.tool}: {result['broken']}")
         return float(result["seconds"])
+
+    def _give_up(self, late: threading.Event) -> None:
+        late.set()
+        self.process.kill()
 
     def _stopped(self, provider: str) -> ContractError:
         self.process.wait()
@@ -77,42 +93,55 @@ def _worker(tool: str) -> Iterator[_Worker]:
             process.kill()
 
 
-def build(contracts: Iterable[tuple[str, Mapping[str, Any]]], target: Path, say: Callable[[str], None]) -> list[str]:
+def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
     """Write the package of every (provider, contract) into the folder `target`; return the providers.
 
-    The two tools run side by side and are started before the first contract is asked for. Raises ContractError when
-    a tool refuses a contract or leaves out a part of it.
+    The two tools run side by side and are started before the first contract is asked for; in the end each imports its
+    half of all packages, and compares it with the contract. Raises ContractError when a tool refuses a contract or
+    leaves out a part of it.
     """
-    with _worker("client") as client, _worker("schemas") as schemas, tempfile.TemporaryDirectory() as name:
+    # The folder is the outermost: it can be removed only when no tool writes into it any more.
+    with tempfile.TemporaryDirectory() as name, _worker("client") as client, _worker("schemas") as schemas:
+        workers = (client, schemas)
         check_overrides()
-        folders: dict[str, Path] = {}
-        for provider, contract in contracts:
-            folder = folders[provider] = Path(name, provider)
+        documents: dict[str, Document] = {}
+        for provider, document in contracts:
+            documents[provider] = document
+            folder = Path(name, provider)
             folder.mkdir()
-            text = json.dumps(contract, ensure_ascii=False, allow_nan=False, indent=2)
+            text = json.dumps(document.data, ensure_ascii=False, allow_nan=False, indent=2)
             (folder / "contract.json").write_text(f"{text}\n", encoding="utf-8")
-            client.start(provider, folder)
-            schemas.start(provider, folder)
-        for provider, folder in folders.items():
-            say(f"{provider}: client {client.finish(provider):.2f} s, schemas {schemas.finish(provider):.2f} s")
+            for worker in workers:
+                worker.start("generate", provider, folder / "contract.json", folder)
+        for provider, document in documents.items():
+            took = [worker.finish(provider, document) for worker in workers]
+            say(f"{provider}: client {took[0]:.2f} s, schemas {took[1]:.2f} s")
+            folder = Path(name, provider)
             package = folder / package_name(provider)
             (package / "py.typed").touch()
             for file in ("schemas.py", "contract.json"):
                 (folder / file).rename(package / file)
             shutil.move(package, target / package.name)
-    _ruff(target)
-    return list(folders)
+        _ruff(target, documents)
+        for provider in documents:
+            for worker in workers:
+                worker.start("verify", provider, target / package_name(provider) / "contract.json", target)
+        for provider, document in documents.items():
+            for worker in workers:
+                worker.finish(provider, document)
+    return list(documents)
 
 
-def _ruff(folder: Path) -> None:
+def _ruff(folder: Path, documents: Mapping[str, Document]) -> None:
     for arguments in CONFIGURATION["ruff"]:
         command = [sys.executable, "-m", "ruff", *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ContractError(
-                f"scripts/generate.py:1: ruff {arguments[0]}: {one_line(done.stderr or done.stdout)}; "
-                "the generated code is not Python: mend the contract or the templates"
-            )
+            said = one_line(done.stderr or done.stdout)
+            for provider, document in documents.items():
+                if package_name(provider) in said:
+                    raise document.error("", f"{provider}: the generated code is not Python: {said}", remedy(provider))
+            raise ContractError(f"scripts/generate.py:1: ruff {arguments[0]}: {said}; mend what the message names")
 
 
 def check_overrides(templates: Path = TEMPLATES, upstream: Path | None = None) -> None:
@@ -123,7 +152,10 @@ def check_overrides(templates: Path = TEMPLATES, upstream: Path | None = None) -
     """
     upstream = upstream or upstream_templates()
     place = "scripts/templates/upstream.toml:1"
-    record = tomllib.loads((templates / "upstream.toml").read_text(encoding="utf-8"))
+    try:
+        record = tomllib.loads((templates / "upstream.toml").read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ContractError(f"{place}: {one_line(error)}; restore the file") from error
     folder = templates / OVERRIDES.name
     overrides = {path.relative_to(folder).as_posix() for path in folder.rglob("*.jinja")}
     for name in sorted(overrides ^ record["overrides"].keys()):
@@ -145,48 +177,6 @@ def upstream_templates() -> Path:
             "scripts/generate.py:1: openapi-python-client is not installed; install the development requirements"
         )
     return Path(spec.origin).parent / "templates"
-
-
-def swap(fresh: Path, packages: Sequence[str], output: Path) -> None:
-    """Put the `packages` of the folder `fresh` in the place of those in `output`, each by a rename.
-
-    All are copied beside their places first, so that what can fail has failed before the first old one goes.
-    """
-    output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".swap-", dir=output) as name:
-        scratch = Path(name)
-        for package in packages:
-            shutil.copytree(fresh / package, scratch / package)
-        for package in packages:
-            if (output / package).exists():
-                (output / package).rename(scratch / f"{package}.old")
-            (scratch / package).rename(output / package)
-
-
-def tree(package: Path) -> dict[str, bytes]:
-    """Return every file of a package by its path in it, sorted; the interpreter's `__pycache__` is not part of it."""
-    return {
-        path.relative_to(package).as_posix(): path.read_bytes()
-        for path in sorted(package.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-
-
-def diff(old: Mapping[str, bytes], new: Mapping[str, bytes], old_name: str, new_name: str) -> str:
-    """Return the unified diff of two trees; the empty string when they have the same bytes."""
-    lines: list[str] = []
-    for name in sorted(old.keys() | new.keys()):
-        before, after = old.get(name), new.get(name)
-        if before != after:
-            changes = difflib.unified_diff(
-                (before or b"").decode(errors="backslashreplace").splitlines(),
-                (after or b"").decode(errors="backslashreplace").splitlines(),
-                f"{old_name}/{name}" if before is not None else "/dev/null",
-                f"{new_name}/{name}" if after is not None else "/dev/null",
-                lineterm="",
-            )
-            lines += list(changes) or [f"{new_name}/{name}: the line ends differ, or an empty file came or went"]
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -220,19 +210,15 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except ContractError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    return exit_code(lambda: _run(options))
 
 
-def _effective(chosen: Sequence[str] | None) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _effective(chosen: Sequence[str] | None) -> Iterator[tuple[str, Document]]:
     # Imported when the tools are already starting: the validator of the contracts takes its time, too.
-    from scripts.contract import PROVIDERS, effective
+    from scripts.contract import PROVIDERS, effective_document
 
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        yield provider, effective(provider)
+        yield provider, effective_document(provider)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -256,6 +242,9 @@ def _run(options: argparse.Namespace) -> int:
                 print(difference)
             print(f"{'DIFFERENT' if differences else 'the same'}: {', '.join(packages)}, {_seconds(started)}")
             return 1 if differences else 0
+        if output == GENERATED:
+            # A lock that cannot be read is an error before the first package goes.
+            lock.recorded()
         swap(fresh, packages, output)
     if output == GENERATED:
         lock.write(providers)

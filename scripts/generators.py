@@ -1,4 +1,4 @@
-"""The two generator tools, each run by `scripts.generate` in a process of its own: contract in, code out."""
+"""The two generator tools, each run by `scripts.generate` in a process of its own: contract in, verified code out."""
 
 import contextlib
 import gc
@@ -14,13 +14,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.document import ContractError, one_line
+from scripts import verify
+from scripts.document import ContractError, child, one_line, short
+from scripts.openapi import operations
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from openapi_python_client.parser.errors import GeneratorError
 
-TEMPLATES = Path(__file__).resolve().parent / "templates"
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = ROOT / "generated"
+TEMPLATES = ROOT / "scripts" / "templates"
 OVERRIDES = TEMPLATES / "openapi_python_client"
 
 # What each tool is told; the lock holds a hash of it. The client's options are those of the tool's configuration file.
@@ -55,7 +59,25 @@ CONFIGURATION: Mapping[str, Any] = {
 
 # The authorization header that the client uses where the contract asks for none.
 _BEARER = ("Authorization", "Bearer")
-_METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
+
+
+class Refused(ContractError):
+    """A contract that cannot be generated in full: what is wrong, and the JSON Pointer of the part that it is about.
+
+    The pointer is empty where a tool does not say.
+    """
+
+    def __init__(self, provider: str, problem: object, pointer: str = "") -> None:
+        self.pointer = pointer
+        self.problem = f"{provider}: {one_line(problem)}"
+        super().__init__(
+            f"specs/{provider}/openapi.yaml:1: {pointer or 'document'}: {self.problem}; {remedy(provider)}"
+        )
+
+
+def remedy(provider: str) -> str:
+    """Return what to do about a contract that cannot be generated."""
+    return f"mend it in specs/{provider}/overlay.yaml"
 
 
 def package_name(provider: str) -> str:
@@ -63,26 +85,13 @@ def package_name(provider: str) -> str:
     return f"refundry_{provider}"
 
 
-def refused(provider: str, problem: object) -> ContractError:
-    """Make the error to raise for a contract that cannot be generated in full."""
-    return ContractError(
-        f"specs/{provider}/openapi.yaml:1: {provider}: {one_line(problem)}; mend it in specs/{provider}/overlay.yaml"
-    )
-
-
-def _operations(contract: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path, item in contract.get("paths", {}).items():
-        for method in _METHODS:
-            if method in item:
-                yield f"{method.upper()} {path}", item[method]
-
-
 def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
     """Refuse the parameters that the tool, or our template of it, would leave out in silence."""
-    for where, operation in _operations(contract):
-        for parameter in operation.get("parameters", []):
+    for pointer, _, _, operation in operations(contract):
+        for index, parameter in enumerate(operation.get("parameters", [])):
             if parameter.get("in") == "cookie" or ("$ref" not in parameter and "schema" not in parameter):
-                raise refused(provider, f"{where}: the parameter {parameter.get('name')!r} cannot be generated")
+                at = child(child(pointer, "parameters"), index)
+                raise Refused(provider, f"the parameter {parameter.get('name')!r} cannot be generated", at)
 
 
 def secret_names(contract: Mapping[str, Any]) -> frozenset[str]:
@@ -109,7 +118,7 @@ def auth_header(provider: str, contract: Mapping[str, Any]) -> tuple[str, str]:
     """
     schemes = contract.get("components", {}).get("securitySchemes", {})
     everywhere = contract.get("security", [])
-    options = [option for _, operation in _operations(contract) for option in operation.get("security", everywhere)]
+    options = [option for *_, operation in operations(contract) for option in operation.get("security", everywhere)]
     headers = set()
     for name in {name for option in options for name in option}:
         scheme = schemes.get(name, {})
@@ -118,12 +127,13 @@ def auth_header(provider: str, contract: Mapping[str, Any]) -> tuple[str, str]:
         elif scheme.get("type") == "apiKey" and scheme.get("in") == "header":
             headers.add((str(scheme.get("name")), ""))
         else:
-            raise refused(provider, f"the security scheme {name!r} is neither a bearer token nor a key in a header")
+            problem = f"the security scheme {name!r} is neither a bearer token nor a key in a header"
+            raise Refused(provider, problem, child("/components/securitySchemes", name))
     if len(headers) > 1:
-        raise refused(provider, "the operations are authenticated by different headers")
+        raise Refused(provider, "the operations are authenticated by different headers")
     header, prefix = next(iter(headers), _BEARER)
     if not re.fullmatch(r"[A-Za-z0-9-]+", header):
-        raise refused(provider, f"{header!r} is no plain name of a header")
+        raise Refused(provider, f"{header!r} is no plain name of a header")
     return header, prefix
 
 
@@ -148,26 +158,36 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         output_path=folder / package_name(provider),
     )
     data = deepcopy(dict(contract))
-    for _, operation in _operations(data):
+    for *_, operation in operations(data):
         # The tool reads the security of an operation, and not that of the document.
         operation.setdefault("security", data.get("security", []))
     parsed = GeneratorData.from_dict(data, config=config)
     if isinstance(parsed, GeneratorError):
-        raise _client_problem(provider, parsed)
+        raise _client_problem(provider, contract, parsed)
     project = Project(openapi=parsed, config=config, custom_template_path=OVERRIDES)
     project.env.globals.update(auth_header_name=header, auth_prefix=prefix, secret_names=secret_names(contract))
     _share_templates(project.env)
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()
     for problem in problems:
-        raise _client_problem(provider, problem)
+        raise _client_problem(provider, contract, problem)
 
 
-def _client_problem(provider: str, problem: "GeneratorError") -> ContractError:
+def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError") -> Refused:
     text = re.sub(r"<\S+ object at 0x[0-9a-f]+>", "...", f"{problem.header} {problem.detail or ''}")
     part = getattr(problem, "data", None)
     where = f" in {part.model_dump_json(exclude_unset=True, by_alias=True)}" if part is not None else ""
-    return refused(provider, f"openapi-python-client: {text}{where}")
+    return Refused(provider, f"openapi-python-client: {text}{where}", named_in(contract, text))
+
+
+def named_in(contract: Mapping[str, Any], text: str) -> str:
+    """Return the pointer of the operation or of the schema that a tool's message names; empty where it names none."""
+    for pointer, method, path, _ in operations(contract):
+        if re.search(rf"\b{method.upper()} {re.escape(path)}(?![\w/])", text):
+            return pointer
+    words = set(re.findall(r"\w+", text))
+    names = [name for name in contract.get("components", {}).get("schemas", {}) if name in words]
+    return child("/components/schemas", max(names, key=len)) if names else ""
 
 
 def _share_templates(environment: "Environment") -> None:
@@ -200,17 +220,35 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
         try:
             source = generate(deepcopy(contract), **CONFIGURATION["schemas"])
         except Error as error:
-            raise refused(provider, f"datamodel-code-generator: {error}") from error
+            raise Refused(provider, f"datamodel-code-generator: {error}", named_in(contract, str(error))) from error
     for warning in caught:
         if issubclass(warning.category, UserWarning):
-            raise refused(provider, f"datamodel-code-generator: {warning.message}")
+            said = str(warning.message)
+            raise Refused(provider, f"datamodel-code-generator: {said}", named_in(contract, said))
     if not isinstance(source, str):
-        raise refused(provider, "datamodel-code-generator: the models do not fit into one module")
+        raise Refused(provider, "datamodel-code-generator: the models do not fit into one module")
     (folder / "schemas.py").write_text(source, encoding="utf-8")
 
 
-_Tool = Callable[[str, Mapping[str, Any], Path], None]
-TOOLS: Mapping[str, _Tool] = {"client": write_client, "schemas": write_schemas}
+_Task = Callable[[str, Mapping[str, Any], Path], None]
+
+
+def _verified(problems: Callable[[Mapping[str, Any], Path, str], list[verify.Problem]]) -> _Task:
+    def task(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
+        found = problems(contract, folder, package_name(provider))
+        for pointer, problem in found:
+            more = f" (and {len(found) - 1} more)" if found[1:] else ""
+            raise Refused(provider, f"generated amiss: {problem}{more}", pointer)
+
+    return task
+
+
+# What each process does: first the code of each provider; then, when all has its final form, a look at its own half of
+# it, for which it has loaded already what the generated code imports.
+TASKS: Mapping[str, Mapping[str, _Task]] = {
+    "client": {"generate": write_client, "verify": _verified(verify.client_problems)},
+    "schemas": {"generate": write_schemas, "verify": _verified(verify.schemas_problems)},
+}
 _IMPORTS = {
     "client": ("openapi_python_client.config",),
     "schemas": ("datamodel_code_generator.parser.openapi", "datamodel_code_generator.config"),
@@ -218,25 +256,34 @@ _IMPORTS = {
 
 
 def serve(tool: str) -> None:
-    """Run a tool on each job of standard input, one JSON line ["provider", "folder"], and answer each with one.
+    """Do each job of standard input, one JSON line [task, provider, path of the contract, folder], and answer each.
 
-    The contract is `folder`/contract.json. The answer is {"seconds": ...}, or {"error": ...} when it is refused.
+    The answer is one JSON line: {"seconds": ...}; {"problem": ..., "pointer": ...} when the contract is refused;
+    {"broken": ...} when the fault is not the contract's.
     """
     # A short-lived process that makes few cycles: a tenth of its time would go into looking for them.
     gc.disable()
     for module in _IMPORTS[tool]:
         import_module(module)
     for line in sys.stdin:
-        started = time.perf_counter()
-        provider, name = json.loads(line)
-        contract = json.loads((Path(name) / "contract.json").read_text(encoding="utf-8"))
-        answer: dict[str, object]
-        try:
-            TOOLS[tool](provider, contract, Path(name))
-            answer = {"seconds": time.perf_counter() - started}
-        except ContractError as error:
-            answer = {"error": str(error)}
-        print(json.dumps(answer), flush=True)
+        task, provider, contract, folder = json.loads(line)
+        print(json.dumps(_answer(TASKS[tool][task], provider, Path(contract), Path(folder))), flush=True)
+
+
+def _answer(task: _Task, provider: str, path: Path, folder: Path) -> dict[str, object]:
+    started = time.perf_counter()
+    contract: dict[str, Any] = {}
+    try:
+        contract = json.loads(path.read_text(encoding="utf-8"))
+        task(provider, contract, folder)
+    except Refused as refused:
+        return {"problem": refused.problem, "pointer": refused.pointer}
+    except OSError as error:
+        return {"broken": one_line(error)}
+    except Exception as error:  # noqa: BLE001 - a tool raises whatever its code happens to meet in a strange contract
+        problem = f"the tool stopped: {type(error).__name__}: {short(str(error))}"
+        return {"problem": f"{provider}: {problem}", "pointer": named_in(contract, problem)}
+    return {"seconds": time.perf_counter() - started}
 
 
 if __name__ == "__main__":

@@ -7,22 +7,22 @@ import hashlib
 import json
 import re
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from scripts.contract import PROVIDERS, SPECS, check, reason_phrase, vendored_document, walk
-from scripts.document import ContractError, Document, child, dump, keys, one_line, parse
+from scripts.document import ContractError, Document, child, dump, exit_code, keys, one_line, parse
+from scripts.trees import replace_together
 
 HEADER = "Written by scripts/ingest from the provider's page, never by hand. Human prose is left out."
 
-# What is left out of each kind of object. Names of the API, its version and its licence are facts; so are examples,
-# defaults and enums, which stay as they are.
+# What is left out of each kind of object. Names of the API, its version, licence, contact and terms are facts; so are
+# examples, defaults and enums, which stay as they are.
 PROSE: Mapping[str, frozenset[str]] = {
     "document": frozenset({"externalDocs"}),
-    "info": frozenset({"contact", "description", "summary", "termsOfService"}),
+    "info": frozenset({"description", "summary"}),
     "tag": frozenset({"description", "externalDocs", "summary"}),
     "operation": frozenset({"description", "externalDocs", "summary"}),
     "path": frozenset({"description", "summary"}),
@@ -38,12 +38,19 @@ _PROSE_EXTENSION = re.compile(
     r"x-(.*-)?(code-?samples?|description|display-?name|docs?|documentation|logo|markdown|notes?|readme|summary|title)",
     re.IGNORECASE,
 )
+# A server's description is data where it does no more than name the server's environment.
+_ENVIRONMENTS = frozenset(
+    {"demo", "dev", "development", "integration", "live", "preprod", "preproduction", "prod", "production", "qa"}
+    | {"sandbox", "stage", "staging", "test", "testing", "uat"}
+)
+_BESIDE_ENVIRONMENTS = frozenset({"api", "environment", "host", "server", "system", "the", "url"})
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
-_OPENAPI_LINE = re.compile(r"^(['\"]?openapi['\"]?|\s*\{?\s*\"openapi\")\s*:", re.MULTILINE)
+# One line at a time, and possessive: a page of nothing but blanks costs no more than reading it.
+_OPENAPI_LINE = re.compile(r"""(['"]?openapi['"]?|[ \t]*+\{?+[ \t]*+"openapi")[ \t]*+:""")
 _EVIDENCE_LINE = re.compile(r"page line (?P<line>[1-9][0-9]*): (?P<field>\S.*)")
 _EVIDENCE_ELSEWHERE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}\b[^()]* \([ABCD]\)")
 _EVIDENCE_KINDS = frozenset(
-    {"operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
+    {"info", "operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
 )
 
 
@@ -54,7 +61,7 @@ def extract(page: str, name: str) -> tuple[str, int]:
     """
     if re.match(r"\s*<(!doctype|html|\?xml)", page, re.IGNORECASE):
         raise ContractError(f"{name}:1: page: it is HTML, perhaps an error page; take the Markdown page")
-    blocks = [(block, line) for block, line in _fenced(page, name) if _OPENAPI_LINE.search(block)]
+    blocks = [(block, line) for block, line in _fenced(page, name) if any(map(_OPENAPI_LINE.match, block.split("\n")))]
     if not blocks:
         raise ContractError(f"{name}:1: page: no OpenAPI block; check that this is the page of the operation")
     if len(blocks) > 1:
@@ -106,12 +113,19 @@ def without_prose(data: dict[str, Any]) -> dict[str, Any]:
             dropped = PROSE["response"] - {"description"}
         else:
             dropped = PROSE.get(node.kind, frozenset())
+            if node.kind == "server" and _names_environment(node.value.get("description")):
+                dropped -= {"description"}
         for key in list(node.value):
             if key in dropped or _PROSE_EXTENSION.fullmatch(key):
                 del node.value[key]
         if node.kind == "oauth flow" and isinstance(node.value.get("scopes"), dict):
             node.value["scopes"] = dict.fromkeys(node.value["scopes"], "")
     return data
+
+
+def _names_environment(description: object) -> bool:
+    words = set(re.findall(r"\w+", str(description).lower()))
+    return bool(words & _ENVIRONMENTS) and words <= _ENVIRONMENTS | _BESIDE_ENVIRONMENTS
 
 
 def published(page: bytes, name: str) -> tuple[str, str]:
@@ -148,7 +162,8 @@ def evidence_problems(document: Document, page: str | None = None) -> list[str]:
 
 def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[str]:
     for node in walk(document.data):
-        if node.kind not in _EVIDENCE_KINDS or "$ref" in node.value:
+        shows = node.kind == "media type" and node.value.keys() & {"example", "examples"}
+        if not (node.kind in _EVIDENCE_KINDS or shows) or "$ref" in node.value:
             continue
         evidence = node.value.get("x-evidence")
         texts = evidence if isinstance(evidence, list) else [evidence]
@@ -166,10 +181,18 @@ def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[
                     yield f"{place}: {node.pointer}: line {number} of the page has no {on_page['field']!r}; mend it"
 
 
-def source_text(kind: str, address: str, retrieved: datetime.date, page_sha256: str, block_sha256: str | None) -> str:
-    """Write source.toml: where the contract comes from, and what the page was when it was taken."""
+def source_text(
+    kind: str,
+    address: str,
+    retrieved: datetime.date,
+    page_sha256: str,
+    block_sha256: str | None,
+    contract_sha256: str,
+) -> str:
+    """Write source.toml: where the contract comes from, and what page and openapi.yaml were when it was taken."""
     lines = [
-        "# Written by scripts/ingest. The hashes are of the page as published, and of the OpenAPI block in it.",
+        "# Written by scripts/ingest. The hashes are of the page as published, of the OpenAPI block in it, and of the",
+        "# openapi.yaml that was written from it, or of the one whose evidence was checked against it.",
         f"address = {json.dumps(address)}",
         f"retrieved = {retrieved.isoformat()}",
         f"kind = {json.dumps(kind)}",
@@ -177,32 +200,8 @@ def source_text(kind: str, address: str, retrieved: datetime.date, page_sha256: 
     ]
     if block_sha256 is not None:
         lines.append(f"block_sha256 = {json.dumps(block_sha256)}")
+    lines.append(f"contract_sha256 = {json.dumps(contract_sha256)}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def replace_together(contents: Mapping[Path, str]) -> None:
-    """Write every file or none: all to temporary files first, then swapped in; a failed swap puts the old ones back."""
-    old = {path: path.read_bytes() if path.exists() else None for path in contents}
-    staged: dict[Path, Path] = {}
-    done: list[Path] = []
-    try:
-        for path, text in contents.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".ingest-", delete=False) as file:
-                staged[path] = Path(file.name)
-                file.write(text.encode())
-        for path, temporary in staged.items():
-            temporary.chmod(0o644)
-            temporary.replace(path)
-            done.append(path)
-    except OSError:
-        for path in done:
-            before = old[path]
-            path.unlink() if before is None else path.write_bytes(before)
-        raise
-    finally:
-        for temporary in staged.values():
-            temporary.unlink(missing_ok=True)
 
 
 def _recorded(folder: Path) -> dict[str, Any]:
@@ -239,10 +238,14 @@ def taken(arguments: argparse.Namespace) -> dict[Path, str]:
         document = vendored_document(arguments.provider, arguments.specs)
         if problems := evidence_problems(document, _text(page, name)):
             raise ContractError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
+        contract = (folder / "openapi.yaml").read_bytes()
     else:
         contents[folder / "openapi.yaml"], block_sha256 = published(page, name)
+        contract = contents[folder / "openapi.yaml"].encode()
     kind = "transcribed" if arguments.transcribed else "published"
-    contents[folder / "source.toml"] = source_text(kind, address, retrieved, page_sha256, block_sha256)
+    contents[folder / "source.toml"] = source_text(
+        kind, address, retrieved, page_sha256, block_sha256, _sha256(contract)
+    )
     return contents
 
 
@@ -252,7 +255,7 @@ def differences(contents: Mapping[Path, str]) -> str:
         line
         for path, text in contents.items()
         for line in difflib.unified_diff(
-            path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else [],
+            path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [],
             text.splitlines(keepends=True),
             f"{path.parent.name}/{path.name} (vendored)",
             f"{path.parent.name}/{path.name} (page)",
@@ -311,19 +314,16 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        contents = taken(arguments)
-        changed = differences(contents)
-        if arguments.check:
-            print(changed or f"{arguments.provider}: the page is the one that is vendored", end="" if changed else "\n")
-            return 1 if changed else 0
-        replace_together(contents)
-    except ContractError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"error: {error.filename}:1: {one_line(error.strerror)}; nothing was written", file=sys.stderr)
-        return 2
+    return exit_code(lambda: _run(arguments), "nothing was written")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    contents = taken(arguments)
+    changed = differences(contents)
+    if arguments.check:
+        print(changed or f"{arguments.provider}: the page is the one that is vendored", end="" if changed else "\n")
+        return 1 if changed else 0
+    replace_together(contents)
     print(changed or f"{arguments.provider}: nothing changed", end="" if changed else "\n")
     return 0
 

@@ -3,6 +3,9 @@
 Each public name is loaded when it is first used, so that importing refundry costs next to nothing.
 """
 
+# The one place of the version: the build reads it here, and so does what is sent as User-Agent.
+__version__ = "0.1.0"
+
 # Type checkers take a name so spelled as true. Importing it from typing would be most of what importing refundry costs.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +23,6 @@ if TYPE_CHECKING:
     from refundry.errors import LookupFailed as LookupFailed
     from refundry.errors import NotSent as NotSent
     from refundry.errors import OutcomeUnknown as OutcomeUnknown
-    from refundry.errors import RateLimited as RateLimited
     from refundry.errors import Reason as Reason
     from refundry.errors import ReferenceConflict as ReferenceConflict
     from refundry.errors import RefundError as RefundError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from refundry.errors import StillPending as StillPending
     from refundry.errors import UnsupportedOperation as UnsupportedOperation
     from refundry.errors import WebhookRejected as WebhookRejected
+    from refundry.errors import WebhookUnreadable as WebhookUnreadable
     from refundry.money import FULL as FULL
     from refundry.money import Amount as Amount
     from refundry.money import Full as Full
@@ -63,7 +66,6 @@ _HOMES = {
         "LookupFailed",
         "NotSent",
         "OutcomeUnknown",
-        "RateLimited",
         "Reason",
         "ReferenceConflict",
         "RefundError",
@@ -74,6 +76,7 @@ _HOMES = {
         "StillPending",
         "UnsupportedOperation",
         "WebhookRejected",
+        "WebhookUnreadable",
     ),
     "money": ("FULL", "Amount", "Full", "Money"),
     "refund": ("Attempt", "Capabilities", "ContractDeviation", "Operation", "Refund", "RefundRequest", "RefundStatus"),
@@ -106,7 +109,6 @@ __all__ = [
     "OutcomeUnknown",
     "Paybyrd",
     "Progress",
-    "RateLimited",
     "Reason",
     "ReferenceConflict",
     "Refund",
@@ -127,6 +129,7 @@ __all__ = [
     "Transport",
     "UnsupportedOperation",
     "WebhookRejected",
+    "WebhookUnreadable",
     "WireReply",
     "WireRequest",
 ]

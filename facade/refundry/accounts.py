@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 
-from refundry.checks import Secret, credential, origin, path_id
+import refundry
+from refundry.checks import Secret, account_name, credential, origin, text_secret
 from refundry.errors import InvalidRefund
+from refundry.later import Later
 from refundry.money import EXPONENTS
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    base, typing = Later("refundry.providers.base"), Later("typing")
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any, ClassVar, Final, Literal, NoReturn
+    import typing
+    from typing import TypeVar
 
-    from refundry.providers.base import Translation
-    from refundry.transport import AsyncTransport, Transport
+    from refundry.providers import base
 
-    Environment = Literal["production", "sandbox"]
-    WebhookSignature = Literal["body", "sorted-keys"]
-    MinorUnits = Literal["iso", "hundredths"]
+    Value = TypeVar("Value")
 
 
 class Account(ABC):
@@ -31,40 +33,47 @@ class Account(ABC):
     "iso", the minor units of ISO 4217, or "hundredths" of the major unit. No provider publishes it, so without it such
     an amount is refused before it is sent. `transport` carries the requests instead of the client's own connections.
 
+    `plain_http_to` names the host of `base_url`, and says that plain http may go there: credentials and refunds are
+    then readable, and can be changed, on the way. It is for a sandbox in a network of containers. It can be a name
+    without a dot (`sandbox`), a name under .internal, .local, .localhost, .test, .home.arpa or .svc, or an address of
+    a private network. A provider's own host is never among them, nor is any other name with a dot: whether it leads
+    over the Internet cannot be seen from its text.
+
     It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
-    environment, currency or credential that cannot be used.
+    environment, currency or credential that cannot be used. The text of it shows no value that an account was given:
+    a credential may stand in the wrong place.
     """
 
-    HOSTS: ClassVar[Mapping[str, str]]
+    HOSTS: typing.ClassVar[Mapping[str, str]]
 
     def __init__(
         self,
         *,
         name: str,
-        environment: Environment,
+        environment: typing.Literal["production", "sandbox"],
         base_url: str | None,
-        transport: Transport | AsyncTransport | None,
+        plain_http_to: str | None,
+        transport: refundry.Transport | refundry.AsyncTransport | None,
         currency: str | None = None,
-        minor_units: MinorUnits | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
     ) -> None:
+        # No value stands in a message: a variable of the environment may hold the secret that belongs in another.
         if environment not in self.HOSTS:
-            raise InvalidRefund(
-                f"environment is one of {', '.join(self.HOSTS)}, not {environment!r}", field="environment"
-            )
+            raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
-            raise InvalidRefund(f"{currency!r} is not an ISO 4217 currency", field="currency")
+            raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
         if minor_units not in (None, "iso", "hundredths"):
-            raise InvalidRefund(f"minor_units is iso or hundredths, not {minor_units!r}", field="minor_units")
-        self.name = path_id(name, "name")
-        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment])
+            raise InvalidRefund("minor_units is iso or hundredths", field="minor_units")
+        self.name = account_name(name)
+        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
         self.currency = currency
-        self.minor_units: MinorUnits | None = minor_units
+        self.minor_units = minor_units
         self.transport = transport
 
     @property
     @abstractmethod
     def secrets(self) -> tuple[Secret, ...]:
-        """Every credential of this account."""
+        """Every credential that its requests go out with. Those that prove a callback are never sent."""
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
@@ -77,13 +86,13 @@ class Account(ABC):
         return False
 
     @abstractmethod
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """How this provider's messages read, for this account."""
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> typing.NoReturn:
         raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
 
 
@@ -109,7 +118,7 @@ class Lab4Pay(TokenAccount):
 
     `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says over what that
     is signed: its body as it is, or "sorted-keys", its JSON written anew with the keys in order, which a sample of
-    Lab4Pay's does and its text does not.
+    Lab4Pay's does and its text does not. While the terminal is paired anew, `previous_webhook_secret_key` is good too.
     """
 
     HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
@@ -122,42 +131,45 @@ class Lab4Pay(TokenAccount):
         client_secret: str | None = None,
         access_token: str | None = None,
         webhook_secret_key: str | None = None,
-        webhook_signature: WebhookSignature = "body",
+        previous_webhook_secret_key: str | None = None,
+        webhook_signature: typing.Literal["body", "sorted-keys"] = "body",
         name: str = "lab4pay",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
-        minor_units: MinorUnits | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(
             name=name,
             environment=environment,
             base_url=base_url,
+            plain_http_to=plain_http_to,
             transport=transport,
             currency=currency,
             minor_units=minor_units,
         )
         self.integrator_id = credential(integrator_id, "integrator_id")
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
-        self.webhook_secret_key = _text_secret(webhook_secret_key, "webhook_secret_key")
+        self.webhook_secret_keys = _in_rotation(
+            "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
+        )
         if webhook_signature not in ("body", "sorted-keys"):
-            raise InvalidRefund(
-                f"webhook_signature is body or sorted-keys, not {webhook_signature!r}", field="webhook_signature"
-            )
-        self.webhook_signature: WebhookSignature = webhook_signature
+            raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
+        self.webhook_signature = webhook_signature
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The token or the client id and secret, the integrator id, and the secret of the callbacks."""
-        return _given(self.token, *self.keys.values(), self.integrator_id, self.webhook_secret_key)
+        """The token or the client id and secret, and the integrator id."""
+        return _given(self.token, *self.keys.values(), self.integrator_id)
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
         """The integrator id."""
         return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.lab4pay`."""
         from refundry.providers.lab4pay import Lab4PayTranslation
 
@@ -176,7 +188,8 @@ class Paybyrd(Account):
     it counts in a currency with other than two decimals, `minor_units` has to say (see Account).
 
     A callback is proved by what was set up for it there: `webhook_api_key`, or `webhook_username` and
-    `webhook_password`.
+    `webhook_password`. While that is changed, what it was before is good too: `previous_webhook_api_key`, or
+    `previous_webhook_username` and `previous_webhook_password`.
     """
 
     HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
@@ -188,39 +201,44 @@ class Paybyrd(Account):
         webhook_api_key: str | None = None,
         webhook_username: str | None = None,
         webhook_password: str | None = None,
+        previous_webhook_api_key: str | None = None,
+        previous_webhook_username: str | None = None,
+        previous_webhook_password: str | None = None,
         name: str = "paybyrd",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
-        minor_units: MinorUnits | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        plain_http_to: str | None = None,
+        minor_units: typing.Literal["iso", "hundredths"] | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
         super().__init__(
-            name=name, environment=environment, base_url=base_url, transport=transport, minor_units=minor_units
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            minor_units=minor_units,
         )
         self.api_key = credential(api_key, "api_key")
-        self.webhook_api_key = None if webhook_api_key is None else credential(webhook_api_key, "webhook_api_key")
-        self.webhook_username = _text_secret(webhook_username, "webhook_username")
-        self.webhook_password = _text_secret(webhook_password, "webhook_password")
-        for field, one, other in (
-            ("webhook_password", self.webhook_password, self.webhook_username),
-            ("webhook_username", self.webhook_username, self.webhook_password),
-        ):
-            if one is None and other is not None:
-                raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
-        if self.webhook_username is not None and ":" in self.webhook_username.reveal():
-            raise InvalidRefund("webhook_username has a colon, which HTTP Basic cannot carry", field="webhook_username")
+        self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
+        self.webhook_basics = _given(
+            _basic("webhook", webhook_username, webhook_password),
+            _basic("previous_webhook", previous_webhook_username, previous_webhook_password),
+        )
+        if webhook_username is None and previous_webhook_username is not None:
+            raise InvalidRefund("webhook_username is missing, beside the one before it", field="webhook_username")
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
-        """The API key, and the secrets of the callbacks."""
-        return _given(self.api_key, self.webhook_api_key, self.webhook_username, self.webhook_password)
+        """The API key."""
+        return (self.api_key,)
 
     @property
     def headers(self) -> tuple[tuple[str, Secret], ...]:
         """The API key."""
         return (("x-api-key", self.api_key),)
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.paybyrd`."""
         from refundry.providers.paybyrd import PaybyrdTranslation
 
@@ -247,12 +265,20 @@ class Blink(TokenAccount):
         secret_key: str | None = None,
         access_token: str | None = None,
         name: str = "blink",
-        environment: Environment = "production",
+        environment: typing.Literal["production", "sandbox"] = "production",
         base_url: str | None = None,
+        plain_http_to: str | None = None,
         currency: str | None = None,
-        transport: Transport | AsyncTransport | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(name=name, environment=environment, base_url=base_url, transport=transport, currency=currency)
+        super().__init__(
+            name=name,
+            environment=environment,
+            base_url=base_url,
+            plain_http_to=plain_http_to,
+            transport=transport,
+            currency=currency,
+        )
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
     @property
@@ -260,7 +286,7 @@ class Blink(TokenAccount):
         """The token, or the two keys."""
         return _given(self.token, *self.keys.values())
 
-    def translation(self) -> Translation:
+    def translation(self) -> base.Translation:
         """See `providers.blink`."""
         from refundry.providers.blink import BlinkTranslation
 
@@ -281,61 +307,29 @@ def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> 
     return {name: credential(value, name) for name, value in keys.items()}, None
 
 
-def _text_secret(value: object, field: str) -> Secret | None:
-    """A secret that stands in no header of ours: any text that is not empty."""
-    if value is None:
+def _in_rotation(
+    field: str, checked: Callable[[object, str], Secret], now: object, previous: object
+) -> tuple[Secret, ...]:
+    """The secrets that prove a callback: the one of now, and the one before it while the provider still uses that."""
+    if now is None and previous is not None:
+        raise InvalidRefund(f"{field} is missing, beside the one before it", field=field)
+    given = ((field, now), (f"previous_{field}", previous))
+    return tuple(checked(value, name) for name, value in given if value is not None)
+
+
+def _basic(what: str, username: object, password: object) -> tuple[Secret, Secret] | None:
+    """A name and a password as HTTP Basic has them; None where neither is given."""
+    fields = {f"{what}_username": username, f"{what}_password": password}
+    if username is None and password is None:
         return None
-    if isinstance(value, str) and value:
-        return Secret(value)
-    raise InvalidRefund(f"{field} is a text that is not empty", field=field)
+    for field, value in fields.items():
+        if value is None:
+            raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
+    name, secret = (text_secret(value, field) for field, value in fields.items())
+    if ":" in name.reveal():
+        raise InvalidRefund(f"{what}_username has a colon, which HTTP Basic cannot carry", field=f"{what}_username")
+    return name, secret
 
 
-def _given(*secrets: Secret | None) -> tuple[Secret, ...]:
-    return tuple(secret for secret in secrets if secret is not None)
-
-
-_KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}
-
-
-def from_environment(variables: Mapping[str, str]) -> list[Account]:
-    """An account for each provider that variables REFUNDRY_<PROVIDER>_<FIELD> name, such as REFUNDRY_PAYBYRD_API_KEY.
-
-    The fields are the arguments of the account, but for `transport`. Raises InvalidRefund, with the variable as
-    `field`, for one that no account takes, one that is missing or unfit, and where there is none at all.
-    """
-    given: dict[str, dict[str, str]] = {}
-    for variable, value in variables.items():
-        provider, _, field = variable.removeprefix("REFUNDRY_").partition("_")
-        if variable.startswith("REFUNDRY_"):
-            if provider not in _KINDS or field.lower() not in _fields(_KINDS[provider]):
-                raise InvalidRefund(f"no account takes {variable}; there are {_variables()}", field=variable)
-            given.setdefault(provider, {})[field.lower()] = value
-    if not given:
-        raise InvalidRefund(f"the environment names no account; set some of {_variables()}", field="REFUNDRY_")
-    return [_named_by(provider, fields) for provider, fields in given.items()]
-
-
-def _named_by(provider: str, fields: Mapping[str, Any]) -> Account:
-    kind = _KINDS[provider]
-    for name, required in _fields(kind).items():
-        if required and name not in fields:
-            variable = f"REFUNDRY_{provider}_{name.upper()}"
-            raise InvalidRefund(f"{variable} is missing, beside the others of {provider}", field=variable)
-    try:
-        return kind(**fields)
-    except InvalidRefund as refused:
-        variable = f"REFUNDRY_{provider}_{refused.field.upper()}"
-        raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
-
-
-def _fields(kind: Callable[..., Account]) -> dict[str, bool]:
-    """The arguments of an account that a text can give, and whether it needs them."""
-    from inspect import Parameter, signature  # slow to import, and only needed here
-
-    parameters = signature(kind).parameters
-    return {name: one.default is Parameter.empty for name, one in parameters.items() if name != "transport"}
-
-
-def _variables() -> str:
-    names = (f"REFUNDRY_{provider}_{name.upper()}" for provider, kind in _KINDS.items() for name in _fields(kind))
-    return ", ".join(names)
+def _given(*values: Value | None) -> tuple[Value, ...]:
+    return tuple(value for value in values if value is not None)

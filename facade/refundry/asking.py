@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 from refundry import outcome
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
 from refundry.outcome import Outcome, Reading
+from refundry.redaction import redacted
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.retry import jittered, seconds
-from refundry.sending import Answer, Task, Tried, asked_to_wait, is_for_now, read_safely
+from refundry.sending import Answer, Secrets, Task, Tried, asked_to_wait, is_for_now
 from refundry.steps import Pause, Steps
 from refundry.wire import Evidence, SendFailure, WireReply
 
 if TYPE_CHECKING:
-    from refundry.providers.base import Translation
+    from refundry.owner import Owner
+    from refundry.providers.base import GeneratedRequest, Translation
     from refundry.retry import Retry
     from refundry.sending import Sending
 
@@ -26,18 +28,21 @@ _POLL_GROWS_BY: Final = 1.5
 
 
 class Asking:
-    """The questions about a refund, as steps."""
+    """The questions about a refund, as steps. Each is asked for the call that owns it."""
 
     def __init__(self, sending: Sending, retry: Retry) -> None:
         self._sending = sending
         self._retry = retry
 
-    def lookup(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def lookup(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The state of a refund, asked for until there is an answer."""
-        tried = yield from self.state(translation, refund, monotonic() + self._retry.deadline, self._retry.attempts)
+        deadline = monotonic() + self._retry.deadline
+        tried = yield from self.state(owner, translation, refund, deadline, self._retry.attempts)
         return _returned(tried.told)
 
-    def wait(self, translation: Translation, refund: Refund, timeout: float, poll: float) -> Steps[Refund]:
+    def wait(
+        self, owner: Owner, translation: Translation, refund: Refund, timeout: float, poll: float
+    ) -> Steps[Refund]:
         """The state of a refund, asked for until it is final or the time is over."""
         try:
             seconds(timeout, "timeout", "timeout")
@@ -48,7 +53,7 @@ class Asking:
         failure: LookupFailed | None = None
         pause = poll
         while refund.status is RefundStatus.PENDING:
-            tried = yield from self.state(translation, refund, deadline, 1)
+            tried = yield from self.state(owner, translation, refund, deadline, 1)
             left = deadline - monotonic()
             not_before = asked_to_wait(tried.answer) or 0.0
             if isinstance(tried.told, LookupFailed) and (tried.told.temporary or left <= 0):
@@ -63,7 +68,7 @@ class Asking:
                 pause = min(pause * _POLL_GROWS_BY, max(_LONGEST_POLL, poll))
         return refund
 
-    def cancel(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The state of a refund after asking for it to be called off."""
         try:
             request = translation.cancel_request(refund)
@@ -74,45 +79,81 @@ class Asking:
 
         may_have_left = False
 
-        def conclude(answer: Answer) -> Tried[LookupFailed | None]:
+        def read(reply: WireReply) -> Reading:
             # A reply proves nothing, be it yes or no: what became of it is asked for afterwards.
+            denied = _is_without_effect(reply)
+            said = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
+            return Reading(said, why="it did not take the cancel")
+
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[LookupFailed | None]:
             nonlocal may_have_left
             without_effect = _is_without_effect(answer)
             may_have_left = may_have_left or not without_effect
-            denied = without_effect and isinstance(answer, WireReply)
-            reading = Reading(
-                Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN, why="it did not take the cancel"
-            )
             failed = without_effect or isinstance(answer, SendFailure) or is_for_now(answer)
             told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
-            return Tried(answer, reading, told, told)
+            return Tried(answer, reading, told, redacted(told, secrets))
 
-        task = Task(translation, Operation.CANCEL, refund.reference, request, conclude, _may_answer_later)
+        task = Task(owner, translation, Operation.CANCEL, refund.reference, request, read, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
         tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
         if tried.told is not None and not may_have_left:
             raise tried.told
-        state = yield from self.state(translation, refund, deadline, self._retry.attempts)
+        state = yield from self.state(owner, translation, refund, deadline, self._retry.attempts)
         return _returned(state.told)
 
-    def state(self, translation: Translation, refund: Refund, deadline: float, attempts: int) -> Steps[Tried[State]]:
+    def state(
+        self, owner: Owner, translation: Translation, refund: Refund, deadline: float, attempts: int
+    ) -> Steps[Tried[State]]:
         """What came of asking for the state. InvalidRefund where the refund has nothing to be asked about by."""
         try:
             request = translation.state_request(refund)
         except InvalidRefund as refused:
             raise about(refund, refused) from None
 
-        def conclude(answer: Answer) -> Tried[State]:
-            reading = Reading()
-            if isinstance(answer, WireReply):
-                reading = read_safely(lambda: translation.read_state(refund, answer))
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[State]:
             told = outcome.of_state(
                 refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
             )
-            return Tried(answer, reading, told, told)
+            return Tried(answer, reading, told, redacted(told, secrets))
 
-        task = Task(translation, Operation.LOOKUP, refund.reference, request, conclude, _may_answer_later)
+        task = Task(
+            owner,
+            translation,
+            Operation.LOOKUP,
+            refund.reference,
+            request,
+            lambda reply: translation.read_state(refund, reply),
+            conclude,
+            _may_answer_later,
+        )
         return (yield from self._sending.tries(task, deadline, attempts))
+
+    def payment(
+        self, owner: Owner, translation: Translation, refund: Refund, request: GeneratedRequest
+    ) -> Steps[Reading]:
+        """What a payment says of why it cannot be refunded. Raises LookupFailed where the provider gave no answer."""
+
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[LookupFailed | None]:
+            told = None
+            if reading.outcome not in outcome.STATES:
+                told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
+            return Tried(answer, reading, told, redacted(told, secrets))
+
+        task = Task(
+            owner,
+            translation,
+            Operation.LOOKUP,
+            refund.reference,
+            request,
+            translation.read_payment,
+            conclude,
+            _may_answer_later,
+        )
+        deadline = monotonic() + self._retry.deadline
+        tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
+        if tried.told is not None:
+            raise tried.told
+        return tried.reading
 
 
 def about(refund: Refund, refused: InvalidRefund) -> InvalidRefund:

@@ -5,14 +5,23 @@ from __future__ import annotations
 import re
 
 from refundry.errors import InvalidRefund
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    typing = Later("typing")
 if TYPE_CHECKING:
-    from typing import Final, NoReturn
+    import typing
+    from typing import Final
 
 # Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
-_HOST: Final = re.compile(r"[0-9a-z.-]+|[0-9a-f:.]+")
+_HOST: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
+_NUMBER: Final = re.compile(r"[0-9]*|0x[0-9a-f]*")
+# Names that the Internet does not resolve: RFC 6761, 6762 and 8375, ICANN's reservation of 2024, and those that
+# Kubernetes gives to services. Addresses of RFC 1918 and 4193.
+_PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".test", ".home.arpa", ".svc")
+_PRIVATE_NETWORKS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
 
 
@@ -31,7 +40,7 @@ class Secret:
     def __repr__(self) -> str:
         return "<secret>"
 
-    def __reduce__(self) -> NoReturn:
+    def __reduce__(self) -> typing.NoReturn:
         raise TypeError("a credential is not pickled; make the provider anew where it is used")
 
 
@@ -53,7 +62,7 @@ def path_id(value: object, field: str) -> str:
 
 def reference_text(value: object) -> str:
     """The value, if it is 1 to 255 printable characters without blanks at its ends. InvalidRefund otherwise."""
-    if isinstance(value, str) and 0 < len(value) <= 255 and value.isprintable() and value == value.strip():
+    if isinstance(value, str) and len(value) <= 255 and _is_clean(value):
         return value
     raise InvalidRefund(
         f"reference {_shown(value)} is not 1 to 255 printable characters; give your own name for this refund, "
@@ -76,8 +85,38 @@ def credential(value: object, field: str) -> Secret:
     )
 
 
-def origin(base_url: object) -> str:
-    """Scheme, host and port of a base URL. InvalidRefund unless it is https, or http to this very machine."""
+def text_secret(value: object, field: str) -> Secret:
+    """The value as a Secret that stands in no header of ours: printable, without blanks at its ends.
+
+    InvalidRefund otherwise, which does not show the value.
+    """
+    if isinstance(value, str) and _is_clean(value):
+        return Secret(value)
+    raise InvalidRefund(
+        f"{field} is not a secret: it must be printable text, not empty, and without blanks at its ends", field=field
+    )
+
+
+def account_name(value: object) -> str:
+    """The value, if an account can be asked for by it: as for `path_id`, but InvalidRefund does not show the value."""
+    if isinstance(value, str) and is_path_id(value):
+        return value
+    raise InvalidRefund(
+        "name is not 1 to 200 characters without blanks, slashes, percent signs and line breaks", field="name"
+    )
+
+
+def _is_clean(value: str) -> bool:
+    """Whether a text is one that can be typed and read again. A half of a surrogate pair is not printable either."""
+    return bool(value) and value.isprintable() and value == value.strip()
+
+
+def origin(base_url: object, plain_http_to: object = None) -> str:
+    """Scheme, host and port of a base URL: https, or http to this very machine or to the host that is named for it.
+
+    Raises InvalidRefund for any other, and for a host named in `plain_http_to` that is not the one of the base URL or
+    may be reached over the Internet. It shows neither of the two.
+    """
     from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
 
     text = base_url if isinstance(base_url, str) and _HEADER_TEXT.fullmatch(base_url) else ""
@@ -99,21 +138,52 @@ def origin(base_url: object) -> str:
             "base_url is not scheme, host and port alone, such as 'https://refunds.example:8443'",
             field="base_url",
         )
-    loopback = host == "localhost" or _is_loopback(host)
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+    plain = None if plain_http_to is None else _plain_http_host(plain_http_to)
+    if plain is not None and plain != host:
+        raise InvalidRefund("plain_http_to names another host than base_url does", field="plain_http_to")
+    if parts.scheme != "https" and not (parts.scheme == "http" and (plain is not None or _is_loopback(host))):
         raise InvalidRefund(
-            f"base_url is not https; plain http is only for this very machine, not for {host!r}", field="base_url"
+            "base_url is not https; plain http is only for this very machine, and for a host of a private network that "
+            "plain_http_to names",
+            field="base_url",
         )
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
 
 
 def _is_loopback(host: str) -> bool:
+    """Whether a host, a name or an address, is this very machine by its text alone."""
     from ipaddress import ip_address  # only a base URL of the caller's own needs it
 
     try:
         return ip_address(host).is_loopback
     except ValueError:
-        return False
+        return host == "localhost"
+
+
+def _plain_http_host(value: object) -> str:
+    """The host, if by its text alone it is none of the Internet. InvalidRefund otherwise."""
+    host = value.lower() if isinstance(value, str) else ""
+    if not _HOST.fullmatch(host):
+        raise InvalidRefund("plain_http_to is not a host name alone, such as 'sandbox'", field="plain_http_to")
+    if _is_loopback(host) or _is_private(host):
+        return host
+    raise InvalidRefund(
+        "plain_http_to names a host that may be on the Internet, where anybody on the way could read the credentials; "
+        f"it can be a name without a dot, one that ends with {', '.join(_PRIVATE_NAMES)}, or a private address",
+        field="plain_http_to",
+    )
+
+
+def _is_private(host: str) -> bool:
+    from ipaddress import ip_address, ip_network  # as above
+
+    try:
+        address = ip_address(host)
+    except ValueError:
+        # A last label that is a number makes the resolver read an address, such as 134744072 or 0x08080808.
+        numeric = _NUMBER.fullmatch(host.rpartition(".")[2])
+        return not numeric and ("." not in host or host.endswith(_PRIVATE_NAMES))
+    return any(address in ip_network(network) for network in _PRIVATE_NETWORKS)
 
 
 def _shown(value: object) -> str:

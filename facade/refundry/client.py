@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
 
+import refundry
 from refundry.errors import InvalidRefund
+from refundry.interruption import pass_through
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    ssl, typing = Later("ssl"), Later("typing")
+    refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Self, TypeVar
+    import typing
+    from typing import Any, TypeVar
 
+    from refundry import refund as refunds
+    from refundry import webhooks as callbacks
     from refundry.accounts import Account
-    from refundry.money import Amount, Money
+    from refundry.money import Amount
+    from refundry.owner import Owner
     from refundry.providers.base import Translation
-    from refundry.refund import Attempt, Capabilities, ContractDeviation, Operation, Refund
-    from refundry.retry import Retry
+    from refundry.refund import Refund
     from refundry.steps import Step, Steps
     from refundry.transport import AsyncTransport, Transport
-    from refundry.webhooks import Headers, RefundEvent
-    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+    from refundry.wire import SendFailure, WireReply, WireRequest
 
-    Known = Refund | Mapping[str, Any]
-    Ask = Callable[[Translation, Refund], Steps[Refund]]
+    Ask = Callable[[Owner, Translation, Refund], Steps[Refund]]
     Result = TypeVar("Result")
 
 
@@ -35,30 +42,40 @@ class _Client(ABC):
 
     def __init__(
         self,
-        providers: Iterable[Account],
+        providers: Iterable[refundry.Account],
         *,
-        timeout: Timeout | None = None,
-        retry: Retry | None = None,
+        timeout: refundry.Timeout | None = None,
+        retry: refundry.Retry | None = None,
         ssl_context: ssl.SSLContext | None = None,
-        on_attempt: Callable[[Attempt], None] | None = None,
-        on_deviation: Callable[[ContractDeviation], None] | None = None,
+        transport: refundry.Transport | refundry.AsyncTransport | None = None,
+        on_attempt: Callable[[refundry.Attempt], None] | None = None,
+        on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
-        self._core = Core(providers, self._SEND, timeout, retry, on_attempt, on_deviation)
-        self._own: Any = self._make_transport(ssl_context) if self._core.needs_transport else None
+        self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation)
+        self._own: Any = None
+        if transport is None and self._core.needs_transport:
+            self._own = self._make_transport(ssl_context)
+        self._shared: Any = self._own if transport is None else transport
 
     @classmethod
-    def from_env(cls, variables: Mapping[str, str] | None = None, **options: Any) -> Self:
+    def from_env(cls, variables: Mapping[str, str] | None = None, **options: typing.Any) -> typing.Self:
         """A client of the accounts that the environment names: REFUNDRY_<PROVIDER>_<FIELD>.
 
         A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
-        REFUNDRY_LAB4PAY_ENVIRONMENT and the like. `variables` stand in for os.environ; `options` are the client's
-        other arguments. Raises InvalidRefund that names the variable which is missing, unfit or unknown.
+        REFUNDRY_LAB4PAY_ENVIRONMENT and the like; all but `transport` can be given. For several accounts of one
+        provider, each has its name between two double underscores: REFUNDRY_PAYBYRD__SHOP_2__API_KEY is the `api_key`
+        of the account "shop_2".
+
+        What Kubernetes and Docker set for a service whose name begins with "refundry" is left aside, such as
+        REFUNDRY_SERVICE_HOST and REFUNDRY_PAYBYRD_PORT_443_TCP_ADDR. `variables` stand in for os.environ; `options`
+        are the client's other arguments. Raises InvalidRefund that names the variable which is missing, empty, unfit
+        or unknown, and the one that was probably meant. It shows the value of none.
         """
         import os
 
-        from refundry.accounts import from_environment
+        from refundry.environment import from_environment
 
         return cls(from_environment(os.environ if variables is None else variables), **options)
 
@@ -67,13 +84,15 @@ class _Client(ABC):
         """The transport for the accounts that bring none."""
 
     def _transport(self, account: Account) -> Any:  # making the client has looked that it can send
-        return self._own if account.transport is None else account.transport
+        return self._shared if account.transport is None else account.transport
 
-    def capabilities(self, provider: str) -> Mapping[Operation, Capabilities]:
+    def capabilities(self, provider: str) -> Mapping[refundry.Operation, refundry.Capabilities]:
         """What this provider can do, by operation. An operation that is not there, it does not have."""
         return self._core.translation(provider).CAPABILITIES
 
-    def prepare(self, provider: str, *, payment_id: str | None = None, amount: Amount, reference: str) -> WireRequest:
+    def prepare(
+        self, provider: str, *, payment_id: str | None = None, amount: refundry.Amount, reference: str
+    ) -> refundry.WireRequest:
         """The request that would be sent for a first attempt: method, url, redacted_headers, body. Nothing is sent.
 
         Its credentials do not show; a token that would have to be fetched is not. The reference is not taken.
@@ -82,14 +101,26 @@ class _Client(ABC):
         """
         return self._core.prepare(provider, payment_id, amount, reference)
 
-    def webhook(self, provider: str, *, headers: Headers, body: bytes) -> RefundEvent:
-        """What a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+    def webhook(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> refundry.RefundEvent:
+        """The one event of a callback. As `webhooks` otherwise.
 
-        `provider` is the name of the account that it is for: give each its own address. Raises WebhookRejected where
-        it does not prove that the provider sent it, which at Blink nothing can: there `authentic` is False and `status`
-        None until `confirm` has asked. Raises InvalidRefund where the account has not been given what proves it.
+        Raises WebhookUnreadable, too, where the callback holds several events, or none.
         """
-        return self._core.event(provider, headers, body)
+        from refundry.webhooks import the_one
+
+        return the_one(self.webhooks(provider, headers=headers, body=body), provider)
+
+    def webhooks(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> tuple[refundry.RefundEvent, ...]:
+        """All that a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+
+        `provider` is the name of the account that it is for: give each its own address. What a callback says of
+        something else than a refund is an event too, by its `about`.
+
+        Raises WebhookRejected where it does not prove that the provider sent it, which at Blink nothing can: there
+        `authentic` is False and `status` None until `confirm` has asked. Raises WebhookUnreadable where it proves that,
+        and cannot be read; InvalidRefund where the account has not been given what proves it.
+        """
+        return self._core.events(provider, headers, body)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
@@ -110,7 +141,7 @@ class RefundClient(_Client):
 
     _SEND = "send"
 
-    def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    def refund(self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str) -> refundry.Refund:
         """Refund a payment: an amount of it, or FULL.
 
         Returns only what the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise; its class says
@@ -118,16 +149,17 @@ class RefundClient(_Client):
         """
         return self._refund(provider, _required(payment_id), amount, reference)
 
-    def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """Refund an amount that is tied to no payment, to the card that is presented. As `refund` otherwise."""
         return self._refund(provider, None, amount, reference)
 
     def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        steps = self._core.refund(translation, payment_id, amount, reference)
-        return self._driven(self._transport(translation.account), steps)
+        return self._driven(
+            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
+        )
 
-    def lookup(self, refund: Known) -> Refund:
+    def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
 
         `refund` is one that was returned, or what its `to_dict` gave, also in another process. A word for its state
@@ -137,16 +169,18 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.lookup)
 
-    def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
 
         `timeout` and `poll` are in seconds; from `poll` on, the time between two questions grows to 20 seconds, and a
         longer Retry-After is honoured. A question that fails for the moment is asked again. Raises StillPending, with
         the last known state, after the timeout, and what `lookup` raises where asking again is of no use.
         """
-        return self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
+        return self._about(
+            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
+        )
 
-    def cancel(self, refund: Known) -> Refund:
+    def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
 
         FAILED says that it was called off (or failed), SUCCEEDED that it was too late, PENDING that the terminal has
@@ -155,27 +189,50 @@ class RefundClient(_Client):
         """
         return self._about(refund, self._core.cancel)
 
-    def confirm(self, event: RefundEvent) -> RefundEvent:
+    def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """Ask the provider about what a callback is about: the event with the state that the provider gives.
 
         Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
         """
-        return self._driven(self._transport(self._core.translation(event.provider).account), self._core.confirm(event))
+        translation = self._core.translation(event.provider)
+        return self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
 
-    def _about(self, refund: Known, ask: Ask) -> Refund:
+    def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
+        """Ask why a payment cannot be refunded: the refusal, with the reason NOT_REFUNDABLE and what to do about it.
+
+        It asks for the state of the payment, at Lab4Pay and Blink. The refusal comes back as it is where that state
+        does not explain it, and at a provider that is not asked. Raises LookupFailed where the provider could not be
+        asked, which says nothing about the refusal: it still holds.
+        """
+        translation = self._core.translation(refused.provider)
+        return self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+
+    def learn(self, event: refundry.RefundEvent) -> None:
+        """Let the client know what a callback says, so that a later call with the same reference starts from there.
+
+        Only what proves where it comes from is believed. FAILED frees a reference only where the provider was asked
+        (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
+        """
+        self._core.learn(event)
+
+    def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
-        return self._driven(self._transport(translation.account), ask(translation, known))
+        return self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    def _driven(self, transport: Transport, steps: Steps[Result]) -> Result:
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(_done(transport, step))
-        except StopIteration as finished:
-            result: Result = finished.value
-            return result
-        finally:
-            steps.close()
+    def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+        transport: Transport = self._transport(translation.account)
+        owner = self._core.owner()
+        with owner.lock:
+            steps = flow(owner)
+            try:
+                step = next(steps)
+                while True:
+                    step = steps.send(_done(transport, step))
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            finally:
+                steps.close()
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> Transport:
         from refundry.transport.sync import HttpTransport
@@ -188,7 +245,7 @@ class RefundClient(_Client):
         if self._own is not None:
             self._own.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> typing.Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -200,50 +257,68 @@ class AsyncRefundClient(_Client):
 
     _SEND = "asend"
 
-    async def refund(self, provider: str, *, payment_id: str, amount: Amount, reference: str) -> Refund:
+    async def refund(
+        self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str
+    ) -> refundry.Refund:
         """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
         return await self._refund(provider, _required(payment_id), amount, reference)
 
-    async def refund_unreferenced(self, provider: str, *, amount: Money, reference: str) -> Refund:
+    async def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """As RefundClient.refund_unreferenced."""
         return await self._refund(provider, None, amount, reference)
 
     async def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
         translation = self._core.translation(provider)
-        steps = self._core.refund(translation, payment_id, amount, reference)
-        return await self._driven(self._transport(translation.account), steps)
+        return await self._driven(
+            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
+        )
 
-    async def lookup(self, refund: Known) -> Refund:
+    async def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.lookup."""
         return await self._about(refund, self._core.lookup)
 
-    async def wait(self, refund: Known, *, timeout: float = 120.0, poll: float = 1.0) -> Refund:
+    async def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """As RefundClient.wait."""
-        return await self._about(refund, lambda translation, known: self._core.wait(translation, known, timeout, poll))
+        return await self._about(
+            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
+        )
 
-    async def cancel(self, refund: Known) -> Refund:
+    async def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.cancel."""
         return await self._about(refund, self._core.cancel)
 
-    async def confirm(self, event: RefundEvent) -> RefundEvent:
+    async def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """As RefundClient.confirm."""
-        account = self._core.translation(event.provider).account
-        return await self._driven(self._transport(account), self._core.confirm(event))
+        translation = self._core.translation(event.provider)
+        return await self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
 
-    async def _about(self, refund: Known, ask: Ask) -> Refund:
+    async def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
+        """As RefundClient.explain."""
+        translation = self._core.translation(refused.provider)
+        return await self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+
+    async def learn(self, event: refundry.RefundEvent) -> None:
+        """As RefundClient.learn."""
+        self._core.learn(event)
+
+    async def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
         translation, known = self._core.known(refund)
-        return await self._driven(self._transport(translation.account), ask(translation, known))
+        return await self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    async def _driven(self, transport: AsyncTransport, steps: Steps[Result]) -> Result:
-        try:
-            step = next(steps)
-            while True:
-                step = steps.send(await _adone(transport, step))
-        except StopIteration as finished:
-            result: Result = finished.value
-            return result
-        finally:
-            steps.close()
+    async def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+        transport: AsyncTransport = self._transport(translation.account)
+        owner = self._core.owner()
+        with owner.lock:
+            steps = flow(owner)
+            try:
+                step = next(steps)
+                while True:
+                    step = steps.send(await _adone(transport, step))
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            finally:
+                steps.close()
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> AsyncTransport:
         from refundry.transport.aio import AsyncHttpTransport
@@ -256,7 +331,7 @@ class AsyncRefundClient(_Client):
         if self._own is not None:
             await self._own.aclose()
 
-    async def __aenter__(self) -> Self:
+    async def __aenter__(self) -> typing.Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -276,13 +351,18 @@ def _done(transport: Transport, step: Step) -> object:
     from refundry.steps import Pause, Send
 
     if isinstance(step, Send):
-        return _sent(transport, step.request, step.timeout)
+        try:
+            _hand_over(step.request, transport)
+            return _answer(transport.send(step.request, step.timeout))
+        except Exception as error:  # noqa: BLE001 (whatever a transport raises, the caller is told what is known)
+            return _raised(error, step.request)
     if isinstance(step, Pause):
         time.sleep(step.seconds)
         return None
     try:
         return step.future.result(step.seconds)
-    except TimeoutError:
+    except TimeoutError as late:
+        pass_through(late)
         return None
 
 
@@ -290,7 +370,11 @@ async def _adone(transport: AsyncTransport, step: Step) -> object:
     from refundry.steps import Pause, Send
 
     if isinstance(step, Send):
-        return await _asent(transport, step.request, step.timeout)
+        try:
+            _hand_over(step.request, transport)
+            return _answer(await transport.asend(step.request, step.timeout))
+        except Exception as error:  # noqa: BLE001 (as above)
+            return _raised(error, step.request)
     import asyncio
 
     if isinstance(step, Pause):
@@ -299,23 +383,17 @@ async def _adone(transport: AsyncTransport, step: Step) -> object:
     try:
         async with asyncio.timeout(step.seconds):
             return await asyncio.wrap_future(step.future)
-    except TimeoutError:
+    except TimeoutError as late:
+        pass_through(late)
         return None
 
 
-# A transport may be anybody's, and once it was called a byte may have left: whatever it raises, the refund is unknown.
-def _sent(transport: Transport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-    try:
-        return _answer(transport.send(request, timeout))
-    except Exception as error:  # noqa: BLE001 (see above)
-        return _raised(error)
+def _hand_over(request: WireRequest, transport: object) -> None:
+    """Count the request as maybe sent from now on, unless its transport says when it begins to write."""
+    if not getattr(transport, "tells_progress", False):
+        from refundry.wire import Evidence
 
-
-async def _asent(transport: AsyncTransport, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-    try:
-        return _answer(await transport.asend(request, timeout))
-    except Exception as error:  # noqa: BLE001 (see above)
-        return _raised(error)
+        request.progress.evidence = Evidence.MAYBE_SENT
 
 
 def _answer(given: object) -> WireReply | SendFailure:
@@ -326,7 +404,9 @@ def _answer(given: object) -> WireReply | SendFailure:
     return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back a {type(given).__name__}")
 
 
-def _raised(error: Exception) -> SendFailure:
-    from refundry.wire import Evidence, SendFailure
+def _raised(error: Exception, request: WireRequest) -> SendFailure:
+    """What is known where a transport raised, unless that is what interrupted the call."""
+    from refundry.wire import SendFailure
 
-    return SendFailure(Evidence.MAYBE_SENT, f"the transport raised {type(error).__name__}")
+    pass_through(error)
+    return SendFailure(request.progress.evidence, f"the transport raised {type(error).__name__}", cause=error)

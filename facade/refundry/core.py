@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from refundry import outcome
 from refundry.asking import Asking
@@ -12,18 +13,20 @@ from refundry.errors import (
     InvalidRefund,
     LookupFailed,
     OutcomeUnknown,
-    Reason,
     RefundError,
     RefundRejected,
     Resend,
 )
+from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.observe import Observer
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import Reading
+from refundry.owner import Owner
+from refundry.redaction import redacted
 from refundry.references import References, Taken
-from refundry.refund import Operation, Refund, RefundRequest, RefundStatus
-from refundry.retry import Retry, retry_after
-from refundry.sending import Answer, Sending, Task, Tried, read_safely
+from refundry.refund import Refund, RefundRequest, RefundStatus
+from refundry.retry import Retry
+from refundry.sending import Answer, Secrets, Sending, Task, Tried
 from refundry.steps import Steps
 from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
@@ -38,11 +41,6 @@ if TYPE_CHECKING:
 
     Known = Refund | Mapping[str, Any]
 
-# Why a refund was refused is asked for only where its reason may hide that the payment cannot be refunded, and only
-# for so long: the refusal itself is certain.
-_VAGUE: Final = frozenset({Reason.INVALID, Reason.OTHER, Reason.DECLINED})
-_SECONDS_FOR_A_REASON: Final = 5.0
-
 
 class Core:
     """The accounts of a client, the references it has used, its tokens and its hooks.
@@ -54,6 +52,7 @@ class Core:
         self,
         accounts: Iterable[Account],
         send_name: str,
+        transport: object,
         timeout: Timeout | None,
         retry: Retry | None,
         on_attempt: Callable[[Attempt], None] | None,
@@ -69,11 +68,9 @@ class Core:
         for account in accounts:
             if account.name in self._translations:
                 raise InvalidRefund(f"two providers are named {account.name!r}; give one a name=", field="name")
-            if account.transport is not None and not hasattr(account.transport, send_name):
-                raise InvalidRefund(
-                    f"the transport of {account.name} has no {send_name}(), which this client needs", field="transport"
-                )
+            _check_transport(account.transport, send_name, f"the transport of {account.name}")
             self._translations[account.name] = account.translation()
+        _check_transport(transport, send_name, "the transport")
 
     @property
     def needs_transport(self) -> bool:
@@ -85,7 +82,7 @@ class Core:
         """What the accounts are asked for by."""
         return list(self._translations)
 
-    def translation(self, provider: str) -> Translation:
+    def translation(self, provider: object) -> Translation:
         """How this account's messages read. InvalidRefund where there is none of that name."""
         if self.closed:
             raise InvalidRefund("the client is closed; make a new one", field="client")
@@ -101,75 +98,89 @@ class Core:
         translation.check(request)
         return translation.wire(translation.refund_request(request), translation.standing or translation.access(None))
 
+    @staticmethod
+    def owner() -> Owner:
+        """What one call has in hand belongs to."""
+        return Owner()
+
     # Asking for money back.
 
-    def refund(self, translation: Translation, payment_id: str | None, amount: Amount, reference: str) -> Steps[Refund]:
+    def refund(
+        self, owner: Owner, translation: Translation, payment_id: str | None, amount: Amount, reference: str
+    ) -> Steps[Refund]:
         """The steps of one refund: returns it where the provider accepted it, raises a RefundError otherwise.
 
         A generator that is closed while the request is under way leaves the reference unknown.
         """
         intended = RefundRequest(translation.account.name, payment_id, amount, reference)
         window = translation.check(intended).idempotency_window
-        taken = self._references.take(intended, window)
+        taken = self._references.take(intended, window, self._retry.deadline + self._retry.longest_wait, owner)
         if isinstance(taken, Refund):
             return taken
         try:
-            told = yield from self._refunded(translation, taken)
-        finally:
-            self._references.release(taken)
+            told = yield from self._refunded(owner, translation, taken)
+        except RefundError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
+            pass_through(error)
+            told = taken.broken_by(error)
+        self._references.release(taken)
         if isinstance(told, Refund):
             return told
         raise told
 
-    def _refunded(self, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
-        account = translation.account
+    def _refunded(self, owner: Owner, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
+        account, request = translation.account, taken.request
+        earlier = taken.earlier()
         # What the first reply that leaves it unknown can be asked about by, and whether nothing was lost before it.
-        asked_by, is_first = None, False
+        asked_by, is_first, link = None, False, None
 
-        def conclude(answer: Answer) -> Tried[Refund | RefundError]:
-            nonlocal asked_by, is_first
-            reading = Reading()
+        def read(reply: WireReply) -> Reading:
+            nonlocal link
+            link = translation.tracking_of(reply)
+            return translation.read(request, reply)
+
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Refund | RefundError]:
+            nonlocal earlier, asked_by, is_first
             result: Refund | RefundError
             if isinstance(answer, WireReply):
-                reading = read_safely(lambda: translation.read(taken.request, answer))
-                result = outcome.of_reply(
-                    taken.request,
-                    answer,
-                    reading,
-                    currency=account.currency,
-                    resend=taken.resend(),
-                    retry_after=retry_after(answer) if reading.outcome is Outcome.RATE_LIMITED else None,
-                )
+                result = outcome.of_reply(request, answer, reading, currency=account.currency, times=taken)
+                result = redacted(result, secrets)
                 if type(result) is OutcomeUnknown and asked_by is None:
-                    asked_by, is_first = translation.tracking_of(answer), taken.ended is None
+                    asked_by, is_first = link, taken.is_first
             else:
-                result = outcome.of_failure(taken.request, answer, taken.resend())
-            return Tried(answer, reading, result, taken.settle(result))
+                result = outcome.of_failure(request, answer, taken)
+            told = taken.record_attempt(result, reading, earlier)
+            if isinstance(told, Refund):
+                self._references.keep_ids(told)
+            earlier = told if isinstance(told, OutcomeUnknown) else None
+            return Tried(answer, reading, result, told)
 
         def again(last: Tried[Refund | RefundError], before: Tried[Refund | RefundError] | None) -> bool:
             if isinstance(last.answer, SendFailure) and last.answer.lasting:
                 return False
             return outcome.worth_another(last.told, last.result) and not _is_replayed(last, before)
 
-        request = taken.request
         task = Task(
+            owner,
             translation,
             request.operation,
             request.reference,
             translation.refund_request(request),
+            read,
             conclude,
             again,
+            taken.before_sending,
         )
         deadline = monotonic() + self._retry.deadline
         tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
         if isinstance(tried.told, OutcomeUnknown) and asked_by is not None:
-            return (yield from self._found(translation, taken, tried.told, asked_by, is_first, deadline))
-        if type(tried.told) is RefundRejected and tried.told.reason in _VAGUE:
-            return (yield from self._explained(translation, request, tried.told, deadline))
+            return (yield from self._found(owner, translation, taken, tried.told, asked_by, is_first, deadline))
         return tried.told
 
     def _found(
         self,
+        owner: Owner,
         translation: Translation,
         taken: Taken,
         unknown: OutcomeUnknown,
@@ -186,69 +197,55 @@ class Core:
             amount=request.amount if isinstance(request.amount, Money) else None,
             payment_id=request.payment_id,
             tracking_id=asked_by,
+            sent_at=taken.sent_at,
         )
-        tried = yield from self._asking.state(translation, refund, deadline, 1)
-        told = outcome.settled_by_lookup(unknown, request, tried.told, tried.reading, is_first=is_first)
+        tried = yield from self._asking.state(owner, translation, refund, deadline, 1)
+        told = outcome.settled_by_lookup(unknown, request, tried.told, tried.reading, is_first=is_first, times=taken)
         if told is unknown or self._references.is_of_another(request.reference, tried.told):
             return unknown
-        taken.keep(told)
+        taken.record_outcome(told)
+        if isinstance(told, Refund):
+            self._references.keep_ids(told)
         return told
-
-    def _explained(
-        self, translation: Translation, request: RefundRequest, refused: RefundRejected, deadline: float
-    ) -> Steps[RefundRejected]:
-        """A refusal, with its reason where that is the state of the payment."""
-        question = None if request.payment_id is None else translation.payment_request(request.payment_id)
-        if question is None:
-            return refused
-        refund = Refund(request.provider, request.reference, RefundStatus.FAILED, payment_id=request.payment_id)
-
-        def conclude(answer: Answer) -> Tried[str | LookupFailed | None]:
-            reading = Reading()
-            if isinstance(answer, WireReply):
-                reading = read_safely(lambda: translation.read_payment(answer))
-            told: str | LookupFailed | None = reading.code
-            if reading.outcome not in outcome.STATES:
-                told = outcome.of_no_answer(refund, answer, reading, retry_after=None)
-            return Tried(answer, reading, told, told)
-
-        task: Task[str | LookupFailed | None] = Task(
-            translation,
-            Operation.LOOKUP,
-            request.reference,
-            question,
-            conclude,
-            lambda *_: False,
-        )
-        tried = yield from self._sending.tries(task, min(deadline, monotonic() + _SECONDS_FOR_A_REASON), 1)
-        return outcome.explained(refused, tried.reading, translation.VOID) if isinstance(tried.told, str) else refused
 
     # Asking about it.
 
-    def lookup(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def lookup(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The steps of asking for the state of a refund."""
-        return self._learnt(refund, (yield from self._asking.lookup(translation, refund)))
+        return self._learnt(refund, (yield from self._asking.lookup(owner, translation, refund)))
 
-    def wait(self, translation: Translation, refund: Refund, timeout: float, poll: float) -> Steps[Refund]:
+    def wait(
+        self, owner: Owner, translation: Translation, refund: Refund, timeout: float, poll: float
+    ) -> Steps[Refund]:
         """The steps of asking for the state of a refund until it is final, or the time is over."""
-        return self._learnt(refund, (yield from self._asking.wait(translation, refund, timeout, poll)))
+        return self._learnt(refund, (yield from self._asking.wait(owner, translation, refund, timeout, poll)))
 
-    def cancel(self, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
         """The steps of calling a refund off, and of asking what became of it."""
-        return self._learnt(refund, (yield from self._asking.cancel(translation, refund)))
+        return self._learnt(refund, (yield from self._asking.cancel(owner, translation, refund)))
 
-    def confirm(self, event: RefundEvent) -> Steps[RefundEvent]:
+    def confirm(self, owner: Owner, translation: Translation, event: RefundEvent) -> Steps[RefundEvent]:
         """The steps of asking the provider whether what a callback is about is so."""
         from refundry.webhooks import confirmed  # seldom needed where refunds are sent
 
-        translation = self.translation(event.provider)
         if event.refund_id is None:
             refused = InvalidRefund("the callback names no transaction to ask about", field="refund_id")
             refused.resend, refused.provider = Resend.NEVER, event.provider
             raise refused
         asked = Refund(event.provider, event.refund_id, RefundStatus.PENDING, refund_id=event.refund_id)
-        refund = yield from self._asking.lookup(translation, asked)
-        return confirmed(event, refund)
+        refund = yield from self._asking.lookup(owner, translation, asked)
+        return confirmed(translation, event, refund)
+
+    def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Steps[RefundRejected]:
+        """The steps of asking for the state of the payment that a refusal is about."""
+        if not isinstance(refused, RefundRejected):
+            raise InvalidRefund(f"give a RefundRejected, not {type(refused).__name__}", field="refused")
+        question = None if refused.payment_id is None else translation.payment_request(refused.payment_id)
+        if question is None or refused.provider is None:
+            return refused
+        refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
+        payment = yield from self._asking.payment(owner, translation, refund, question)
+        return refused if payment.code is None else outcome.explained(refused, payment, translation.VOID)
 
     def known(self, known: Known) -> tuple[Translation, Refund]:
         """A refund, and the account that it is of. InvalidRefund, not to be resent, for what is none of this client."""
@@ -281,20 +278,31 @@ class Core:
                 reference=refund.reference,
                 raw=refund.raw,
             )
-        self._references.learn(refund)
+        self._references.record_state(refund)
         return refund
 
     # Callbacks.
 
-    def event(self, provider: str, headers: Headers, body: bytes) -> RefundEvent:
-        """What a callback says, once it has proved where it comes from."""
+    def learn(self, event: RefundEvent) -> None:
+        """Record what a callback says of a refund of this client, where it proves where it comes from."""
+        from refundry.webhooks import learnt, may_free
+
+        known = self._references.known(event.provider, event.refund_id, event.reference)
+        refund = None if known is None else learnt(event, known)
+        if refund is not None:
+            self._references.record_state(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
+
+    def events(self, provider: str, headers: Headers, body: bytes) -> tuple[RefundEvent, ...]:
+        """All that a callback says, once it has proved where it comes from."""
         from refundry.webhooks import received  # seldom needed where refunds are sent
 
         translation = self.translation(provider)
-        event, departures = received(translation, headers, body)
-        if departures:
-            self._observer.deviations(translation, None, departures)
-        return event
+        return received(translation, headers, body, partial(self._observer.deviations, translation, None))
+
+
+def _check_transport(transport: object, send_name: str, what: str) -> None:
+    if transport is not None and not hasattr(transport, send_name):
+        raise InvalidRefund(f"{what} has no {send_name}(), which this client needs", field="transport")
 
 
 def _is_replayed(last: Tried[Any], before: Tried[Any] | None) -> bool:

@@ -1,23 +1,29 @@
 """What can go wrong, by what the caller can do about it.
 
 Every exception of this module says through its class what is certain, and through `.resend` whether asking for the
-same refund again is safe. All can be pickled; none holds a credential; none shows the reply's body in its text.
+same refund again is safe. All can be pickled, and kept as JSON with `to_dict`; none holds a credential; none shows the
+reply's body in its text.
 """
 
 from __future__ import annotations
 
-from enum import Enum
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from time import monotonic, time
+
+import refundry
+from refundry.later import Later
 
 TYPE_CHECKING = False
+if not TYPE_CHECKING:
+    datetime, typing = Later("datetime"), Later("typing")
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
-
-    from refundry.refund import Refund
-    from refundry.wire import WireReply
+    import datetime
+    import typing
+    from typing import Any, Final
 
 
-class Resend(Enum):
+class Resend(StrEnum):
     """Whether asking for the same refund again could move the money twice."""
 
     SAFE = "safe"
@@ -28,7 +34,7 @@ class Resend(Enum):
     """It may have been executed, or is being executed now. Find out first; a new reference would be a second refund."""
 
 
-class Reason(Enum):
+class Reason(StrEnum):
     """Why a provider refused, in words that are the same for every provider."""
 
     ALREADY_REFUNDED = "already refunded"
@@ -43,12 +49,17 @@ class Reason(Enum):
 class RefundError(Exception):
     """The base of everything that refundry raises.
 
-    `provider` and `reference` name the refund. `http_status`, `provider_code`, `provider_message` and `raw` hold what
-    the provider answered, where it answered; `raw` is its whole reply, and may hold personal data, so it is in no
-    text of the exception.
+    `provider`, `reference`, `payment_id` and `amount` name the refund. `http_status`, `provider_code`,
+    `provider_message` and `raw` hold what the provider answered, and `retry_after` for how many seconds it asks not to
+    be sent to; each is None where it is not known. `raw` is the whole reply, and may hold personal data, so it is in
+    no text of the exception and not in `to_dict`.
     """
 
-    resend: Resend = Resend.SAFE
+    _RESEND: Resend = Resend.NEVER
+    _FIELDS: tuple[str, ...] = (
+        *("provider", "reference", "payment_id", "amount"),
+        *("http_status", "provider_code", "provider_message", "retry_after"),
+    )
 
     def __init__(
         self,
@@ -56,23 +67,57 @@ class RefundError(Exception):
         *,
         provider: str | None = None,
         reference: str | None = None,
+        payment_id: str | None = None,
+        amount: refundry.Amount | None = None,
+        http_status: int | None = None,
         provider_code: str | None = None,
         provider_message: str | None = None,
-        raw: WireReply | None = None,
+        retry_after: float | None = None,
+        raw: refundry.WireReply | None = None,
     ) -> None:
         super().__init__(message)
         self.provider = provider
         self.reference = reference
+        self.payment_id = payment_id
+        self.amount = amount
+        self.http_status = raw.status if http_status is None and raw is not None else http_status
         self.provider_code = provider_code
         self.provider_message = provider_message
+        self.retry_after = retry_after
         self.raw = raw
 
     @property
-    def http_status(self) -> int | None:
-        """The status of the provider's reply, or None where none came."""
-        return self.raw.status if self.raw is not None else None
+    def resend(self) -> Resend:
+        """Whether asking for the same refund again is safe, at the moment that this is read."""
+        return self._RESEND
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def to_dict(self) -> dict[str, typing.Any]:
+        """All but `raw`, as values that JSON can hold: what a queue or a database can keep.
+
+        "error" is the name of the class, "is_a" the names of those that it is a kind of. "resend" is "safe" or "never",
+        and holds for good; while OutcomeUnknown allows SAME_REFERENCE is told by "resend_until" (ISO 8601, UTC).
+        """
+        name, *wider = [cls.__name__ for cls in type(self).__mro__ if _CLASSES.get(cls.__name__) is cls]
+        resend = Resend.SAFE if self.resend is Resend.SAFE else Resend.NEVER
+        facts = {field: _to_plain(field, getattr(self, field)) for field in self._FIELDS}
+        return {"error": name, "is_a": wider, "message": str(self), "resend": resend.value, **facts}
+
+    @staticmethod
+    def from_dict(values: Mapping[str, typing.Any]) -> RefundError:
+        """The error that `to_dict` was called on, also in another process: of the same class, with the same facts.
+
+        A field that this version does not know is ignored. A class that it does not know is read as the nearest
+        in "is_a" that it knows, and never as one that is safer than "resend" says. Raises InvalidRefund, not to be
+        resent, that names a field which is missing or unfit.
+        """
+        cls = _class_of(values)
+        message, *facts = [_from_plain(field, values.get(field)) for field in ("message", *cls._FIELDS)]
+        error = cls(message, **dict(zip(cls._FIELDS, facts, strict=True)))
+        if isinstance(error, InvalidRefund) and values.get("resend") != Resend.SAFE:
+            error.resend = Resend.NEVER
+        return error
+
+    def __reduce__(self) -> tuple[typing.Any, ...]:
         return _rebuilt, (type(self), self.args), self.__dict__
 
 
@@ -88,9 +133,21 @@ class InvalidRefund(RefundError, ValueError):
     Where it was about a refund that was asked for before, its `resend` is NEVER: that refund is as it was.
     """
 
-    def __init__(self, message: str, *, field: str, **facts: Any) -> None:
+    _FIELDS = (*RefundError._FIELDS, "field")
+
+    def __init__(self, message: str, *, field: str, resend: Resend = Resend.SAFE, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.field = field
+        self._RESEND = resend
+
+    @property
+    def resend(self) -> Resend:
+        """SAFE, or NEVER where it was about a refund that was asked for before."""
+        return self._RESEND
+
+    @resend.setter
+    def resend(self, resend: Resend) -> None:
+        self._RESEND = resend
 
 
 class UnsupportedOperation(InvalidRefund):
@@ -103,53 +160,86 @@ class ReferenceConflict(RefundError):
     It says nothing about how that other refund ended. Each refund intended needs a reference of its own.
     """
 
-    resend = Resend.NEVER
-
 
 class RefundInProgress(RefundError):
     """A refund under this reference is being sent at this moment. This call sent nothing. Wait, then ask again."""
-
-    resend = Resend.NEVER
 
 
 class NotSent(RefundError):
     """No byte of the refund left this process: the access token, the connection or what comes before it failed."""
 
+    _RESEND = Resend.SAFE
+
 
 class RefundRejected(RefundError):
-    """The provider said no, and executed nothing. `reason` says why in refundry's words, `provider_code` in its own."""
+    """The provider said no to this refund, and executed nothing. `reason` says why in refundry's words.
 
-    def __init__(self, message: str, *, reason: Reason, **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.reason = reason
+    `same_answer_until` (UTC) is until when this reference brings this answer again, whether or not its cause was
+    mended: a provider that de-duplicates has stored it. None where the provider stores no answer. Until then there are
+    two ways on, and to take both is to refund twice:
 
-
-class AuthenticationFailed(RefundRejected):
-    """The provider refused the credentials, or they do not allow this. Nothing was executed."""
-
-
-class RateLimited(RefundRejected):
-    """The provider turned the request away unread, for there were too many. Nothing was executed.
-
-    `retry_after` is the number of seconds it asks to wait, or None where it does not say. Raised only where the
-    provider documents that a refund answered so is not executed; a 429 of any other provider is OutcomeUnknown.
+    - wait until then, and ask again under this reference;
+    - give this reference up for good, and record the one reference that stands in for it from now on. Not after
+      ALREADY_REFUNDED or EXCEEDS_REMAINING: an earlier success of this very refund may have caused them.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Any) -> None:
+    _RESEND = Resend.SAFE
+    _FIELDS = (*RefundError._FIELDS, "reason", "same_answer_until")
+
+    def __init__(
+        self, message: str, *, reason: Reason, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
+    ) -> None:
         super().__init__(message, **facts)
-        self.retry_after = retry_after
+        self.reason = reason
+        self.same_answer_until = same_answer_until and _utc(same_answer_until)
+
+
+class AuthenticationFailed(RefundError):
+    """The provider refused the credentials, of the refund or of its access token, or they do not allow this.
+
+    Nothing was executed. It is no verdict on the refund: mend the keys, and ask again. `same_answer_until` (UTC) is
+    until when this reference brings this answer again even so, None where the provider stores no answer; the ways on
+    are those of RefundRejected.
+    """
+
+    _RESEND = Resend.SAFE
+    _FIELDS = (*RefundError._FIELDS, "same_answer_until")
+
+    def __init__(
+        self, message: str, *, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
+    ) -> None:
+        super().__init__(message, **facts)
+        self.same_answer_until = same_answer_until and _utc(same_answer_until)
 
 
 class OutcomeUnknown(RefundError):
     """The refund may have been executed, and it may not: no reply, or none that can be relied on.
 
-    Never a sign that sending again is safe; `resend` says whether it is. Where it is NEVER, find out from the provider
-    by its own means before anyone asks again.
+    Never a sign that sending again is safe; `resend` says whether it is, each time that it is read: SAME_REFERENCE
+    until `resend_until` (UTC), while the provider certainly still de-duplicates this reference, and NEVER from then on,
+    or where `resend_until` is None. Where it is NEVER, find out from the provider by its own means before anyone asks
+    again.
     """
 
-    def __init__(self, message: str, *, resend: Resend = Resend.NEVER, **facts: Any) -> None:
+    _FIELDS = (*RefundError._FIELDS, "resend_until")
+
+    def __init__(self, message: str, *, resend_until: datetime.datetime | None = None, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
-        self.resend = resend
+        self.resend_until = resend_until
+
+    @property
+    def resend(self) -> Resend:
+        """SAME_REFERENCE before `resend_until`, NEVER from then on."""
+        return Resend.NEVER if self._limit is None or self._limit.is_over() else Resend.SAME_REFERENCE
+
+    @property
+    def resend_until(self) -> datetime.datetime | None:
+        """Until when the same reference may be sent again (UTC); None where it never may."""
+        return None if self._limit is None else self._limit.moment
+
+    @resend_until.setter
+    def resend_until(self, moment: datetime.datetime | None) -> None:
+        self._limit = None if moment is None else _Limit(moment)
 
 
 class RefundMismatch(OutcomeUnknown):
@@ -159,7 +249,9 @@ class RefundMismatch(OutcomeUnknown):
     or to a payment that nobody intended.
     """
 
-    def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: Any) -> None:
+    _FIELDS = (*OutcomeUnknown._FIELDS, "differences")
+
+    def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.differences = tuple(differences)
 
@@ -168,25 +260,15 @@ class LookupFailed(RefundError):
     """A refund could not be asked about or cancelled, or the answer cannot be relied on. `refund` is what was known.
 
     It says nothing about the refund: what was known of it still holds, and asking for it again could still pay twice.
-    `temporary` says that asking about it later may well get an answer; `retry_after` is the number of seconds that the
-    provider asks to wait, or None where it does not say.
+    `temporary` says that asking about it later may well get an answer.
     """
 
-    resend = Resend.NEVER
+    _FIELDS = (*RefundError._FIELDS, "refund", "temporary")
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        refund: Refund,
-        temporary: bool,
-        retry_after: float | None = None,
-        **facts: Any,
-    ) -> None:
+    def __init__(self, message: str, *, refund: refundry.Refund, temporary: bool, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.refund = refund
         self.temporary = temporary
-        self.retry_after = retry_after
 
 
 class StillPending(RefundError):
@@ -196,9 +278,9 @@ class StillPending(RefundError):
     LookupFailed, where the provider could not be asked at the end.
     """
 
-    resend = Resend.NEVER
+    _FIELDS = (*RefundError._FIELDS, "refund")
 
-    def __init__(self, message: str, *, refund: Refund, **facts: Any) -> None:
+    def __init__(self, message: str, *, refund: refundry.Refund, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.refund = refund
 
@@ -206,7 +288,149 @@ class StillPending(RefundError):
 class WebhookRejected(RefundError):
     """A callback that does not prove that the provider sent it, or that cannot be one. Nothing of it was believed.
 
-    It holds nothing of the callback. Answer it with 403, and change nothing.
+    It holds nothing of the callback. Answer it with 403, and change nothing. One that proves where it comes from, and
+    cannot be read, is WebhookUnreadable.
     """
 
     resend = Resend.NEVER
+
+
+class WebhookUnreadable(RefundError):
+    """A callback that proves where it comes from, and says in no known form what it is about.
+
+    It may be about a refund, so nothing of it may be lost: answer it with 500, so that it is sent again, and look into
+    it. It holds nothing of the callback.
+    """
+
+
+_CLASSES: Final = {
+    cls.__name__: cls for cls in [*globals().values()] if isinstance(cls, type) and issubclass(cls, RefundError)
+}
+
+
+class _Limit:
+    """A moment of the wall clock, and the same moment of the monotonic clock as far as this process can know it.
+
+    It is over when either says so: the wall clock may be set back, and the monotonic clock stands still while the
+    machine sleeps. In another process only the wall clock is known, and its reading by the monotonic clock begins anew.
+    """
+
+    __slots__ = ("_monotonic", "moment")
+
+    def __init__(self, moment: datetime.datetime) -> None:
+        self.moment = _utc(moment)
+        self._monotonic = monotonic() + moment.timestamp() - time()
+
+    def is_over(self) -> bool:
+        return time() >= self.moment.timestamp() or monotonic() >= self._monotonic
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Limit) and self.moment == other.moment
+
+    def __hash__(self) -> int:
+        return hash(self.moment)
+
+    def __copy__(self) -> _Limit:
+        return self
+
+    def __deepcopy__(self, _: object) -> _Limit:
+        return self
+
+    def __reduce__(self) -> tuple[typing.Any, ...]:
+        return _Limit, (self.moment,)
+
+
+def _class_of(values: Mapping[str, Any]) -> type[RefundError]:
+    """The nearest class that is known here, and that is not safer than the values say."""
+    wider = values.get("is_a")
+    for name in (values.get("error"), *(wider if isinstance(wider, list | tuple) else ())):
+        cls = _CLASSES.get(name) if isinstance(name, str) else None
+        # Each InvalidRefund says for itself whether it is safe.
+        if cls is not None and (
+            cls._RESEND is not Resend.SAFE or values.get("resend") == Resend.SAFE or issubclass(cls, InvalidRefund)
+        ):
+            return cls
+    return RefundError
+
+
+def _to_plain(field: str, value: Any) -> Any:
+    return None if value is None else _CONVERTERS.get(field, (_same, _same))[0](value)
+
+
+def _from_plain(field: str, value: Any) -> Any:
+    if value is None and field not in _REQUIRED:
+        return None
+    types = _TYPES.get(field, (str,))
+    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        raise _unfit(field, f"it is of type {type(value).__name__}")
+    try:
+        return _CONVERTERS.get(field, (_same, _same))[1](value)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise _unfit(field, error) from error
+
+
+def _unfit(field: str, why: object) -> InvalidRefund:
+    return InvalidRefund(f"the field {field!r} of the error is unfit: {why}", field=field, resend=Resend.NEVER)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _amount_to_plain(amount: Any) -> Any:
+    from refundry.money import to_plain  # what nobody keeps need not be loaded; money itself needs this module
+
+    return to_plain(amount)
+
+
+def _amount_from_plain(value: Any) -> refundry.Amount:
+    from refundry.money import from_plain
+
+    return from_plain(value)
+
+
+def _refund_from_dict(values: Any) -> refundry.Refund:
+    return refundry.Refund.from_dict(values)
+
+
+def _moment(text: str) -> datetime.datetime:
+    return _utc(datetime.datetime.fromisoformat(text))
+
+
+def _utc(moment: datetime.datetime) -> datetime.datetime:
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone, as datetime.now(UTC) has")
+    return moment.astimezone(datetime.UTC)
+
+
+def _reason(text: str) -> Reason:
+    try:
+        return Reason(text)
+    except ValueError:  # of another version
+        return Reason.OTHER
+
+
+def _differences(values: Sequence[Any]) -> tuple[tuple[str, str, str], ...]:
+    for one in values:
+        if not isinstance(one, list | tuple) or [type(text) for text in one] != [str, str, str]:
+            raise TypeError("each difference is three texts")
+    return tuple((name, asked, reported) for name, asked, reported in values)
+
+
+_REQUIRED: Final = frozenset({"message", "field", "reason", "differences", "refund", "temporary"})
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "amount": (str, dict),
+    "http_status": (int,),
+    "retry_after": (int, float),
+    "differences": (list, tuple),
+    "refund": (dict,),
+    "temporary": (bool,),
+}
+_CONVERTERS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
+    "amount": (_amount_to_plain, _amount_from_plain),
+    "reason": (lambda reason: reason.value, _reason),
+    "differences": (lambda differences: [list(one) for one in differences], _differences),
+    "refund": (lambda refund: refund.to_dict(), _refund_from_dict),
+    "same_answer_until": (lambda moment: moment.isoformat(), _moment),
+    "resend_until": (lambda moment: moment.isoformat(), _moment),
+}

@@ -31,7 +31,7 @@ def interruption(error: BaseException) -> BaseException | None:
     if not isinstance(error, Exception):
         return error
     handlers = _handlers()
-    for one in _chain(error):
+    for one in chain(error):
         if not isinstance(one, Exception) and not _ends_a_wait(one):
             return one
         if any(frame.f_code in handlers for frame in _frames(one)):
@@ -39,7 +39,7 @@ def interruption(error: BaseException) -> BaseException | None:
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """The error, and each exception in its chain that was raised within the same call.
 
     What the caller was handling when it made the call stands in the chain too. Its traceback shares no frame with the

@@ -11,12 +11,13 @@ from functools import cache
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from refundry.errors import NotSent, OutcomeUnknown, RefundError
+from refundry.errors import InvalidRefund, LookupFailed, NotSent, OutcomeUnknown, RefundError
+from refundry.interruption import pass_through
 from refundry.refund import Attempt, ContractDeviation, Operation, Refund
 from refundry.wire import Evidence, SendFailure, WireReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from refundry.providers.base import Translation
 
@@ -24,6 +25,15 @@ LOG: Final = logging.getLogger("refundry")
 LOG.addHandler(logging.NullHandler())
 
 Event = TypeVar("Event")
+
+# What a caller would have been told, had the call not been broken off after the first byte.
+_BROKEN_OFF: Final[Mapping[Operation, type[RefundError]]] = {
+    Operation.REFUND: OutcomeUnknown,
+    Operation.REFUND_UNREFERENCED: OutcomeUnknown,
+    Operation.LOOKUP: LookupFailed,
+    Operation.CANCEL: LookupFailed,
+    Operation.TOKEN: NotSent,
+}
 
 
 class Observer:
@@ -34,6 +44,11 @@ class Observer:
         on_attempt: Callable[[Attempt], None] | None,
         on_deviation: Callable[[ContractDeviation], None] | None,
     ) -> None:
+        for name, hook in (("on_attempt", on_attempt), ("on_deviation", on_deviation)):
+            if hook is not None and _is_async(hook):
+                raise InvalidRefund(
+                    f"{name} is an async function, which nobody would await; give a plain one", field=name
+                )
         self._on_attempt = on_attempt
         self._on_deviation = on_deviation
 
@@ -47,28 +62,51 @@ class Observer:
         result: object,
     ) -> None:
         """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging."""
-        level = logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG
+        self._tell(
+            translation,
+            lambda: Attempt(
+                provider=translation.account.name,
+                reference=reference,
+                operation=operation,
+                evidence=Evidence.ANSWERED if isinstance(answer, WireReply) else answer.evidence,
+                status=answer.status if isinstance(answer, WireReply) else None,
+                seconds=seconds,
+                outcome=_named(result),
+            ),
+            logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG,
+            answer.cause if isinstance(answer, SendFailure) else None,
+        )
+
+    def broken_off(
+        self, translation: Translation, reference: str, operation: Operation, evidence: Evidence, seconds: float
+    ) -> None:
+        """Tell of an attempt that was broken off while it was under way."""
+        outcome = NotSent if evidence is Evidence.NOT_SENT else _BROKEN_OFF[operation]
+        self._tell(
+            translation,
+            lambda: Attempt(
+                provider=translation.account.name,
+                reference=reference,
+                operation=operation,
+                evidence=evidence,
+                status=None,
+                seconds=seconds,
+                outcome=outcome.__name__,
+            ),
+            logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG,
+        )
+
+    def _tell(
+        self, translation: Translation, make: Callable[[], Attempt], level: int, cause: BaseException | None = None
+    ) -> None:
         logged = LOG.isEnabledFor(level)
         # Without the API of OpenTelemetry being loaded, there is nobody who could have asked for spans.
         trace = sys.modules.get("opentelemetry.trace")
         if self._on_attempt is None and trace is None and not logged:
             return
-        attempt = Attempt(
-            provider=translation.account.name,
-            reference=reference,
-            operation=operation,
-            evidence=Evidence.ANSWERED if isinstance(answer, WireReply) else answer.evidence,
-            status=answer.status if isinstance(answer, WireReply) else None,
-            seconds=seconds,
-            outcome=_named(result),
-        )
+        attempt = make()
         if logged:
-            LOG.log(
-                level,
-                "%s of %r at %s: %s (%s, HTTP status %s, %.3f s)",
-                *(operation.value, reference, attempt.provider, attempt.outcome, attempt.evidence.value),
-                *(attempt.status, seconds),
-            )
+            _harmless(lambda one: _log(level, one, cause), attempt)
         if trace is not None:
             _harmless(lambda one: _span(trace, translation.account.origin, one), attempt)
         _harmless(self._on_attempt, attempt)
@@ -78,12 +116,14 @@ class Observer:
     ) -> None:
         """Tell of what departs from the contract."""
         for pointer, rule in departures:
-            what = "a callback" if operation is None else operation.value
-            LOG.info("%s of %s departs from its contract: %s %s", what, translation.account.name, pointer or "it", rule)
-            if self._on_deviation is not None:
-                contract = contract_hash(translation.PACKAGE)
-                deviation = ContractDeviation(translation.account.name, operation, pointer, rule, contract)
-                _harmless(self._on_deviation, deviation)
+            logged = LOG.isEnabledFor(logging.INFO)
+            if self._on_deviation is None and not logged:
+                return
+            contract = contract_hash(translation.PACKAGE)
+            deviation = ContractDeviation(translation.account.name, operation, pointer, rule, contract)
+            if logged:
+                _harmless(_log_deviation, deviation)
+            _harmless(self._on_deviation, deviation)
 
 
 @cache
@@ -131,11 +171,43 @@ def _span(trace: Any, origin: str, attempt: Attempt) -> None:
     span.end(ended)
 
 
+def _log(level: int, attempt: Attempt, cause: BaseException | None) -> None:
+    LOG.log(
+        level,
+        "%s of %r at %s: %s (%s, HTTP status %s, %.3f s)%s",
+        *(attempt.operation.value, attempt.reference, attempt.provider, attempt.outcome, attempt.evidence.value),
+        *(attempt.status, attempt.seconds, "" if cause is None else f", by {type(cause).__name__}"),
+    )
+
+
+def _log_deviation(deviation: ContractDeviation) -> None:
+    what = "a callback" if deviation.operation is None else deviation.operation.value
+    LOG.info(
+        "%s of %s departs from its contract: %s %s",
+        *(what, deviation.provider, deviation.pointer or "it", deviation.rule),
+    )
+
+
+def _is_async(hook: Any) -> bool:
+    from inspect import iscoroutinefunction, unwrap
+
+    return iscoroutinefunction(unwrap(hook)) or iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004 (the method itself is wanted)
+
+
 def _harmless(hook: Callable[[Event], None] | None, event: Event) -> None:
     """Call the hook, such that what it raises cannot stand in for the outcome of a refund."""
     if hook is None:
         return
     try:
         hook(event)
-    except Exception:  # a fault in an observer must not hide what became of the money
+    except Exception as error:  # noqa: BLE001 (a fault in an observer must not hide what became of the money)
+        pass_through(error)
+        _log_fault(event)
+
+
+def _log_fault(event: object) -> None:
+    """A handler or a filter of the log may be what is at fault."""
+    try:
         LOG.exception("the hook for %s failed", type(event).__name__)
+    except Exception as error:  # noqa: BLE001 (as above)
+        pass_through(error)

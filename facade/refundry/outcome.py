@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import dataclass, replace
-from enum import Enum
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from time import time
+from typing import TYPE_CHECKING, Protocol
 
 from refundry.errors import (
     AuthenticationFailed,
@@ -18,16 +19,17 @@ from refundry.errors import (
     LookupFailed,
     NotSent,
     OutcomeUnknown,
-    RateLimited,
     Reason,
     RefundError,
     RefundMismatch,
     RefundRejected,
     Resend,
 )
+from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.refund import Refund, RefundStatus
-from refundry.wire import Evidence, SendFailure, WireReply
+from refundry.retry import retry_after
+from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,14 +40,13 @@ if TYPE_CHECKING:
     from refundry.refund import RefundRequest
 
 
-class Outcome(Enum):
+class Outcome(StrEnum):
     """What a reply says about the refund."""
 
     SUCCEEDED = "succeeded"
     PENDING = "pending"
     REJECTED = "rejected"
     AUTHENTICATION_FAILED = "authentication failed"
-    RATE_LIMITED = "rate limited"
     UNKNOWN = "unknown"
 
 
@@ -83,10 +84,44 @@ class Reading:
         return next((one for one in self.amounts if not isinstance(one, str)), None)
 
 
+class Times(Protocol):
+    """The times of one refund, by the clock of this process, and what follows from them."""
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was first sent."""
+        ...
+
+    @property
+    def resend_until(self) -> datetime | None:
+        """Until when it may be sent again if its outcome is unknown; None where it may not."""
+        ...
+
+    @property
+    def same_answer_until(self) -> datetime | None:
+        """Until when its reference may bring back a refusal of now; None where the provider stores no answer."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialsRefused(SendFailure):
+    """Nothing was sent, for the provider refused the keys that an access token is fetched with, by this reply."""
+
+    reply: WireReply | None = None
+    code: str | None = None
+    message: str | None = None
+
+
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
-_MAY_BE_THE_FIRST: Final = frozenset({Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING})
+_FOLLOWED_BY: Final = {
+    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
+    RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
+    RefundStatus.FAILED: frozenset[RefundStatus](),
+}
+# Both a Date header and a transaction may leave the fractions of a second out.
+_CLOCK_GRAIN: Final = 1.0
 
 # A code is shown in an exception's text only where it cannot be more than a code.
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
@@ -94,39 +129,47 @@ _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
-def of_failure(request: RefundRequest, failure: SendFailure, resend: Resend) -> RefundError:
-    """What the caller is told where no reply came. `resend` is what an unknown outcome allows now."""
-    facts: dict[str, Any] = {"provider": request.provider, "reference": request.reference}
+def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
+    """What every error says of the refund that it is about."""
+    return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
+
+
+def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
+    """What the caller is told where no reply to the refund came."""
+    facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
+    error: RefundError
+    if isinstance(failure, CredentialsRefused):
+        text = f"nothing was sent to {request.provider} for {request.reference!r}: {failure.detail}"
+        return AuthenticationFailed(text, **facts, **_said(failure))
     if failure.evidence is Evidence.NOT_SENT:
-        return NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
-    return OutcomeUnknown(
-        f"{request.provider} may have refunded {request.reference!r}: {failure.detail}", resend=resend, **facts
-    )
+        error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
+    else:
+        text = f"{request.provider} may have refunded {request.reference!r}: {failure.detail}"
+        error = OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+    error.__cause__ = failure.cause
+    return error
+
+
+def _said(refused: CredentialsRefused) -> dict[str, Any]:
+    return {"raw": refused.reply, "provider_code": refused.code, "provider_message": refused.message}
 
 
 def of_reply(
-    request: RefundRequest,
-    reply: WireReply,
-    reading: Reading,
-    *,
-    currency: str | None,
-    resend: Resend,
-    retry_after: float | None = None,
+    request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, times: Times
 ) -> Refund | RefundError:
     """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was asked for as FULL. `retry_after` is for how many
-    seconds the reply asks not to be sent to.
+    `currency` is the account's, for the amount of a refund that was asked for as FULL.
     """
     facts: dict[str, Any] = {
-        "provider": request.provider,
-        "reference": request.reference,
+        **facts_of(request),
         "provider_code": reading.code,
         "provider_message": reading.message,
+        "retry_after": retry_after(reply),
         "raw": reply,
     }
     if reading.outcome in _CERTAIN and (differences := compare(request, reading)):
-        return _mismatch(differences, resend, facts)
+        return _mismatch(differences, times.resend_until, facts)
     if reading.outcome in _ACCEPTED:
         return Refund(
             provider=request.provider,
@@ -139,6 +182,7 @@ def of_reply(
             tracking_id=reading.tracking_id,
             provider_code=reading.code,
             provider_message=reading.message,
+            sent_at=times.sent_at,
             raw=reply,
         )
     words = f"(HTTP {reply.status}{_words(reading)})"
@@ -146,16 +190,40 @@ def of_reply(
     match reading.outcome:
         case Outcome.REJECTED:
             text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
-            return RefundRejected(text, reason=reading.reason, **facts)
+            return RefundRejected(
+                _with_ways_on(text, times), reason=reading.reason, same_answer_until=times.same_answer_until, **facts
+            )
         case Outcome.AUTHENTICATION_FAILED:
             text = f"{request.provider} refused the credentials for {what} {words}"
-            return AuthenticationFailed(text, reason=Reason.OTHER, **facts)
-        case Outcome.RATE_LIMITED:
-            text = f"{request.provider} has too many requests to take {what} {words}"
-            return RateLimited(text, reason=Reason.OTHER, retry_after=retry_after, **facts)
+            return AuthenticationFailed(_with_ways_on(text, times), same_answer_until=times.same_answer_until, **facts)
         case _:
             text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
-            return OutcomeUnknown(text, resend=resend, **facts)
+            return OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+
+
+def _with_ways_on(text: str, times: Times) -> str:
+    """A refusal, with what can be done where the provider has stored it."""
+    until = times.same_answer_until
+    if until is None:
+        return text
+    return (
+        f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC: wait until then, or give "
+        "it up for good and record the one reference that follows it"
+    )
+
+
+def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
+    """What the caller is told of an acceptance that names a refund of this reference which has failed since."""
+    text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
+    return RefundRejected(
+        _with_ways_on(text, times),
+        reason=Reason.OTHER,
+        same_answer_until=times.same_answer_until,
+        provider_code=accepted.provider_code,
+        provider_message=accepted.provider_message,
+        raw=accepted.raw,
+        **facts_of(request),
+    )
 
 
 def of_state(
@@ -173,14 +241,18 @@ def of_state(
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
         return of_no_answer(refund, answer, reading, retry_after=retry_after)
     facts: dict[str, Any] = {
-        "provider": refund.provider,
-        "reference": refund.reference,
+        **facts_of(refund),
         "provider_code": reading.code,
         "provider_message": reading.message,
+        "retry_after": retry_after,
         "raw": answer,
     }
     if differences := _state_differences(refund, reading):
-        return _mismatch(differences, Resend.NEVER, facts)
+        return _mismatch(differences, None, facts)
+    # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
+    by_link = refund.refund_id is None and reading.refund_id is not None
+    if by_link and not is_created_since(reading.created_at, answer, refund.sent_at):
+        return replace(refund, replayed=False, raw=answer)
     return replace(
         refund,
         status=STATES[reading.outcome],
@@ -199,11 +271,14 @@ def of_no_answer(
     refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
 ) -> LookupFailed:
     """What the caller is told of a question about a refund that got no answer which can be relied on."""
-    facts: dict[str, Any] = {"refund": refund, "provider": refund.provider, "reference": refund.reference}
+    facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
         temporary = not answer.lasting
-        return LookupFailed(f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts)
+        said = _said(answer) if isinstance(answer, CredentialsRefused) else {}
+        return LookupFailed(
+            f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts, **said
+        )
     denied = answer.status in (401, 403)
     why = "it refused the credentials" if denied else reading.why
     return LookupFailed(
@@ -217,6 +292,16 @@ def of_no_answer(
     )
 
 
+def may_follow(known: RefundStatus, told: RefundStatus, *, undone: bool) -> bool:
+    """Whether what is told of a refund is newer than what is known of it. A state never moves backwards.
+
+    `undone` says that the provider's word for it undoes a refund that was done.
+    """
+    if undone and (known, told) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+        return True
+    return told in _FOLLOWED_BY[known]
+
+
 def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> bool:
     """Whether a refund is sent again without being asked for again.
 
@@ -225,35 +310,53 @@ def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> b
     refund than the one that was asked for, for it would again.
     """
     return (
-        not isinstance(told, Refund)
-        and told.resend is not Resend.NEVER
-        and type(result) in (NotSent, RateLimited, OutcomeUnknown)
+        not isinstance(told, Refund) and told.resend is not Resend.NEVER and type(result) in (NotSent, OutcomeUnknown)
     )
 
 
 def settled_by_lookup(
-    unknown: OutcomeUnknown, request: RefundRequest, found: Refund | RefundError, reading: Reading, *, is_first: bool
+    unknown: OutcomeUnknown,
+    request: RefundRequest,
+    found: Refund | RefundError,
+    reading: Reading,
+    *,
+    is_first: bool,
+    times: Times,
 ) -> Refund | RefundError:
     """What the caller is told when an unknown refund was asked about by what its reply had to go by.
 
-    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount. One
-    that came to nothing settles it only where nothing had been lost before that reply (`is_first`).
+    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount, and
+    created since it was first sent. One that came to nothing settles it only where nothing had been lost before that
+    reply (`is_first`).
     """
-    if not isinstance(found, Refund) or reading.refund_id is None or None in (reading.payment_id, reading.amount):
+    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
         return unknown
     if found.status is not RefundStatus.FAILED:
         return found
     if not is_first:
         return unknown
+    text = f"{request.provider} has not carried out {request.reference!r}"
     return RefundRejected(
-        f"{request.provider} has not carried out {request.reference!r}",
+        _with_ways_on(text, times),
         reason=reading.reason,
-        provider=request.provider,
-        reference=request.reference,
+        same_answer_until=times.same_answer_until,
+        **facts_of(request),
         provider_code=found.provider_code,
         provider_message=found.provider_message,
         raw=found.raw,
     )
+
+
+def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None) -> bool:
+    """Whether a transaction was created after a refund was sent. False where either time is not known.
+
+    Between the provider's clock and this one stands the Date of the reply, which has just come.
+    """
+    date = http_date(reply.header("date") or "")
+    if created_at is None or sent_at is None or date is None:
+        return False
+    ahead = date - time()
+    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
 def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRejected:
@@ -269,27 +372,22 @@ def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRej
     return told
 
 
-def after_unknown(earlier: OutcomeUnknown, result: Refund | RefundError, resend: Resend) -> Refund | RefundError:
+def after_unknown(
+    earlier: OutcomeUnknown, result: Refund | RefundError, reading: Reading, times: Times
+) -> Refund | RefundError:
     """What the caller is told when a refund whose outcome was unknown was sent again.
 
     What proves that nothing was executed this time proves nothing about the first time, unless it is the provider's
-    own verdict on the same idempotency key; and not even that where the first may be the cause of the refusal.
+    own verdict on the same idempotency key. A refusal is none while the first may still be worked on, nor where the
+    first may be the cause of it.
     """
-    if isinstance(result, Refund | OutcomeUnknown):
-        return result
-    if type(result) is RefundRejected and result.reason not in _MAY_BE_THE_FIRST:
+    if isinstance(result, Refund | OutcomeUnknown) or (type(result) is RefundRejected and reading.settles_earlier):
         return result
     told = copy.copy(earlier)
-    told.resend = resend
+    told.resend_until = times.resend_until
+    told.retry_after = result.retry_after
     told.args = (f"{earlier}; sent again: {result}",)
     return told
-
-
-def resend_of_unknown(idempotency_window: int | None, seconds_since_first_sent: float) -> Resend:
-    """Whether an unknown refund may be asked for again: only while the provider still knows its idempotency key."""
-    if idempotency_window is not None and seconds_since_first_sent < idempotency_window:
-        return Resend.SAME_REFERENCE
-    return Resend.NEVER
 
 
 def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
@@ -334,11 +432,11 @@ def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str]
 
 
 def _mismatch(
-    differences: tuple[tuple[str, str, str], ...], resend: Resend, facts: Mapping[str, Any]
+    differences: tuple[tuple[str, str, str], ...], resend_until: datetime | None, facts: Mapping[str, Any]
 ) -> RefundMismatch:
     told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
     text = f"{facts['provider']} reports {told} for {facts['reference']!r}"
-    return RefundMismatch(text, differences=differences, resend=resend, **facts)
+    return RefundMismatch(text, differences=differences, resend_until=resend_until, **facts)
 
 
 def _money(amount: Decimal | None, currency: str | None) -> Money | None:
@@ -346,7 +444,8 @@ def _money(amount: Decimal | None, currency: str | None) -> Money | None:
         return None
     try:
         return Money.of(amount, currency)
-    except InvalidRefund:  # the reply's amount is none that could be refunded
+    except InvalidRefund as unfit:  # the reply's amount is none that could be refunded
+        pass_through(unfit)
         return None
 
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final, Literal
 
 from refundry.checks import path_id, reference_text
 from refundry.errors import InvalidRefund
-from refundry.money import FULL, Amount, Full, Money
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any, Final, Literal
-
-    from refundry.wire import Evidence, WireReply
+from refundry.interruption import pass_through
+from refundry.money import FULL, Amount, Full, Money, to_plain
+from refundry.wire import Evidence, WireReply
 
 
-class RefundStatus(Enum):
+class RefundStatus(StrEnum):
     """How far a refund is."""
 
     SUCCEEDED = "succeeded"
@@ -28,7 +26,7 @@ class RefundStatus(Enum):
     """It came to nothing: no money moved. Only asking about a refund gives this; asking for one raises instead."""
 
 
-class Operation(Enum):
+class Operation(StrEnum):
     """What a provider is asked for. Only the first two ask for money back."""
 
     REFUND = "refund"
@@ -49,7 +47,7 @@ class RefundRequest:
 
     `provider` is the name of the account, `payment_id` the provider's id of the payment (None where the refund is
     tied to none), `reference` the caller's own name for this refund: the same over retries and restarts, another for
-    each refund intended. `attempt` counts from 1 and goes up after each refusal, never after an unknown outcome.
+    each refund intended.
 
     Raises InvalidRefund for an id that could lead to another path, a reference that is not printable, and an amount
     that is neither Money nor FULL.
@@ -59,7 +57,6 @@ class RefundRequest:
     payment_id: str | None
     amount: Amount
     reference: str
-    attempt: int = 1
 
     def __post_init__(self) -> None:
         reference = None
@@ -92,9 +89,11 @@ class Refund:
     it reports none or the account's currency is not known. `refund_id` is the provider's id of the refund itself,
     None where it gave none; `tracking_id` is what it gave instead to ask by. `remaining` is what can still be
     refunded of the payment, in minor units of the amount's currency (0 where nothing is left, None where the
-    provider does not say). `provider_code` and `provider_message` are its own words.
-    `replayed` says that this is what an earlier call learnt, and that this call sent nothing. `raw` is the whole
-    reply; it is in no repr, not in `to_dict`, and not compared.
+    provider does not say). `provider_code` and `provider_message` are its own words. `sent_at` is when the request for
+    it was first sent (UTC, by the clock of this machine): a transaction that is older is no trace of this refund.
+    `replayed` says that this is what an earlier call learnt, and that this call sent nothing; then it has no
+    `remaining` and no `provider_message`. `raw` is the whole reply; it is in no repr, not in `to_dict`, not compared,
+    and not in a replay.
     """
 
     provider: str
@@ -107,25 +106,32 @@ class Refund:
     tracking_id: str | None = None
     provider_code: str | None = None
     provider_message: str | None = None
+    sent_at: datetime | None = None
     replayed: bool = False
-    raw: WireReply | None = field(default=None, repr=False, compare=False)
+    # The metadata is Pydantic's, which leaves the field out of what it writes (FastAPI: of the response).
+    raw: WireReply | None = field(default=None, repr=False, compare=False, metadata={"exclude": True})
 
     def to_dict(self) -> dict[str, Any]:
-        """All but `raw`, as values that JSON can hold. Amounts are {"minor_units": int, "currency": str}."""
+        """All but `raw`, as values that JSON can hold.
+
+        Amounts are {"minor_units": int, "currency": str}, times ISO 8601 in UTC.
+        """
         return {name: _to_plain(getattr(self, name)) for name in _PLAIN_FIELDS}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Refund:
-        """What `to_dict` gave, also in another process. InvalidRefund names a field that is missing or unfit."""
-        unknown = set(values) - set(_PLAIN_FIELDS)
-        if unknown:
-            odd = sorted(unknown, key=repr)[0]
-            raise InvalidRefund(f"a refund has no field {odd!r}", field=str(odd))
+        """What `to_dict` gave, also in another process. InvalidRefund names a field that is missing or unfit.
+
+        A field that this version does not know is ignored, so that two versions can run side by side.
+        """
         for name in ("provider", "reference", "status"):
             if name not in values:
                 raise InvalidRefund(f"the field {name!r} of the refund is missing", field=name)
-        return cls(**{name: _from_plain(name, value) for name, value in values.items()})
+        return cls(**{name: _from_plain(name, values[name]) for name in _PLAIN_FIELDS if name in values})
 
+
+Known = Refund | Mapping[str, Any]
+"""What a question about a refund takes: the refund, or what its `to_dict` gave."""
 
 _PLAIN_FIELDS: Final = tuple(name for name in Refund.__slots__ if name != "raw")
 _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
@@ -139,8 +145,10 @@ _PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, Money):
-        return {"minor_units": value.minor_units, "currency": value.currency}
-    return value.value if isinstance(value, RefundStatus) else value
+        return to_plain(value)
+    if isinstance(value, RefundStatus):
+        return value.value
+    return value if isinstance(value, str | int | None) else value.isoformat()
 
 
 def _from_plain(name: str, value: Any) -> Any:
@@ -149,11 +157,21 @@ def _from_plain(name: str, value: Any) -> Any:
             return RefundStatus(value)
         if name == "amount" and value is not None:
             return Money.from_minor(value["minor_units"], value["currency"])
+        if name == "sent_at" and value is not None:
+            return _moment(value)
     except (ValueError, TypeError, KeyError) as error:
+        pass_through(error)
         raise InvalidRefund(f"the field {name!r} of the refund is unfit: {error}", field=name) from error
     if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
         raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)
     return value
+
+
+def _moment(text: Any) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("it has no time zone")
+    return moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

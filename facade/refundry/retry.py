@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from refundry.errors import InvalidRefund
-from refundry.wire import SECONDS_OF_A_DAY, http_date
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from refundry.wire import WireReply
+from refundry.wire import SECONDS_OF_A_DAY, WireReply, http_date
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,33 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from refundry.outcome import Outcome, Reading
+from refundry.checks import Secret
+from refundry.interruption import pass_through
+from refundry.outcome import CredentialsRefused, Outcome, Reading
 from refundry.providers.base import Granted, TokenTranslation
+from refundry.redaction import redacted
 from refundry.refund import Operation
 from refundry.retry import retry_after
 from refundry.steps import Join, Pause, Send, Steps
 from refundry.tokens import Fetch, Tokens
-from refundry.wire import Evidence, SendFailure, Timeout, WireReply, redacted
+from refundry.wire import Evidence, SendFailure, Timeout, WireReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refundry.observe import Observer
+    from refundry.owner import Owner
     from refundry.providers.base import Access, GeneratedRequest, Translation
     from refundry.retry import Retry
+    from refundry.wire import Progress
 
 Answer = WireReply | SendFailure
+Secrets = tuple[Secret, ...]
 Result = TypeVar("Result")
 
-_BROKEN_OFF: Final = SendFailure(Evidence.MAYBE_SENT, "the call was broken off while it was under way")
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
+# The call that fetches a token tells those that wait for it when it is broken off, unless that is prevented too.
+_SECONDS_BETWEEN_LOOKS: Final = 0.5
 
 
 @dataclass(slots=True)
@@ -45,15 +52,20 @@ class Tried(Generic[Result]):
 class Task(Generic[Result]):
     """One thing to get from a provider: what to ask for, and what to make of the answer.
 
-    `again` decides by what was tried last, and by the one before it, whether to send once more.
+    `read` says what a reply holds, `conclude` what that comes to; it takes every credential of the request out of what
+    is kept of it. `again` decides by what was tried last, and by the one before it, whether to send once more. `begin`
+    is told of each request just before it is handed to the transport.
     """
 
+    owner: Owner
     translation: Translation
     operation: Operation
     reference: str
     request: GeneratedRequest
-    conclude: Callable[[Answer], Tried[Result]]
+    read: Callable[[WireReply], Reading]
+    conclude: Callable[[Answer, Reading, Secrets], Tried[Result]]
     again: Callable[[Tried[Result], Tried[Result] | None], bool]
+    begin: Callable[[Progress], None] = lambda _: None
 
 
 class Sending:
@@ -73,9 +85,9 @@ class Sending:
         while True:
             access: Access | SendFailure | None = translation.standing
             if access is None:
-                access = yield from self._token(translation, task.reference, deadline)
+                access = yield from self._token(task.owner, translation, task.reference, deadline)
             if isinstance(access, SendFailure):
-                last = task.conclude(access)
+                last = task.conclude(access, Reading(), ())
             else:
                 last = yield from self._exchange(task, access, deadline)
                 refused = last.reading.outcome is Outcome.AUTHENTICATION_FAILED and _is_unauthorised(last.answer)
@@ -90,41 +102,53 @@ class Sending:
             if monotonic() + wait >= deadline:
                 return last
             yield Pause(wait)
+            if not task.again(last, before):  # a machine may have slept meanwhile, longer than the provider remembers
+                return last
             before, number = last, number + 1
 
     def _exchange(self, task: Task[Result], access: Access, deadline: float) -> Steps[Tried[Result]]:
         started = monotonic()
         left = deadline - started
         if left <= 0:
-            return task.conclude(_TOO_LATE)
+            return task.conclude(_TOO_LATE, Reading(), ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
-        answer: Answer = _BROKEN_OFF
         request = task.translation.wire(task.request, access)
+        task.begin(request.progress)
         try:
-            answer = yield Send(request, timeout)
-            # The reply to a request for a token is only read, and must give the token as it came.
-            if isinstance(answer, WireReply) and not access.in_body:
-                answer = redacted(answer, access.secrets)
-        finally:
-            tried = task.conclude(answer)
-            seconds_taken = monotonic() - started
-            self._observer.attempt(task.translation, task.reference, task.operation, answer, seconds_taken, tried.told)
+            answer: Answer = yield Send(request, timeout)
+        except GeneratorExit:
+            # Nothing is decided here, for this may be prevented: what is broken off is known by the lack of an outcome.
+            self._observer.broken_off(
+                task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
+            )
+            raise
+        reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
+        tried = task.conclude(answer, reading, access.secrets)
+        self._observer.attempt(
+            task.translation, task.reference, task.operation, answer, monotonic() - started, tried.told
+        )
         if tried.reading.departures:
             self._observer.deviations(task.translation, task.operation, tried.reading.departures)
         return tried
 
-    def _token(self, translation: Translation, reference: str, deadline: float) -> Steps[Access | SendFailure]:
+    def _token(
+        self, owner: Owner, translation: Translation, reference: str, deadline: float
+    ) -> Steps[Access | SendFailure]:
         """The access to use: the one that is kept, or a new one, fetched once for all that wait for it."""
         assert isinstance(translation, TokenTranslation)
         tokens = self._tokens_of(translation)
         while (left := deadline - monotonic()) > 0:
-            found = tokens.take()
+            found = tokens.take(owner)
             if not isinstance(found, Fetch):
                 return found
-            if found.mine:
+            if found.owner is owner:
                 task = _token_task(translation, reference, tokens, found, deadline)
-                return (yield from self._exchange(task, translation.keys, deadline)).result
-            got: Access | SendFailure | None = yield Join(found.future, left)
+                try:
+                    return (yield from self._exchange(task, translation.keys, deadline)).result
+                except BaseException:
+                    tokens.give(found, None)
+                    raise
+            got: Access | SendFailure | None = yield Join(found.future, min(left, _SECONDS_BETWEEN_LOOKS))
             if got is not None:
                 return got
         return _TOO_LATE
@@ -133,11 +157,12 @@ class Sending:
         return self._tokens.setdefault(translation.account.name, Tokens())
 
 
-def read_safely(read: Callable[[], Reading]) -> Reading:
+def read_safely(read: Callable[[WireReply], Reading], reply: WireReply) -> Reading:
     """What a reply says. A fault in reading it must not hide that the money may have moved."""
     try:
-        return read()
+        return read(reply)
     except Exception as error:  # noqa: BLE001 (see above)
+        pass_through(error)
         return Reading(why=f"reading the reply failed with {type(error).__name__}")
 
 
@@ -158,27 +183,55 @@ def _token_task(
 
     What is told of it is how it went, its result what to go on with: an older token, where a renewal failed.
     """
+    granted: Granted | None = None
 
-    def conclude(answer: Answer) -> Tried[Access | SendFailure]:
-        reading = Reading()
+    def read(reply: WireReply) -> Reading:
+        nonlocal granted
+        reading, granted = translation.read_token(reply)
+        return reading
+
+    def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Access | SendFailure]:
         came: Granted | SendFailure
         if isinstance(answer, SendFailure):
             came = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
         else:
-            reading, granted = translation.read_token(answer)
-            came = granted or SendFailure(
-                Evidence.NOT_SENT,
-                f"no access token: {reading.why} (HTTP {answer.status})",
-                lasting=not is_for_now(answer) and answer.status >= 400,
-                retry_after=asked_to_wait(answer),
-            )
-        # What was broken off here, or had no more time here, is not the end for those that wait for it.
-        own = answer is _BROKEN_OFF or (isinstance(came, SendFailure) and monotonic() >= deadline)
+            came = granted or _no_token(translation, answer, reading, secrets)
+        # What had no more time here is not the end for those that wait for it.
+        own = isinstance(came, SendFailure) and monotonic() >= deadline
         got = tokens.give(fetch, None if own else came)
         told = came.access if isinstance(came, Granted) else came
         return Tried(answer, reading, got if got is not None else told, told)
 
-    return Task(translation, Operation.TOKEN, reference, translation.token_request(), conclude, lambda *_: False)
+    return Task(
+        fetch.owner,
+        translation,
+        Operation.TOKEN,
+        reference,
+        translation.token_request(),
+        read,
+        conclude,
+        lambda *_: False,
+    )
+
+
+def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading, secrets: Secrets) -> SendFailure:
+    """Why a reply gives no token. One that says the keys are wrong is told with the reply."""
+    if answer.status not in translation.KEYS_REFUSED:
+        return SendFailure(
+            Evidence.NOT_SENT,
+            f"no access token: {reading.why} (HTTP {answer.status})",
+            lasting=not is_for_now(answer) and answer.status >= 400,
+            retry_after=asked_to_wait(answer),
+        )
+    return CredentialsRefused(
+        Evidence.NOT_SENT,
+        f"no access token: the keys were refused (HTTP {answer.status})",
+        lasting=True,
+        retry_after=asked_to_wait(answer),
+        reply=redacted(answer, secrets),
+        code=redacted(reading.code, secrets),
+        message=redacted(reading.message, secrets),
+    )
 
 
 def _is_unauthorised(answer: Answer) -> bool:

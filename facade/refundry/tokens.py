@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from refundry.owner import Guarded, Owner
 from refundry.providers.base import Granted
-from refundry.wire import SendFailure
 
 if TYPE_CHECKING:
     from refundry.providers.base import Access
+    from refundry.wire import SendFailure
 
 # A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
 _MARGIN: Final = 0.1
@@ -23,44 +22,46 @@ LONGEST_LIFE: Final = 3600.0
 """The seconds that a token is kept at most. A provider that documents no unit may mean another one than seconds."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Fetch:
-    """A fetch that is under way since `began`. `mine` says that who got it has to do it; the others wait for it.
+    """A fetch that is under way since `began`. Its owner does it; the other calls wait for it.
 
-    The future gives what came of it: the access, a failure, or None where the call that did it was broken off.
+    The future gives what came of it: the access, a failure, or None where the call that did it was broken off. It gives
+    nothing where even that was prevented, so who waits looks now and then whether the owner is still running.
     """
 
-    future: Future[Access | SendFailure | None]
-    mine: bool
+    owner: Owner
     began: float
+    future: Future[Access | SendFailure | None] = field(default_factory=Future)
+
+    def __post_init__(self) -> None:
+        self.future.set_running_or_notify_cancel()  # so that one who gives up waiting does not cancel it for all
 
 
-class Tokens:
+class Tokens(Guarded):
     """The token of an account, for any number of threads or tasks. It fetches nothing itself."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        super().__init__()
         self._access: Access | None = None
         self._fresh_until = self._good_until = 0.0
-        self._fetching: tuple[int, Future[Access | SendFailure | None]] | None = None
+        self._fetch: Fetch | None = None
 
-    def take(self) -> Access | Fetch:
-        """The access to use, or the fetch to do or to wait for.
+    def take(self, owner: Owner) -> Access | Fetch:
+        """The access to use, or the fetch to do (where its owner is this one) or to wait for.
 
         While a token that is still good is being renewed, the others go on with it.
         """
         now = monotonic()
         with self._lock:
-            # One of another process was copied by a fork: nobody here will end it.
-            fetching = self._fetching is not None and self._fetching[0] == os.getpid()
-            if self._access is not None and now < (self._good_until if fetching else self._fresh_until):
+            fetch = self._fetch
+            if fetch is not None and not fetch.owner.is_running():
+                fetch = None
+            if self._access is not None and now < (self._good_until if fetch else self._fresh_until):
                 return self._access
-            if fetching and self._fetching is not None:
-                return Fetch(self._fetching[1], mine=False, began=now)
-            future: Future[Access | SendFailure | None] = Future()
-            future.set_running_or_notify_cancel()  # so that one who gives up waiting does not cancel it for all
-            self._fetching = (os.getpid(), future)
-            return Fetch(future, mine=True, began=now)
+            if fetch is None:
+                fetch = self._fetch = Fetch(owner, now)
+            return fetch
 
     def give(self, fetch: Fetch, came: Granted | SendFailure | None) -> Access | SendFailure | None:
         """End a fetch with what came of it, None where it was broken off. A token's life counts from its beginning.
@@ -71,10 +72,11 @@ class Tokens:
         use: Access | SendFailure | None
         with self._lock:
             if isinstance(came, Granted):
-                use = self._access = came.access
+                use = came.access
                 life = min(came.seconds, LONGEST_LIFE)
                 self._good_until = fetch.began + life
                 self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
+                self._access = came.access
             elif self._access is not None and now < self._good_until:
                 use = self._access
                 if came is not None:  # not each of the next calls has to find out that it cannot be renewed
@@ -82,8 +84,10 @@ class Tokens:
                     self._fresh_until = min(now + pause, self._good_until)
             else:
                 use = came
-            self._fetching = None
-        fetch.future.set_result(use)
+            if self._fetch is fetch:
+                self._fetch = None
+        if not fetch.future.done():  # a call may be broken off after it has ended its fetch
+            fetch.future.set_result(use)
         return use
 
     def discard(self, access: Access) -> None:

@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from enum import Enum
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import Any, Final, NoReturn
 
+from refundry import __version__
+from refundry.checks import Secret
 from refundry.errors import InvalidRefund
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Final, NoReturn
-
-    from refundry.checks import Secret
+from refundry.interruption import pass_through
 
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
 
+USER_AGENT: Final = f"refundry/{__version__}"
+"""What a transport of refundry says that it is."""
+
 SECONDS_OF_A_DAY: Final = 86_400
 
-# A shorter text guards nothing, and taking it out of a reply would only make the reply unreadable.
-_SHORTEST_SECRET: Final = 8
 
-# JSON's two ways to write a character that needs no escape. An escaped backslash is passed over, with what follows it.
-_ESCAPE: Final = re.compile(rb"\\\\|\\/|\\u00[2-7][0-9a-fA-F]")
-_PLAIN: Final = {b"\\/": b"/"} | {
-    b"\\u%04x" % code: bytes([code]) for code in range(0x20, 0x7F) if chr(code) not in '"\\'
-}
-
-
-class Evidence(Enum):
+class Evidence(StrEnum):
     """How far an attempt to send a request came."""
 
     NOT_SENT = "not sent"
@@ -44,14 +34,14 @@ class Evidence(Enum):
 class Progress:
     """How far a request has come while it is being sent, for the case that the call is broken off meanwhile.
 
-    It starts at MAYBE_SENT, which is where it stays for a transport that does not know of it. A transport that does
-    sets NOT_SENT as soon as it is given the request, and MAYBE_SENT just before the first byte of it is written.
+    A transport whose `tells_progress` is True sets it to MAYBE_SENT just before it writes the first byte of the
+    request. For every other transport it is MAYBE_SENT from the moment that the request is handed over.
     """
 
     __slots__ = ("evidence",)
 
     def __init__(self) -> None:
-        self.evidence = Evidence.MAYBE_SENT
+        self.evidence = Evidence.NOT_SENT
 
 
 class SecretBytes(bytes):
@@ -61,6 +51,10 @@ class SecretBytes(bytes):
         return f"<secret, {len(self)} bytes>"
 
     __str__ = __repr__
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        return found if isinstance(found, int) else SecretBytes(found)  # reporters show the start of a long text
 
     def __reduce_ex__(self, _: object) -> NoReturn:
         raise TypeError("a body that holds credentials is not pickled")
@@ -122,7 +116,8 @@ def http_date(value: str) -> float | None:
 
     try:
         date = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError) as unreadable:
+        pass_through(unreadable)
         return None
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
 
@@ -132,13 +127,15 @@ class SendFailure:
     """No reply: how far the request came, and what happened, in words that hold no part of it.
 
     `lasting` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
-    asked not to be sent to, where it did.
+    asked not to be sent to, where it did. `cause` is the exception behind it, which the caller finds as the cause of
+    the one that is raised.
     """
 
     evidence: Evidence
     detail: str
     lasting: bool = False
     retry_after: float | None = None
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +157,3 @@ class Timeout:
                 raise InvalidRefund(
                     f"the {name} timeout is a number of seconds above zero, and no more than a day", field="timeout"
                 )
-
-
-def redacted(reply: WireReply, secrets: Iterable[Secret]) -> WireReply:
-    """The reply, with every credential that a server echoed taken out of its headers and body."""
-    for secret in secrets:
-        text = secret.reveal()
-        if len(text) < _SHORTEST_SECRET:
-            continue
-        reply = _unescaped(reply, text)
-        if text.encode() in reply.body or any(text in value for _, value in reply.headers):
-            headers = tuple((name, value.replace(text, "[redacted]")) for name, value in reply.headers)
-            reply = WireReply(reply.status, headers, reply.body.replace(text.encode(), b"[redacted]"), reply.complete)
-    return reply
-
-
-def _unescaped(reply: WireReply, text: str) -> WireReply:
-    """The reply, with a credential that JSON escapes hide spelled out. Its JSON means the same."""
-    if b"\\" not in reply.body:
-        return reply
-    body = _ESCAPE.sub(lambda found: _PLAIN.get(found[0].lower(), found[0]), reply.body)
-    return WireReply(reply.status, reply.headers, body, reply.complete) if text.encode() in body else reply

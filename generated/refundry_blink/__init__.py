@@ -1,4 +1,4 @@
-"""refundry_blink: types and calls of Blink Pay API, made from its contract. Written by `nox -s generate`; do not edit."""
+"""refundry_blink: types and calls of Blink API, made from its contract. Written by `nox -s generate`; do not edit."""
 
 from .client import AuthenticatedClient, Client
 

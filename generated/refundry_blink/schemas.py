@@ -139,14 +139,16 @@ class TokenRequest(BaseModel):
         ),
     ] = None
     address_postcode_required: Annotated[
-        bool | str | None,
+        bool | None,
         Field(
-            description="Whether the customer has to give an address and a postcode."
+            description="Whether the customer has to give an address and a postcode; not, when left out."
         ),
     ] = None
     enable_moto_payments: Annotated[
-        bool | str | None,
-        Field(description="Whether payments by mail order and telephone are allowed."),
+        bool | None,
+        Field(
+            description="Whether payments by mail order and telephone are allowed; not, when left out."
+        ),
     ] = None
     application_name: Annotated[
         str | None, Field(description="Name of the application that asks.")
@@ -189,7 +191,7 @@ class TokenResponse(BaseModel):
     currency: Annotated[
         str | None,
         Field(
-            description="Currency of the account, by its name in ISO 4217 (GBP). Refunds are in it."
+            description="A currency of the account, by its name in ISO 4217 (GBP). An account may have several; a refund is in the currency of its payment."
         ),
     ] = None
     send_blink_receipt: Annotated[
@@ -244,10 +246,16 @@ class Transaction(BaseModel):
         str | None, Field(description="E-mail address of the customer.")
     ] = None
     customer_address: Annotated[
-        str | None, Field(description="Address of the customer. Sent since May 2025.")
+        str | None,
+        Field(
+            description="Address of the customer; null where there is none. Not sent for Open Banking."
+        ),
     ] = None
     customer_postcode: Annotated[
-        str | None, Field(description="Postcode of the customer. Sent since May 2025.")
+        str | None,
+        Field(
+            description="Postcode of the customer; null where there is none. Not sent for Open Banking."
+        ),
     ] = None
     merchant_data: Annotated[
         Any | None,

@@ -125,13 +125,104 @@ class AcceptedLinkResponse(BaseModel):
 
 class TransactionCard(BaseModel):
     """
-    The card of a transaction. No field of it is named here; all is in `additional_properties`.
+    The card of a transaction. Each field may be missing, and others may be there. Holds personal data.
     """
 
     model_config = ConfigDict(
         extra="allow",
         populate_by_name=True,
     )
+    holder: Annotated[str | None, Field(description="Name on the card.")] = None
+    number: Annotated[
+        str | None, Field(description="Number of the card with its middle left out.")
+    ] = None
+    expires_at: Annotated[
+        str | None,
+        Field(
+            alias="expiresAt",
+            description='Month and year in which the card expires ("12/25").',
+        ),
+    ] = None
+    installments: Annotated[
+        Any | None,
+        Field(
+            description="In how many parts the customer pays. Its type is not documented."
+        ),
+    ] = None
+    installment_amount: Annotated[
+        Any | None,
+        Field(
+            alias="installmentAmount",
+            description="Amount of one part. Neither its type nor whether it is in major or minor units is documented.",
+        ),
+    ] = None
+    is_payer_traveling: Annotated[
+        bool | None,
+        Field(
+            alias="isPayerTraveling",
+            description="Whether the customer is on a journey.",
+        ),
+    ] = None
+    country_code: Annotated[
+        str | None,
+        Field(
+            alias="countryCode",
+            description="Country of the card, by its three letters in ISO 3166-1 (PRT).",
+        ),
+    ] = None
+
+
+class ReferencedTransaction(BaseModel):
+    """
+    A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more. Each field may be missing, and others may be there.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None,
+        Field(alias="transactionId", description="Paybyrd's id of this transaction."),
+    ] = None
+    operation_type: Annotated[
+        str | None,
+        Field(alias="operationType", description="What kind of transaction it is."),
+    ] = None
+    amount: Annotated[
+        str | None,
+        Field(
+            description='Amount of the transaction, as a decimal text in major units ("1.00").'
+        ),
+    ] = None
+    iso_amount: Annotated[
+        int | None,
+        Field(
+            alias="isoAmount",
+            description="Amount of the transaction, a whole number of minor units (EUR 1.00 = 100).",
+        ),
+    ] = None
+    created_date: Annotated[
+        str | None,
+        Field(
+            alias="createdDate",
+            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+        ),
+    ] = None
+    transaction_date: Annotated[
+        str | None,
+        Field(
+            alias="transactionDate",
+            description="When the transaction took place, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+        ),
+    ] = None
+    captured_date: Annotated[
+        str | None,
+        Field(
+            alias="capturedDate",
+            description="When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+        ),
+    ] = None
 
 
 class RefundResponse(BaseModel):
@@ -304,21 +395,21 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="createdDate",
-            description="When Paybyrd made the transaction. Its form is not documented; kept as text.",
+            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     transaction_date: Annotated[
         str | None,
         Field(
             alias="transactionDate",
-            description="When the transaction took place. Its form is not documented; kept as text.",
+            description="When the transaction took place, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     captured_date: Annotated[
         str | None,
         Field(
             alias="capturedDate",
-            description="When the payment was captured. Its form is not documented; kept as text.",
+            description="When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     initiated_from: Annotated[
@@ -326,17 +417,17 @@ class Transaction(BaseModel):
         Field(alias="initiatedFrom", description="Where the transaction was started."),
     ] = None
     index: Annotated[
-        Any | None,
+        int | None,
         Field(
             description="Place of the transaction among others. What it counts is not documented."
         ),
     ] = None
     attempt: Annotated[
-        Any | None,
+        int | None,
         Field(description="Which attempt this was. What it counts is not documented."),
     ] = None
     person_id: Annotated[
-        str | None, Field(alias="personId", description="Paybyrd's id of the customer.")
+        int | None, Field(alias="personId", description="Paybyrd's id of the customer.")
     ] = None
     subscription_guid: Annotated[
         str | None,
@@ -420,13 +511,52 @@ class Transaction(BaseModel):
         ),
     ] = None
     card: TransactionCard | None = None
+    terminal_id: Annotated[
+        Any | None,
+        Field(
+            alias="terminalId",
+            description="Paybyrd's id of the terminal that took the payment. Its type is not documented.",
+        ),
+    ] = None
+    airport_code: Annotated[
+        str | None,
+        Field(
+            alias="airportCode",
+            description="Code of an airport, for travel. Its form is not documented.",
+        ),
+    ] = None
+    application_id: Annotated[
+        Any | None,
+        Field(
+            alias="applicationId",
+            description="Paybyrd's id of the application that the transaction came from. Its type is not documented.",
+        ),
+    ] = None
+    market_id: Annotated[
+        Any | None,
+        Field(
+            alias="marketId",
+            description="Paybyrd's id of the market. Its type is not documented.",
+        ),
+    ] = None
+    accept_tokenization: Annotated[
+        bool | None,
+        Field(
+            alias="acceptTokenization",
+            description="Whether the card may be kept as a token.",
+        ),
+    ] = None
+    card_info_composition: Annotated[
+        dict[str, Any] | None,
+        Field(
+            alias="cardInfoComposition",
+            description="What the facts about the card are made of. Its fields are not documented.",
+        ),
+    ] = None
     referenced_transactions: Annotated[
-        list[Transaction] | None,
+        list[ReferencedTransaction] | None,
         Field(
             alias="referencedTransactions",
             description="The transactions that this one refers to; for a refund, the payment.",
         ),
     ] = None
-
-
-Transaction.model_rebuild()

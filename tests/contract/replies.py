@@ -146,6 +146,7 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
         "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
         "number": st.sampled_from(given.numbers) | st.floats(allow_nan=False, allow_infinity=False),
         "boolean": st.booleans(),
+        "null": st.none(),
     }
     kinds = [simple[kind] for kind in (schema["type"] if isinstance(schema["type"], list) else [schema["type"]])]
     if "x-extensible-enum" in schema:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pytest
 import uvicorn
 from werkzeug.serving import make_server
 
-from refundry import Blink, Money, RefundClient, RefundStatus
+from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundEvent, RefundStatus
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer
 from tests.unit.support import PROVIDERS, account
 
@@ -26,6 +26,7 @@ PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "callbacks.md").re
 SECONDS: Final = 10.0
 LAB4PAY_KEY: Final = "test-webhook-secret-key"
 PAYBYRD_KEY: Final = "test-webhook-api-key"
+NAMES: Final = [status.name for status in RefundStatus]
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 
 Serving = Callable[[Any], AbstractContextManager[str]]
@@ -93,6 +94,31 @@ class Receiver:
     def keyed(self, body: bytes) -> int:
         """Call it back as Paybyrd does."""
         return self.post("paybyrd", body, {"x-api-key": PAYBYRD_KEY})
+
+    def refunded_at_paybyrd(self, state: str) -> str:
+        """Refund a euro at the sandbox, where it comes to this state; return the id of the refund."""
+        paybyrd = Paybyrd(api_key=CREDENTIALS["paybyrd"], base_url=self.sandbox_url)
+        with RefundClient([paybyrd]) as client:
+            amount = Money.of("1.00", "EUR")
+            refund = client.refund("paybyrd", payment_id="paybyrd-eur", amount=amount, reference="order-1/1")
+        assert refund.refund_id is not None
+        self.sandbox.settle("paybyrd", refund.refund_id, state)
+        return refund.refund_id
+
+    def refund_by_its_own_client(self) -> Refund:
+        """Refund a euro at a terminal with the client of the receiver, and always under the same reference."""
+        asked: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
+        if "client" in self.kept:
+            refund: Refund = self.kept["client"].refund_unreferenced("lab4pay", **asked)
+            return refund
+        app = self.kept["app"]
+
+        async def refunded() -> dict[str, Any]:
+            told: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
+            return told.to_dict()
+
+        app.add_api_route("/refunds", refunded, methods=["POST"])  # its client belongs to the loop of the server
+        return Refund.from_dict(httpx.post(f"{self.url}/refunds", trust_env=False, timeout=SECONDS).json())
 
     def refunded_at_blink(self) -> str:
         """Refund a pound that stays pending at the sandbox; return the id of the refund."""
@@ -175,11 +201,55 @@ def test_the_page_names_the_proof_that_the_capabilities_name(provider: str) -> N
     assert {said[provider]} == proofs
 
 
+def rows(heading: str) -> dict[str, list[str]]:
+    """Return the cells of the rows of the table under a heading of the page, by their first."""
+    table = re.search(rf"^{re.escape(heading)}\n(?:.*\n)*?\|(?:[- |]+)\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
+    assert table is not None
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
+    return {first.strip("`"): rest for first, *rest in cells}
+
+
+def test_the_page_names_each_field_of_an_event() -> None:
+    properties = {name for name, value in vars(RefundEvent).items() if isinstance(value, property)}
+    assert {*rows("## What an event says")} == {one.name for one in fields(RefundEvent)} | properties
+
+
+def test_the_page_says_which_state_follows_which() -> None:
+    event = RefundEvent("shop", "refund", "refund-1", None, None, "signature", "")
+    table = rows("## The last news, not the late one")
+    assert [*table] == ["nothing", *(status.name for status in (PENDING, SUCCEEDED, FAILED))]
+    for status in RefundStatus:
+        told = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
+        may = [one for one in RefundStatus if replace(event, status=one, undone=one is FAILED).supersedes(status)]
+        assert told == {one.name for one in may}
+
+
 def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
     assert receiver.signed(of_lab4pay()) == 200
-    assert receiver.keyed(of_paybyrd("failed")) == 200
-    assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("paybyrd", "refund-1"): FAILED}
-    assert len(receiver.kept["seen"]) == 2
+    assert receiver.signed(of_lab4pay("FAILED", "refund-2")) == 200
+    assert receiver.keyed(of_paybyrd()) == 200
+    kept = {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED, ("paybyrd", "refund-1"): SUCCEEDED}
+    assert receiver.states == kept
+
+
+def test_every_transaction_of_a_body_is_kept(receiver: Receiver) -> None:
+    told = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
+    assert receiver.signed(json.dumps(told).encode()) == 200
+    assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED}
+
+
+def test_a_failure_by_a_shared_secret_counts_once_the_provider_says_so(receiver: Receiver) -> None:
+    refund_id = receiver.refunded_at_paybyrd("Denied")
+    assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
+    assert receiver.states == {("paybyrd", refund_id): FAILED}
+
+
+def test_a_failure_that_is_made_up_is_not_kept(receiver: Receiver) -> None:
+    refund_id = receiver.refunded_at_paybyrd("Success")
+    assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
+    assert receiver.states == {("paybyrd", refund_id): SUCCEEDED}
+    assert receiver.keyed(of_paybyrd("failed", "not-there")) == 500
+    assert [*receiver.states] == [("paybyrd", refund_id)]
 
 
 def test_a_forged_callback_is_forbidden_and_nothing_of_it_is_kept(receiver: Receiver) -> None:
@@ -196,7 +266,7 @@ def test_a_forged_callback_is_forbidden_and_nothing_of_it_is_kept(receiver: Rece
         assert receiver.post("paybyrd", of_paybyrd(), headers) == 403
     assert receiver.post("paybyrd", body, {"Signature": signature(body)}) == 403
     assert receiver.post("blink", b"status=completed") == 403
-    assert (receiver.states, receiver.kept["seen"]) == ({}, set())
+    assert receiver.states == {}
 
 
 def test_the_raw_body_is_what_is_checked(receiver: Receiver) -> None:
@@ -207,25 +277,45 @@ def test_the_raw_body_is_what_is_checked(receiver: Receiver) -> None:
 
 
 def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
-    assert receiver.signed(of_lab4pay()) == receiver.keyed(of_paybyrd()) == 200
-    receiver.states.clear()
-    assert receiver.signed(of_lab4pay()) == receiver.keyed(of_paybyrd()) == 200
-    assert receiver.signed(of_lab4pay(completed_at="2026-11-22T10:00:00Z")) == 200
-    assert (receiver.states, len(receiver.kept["seen"])) == ({}, 2)
+    for word, kept in (("SUCCESS", SUCCEEDED), ("REVERTED", FAILED), ("SUCCESS", FAILED), ("REVERTED", FAILED)):
+        assert receiver.signed(of_lab4pay(word)) == receiver.keyed(of_paybyrd()) == 200
+        assert receiver.states == {("lab4pay", "refund-1"): kept, ("paybyrd", "refund-1"): SUCCEEDED}
 
 
-def test_other_news_of_the_same_refund_are_kept_and_a_late_pending_undoes_nothing(receiver: Receiver) -> None:
-    seen = []
-    for word in ("INITIATED", "SUCCESS", "IN_PROGRESS", "REVERTED"):
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["INITIATED", "SUCCESS", "IN_PROGRESS", "REVERTED"], [PENDING, SUCCEEDED, SUCCEEDED, FAILED]),
+        (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
+        (["SUCCESS", "FAILED"], [SUCCEEDED, SUCCEEDED]),
+        (["EXPIRED", "SUCCESS"], [FAILED, FAILED]),
+    ],
+)
+def test_the_last_news_is_kept_and_not_the_late_one(
+    receiver: Receiver, words: list[str], kept: list[RefundStatus]
+) -> None:
+    states = []
+    for word in words:
         assert receiver.signed(of_lab4pay(word)) == 200
-        seen.append(receiver.states["lab4pay", "refund-1"])
-    assert seen == [PENDING, SUCCEEDED, SUCCEEDED, FAILED]
+        states.append(receiver.states["lab4pay", "refund-1"])
+    assert states == kept
 
 
 def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) -> None:
     paid = {"event": "transaction.payment.success", "content": {"transactionId": "payment-1", "status": "success"}}
-    assert receiver.keyed(json.dumps(paid).encode()) == 200
+    refunded = {"event": "order.refunded", "content": {"orderId": "order-1", "status": "refunded"}}
+    for other in (paid, refunded, {"event": "chargeback.won"}):
+        assert receiver.keyed(json.dumps(other).encode()) == 200
     assert receiver.signed(b"[]") == 200
+    assert receiver.signed(b'[{"id": "payment-1", "status": "SUCCESS", "tags": ["charge"]}]') == 200
+    assert receiver.states == {}
+
+
+def test_what_is_proved_and_cannot_be_read_is_to_be_sent_again(receiver: Receiver) -> None:
+    for body in (b"", b"{}", b"no JSON", b'[{"id": "refund-1"}]', b'[{"id": "a/b", "status": "SUCCESS"}]'):
+        assert receiver.signed(body) == 500
+    for body in (b"", b"{}", b'{"event": "transaction.refund.success"}', of_paybyrd(refund_id="")):
+        assert receiver.keyed(body) == 500
     assert receiver.states == {}
 
 
@@ -246,13 +336,25 @@ def test_a_replay_of_blink_changes_nothing_whatever_it_claims(receiver: Receiver
     refund_id = receiver.refunded_at_blink()
     for word in ("pending", "completed", "anything"):
         assert receiver.post("blink", json.dumps({"transaction_id": refund_id, "status": word}).encode()) == 200
-        assert receiver.states.pop(("blink", refund_id), None) is (PENDING if word == "pending" else None)
-    assert len(receiver.kept["seen"]) == 1
+        assert receiver.states == {("blink", refund_id): PENDING}
 
 
 def test_what_blink_does_not_know_or_cannot_be_asked_is_an_error_and_not_kept(receiver: Receiver) -> None:
     assert receiver.post("blink", b"transaction_id=not-there&status=completed") == 500
-    assert (receiver.states, receiver.kept["seen"]) == ({}, set())
+    assert receiver.states == {}
+
+
+def test_the_client_of_a_receiver_learns_what_it_is_told(receiver: Receiver) -> None:
+    refund = receiver.refund_by_its_own_client()
+    assert (refund.status, refund.replayed) == (PENDING, False)
+    assert refund.refund_id is not None
+    assert receiver.signed(of_lab4pay("SUCCESS", refund.refund_id, linked_transaction_id=None)) == 200
+    again = receiver.refund_by_its_own_client()
+    assert (again.refund_id, again.status, again.replayed) == (refund.refund_id, SUCCEEDED, True)
+    assert receiver.signed(of_lab4pay("REVERTED", refund.refund_id, linked_transaction_id=None)) == 200
+    other = receiver.refund_by_its_own_client()
+    assert other.refund_id != refund.refund_id
+    assert (other.status, other.replayed) == (PENDING, False)
 
 
 @pytest.mark.parametrize("path", ["stripe", "", "LAB4PAY", "lab4pay/more"])

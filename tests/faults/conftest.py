@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 import trustme
 
+from tests.faults.support import Way, Wired
+
 
 @pytest.fixture(autouse=True)
 def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +41,10 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
     made = ssl.create_default_context()
     authority.configure_trust(made)
     return made
+
+
+@pytest.fixture
+def way(request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext) -> Wired:
+    """The way that the test is for."""
+    way: Way = request.param
+    return Wired(way, certified("localhost") if way.encryption else None, trusting)

@@ -13,6 +13,8 @@ from typing import Final, Self
 SECONDS: Final = 10.0
 """The longest that any server waits for anything."""
 
+_MOST_RECORDS: Final = 40
+
 SUCCESS: Final = b'{"code":"BYRD200","isoAmount":100,"transactionId":"refund-1"}'
 """A body of Paybyrd that says one unit of money was refunded."""
 
@@ -74,9 +76,27 @@ class Peer:
         """Send each part, with a pause after each. Where the client has closed, the rest is dropped."""
         with contextlib.suppress(OSError):
             for part in parts:
-                self._socket.sendall(part)
+                if self._server.records:
+                    self._send_in_records(part)
+                else:
+                    self._socket.sendall(part)
                 if pause and self._server.stopping.wait(pause):
                     return
+
+    def _send_in_records(self, part: bytes) -> None:
+        """Send lines each in a TLS record of its own, held back by the system until they can arrive at once."""
+        lines = part.splitlines(keepends=True)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        for piece in (*lines[:_MOST_RECORDS], b"".join(lines[_MOST_RECORDS:])):
+            half = len(piece) // 2
+            for data in (piece[:half], piece[half:]):
+                if data:
+                    self._socket.sendall(data)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+    def wait(self) -> None:
+        """Wait until something has come."""
+        select.select([self._socket], [], [], SECONDS)
 
     def reset(self, after: float = 0) -> None:
         """Break the connection off after a time, so that the client gets an RST."""
@@ -120,10 +140,14 @@ Script = Callable[[Peer], None]
 class Server:
     """Listens on a port, and does with each connection what the next script says; the last script repeats.
 
+    With `records`, each line that it sends is in two TLS records of its own.
     `requests` are those that came whole, `connections` counts what was accepted, `failures` is what went wrong here.
     """
 
-    def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+    def __init__(
+        self, *scripts: Script, tls: ssl.SSLContext | None = None, port: int = 0, records: bool = False
+    ) -> None:
+        self.records = records
         self.requests: list[Received] = []
         self.connections = 0
         self.failures: list[Exception] = []

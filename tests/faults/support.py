@@ -1,20 +1,98 @@
-"""What the fault tests share: a refund at a server, and all that has to hold of one that failed."""
+"""What the fault tests share: the ways of a refund to a server, and all that has to hold of one that failed."""
 
+import ssl
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
 import pytest
 
 from refundry import Evidence, RefundError, Resend, Timeout
-from tests.faults.servers import Server
+from refundry.transport.over_httpx import HttpxTransport
+from tests.faults.servers import Script, Server
 from tests.unit.support import KINDS, Caller, Kind, account, caller
 
 SHORT: Final = Timeout(connect=0.4, read=0.4, total=0.8)
 AMPLE: Final = Timeout(connect=5, read=5, total=8)
 
+# What only the transports, loops and TLS of one Python can differ in is tried on the oldest one alone.
+_EVERY_COMBINATION: Final = sys.version_info[:2] == (3, 11)
+
+LOOPS: Final[tuple[Kind, ...]] = (*KINDS, "uvloop") if _EVERY_COMBINATION else KINDS
+
 both_kinds = pytest.mark.parametrize("kind", KINDS)
+every_loop = pytest.mark.parametrize("kind", LOOPS)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a refund reaches a server: by which client, and over what.
+
+    `encryption` is "" for plain http, "tls", or "records": TLS with a record for each line that the server sends, all
+    of them arriving at once. `over_httpx` is for the transport of httpx instead of refundry's own.
+    """
+
+    kind: Kind
+    encryption: str = ""
+    over_httpx: bool = False
+
+    def __str__(self) -> str:
+        over = "-httpx" if self.over_httpx else ""
+        return f"{self.kind}{over}-{self.encryption or 'plain'}"
+
+
+WAYS: Final[tuple[Way, ...]] = tuple(
+    Way(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if _EVERY_COMBINATION else ("",))
+)
+"""Those over refundry's own transports."""
+HTTPX_WAYS: Final[tuple[Way, ...]] = tuple(
+    Way(kind, encryption, over_httpx=True) for kind in KINDS for encryption in ("", "records") if _EVERY_COMBINATION
+)
+
+every_way = pytest.mark.parametrize("way", WAYS, ids=str, indirect=True)
+every_way_and_httpx = pytest.mark.parametrize("way", [*WAYS, *HTTPX_WAYS], ids=str, indirect=True)
+
+
+@dataclass(frozen=True)
+class Wired:
+    """A way, with the TLS of both ends."""
+
+    way: Way
+    tls: ssl.SSLContext | None
+    trusting: ssl.SSLContext
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of client."""
+        return self.way.kind
+
+    def server(self, *scripts: Script) -> Server:
+        """Return a server that is reached this way."""
+        return Server(*scripts, tls=self.tls, records=self.way.encryption == "records")
+
+    @contextmanager
+    def client(
+        self, server: Server, provider: str = "paybyrd", timeout: Timeout = AMPLE, **options: Any
+    ) -> Iterator[Caller]:
+        """Give a client of one account at a server."""
+        if not self.way.over_httpx:
+            with client_of(self.kind, server, provider, timeout, ssl_context=self.trusting, **options) as client:
+                yield client
+            return
+        inner = (httpx.HTTPTransport if self.kind == "sync" else httpx.AsyncHTTPTransport)(verify=self.trusting)
+        made = account(provider, base_url=server.url, transport=HttpxTransport(inner))
+        with caller(self.kind, made, timeout=timeout, **options) as client:
+            try:
+                yield client
+            finally:
+                if isinstance(inner, httpx.HTTPTransport):
+                    inner.close()
+                else:
+                    client.run(inner.aclose())
 
 
 def client_of(
@@ -39,7 +117,7 @@ def failed(
     assert (type(error), error.resend, error.http_status) == (cls, resend, status)
     attempt = client.attempts[-1]
     assert (attempt.evidence, attempt.status, attempt.outcome) == (evidence, status, cls.__name__)
-    assert error.__cause__ is error.__context__ is None
+    assert error.__context__ is error.__cause__
     return error
 
 

@@ -22,6 +22,7 @@ from refundry import (
     Timeout,
     WireReply,
     WireRequest,
+    __version__,
 )
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
@@ -240,7 +241,7 @@ def test_the_request_arrives_as_it_was_prepared(kind: Kind) -> None:
     assert received.body == prepared.body
     assert received.headers == {
         "host": f"127.0.0.1:{server.port}",
-        "user-agent": "refundry",
+        "user-agent": f"refundry/{__version__}",
         "accept-encoding": "identity",
         "accept": "application/json",
         "content-type": "application/json",

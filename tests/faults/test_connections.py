@@ -6,21 +6,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
-from ssl import SSLContext
 from typing import Any
 
 import pytest
 
 from refundry import AsyncRefundClient, Attempt, Evidence, OutcomeUnknown, RefundClient, Resend
 from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, both_kinds, client_of
-from tests.unit.support import ONE_EURO, PAYMENT, Kind, account
+from tests.faults.support import AMPLE, SHORT, Wired, every_way
+from tests.unit.support import ONE_EURO, PAYMENT, account
 
 
-def two_refunds(kind: Kind, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
+def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
     """Refund twice, with a pause between, and return the connection that each came on."""
-    with client_of(kind, server, **options) as client:
+    with way.client(server, **options) as client:
         for reference in ("r-1", "r-2"):
             assert client.ask("paybyrd", reference=reference).refund_id == "refund-1"
             client.pause(pause)
@@ -28,7 +26,7 @@ def two_refunds(kind: Kind, server: Server, pause: float = 0.1, **options: Any) 
     return [request.connection for request in server.requests]
 
 
-@both_kinds
+@every_way
 @pytest.mark.parametrize(
     "script",
     [
@@ -39,12 +37,12 @@ def two_refunds(kind: Kind, server: Server, pause: float = 0.1, **options: Any) 
     ],
     ids=["with a length", "in chunks", "after an interim reply", "in HTTP/1.0 that says so"],
 )
-def test_two_refunds_share_one_connection(kind: Kind, script: Script) -> None:
-    with Server(script) as server:
-        assert two_refunds(kind, server) == [1, 1]
+def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
+    with way.server(script) as server:
+        assert two_refunds(way, server) == [1, 1]
 
 
-@both_kinds
+@every_way
 @pytest.mark.parametrize(
     "script",
     [
@@ -72,22 +70,9 @@ def test_two_refunds_share_one_connection(kind: Kind, script: Script) -> None:
         "with a second reply later",
     ],
 )
-def test_a_connection_that_is_not_good_is_not_used_again(kind: Kind, script: Script) -> None:
-    with Server(script) as server:
-        assert two_refunds(kind, server) == [1, 2]
-
-
-@both_kinds
-@pytest.mark.parametrize(
-    "script",
-    [once(reply()), answering(reply(), b"garbage"), answering(reply(), reply(), pause=0.02)],
-    ids=["closed by the server", "with garbage in a part of its own", "with a second reply later"],
-)
-def test_a_connection_in_tls_that_is_not_good_is_not_used_again(
-    kind: Kind, script: Script, certified: Callable[[str], SSLContext], trusting: SSLContext
-) -> None:
-    with Server(script, tls=certified("localhost")) as server:
-        assert two_refunds(kind, server, ssl_context=trusting) == [1, 2]
+def test_a_connection_that_is_not_good_is_not_used_again(way: Wired, script: Script) -> None:
+    with way.server(script) as server:
+        assert two_refunds(way, server) == [1, 2]
 
 
 def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -> None:
@@ -117,47 +102,47 @@ def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
     assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
-@both_kinds
-def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(kind: Kind) -> None:
+@every_way
+def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(way: Wired) -> None:
     def late(peer: Peer) -> None:
         peer.request()
         peer.send(reply()[:-1])
         peer.hold()
 
-    with Server(late, answering()) as server, client_of(kind, server, timeout=SHORT) as client:
+    with way.server(late, answering()) as server, way.client(server, timeout=SHORT) as client:
         with pytest.raises(OutcomeUnknown):
             client.ask("paybyrd")
         assert client.ask("paybyrd").refund_id == "refund-1"
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-@both_kinds
-def test_a_connection_that_was_kept_too_long_is_not_used_again(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+@every_way
+def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.kept.monotonic", lambda: now[0])
-    with Server(answering()) as server, client_of(kind, server) as client:
+    with way.server(answering()) as server, way.client(server) as client:
         for reference, seconds in (("r-1", 3.0), ("r-2", 5.0), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
             now[0] += seconds
     assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-@both_kinds
-def test_each_origin_has_connections_of_its_own(kind: Kind) -> None:
-    with Server(answering()) as one, Server(answering()) as other:
+@every_way
+def test_each_origin_has_connections_of_its_own(way: Wired) -> None:
+    with way.server(answering()) as one, way.server(answering()) as other:
         for server in (one, other):
-            assert two_refunds(kind, server) == [1, 1]
+            assert two_refunds(way, server) == [1, 1]
 
 
-@both_kinds
-def test_closing_the_client_closes_its_connections(kind: Kind) -> None:
+@every_way
+def test_closing_the_client_closes_its_connections(way: Wired) -> None:
     closed = threading.Event()
 
     def script(peer: Peer) -> None:
         answering()(peer)
         closed.set()
 
-    with Server(script) as server, client_of(kind, server) as client:
+    with way.server(script) as server, way.client(server) as client:
         client.ask("paybyrd")
         assert not closed.wait(0.1)
         client.close()

@@ -707,7 +707,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_the_provider_echo
     caplog.set_level(logging.DEBUG)
     sandbox = Watched()
     sandbox.add_payment("blink", PAYMENT, 10_000, "EUR")
-    sandbox.script(provider, None, Fault.ECHO_CREDENTIALS)
+    sandbox.script(provider, Fault.ECHO_CREDENTIALS)
     with SandboxServer(sandbox) as server, caller(kind, keyed(provider, server), timeout=AMPLE) as client:
         text = watched(client, provider, caplog)
     assert len(sandbox.refunds(provider)) == 1

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import refundry
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("refundry", "refundry_blink", "refundry_lab4pay", "refundry_paybyrd")
 
@@ -37,6 +39,11 @@ def requirements(wheel: zipfile.Path) -> dict[str, str]:
 def test_the_wheel_holds_the_four_import_packages_and_nothing_beside_them(wheel: zipfile.Path) -> None:
     tops = {name.split("/", 1)[0] for name in names(wheel) if ".dist-info/" not in name}
     assert tops == set(PACKAGES)
+
+
+def test_the_version_of_the_wheel_is_the_one_that_the_package_says(wheel: zipfile.Path) -> None:
+    (metadata,) = (name for name in names(wheel) if name.endswith(".dist-info/METADATA"))
+    assert Parser().parsestr((wheel / metadata).read_text(encoding="utf-8"))["Version"] == refundry.__version__
 
 
 @pytest.mark.parametrize("package", PACKAGES)

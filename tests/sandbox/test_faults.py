@@ -29,6 +29,7 @@ EXECUTED = {
     Fault.NULL_OBJECT: True,
     Fault.WRONG_AMOUNT: True,
     Fault.WRONG_PAYMENT: True,
+    Fault.WHOLE_LIST: True,
     Fault.TOO_LARGE: True,
     Fault.ECHO_CREDENTIALS: True,
     Fault.REDIRECT: False,
@@ -58,6 +59,7 @@ OUTCOMES = {
     Fault.NULL_OBJECT: {**UNKNOWN, "paybyrd": "SUCCEEDED"},
     Fault.WRONG_AMOUNT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
     Fault.WRONG_PAYMENT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
+    Fault.WHOLE_LIST: ACCEPTED,
     Fault.ECHO_CREDENTIALS: ACCEPTED,
     Fault.INTERIM_REPLY: ACCEPTED,
 }

@@ -78,6 +78,7 @@ def test_the_state_is_told_over_http_without_a_credential(worn: Worn) -> None:
         "refunded": 100,
         "pending": False,
         "state": "Success",
+        "created_at": pytest.approx(time.time(), abs=60),
         "remaining": 9_900,
     }
     assert state["providers"]["paybyrd"]["refunds"][0]["refund_id"] == refund.refund_id
@@ -233,7 +234,7 @@ def test_a_request_that_ends_early_is_not_executed(worn: Worn) -> None:
 
 def test_an_interim_reply_comes_before_the_reply(worn: Worn) -> None:
     worn.sandbox.script("paybyrd", Fault.INTERIM_REPLY)
-    head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
+    head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: localhost\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
     seen = raw(worn, head.encode() + b'{"isoAmount": 1}', until=b"BYRD200")
     assert seen.startswith(b"HTTP/1.1 103 ")

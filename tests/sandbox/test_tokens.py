@@ -177,14 +177,14 @@ def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_o
 def test_a_fault_changes_the_fields_of_a_token(
     worn: Worn, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
-    worn.sandbox.script(provider, fault)
+    worn.sandbox.script(provider, fault, operation="create_token")
     told = worn.token(provider).json()
     assert {name: told[name] for name in changed} == changed
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(worn: Worn, provider: str) -> None:
-    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS)
+    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS, operation="create_token")
     echoed = worn.token(provider).text
     assert all(secret in echoed for secret in TOKEN_CREDENTIALS[provider].values())
 

@@ -30,7 +30,8 @@ from refundry import (
 
 T = TypeVar("T")
 Answer = WireReply | SendFailure
-Kind = Literal["sync", "async"]
+Kind = Literal["sync", "async", "uvloop"]
+"""A RefundClient, an AsyncRefundClient, or an AsyncRefundClient in an event loop of uvloop."""
 KINDS: Final[tuple[Kind, ...]] = ("sync", "async")
 PROVIDERS: Final = ("lab4pay", "paybyrd", "blink")
 
@@ -197,11 +198,13 @@ class SyncCaller(Caller):
 class AsyncCaller(Caller):
     """An AsyncRefundClient, in an event loop of its own that runs for the time of each call."""
 
-    def __init__(self, *accounts: Account, **options: Any) -> None:
+    def __init__(
+        self, *accounts: Account, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None, **options: Any
+    ) -> None:
         super().__init__()
         hooks = {"on_attempt": self._keep, "on_deviation": self.deviations.append, "retry": ONCE}
         self._client = AsyncRefundClient(accounts, **{**hooks, **options})
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=new_loop)
 
     @property
     def client(self) -> AsyncRefundClient:
@@ -235,7 +238,18 @@ class AsyncCaller(Caller):
 
 def caller(kind: Kind, *accounts: Account, **options: Any) -> Caller:
     """Return a client of this kind for these accounts."""
-    return SyncCaller(*accounts, **options) if kind == "sync" else AsyncCaller(*accounts, **options)
+    if kind == "sync":
+        return SyncCaller(*accounts, **options)
+    return AsyncCaller(*accounts, new_loop=new_loop(kind), **options)
+
+
+def new_loop(kind: Kind) -> Callable[[], asyncio.AbstractEventLoop]:
+    """Return what makes an event loop of this kind."""
+    if kind == "uvloop":
+        import uvloop  # only where a test is about it
+
+        return uvloop.new_event_loop
+    return asyncio.new_event_loop
 
 
 def scripted(kind: Kind, provider: str, transport: Scripted, **options: Any) -> Caller:

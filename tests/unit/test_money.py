@@ -2,6 +2,7 @@
 
 import copy
 import decimal
+import operator
 import pickle
 from decimal import Decimal
 from typing import Any
@@ -190,6 +191,41 @@ def test_money_is_ordered_within_its_currency() -> None:
 def test_money_has_no_order_against_anything_else(comparison: str, other: object) -> None:
     with pytest.raises(TypeError):
         getattr(Money.of("1", "EUR"), comparison)(other)
+
+
+@given(minor_units, minor_units, currencies)
+def test_amounts_of_one_currency_are_added_and_subtracted_in_minor_units(one: int, two: int, currency: str) -> None:
+    for operation in (operator.add, operator.sub):
+        units = operation(one, two)
+        if 0 < units <= MAX_MINOR_UNITS:
+            made = operation(Money.from_minor(one, currency), Money.from_minor(two, currency))
+            assert made == Money.from_minor(units, currency)
+        else:
+            with pytest.raises(InvalidRefund) as refused:
+                operation(Money.from_minor(one, currency), Money.from_minor(two, currency))
+            assert refused.value.field == "amount"
+
+
+@pytest.mark.parametrize("operation", [operator.add, operator.sub])
+@pytest.mark.parametrize("other", [Money.of("1", "GBP"), 1, 0, 1.5, "1", Decimal(1), FULL, None, True])
+def test_money_is_neither_added_to_nor_subtracted_from_anything_but_its_currency(operation: Any, other: Any) -> None:
+    for pair in ((Money.of("5", "EUR"), other), (other, Money.of("5", "EUR"))):
+        with pytest.raises(TypeError):
+            operation(*pair)
+
+
+def test_a_sum_begins_with_an_amount_for_there_is_no_money_of_zero() -> None:
+    first, *rest = [Money.of("1.00", "EUR"), Money.of("2.50", "EUR"), Money.of("0.01", "EUR")]
+    assert sum(rest, start=first) == Money.of("3.51", "EUR")
+    amounts: list[Any] = [first, *rest]
+    with pytest.raises(TypeError):
+        sum(amounts)
+
+
+def test_adding_to_an_amount_leaves_the_amount_as_it_was() -> None:
+    amount = first = Money.of("1.00", "EUR")
+    amount += Money.of("0.50", "EUR")
+    assert (amount, first) == (Money.of("1.50", "EUR"), Money.of("1.00", "EUR"))
 
 
 def test_money_cannot_be_changed() -> None:

@@ -1,6 +1,7 @@
 """The policy: from evidence to what the caller is told, and whether to send again."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,12 +11,13 @@ from hypothesis import strategies as st
 
 from refundry import (
     FULL,
+    Amount,
     AuthenticationFailed,
     Evidence,
+    LookupFailed,
     Money,
     NotSent,
     OutcomeUnknown,
-    RateLimited,
     Reason,
     Refund,
     RefundError,
@@ -27,29 +29,31 @@ from refundry import (
     SendFailure,
     WireReply,
 )
-from refundry.outcome import Outcome, Reading, compare, of_failure, of_reply, resend_of_unknown
+from refundry.outcome import Outcome, Reading, compare, of_failure, of_reply, of_state, resend_of_unknown
 
 REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
 REPLY = WireReply(200, (), b"{}")
+LATER = datetime.now(UTC) + timedelta(hours=1)
+RESEND = pytest.mark.parametrize(("until", "resend"), [(LATER, Resend.SAME_REFERENCE), (None, Resend.NEVER)])
 
 
 def concluded(reading: Reading, request: RefundRequest = REQUEST, **more: Any) -> Refund | RefundError:
-    return of_reply(request, REPLY, reading, **{"currency": None, "resend": Resend.SAME_REFERENCE, **more})
+    return of_reply(request, REPLY, reading, **{"currency": None, "resend_until": LATER, **more})
 
 
 @pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
-@pytest.mark.parametrize("resend", [Resend.SAME_REFERENCE, Resend.NEVER])
-def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, resend: Resend) -> None:
-    error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), resend)
+@RESEND
+def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: datetime | None, resend: Resend) -> None:
+    error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), until)
     assert type(error) is OutcomeUnknown
-    assert error.resend is resend
+    assert (error.resend_until, error.resend) == (until, resend)
     assert "the connection broke" in str(error)
     assert (error.provider, error.reference, error.raw) == ("blink", "r-1", None)
 
 
-@pytest.mark.parametrize("resend", [Resend.SAME_REFERENCE, Resend.NEVER])
-def test_a_request_of_which_nothing_left_may_be_sent_again(resend: Resend) -> None:
-    error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), resend)
+@pytest.mark.parametrize("until", [LATER, None])
+def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | None) -> None:
+    error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), until)
     assert type(error) is NotSent
     assert error.resend is Resend.SAFE
     assert "the connection was refused" in str(error)
@@ -84,7 +88,6 @@ def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: Refund
     [
         (Outcome.REJECTED, RefundRejected, Resend.SAFE),
         (Outcome.AUTHENTICATION_FAILED, AuthenticationFailed, Resend.SAFE),
-        (Outcome.RATE_LIMITED, RateLimited, Resend.SAFE),
         (Outcome.UNKNOWN, OutcomeUnknown, Resend.SAME_REFERENCE),
     ],
 )
@@ -123,10 +126,37 @@ def test_a_refusal_carries_its_reason(reason: Reason) -> None:
 
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
-def test_too_many_requests_carries_the_time_to_wait(retry_after: float | None) -> None:
-    error = concluded(Reading(Outcome.RATE_LIMITED), retry_after=retry_after)
-    assert isinstance(error, RateLimited)
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
+def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outcome, retry_after: float | None) -> None:
+    error = concluded(Reading(outcome), retry_after=retry_after)
+    assert isinstance(error, RefundError)
     assert error.retry_after == retry_after
+
+
+@pytest.mark.parametrize("retry_after", [None, 30.0])
+@pytest.mark.parametrize("evidence", Evidence)
+def test_every_failure_says_for_how_long_the_other_side_asks_to_wait(
+    evidence: Evidence, retry_after: float | None
+) -> None:
+    assert of_failure(REQUEST, SendFailure(evidence, "no", retry_after=retry_after), None).retry_after == retry_after
+
+
+@pytest.mark.parametrize("amount", [Money.of("1.00", "EUR"), FULL])
+def test_every_error_names_the_payment_and_the_amount(amount: Amount) -> None:
+    request = dataclasses.replace(REQUEST, amount=amount)
+    told = [concluded(Reading(outcome), request) for outcome in Outcome]
+    told += [of_failure(request, SendFailure(evidence, "no"), None) for evidence in Evidence]
+    told += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
+    refund = Refund("blink", "r-1", RefundStatus.PENDING, amount=Money.of("1.00", "EUR"), payment_id="p-1")
+    for answer in (SendFailure(Evidence.MAYBE_SENT, "no"), REPLY):
+        told += [of_state(refund, answer, Reading(), currency=None, retry_after=None)]
+    errors = [error for error in told if isinstance(error, RefundError)]
+    assert {type(error) for error in errors} == {
+        *(RefundRejected, AuthenticationFailed, OutcomeUnknown, RefundMismatch, NotSent, LookupFailed)
+    }
+    for error in errors:
+        asked = REQUEST.amount if isinstance(error, LookupFailed) else amount
+        assert (error.provider, error.reference, error.payment_id, error.amount) == ("blink", "r-1", "p-1", asked)
 
 
 @pytest.mark.parametrize("code", ["a code\r\nwith lines", "a" * 41, "<b>", "4111 1111 1111 1111"])

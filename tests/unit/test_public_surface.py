@@ -6,11 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from enum import Enum
 from pathlib import Path
 
+import httpx
 import pytest
 
 import refundry
+import refundry.sandbox
+from refundry import FULL, Full
+from refundry.transport.over_httpx import HttpxTransport
+from tests.unit.support import Kind, account, caller
 
 
 def type_checked() -> dict[str, str]:
@@ -49,6 +55,34 @@ def test_a_star_import_gives_every_name() -> None:
     assert {*refundry.__all__} <= {*names}
 
 
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_request_over_an_httpx_transport_says_which_version_sends_it(kind: Kind) -> None:
+    agents: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        agents.append(request.headers["user-agent"])
+        return httpx.Response(200, json={"transaction_id": "refund-1"})
+
+    with caller(kind, account("lab4pay", transport=HttpxTransport(httpx.MockTransport(answer)))) as client:
+        client.ask("lab4pay")
+    assert agents == [f"refundry/{refundry.__version__}"]
+
+
+def public_enums() -> list[type[Enum]]:
+    offered = [getattr(module, name) for module in (refundry, refundry.sandbox) for name in module.__all__]
+    return [one for one in offered if isinstance(one, type) and issubclass(one, Enum) and one is not Full]
+
+
+@pytest.mark.parametrize("enum", public_enums(), ids=lambda enum: str(enum.__name__))
+def test_the_member_of_an_enum_is_its_value_as_a_text(enum: type[Enum]) -> None:
+    assert {str(member) for member in enum} == {json.loads(json.dumps(member)) for member in enum}
+    assert [f"{member}" for member in enum] == [member.value for member in enum] == [*enum]
+
+
+def test_full_is_no_text_that_could_be_taken_for_an_amount() -> None:
+    assert not isinstance(FULL, str)
+
+
 def loaded_by(statement: str) -> set[str]:
     """Return what a new process imports for the statement, beyond what it starts with."""
     report = "import json; print(json.dumps([*({*sys.modules} - before)]))"
@@ -69,8 +103,9 @@ def loaded_by(statement: str) -> set[str]:
     [
         ("import refundry", {"httpx", "httpcore", "httptools", "attr", "attrs", "ssl", "asyncio", "socket", "typing"}),
         (
-            "from refundry import Money, RefundClient, Paybyrd",
-            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "refundry_paybyrd"},
+            "from refundry import FULL, Blink, Lab4Pay, Money, NotSent, OutcomeUnknown, Paybyrd, RefundClient, Resend",
+            {"httpx", "httpcore", "httptools", "attr", "attrs", "asyncio", "ssl", "typing", "datetime"}
+            | {"refundry_blink", "refundry_lab4pay", "refundry_paybyrd"},
         ),
         (
             "from refundry import RefundClient, Paybyrd; RefundClient([Paybyrd(api_key='test-key')])",

@@ -1,6 +1,7 @@
 """A canary for each credential: whatever is shown, logged, pickled or raised, it is nowhere in it."""
 
 import copy
+import inspect
 import logging
 import pickle
 import traceback
@@ -10,10 +11,14 @@ import pytest
 
 from refundry import (
     FULL,
+    Account,
     AsyncRefundClient,
+    Blink,
     Evidence,
     InvalidRefund,
+    Lab4Pay,
     Money,
+    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
@@ -202,7 +207,7 @@ def test_what_comes_of_a_question_does_not_show_credentials(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     refund = Refund(provider, "r-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
-    event = RefundEvent(provider, "refund-1", None, None, authentic=False, identity="", raw=b"")
+    event = RefundEvent(provider, "refund", "refund-1", None, None, "nothing", identity="")
     echo = EchoOfQuestions(
         status, '{"status":"ECHO","data":{"status":"ECHO"},"code":"ECHO","message":"ECHO","error":"ECHO"}'
     )
@@ -226,6 +231,102 @@ def test_a_credential_that_is_refused_does_not_show(provider: str, end: str) -> 
     with pytest.raises(InvalidRefund) as refused:
         account(provider, **{field: CANARY + end})
     assert_hidden(everything(refused.value) + "".join(traceback.format_exception(refused.value)))
+
+
+# The arguments of the accounts that are credentials, each with what it needs beside it.
+BASIC: Final = {"webhook_username": "test-shop", "webhook_password": "test-password"}
+CREDENTIALS: Final[dict[tuple[str, str], dict[str, Any]]] = {
+    ("lab4pay", "integrator_id"): {},
+    ("lab4pay", "access_token"): {},
+    ("lab4pay", "client_id"): {"access_token": None, "client_secret": "test-key"},
+    ("lab4pay", "client_secret"): {"access_token": None, "client_id": "test-key"},
+    ("lab4pay", "webhook_secret_key"): {},
+    ("lab4pay", "previous_webhook_secret_key"): {"webhook_secret_key": "test-key"},
+    ("paybyrd", "api_key"): {},
+    ("paybyrd", "webhook_api_key"): {},
+    ("paybyrd", "previous_webhook_api_key"): {"webhook_api_key": "test-key"},
+    ("paybyrd", "webhook_username"): BASIC,
+    ("paybyrd", "webhook_password"): BASIC,
+    ("paybyrd", "previous_webhook_username"): {**BASIC, "previous_webhook_password": "test-key"},
+    ("paybyrd", "previous_webhook_password"): {**BASIC, "previous_webhook_username": "test-shop"},
+    ("blink", "access_token"): {},
+    ("blink", "api_key"): {"access_token": None, "secret_key": "test-key"},
+    ("blink", "secret_key"): {"access_token": None, "api_key": "test-key"},
+}
+NO_CREDENTIALS: Final = [
+    "",
+    " ",
+    *[f"{CANARY}{end}" for end in (" ", "\n", "\u00a0", "\0", "\ud800", "\udfff", "\r\nX: 1")],
+    *[f"{start}{CANARY}" for start in (" ", "\t", "\ufeff", "\ud83d")],
+]
+
+
+@pytest.mark.parametrize(("provider", "kind"), {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}.items())
+def test_the_tables_of_this_file_name_each_argument_of_an_account(provider: str, kind: type[Account]) -> None:
+    named = {field for name, field in CREDENTIALS if name == provider}
+    named |= {field for name, field, _ in UNFIT if name == provider}
+    assert named == {*inspect.signature(kind).parameters} - {"transport"}
+
+
+@pytest.mark.parametrize("value", NO_CREDENTIALS)
+@pytest.mark.parametrize(("provider", "field"), CREDENTIALS)
+def test_a_credential_that_nobody_can_have_set_up_is_refused_when_the_account_is_made(
+    provider: str, field: str, value: str
+) -> None:
+    with pytest.raises(InvalidRefund) as refused:
+        account(provider, **{**CREDENTIALS[provider, field], field: value})
+    assert refused.value.field == field
+    assert field in str(refused.value)
+    assert_hidden(everything(refused.value) + "".join(traceback.format_exception(refused.value)))
+
+
+@pytest.mark.parametrize("value", ["test pass word", 'test"key', "test\\key", "tëst", "🔑"])
+@pytest.mark.parametrize("field", ["webhook_username", "webhook_password"])
+def test_what_stands_in_no_header_of_a_request_may_be_any_text_that_can_be_typed(field: str, value: str) -> None:
+    assert account("paybyrd", **{**BASIC, field: value})
+
+
+# What is no credential, but may have got the value of one by mistake.
+UNFIT: Final[list[tuple[str, str, str]]] = [
+    *[
+        (provider, field, value)
+        for provider in PROVIDERS
+        for field, value in (
+            ("name", f"/{CANARY}"),
+            ("environment", CANARY),
+            ("base_url", CANARY),
+            ("base_url", f"http://{CANARY.translate({ord(one): None for one in '+/~='})}.example"),
+            ("base_url", f"https://shop:{CANARY}@refunds.example"),
+        )
+    ],
+    *[(provider, "currency", CANARY) for provider in ("lab4pay", "blink")],
+    ("lab4pay", "webhook_signature", CANARY),
+    ("paybyrd", "webhook_username", f"{CANARY}:"),
+]
+
+
+@pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
+def test_what_is_refused_of_an_account_does_not_show_its_value(provider: str, field: str, value: str) -> None:
+    options = {**CREDENTIALS.get((provider, field), {}), field: value}
+    with pytest.raises(InvalidRefund) as refused:
+        account(provider, **options)
+    assert refused.value.field == field
+    text = everything(refused.value) + "".join(traceback.format_exception(refused.value))
+    assert_hidden(text)
+    assert "canary" not in text
+
+
+@pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
+def test_what_is_refused_of_a_variable_does_not_show_its_value(provider: str, field: str, value: str) -> None:
+    needed = {"lab4pay": {"integrator_id": "test-i", "access_token": "test-key"}, "paybyrd": {"api_key": "test-key"}}
+    given = {**needed.get(provider, {"access_token": "test-key"}), **CREDENTIALS.get((provider, field), {})}
+    variables = {f"REFUNDRY_{provider}_{name}".upper(): text for name, text in {**given, field: value}.items()}
+    with pytest.raises(InvalidRefund) as refused:
+        RefundClient.from_env(variables)
+    assert refused.value.field == f"REFUNDRY_{provider}_{field}".upper()
+    text = everything(refused.value) + "".join(traceback.format_exception(refused.value))
+    assert_hidden(text)
+    assert "canary" not in text
 
 
 def test_a_secret_gives_its_text_only_when_it_is_asked_to() -> None:

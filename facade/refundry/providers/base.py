@@ -12,7 +12,7 @@ from refundry.errors import InvalidRefund, UnsupportedOperation
 from refundry.interruption import pass_through
 from refundry.money import EXPONENTS, FULL, MAX_MINOR_UNITS, Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.reader import Reader, contradiction_in, rescaled, same_id
+from refundry.providers.reader import Reader, contradiction_in, plain_word, rescaled, same_id
 from refundry.refund import Operation
 from refundry.wire import SecretBytes, WireReply, WireRequest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from refundry.accounts import Account, TokenAccount
     from refundry.errors import Reason
     from refundry.refund import Capabilities, Refund, RefundRequest
+    from refundry.webhooks import News
 
 _OF_HUNDREDTHS: Final = 2
 _NO_TOKEN_YET: Final = "the-token-is-fetched-when-this-is-sent"
@@ -84,6 +85,8 @@ class Translation(ABC):
     """The generated package that it reads and writes with."""
     ABSENT: ClassVar[object]
     """What stands for a field that is not there, in this package."""
+    UNDOING: ClassVar[frozenset[str]] = frozenset()
+    """The words of a refund that was done and is no longer, as `plain_word` has them."""
     COUNTS_MINOR_UNITS: ClassVar[bool] = False
     """Whether amounts go out as whole numbers, so that it matters what the provider counts."""
     VOID: ClassVar[str] = ""
@@ -207,11 +210,15 @@ class Translation(ABC):
         """
 
     @abstractmethod
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
-        """What a callback says. Its outcome is that of `state`, its code the provider's word for it.
+    def read_callback(self, body: bytes, reader: Reader) -> Sequence[News] | None:
+        """All that a callback tells; None where it cannot be read, and the reader has noted why.
 
-        Without a refund_id where it is not about a refund, or does not say about which.
+        The outcome of a reading is that of `state`, its code the provider's word for it.
         """
+
+    def undoes(self, word: str | None) -> bool:
+        """Whether the provider's word for a refund says that it was done, and no longer is."""
+        return word is not None and plain_word(word) in self.UNDOING
 
     # For all of them.
 
@@ -329,6 +336,8 @@ class TokenTranslation(Translation):
     """The statuses under which the contract describes a token."""
     DOCUMENTED_LIFE: ClassVar[float]
     """For how many seconds a token is good whose reply does not say it in a way that can be read."""
+    KEYS_REFUSED: ClassVar[frozenset[int]] = frozenset({401, 403})
+    """The HTTP statuses of a reply to a `token_request` that say that the keys are wrong."""
 
     def __init__(self, account: TokenAccount) -> None:
         self._token_account = account

@@ -11,6 +11,7 @@ from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
 from refundry.providers.reader import Reader, given, plain_word, read_json
 from refundry.refund import Capabilities, Operation
+from refundry.webhooks import News
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
 from refundry_blink.api.tokens import create_token
@@ -206,16 +207,18 @@ class BlinkTranslation(TokenTranslation):
         """Nothing proves it: the provider signs nothing, and sends no secret."""
         return
 
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...]:
         """Which transaction it claims to be about, in JSON or as a form. A payment's looks as a refund's does."""
         told = read_json(body)
         if not isinstance(told, dict):
             told = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
-        word = told.get("status")
-        return Reading(
-            refund_id=reader.text(told.get("transaction_id", UNSET), "/transaction_id"),
+        word, reference = told.get("status"), told.get("reference")
+        reading = Reading(
+            refund_id=reader.id_text(told.get("transaction_id", UNSET), "/transaction_id"),
+            reference=reference if isinstance(reference, str) and reference else None,
             code=word if isinstance(word, str) else None,
         )
+        return (News("transaction", reading),)
 
 
 def verdict(word: str | None, success: bool | None) -> Outcome:

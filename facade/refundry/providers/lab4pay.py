@@ -13,7 +13,7 @@ from refundry.outcome import Outcome, Reading
 from refundry.providers.base import TokenTranslation
 from refundry.providers.reader import Reader, plain_word, read_json
 from refundry.refund import Capabilities, Operation
-from refundry.webhooks import is_signed
+from refundry.webhooks import News, is_signed
 from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
 from refundry_lab4pay.api.tokens import create_token
 from refundry_lab4pay.api.transactions import cancel_transaction, get_transaction_status
@@ -73,8 +73,10 @@ class Lab4PayTranslation(TokenTranslation):
 
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
+    UNDOING = frozenset({"reverted"})
     COUNTS_MINOR_UNITS = True
     DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
+    KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
     VOID = (
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"
@@ -184,37 +186,28 @@ class Lab4PayTranslation(TokenTranslation):
 
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
-        key = self._lab4pay.webhook_secret_key
-        if key is None:
+        keys = self._lab4pay.webhook_secret_keys
+        if not keys:
             raise InvalidRefund(
                 f"{self.account.name} has no webhook_secret_key, without which no callback can be believed",
                 field="webhook_secret_key",
             )
         given = headers.get("signature", "")
         forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
-        return any(is_signed(form, key, given) for form in forms)
+        return any(is_signed(form, key, given) for form in forms for key in keys)
 
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
-        """The one transaction that it holds, by itself, in an array, or under `data` or `transaction`.
+    def read_callback(self, body: bytes, reader: Reader) -> list[News] | None:
+        """Each transaction that it holds, by itself, in an array, or under `data` or `transaction`.
 
-        Its form is documented for a sister product alone. One that was charged is a payment, and no refund.
+        Its form is documented for a sister product alone, whose body is an array. What holds anything that is no
+        transaction is not read at all: nobody would learn of the rest.
         """
-        transactions = [*_transactions(read_json(body), "")]
-        if len(transactions) != 1:
-            reader.note("", "does not hold one transaction with an id and a status")
-            return Reading()
-        pointer, told = transactions[0]
-        if told.get("linked_transaction_id") is None and _is_charge(told):
-            return Reading()
-        name = "id" if "id" in told else "transaction_id"
-        payment_id = told.get("linked_transaction_id")
-        outcome, word = reader.state(told["status"], f"{pointer}/status", _STATES)
-        return Reading(
-            outcome,
-            refund_id=reader.text(told[name], f"{pointer}/{name}"),
-            payment_id=None if payment_id is None else reader.text(payment_id, f"{pointer}/linked_transaction_id"),
-            code=word,
-        )
+        told = [*_leaves(read_json(body), "")]
+        unread = [pointer for pointer, one in told if not _is_transaction(one)]
+        if unread:
+            reader.note(unread[0], "is not a transaction with an id and a status")
+            return None
+        return [_news(one, pointer, reader) for pointer, one in told]
 
     def _status_request(self, transaction_id: str) -> GeneratedRequest:
         return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=_SET_WHEN_SENT)
@@ -228,23 +221,45 @@ def _sorted_forms(body: bytes) -> list[bytes]:
     value = read_json(body)
     try:
         return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
-    except (UnicodeEncodeError, RecursionError):  # a half of a surrogate pair, or too deep: nobody can have signed it
+    except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or too deep: nobody signed it
+        pass_through(unfit)
         return []
 
 
-def _transactions(value: Any, pointer: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each transaction in what a callback holds, with the JSON pointer to it."""
+def _leaves(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    """Each thing that a callback holds, outside of what wraps it, with the JSON pointer to it."""
+    wrapped: list[tuple[str | int, Any]] | None = None
     if isinstance(value, list):
-        for index, one in enumerate(value):
-            yield from _transactions(one, f"{pointer}/{index}")
-    elif isinstance(value, dict):
-        if "status" in value and ("id" in value or "transaction_id" in value):
-            yield pointer, value
-        else:
-            for name in ("data", "transaction"):
-                yield from _transactions(value.get(name), f"{pointer}/{name}")
+        wrapped = [*enumerate(value)]
+    elif isinstance(value, dict) and not _is_transaction(value):
+        wrapped = [(name, value[name]) for name in ("data", "transaction") if name in value] or None
+    if wrapped is None:
+        yield pointer, value
+        return
+    for name, inner in wrapped:
+        yield from _leaves(inner, f"{pointer}/{name}")
 
 
-def _is_charge(told: Mapping[str, Any]) -> bool:
+def _is_transaction(value: Any) -> bool:
+    return isinstance(value, dict) and "status" in value and ("id" in value or "transaction_id" in value)
+
+
+def _news(told: Mapping[str, Any], pointer: str, reader: Reader) -> News:
+    """What a transaction says. One that was charged, and is linked to no other, is a payment."""
+    linked = told.get("linked_transaction_id")
     tags = told.get("tags")
-    return isinstance(tags, list) and "charge" in tags
+    tags = tags if isinstance(tags, list) else []
+    if linked is None and "charge" in tags:
+        return News("payment", Reading())
+    name = "id" if "id" in told else "transaction_id"
+    outcome, word = reader.state(told["status"], f"{pointer}/status", _STATES)
+    # The reference goes out with what is tied to no payment. Beside a link it is not what was sent for this refund.
+    reference = told.get("client_transaction_id") if linked is None else None
+    reading = Reading(
+        outcome,
+        refund_id=reader.id_text(told[name], f"{pointer}/{name}"),
+        payment_id=None if linked is None else reader.id_text(linked, f"{pointer}/linked_transaction_id"),
+        reference=None if reference is None else reader.text(reference, f"{pointer}/client_transaction_id"),
+        code=word,
+    )
+    return News("transaction" if linked is None and "refund" not in tags else "refund", reading)

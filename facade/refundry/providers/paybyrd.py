@@ -17,7 +17,7 @@ from refundry.outcome import Outcome, Reading
 from refundry.providers.base import Access, Translation
 from refundry.providers.reader import Reader, given, plain_word, read_json, same_id
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
-from refundry.webhooks import is_basic, is_same
+from refundry.webhooks import News, is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.api.transactions import get_transaction, list_transactions
 from refundry_paybyrd.models import (
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from refundry.accounts import Paybyrd
     from refundry.providers.base import GeneratedRequest
     from refundry.refund import RefundRequest
+    from refundry.webhooks import About
     from refundry.wire import WireReply
 
 _Verdicts = dict[str | None, tuple[Outcome, Reason]]
@@ -104,13 +105,30 @@ _FINAL_CODES: Final[Mapping[Outcome, frozenset[str | None]]] = {
     Outcome.REJECTED: frozenset(_REFUSED),
 }
 NEEDS_A_CODE: Final = "Error"
-# The last part of the name of an event (docs.paybyrd.com/api-reference/webhooks), as the word of its transaction.
+# The events of a refund (docs.paybyrd.com/api-reference/webhooks), each as the word of its transaction.
 _BY_EVENT: Final[Mapping[str, str]] = {
-    "pending": "Processing",
-    "success": "Success",
-    "failed": "Denied",
-    "error": "Error",
-    "canceled": "Canceled",
+    "transaction.refund.pending": "Processing",
+    "transaction.refund.success": "Success",
+    "transaction.refund.failed": "Denied",
+    "transaction.refund.error": "Error",
+    "transaction.refund.canceled": "Canceled",
+}
+
+# What the families of events are about: docs.paybyrd.com/api-reference/webhooks; more of orders in the provider's own
+# .NET client. Where no event is named, the kind of the transaction says so.
+_ABOUT_EVENT: Final[Mapping[str, About]] = {
+    "transaction.refund": "refund",
+    "transaction.payment": "payment",
+    "transaction.preauth": "payment",
+    "transaction.capture": "payment",
+    "order": "order",
+    "chargeback": "other",
+}
+_ABOUT_KIND: Final[Mapping[str, About]] = {
+    "refund": "refund",
+    "payment": "payment",
+    "preauth": "payment",
+    "capture": "payment",
 }
 
 # .NET writes the year 1 for a time that was never set.
@@ -156,7 +174,7 @@ class PaybyrdTranslation(Translation):
         return refund_transaction.build_request(
             request.payment_id,
             body=Body(iso_amount=self.counted(request.amount)),
-            idempotency_key=idempotency_key(request.reference, request.attempt),
+            idempotency_key=idempotency_key(request.reference),
         )
 
     def parse(
@@ -230,43 +248,52 @@ class PaybyrdTranslation(Translation):
     def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
         account = self._paybyrd
-        if account.webhook_api_key is None and account.webhook_username is None:
+        if not account.webhook_api_keys and not account.webhook_basics:
             raise InvalidRefund(
                 f"{self.account.name} has neither webhook_api_key nor webhook_username and webhook_password, without "
                 "which no callback can be believed",
                 field="webhook_api_key",
             )
-        by_key = account.webhook_api_key is not None and is_same(headers.get("x-api-key", ""), account.webhook_api_key)
-        if account.webhook_username is None or account.webhook_password is None:
-            return by_key
-        return is_basic(headers.get("authorization", ""), account.webhook_username, account.webhook_password) or by_key
+        key, basic = headers.get("x-api-key", ""), headers.get("authorization", "")
+        by_key = any(is_same(key, secret) for secret in account.webhook_api_keys)
+        return by_key or any(is_basic(basic, *secrets) for secrets in account.webhook_basics)
 
-    def read_callback(self, body: bytes, reader: Reader) -> Reading:
+    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...] | None:
         """An event of transaction.refund, with its transaction under `content`; any other is about no refund.
 
         Where the envelope names the event is not documented: its word decides only together with the transaction's.
         """
         envelope = read_json(body)
-        content = envelope.get("content") if isinstance(envelope, dict) else None
-        if not isinstance(envelope, dict) or not isinstance(content, dict):
+        if not isinstance(envelope, dict):
             reader.note("", "is not an envelope with a content")
-            return Reading()
-        event = reader.text(envelope.get("event", UNSET), "/event") or ""
-        family, _, word = event.lower().rpartition(".")
-        kind = content.get("operationType")
-        if family != "transaction.refund" and not (not event and isinstance(kind, str) and kind.lower() == "refund"):
-            return Reading()
+            return None
+        content = envelope.get("content")
+        event = (reader.text(envelope.get("event", UNSET), "/event") or "").lower()
+        listed = _about_of_event(event)
+        about = listed or _about_of_content(content) or ("other" if event else None)
+        if about is None or (about == "refund" and not isinstance(content, dict)):
+            reader.note("", "is not an envelope with a content that says what it is about")
+            return None
+        if about == "refund":
+            return (News(about, self._of_content(event, content, reader)),)
+        if event and listed is None:
+            reader.note("/event", "is not an event that is documented")
+        return (News(about, Reading()),)
+
+    def _of_content(self, event: str, content: Any, reader: Reader) -> Reading:
+        """What the transaction of a refund says, together with the name of its event."""
         transaction = Transaction.from_dict(content)
         if event and transaction.status is UNSET:
-            transaction.status = _BY_EVENT.get(word, "Processing")
+            transaction.status = _BY_EVENT.get(event, "Processing")
+        if transaction.transaction_id is UNSET:
+            reader.note("/content/transactionId", "is missing")
         nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
         reading = self._of_transaction(nobody, transaction, reader, "/content")
-        if reading.refund_id is None:
-            reader.note("/content/transactionId", "is missing")
-        told = transaction.status if isinstance(transaction.status, str) else word
-        if word and word not in _BY_EVENT:
+        told = transaction.status if isinstance(transaction.status, str) else event
+        by_event = _BY_EVENT.get(event)
+        if event and by_event is None:
             reader.note("/event", "is not an event that is documented")
-        elif word and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(_BY_EVENT[word])]:
+        elif by_event and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(by_event)]:
             reader.note("/content/status", "contradicts the event")
         else:
             return replace(reading, code=told)
@@ -338,14 +365,13 @@ def verdict(status: int, code: str | None) -> tuple[Outcome, Reason]:
     return BY_STATUS_AND_CODE.get(status, {}).get(code, BY_STATUS.get(status, _UNKNOWN))
 
 
-def idempotency_key(reference: str, attempt: int) -> str:
-    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process.
+def idempotency_key(reference: str) -> str:
+    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process and for good.
 
-    In the form of a random UUID, which the provider advises. A later attempt has another key: the provider replays
-    the stored answer to a key for 24 hours, also a refusal whose cause was mended since.
+    In the form of a random UUID, which the provider advises. After a refusal it stays the same too. A process cannot
+    know what another one was answered under this reference, and a second key could refund what the first has refunded.
     """
-    name = reference if attempt == 1 else f"{reference}\n{attempt}"
-    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{name}".encode()).digest()[:16], version=4))
+    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{reference}".encode()).digest()[:16], version=4))
 
 
 def _amounts(
@@ -368,6 +394,25 @@ def _created_at(parsed: Transaction, reader: Reader, at: str) -> datetime | None
         return moment and moment.astimezone(UTC)
     reader.note(f"{at}/createdDate", "is no time at which it can have been made")
     return None
+
+
+def _about_of_event(event: str) -> About | None:
+    """What an event of this name, in lower case, is about; None where its family is not listed."""
+    first, _, rest = event.partition(".")
+    return _ABOUT_EVENT.get(f"{first}.{rest.partition('.')[0]}") or _ABOUT_EVENT.get(first)
+
+
+def _about_of_content(content: Any) -> About | None:
+    """What a content is about; None where it does not say. That of an order has an orderId, and no transaction.
+
+    So the provider's shop plugins read it.
+    """
+    if not isinstance(content, dict):
+        return None
+    kind = content.get("operationType")
+    if isinstance(kind, str) and kind:
+        return _ABOUT_KIND.get(kind.lower(), None if "refund" in kind.lower() else "other")
+    return "order" if "orderId" in content and "transactionId" not in content else None
 
 
 def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:

@@ -7,33 +7,53 @@ import os
 import signal
 import sys
 import threading
+from errno import EADDRNOTAVAIL
 from ipaddress import AddressValueError, IPv4Address
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
-from refundry.sandbox.server import SandboxServer
+from refundry.sandbox.server import HOST_NAME, SandboxServer
 from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_ELSEWHERE: Final = """\
+in a network of containers, where this one is called "sandbox":
+  python -m refundry.sandbox --host 0.0.0.0 --allow-remote --host-name sandbox
+  Paybyrd(..., base_url="http://sandbox:8787", plain_http_to="sandbox"), or REFUNDRY_PAYBYRD_BASE_URL and
+  REFUNDRY_PAYBYRD_PLAIN_HTTP_TO; the same for the others"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM: exit code 0. 2 where it cannot start, with one line that says why."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        host = _address(options.host, allow_remote=options.allow_remote)
+    except ValueError as error:
+        parser.error(f"argument --host: {error}")
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _SIGNALS}
     try:
-        sandbox = Sandbox(blink_reply=options.blink_reply)
-        with SandboxServer(sandbox, host=options.host, port=options.port) as server:
-            print(_welcome(server.base_url, sandbox), flush=True)
+        sandbox = Sandbox(blink_reply=options.blink_reply, minor_units=options.minor_units)
+        with SandboxServer(
+            sandbox,
+            host=host,
+            port=options.port,
+            allow_remote=options.allow_remote,
+            host_names=options.host_name,
+        ) as server:
+            reached_as = _remote_urls(server.base_url, options.host_name) if options.allow_remote else []
+            print(_welcome(server.base_url, sandbox, reached_as), flush=True)
             stopped.wait()
     except ImportError as error:
         return _failed(str(error))
     except OSError as error:
+        if error.errno == EADDRNOTAVAIL:
+            return _failed(f"--host {host}: {os.strerror(EADDRNOTAVAIL)}; give an address of this machine")
         return _failed(f"--port {options.port}: {os.strerror(error.errno or 0)}; choose another, 0 takes a free one")
     finally:
         for number, handler in before.items():
@@ -42,12 +62,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _welcome(base_url: str, sandbox: Sandbox) -> str:
+def _welcome(base_url: str, sandbox: Sandbox, reached_as: Sequence[tuple[str, str]]) -> str:
     lines = [f"The sandbox listens at {base_url}. Its credentials and payments are made up; nothing moves money."]
+    lines += [f"  Elsewhere, accounts take base_url={url} plain_http_to={name}" for name, url in reached_as]
     for provider, books in sandbox.state()["providers"].items():
         payments = ", ".join(payment["payment_id"] for payment in books["payments"])
         lines += [f"  {provider:8} {_arguments(provider)}", f"  {'':8} payments: {payments}"]
     return "\n".join([*lines, "Ctrl-C stops it; --help tells how to script faults."])
+
+
+def _remote_urls(base_url: str, names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each name by which others call the sandbox, and its address by that name."""
+    port = base_url.rpartition(":")[2]
+    return [(name, f"http://{f'[{name}]' if ':' in name else name}:{port}") for name in names]
 
 
 def _arguments(provider: str) -> str:
@@ -75,18 +102,37 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m refundry.sandbox",
         description="Serve Lab4Pay, Paybyrd and Blink on this machine over HTTP, one port for all three.",
-        epilog=f"control paths:\n{HELP}\n\nfaults, and whether the refund is executed:\n{faults}",
+        epilog=f"{_ELSEWHERE}\n\ncontrol paths:\n{HELP}\n\nfaults, and whether the refund is executed:\n{faults}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="0 takes a free one (default: 8787)")
+    parser.add_argument("--host", default="127.0.0.1", help="an IPv4 loopback address (default: 127.0.0.1)")
     parser.add_argument(
-        "--host", type=_loopback, default="127.0.0.1", help="an IPv4 loopback address (default: 127.0.0.1)"
+        "--allow-remote",
+        action="store_true",
+        help="let --host be any IPv4 address of this machine, 0.0.0.0 for all: for a network of containers, where "
+        "whoever reaches the port may ask and script everything",
+    )
+    parser.add_argument(
+        "--host-name",
+        type=_host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a name by which clients call the sandbox, besides localhost and its address; give it once for each. A "
+        "call to another name is refused, and so is one from a web page",
     )
     parser.add_argument(
         "--blink-reply",
         choices=("status", "success"),
         default="status",
         help="the age of Blink's reply: with a status and a number (default), or the older with success and a text",
+    )
+    parser.add_argument(
+        "--minor-units",
+        choices=("iso", "hundredths"),
+        default="iso",
+        help="what Lab4Pay and Paybyrd count amounts in: the currency's minor units (default), or hundredths always",
     )
     return parser
 
@@ -97,13 +143,22 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is not a port, a number from 0 to 65535")
 
 
-def _loopback(text: str) -> str:
+def _host_name(text: str) -> str:
+    if HOST_NAME.fullmatch(text.lower()):
+        return text.lower()
+    raise argparse.ArgumentTypeError(f"{text!r} is not a host name alone, such as sandbox")
+
+
+def _address(text: str, *, allow_remote: bool) -> str:
+    """An address of this machine. ValueError for what is none, and for one that others reach where they may not."""
     try:
         address = IPv4Address("127.0.0.1" if text == "localhost" else text)
     except AddressValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an IPv4 loopback address such as 127.0.0.1")
+        raise ValueError(f"{text!r} is not an IPv4 loopback address such as 127.0.0.1") from None
+    if not (address.is_loopback or allow_remote):
+        raise ValueError(
+            f"{text!r} is not an IPv4 loopback address such as 127.0.0.1; others are taken with --allow-remote"
+        )
     return str(address)
 
 

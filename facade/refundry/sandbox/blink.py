@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 from refundry.errors import InvalidRefund
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units, written_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,12 +52,11 @@ class BlinkMachine(Machine):
         """201 with a token and when it expires, by the sandbox's clock. 401 for keys that are wrong."""
         if any(call.body.get(name) != value for name, value in self.token_credentials.items()):
             return self.unauthorised()
-        expires = datetime.fromtimestamp(call.at + self.token_seconds, UTC)
         return json_reply(
             201,
             {
                 "access_token": self.new_token(call.at),
-                "expired_on": expires.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                "expired_on": written_time(call.at + self.token_seconds, "microseconds"),
                 "payment_types": ["credit-card", "direct-debit", "open-banking"],
                 "currency": "GBP",
                 "send_blink_receipt": call.body.get("send_blink_receipt", True),
@@ -86,7 +84,9 @@ class BlinkMachine(Machine):
             return _refused(400, "The amount exceeds the amount that can be refunded")
         reference = _reference(call, payment)
         state = "pending" if payment.pending else "completed"
-        refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state, reference)
+        refund = SandboxRefund(
+            self.new_id(), payment.payment_id, amount, payment.currency, state, reference, created_at=call.at
+        )
         self.book(payment, refund)
         return json_reply(200, self._told(payment, refund))
 

@@ -17,8 +17,11 @@ PREFIX: Final = "/_sandbox/"
 
 HELP: Final = """\
 POST /_sandbox/script   {"provider": "paybyrd", "faults": ["status_520", null]}: what the next calls meet, one each;
-                        null behaves. With an "operation" of the contract too: the next calls of that one. With
-                        "payment_id" in place of "provider" and one fault: every call about it.
+                        null behaves. Calls for a token, and those that get a 401, do not count. With an "operation"
+                        of the contract too: the next calls of that one, such as "create_token". With "payment_id" in
+                        place of "provider" and one fault: every call about it.
+POST /_sandbox/clear    every fault is taken away; {"provider": "paybyrd"}: what is queued for its calls.
+POST /_sandbox/reset    all is as it was at the start: payments, refunds, tokens, ids, faults and violations.
 POST /_sandbox/advance  pending refunds move one state on.
 POST /_sandbox/settle   {"provider": "lab4pay", "refund_id": "…", "state": "DECLINED"}: a refund gets any state.
 POST /_sandbox/callback {"provider": "paybyrd", "refund_id": "…", "forged": false}: what the provider would send about
@@ -59,16 +62,31 @@ def _order(body: bytes) -> dict[str, Any]:
         order = json.loads(body)
     except (ValueError, RecursionError):
         raise ValueError("the body is not JSON") from None
-    return order if isinstance(order, dict) else {}
+    if not isinstance(order, dict):
+        raise ValueError("give an object, not another value of JSON")
+    return order
 
 
-def _fault(name: object) -> Fault | None:
+def _fault(name: Any) -> Fault | None:
     if name is None:
         return None
     try:
         return Fault(name)
     except ValueError:
         raise ValueError(f"no fault has this name; there are {', '.join(fault.value for fault in Fault)}") from None
+
+
+def _clear(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
+    order = _order(body or b"{}")
+    if not set(order) <= {"provider"}:
+        raise ValueError("give an object of a provider alone, or nothing")
+    sandbox.clear_faults(str(order["provider"]) if "provider" in order else None)
+    return {}
+
+
+def _reset(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
+    sandbox.reset()
+    return {}
 
 
 def _advance(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
@@ -103,6 +121,8 @@ def _state(sandbox: Sandbox, _: bytes) -> dict[str, Any]:
 
 _ROUTES: Final[Mapping[tuple[str, str], Callable[[Sandbox, bytes], dict[str, Any]]]] = {
     ("POST", f"{PREFIX}script"): _script,
+    ("POST", f"{PREFIX}clear"): _clear,
+    ("POST", f"{PREFIX}reset"): _reset,
     ("POST", f"{PREFIX}advance"): _advance,
     ("POST", f"{PREFIX}settle"): _settle,
     ("POST", f"{PREFIX}callback"): _callback,

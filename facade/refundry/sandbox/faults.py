@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.wire import MAX_REPLY_BYTES
@@ -18,13 +18,13 @@ _JSON: Final = (("Content-Type", "application/json"),)
 _PAGE: Final = b"<!DOCTYPE html><html><body><h1>The gateway is not available</h1></body></html>"
 
 
-class Delivery(Enum):
+class Delivery(StrEnum):
     """How a reply arrives."""
 
     WHOLE = "whole"
     AFTER_INTERIM = "after an interim reply"
     DRIPPING = "a byte at a time"
-    HALF = "cut off in the middle of the body"
+    HALF = "cut off in the middle: of the body, or of the head where there is no body"
     REFUSED = "the connection is cut before the request is executed"
     CUT = "the connection is cut after the request was executed"
     HANGING = "nothing arrives, and the connection stays open"
@@ -45,18 +45,19 @@ def json_reply(status: int, fields: object, *headers: tuple[str, str]) -> Reply:
     return Reply(status, json.dumps(fields, ensure_ascii=False).encode(), (*_JSON, *headers))
 
 
-class Work(Enum):
+class Work(StrEnum):
     """What the provider does with a valid request, be it a refund or anything else."""
 
     ASKED = "what is asked"
     ASKED_THEN_FAIL = "what is asked, then fail"
+    ASKED_OF_ALL = "what is asked, without heeding the query"
     FAIL = "fail"
     DECLINE = "decline"
     NOTHING = "nothing"
 
 
-class Fault(Enum):
-    """What can go wrong on the next call. `executes` and `meaning` say what each does.
+class Fault(StrEnum):
+    """What can go wrong on a call. `executes` and `meaning` say what each does.
 
     The values are the names by which the server's control path takes them.
     """
@@ -74,6 +75,7 @@ class Fault(Enum):
     NULL_OBJECT = "null_object"
     WRONG_AMOUNT = "wrong_amount"
     WRONG_PAYMENT = "wrong_payment"
+    WHOLE_LIST = "whole_list"
     TOO_LARGE = "too_large"
     ECHO_CREDENTIALS = "echo_credentials"
     REDIRECT = "redirect"
@@ -88,7 +90,7 @@ class Fault(Enum):
     @property
     def executes(self) -> bool:
         """Whether a refund that the provider would have accepted is executed."""
-        return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL)
+        return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL, Work.ASKED_OF_ALL)
 
     @property
     def meaning(self) -> str:
@@ -153,6 +155,7 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.NULL_OBJECT: Effect("null where an object or an answer belongs", deform=_changed),
     Fault.WRONG_AMOUNT: Effect("a hundred times the amount, in the reply alone", deform=_changed),
     Fault.WRONG_PAYMENT: Effect("the id of another payment, in the reply alone", deform=_changed),
+    Fault.WHOLE_LIST: Effect("every transaction, where those of one request were asked for", Work.ASKED_OF_ALL),
     Fault.TOO_LARGE: Effect(
         "valid JSON of more than 1 MiB", deform=_body(lambda body: body + b" " * (MAX_REPLY_BYTES + 1 - len(body)))
     ),
@@ -160,7 +163,7 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.REDIRECT: Effect("307 to the same address", Work.NOTHING, _always(_REDIRECTED)),
     Fault.CUT_BEFORE: Effect(Delivery.REFUSED.value, Work.NOTHING, delivery=Delivery.REFUSED),
     Fault.CUT_AFTER: Effect(Delivery.CUT.value, delivery=Delivery.CUT),
-    Fault.CUT_IN_REPLY: Effect("the connection is cut in the middle of the body", delivery=Delivery.HALF),
+    Fault.CUT_IN_REPLY: Effect("the connection is cut in the middle of the reply", delivery=Delivery.HALF),
     Fault.HANG_BEFORE: Effect("no reply for ever, and no refund", Work.NOTHING, delivery=Delivery.HANGING),
     Fault.HANG_AFTER: Effect("no reply for ever, after the refund", delivery=Delivery.HANGING),
     Fault.SLOW_DRIP: Effect("the right reply, a byte at a time", delivery=Delivery.DRIPPING),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, counted, uncounted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,6 +26,8 @@ class _Revert:
 @dataclass
 class Lab4PayMachine(Machine):
     """Refunds of a payment and refunds tied to none, which the terminal of `currency` carries out.
+
+    The terminal counts in `minor_units`. An amount that is no whole number of the currency's own is refused.
 
     `expires_in` writes the seconds that a token is good for as the reply says them; None is left out of it. A cancel
     of a refund that is IN_PROGRESS only signals: at the next step the refund is CANCELED, or, where the terminal does
@@ -121,23 +123,25 @@ class Lab4PayMachine(Machine):
 
     def _refund_unreferenced(self, call: Call) -> Reply:
         """200 with the id of the new transaction, which the terminal has yet to carry out."""
-        amount = int(call.body["amount"])
-        if amount <= 0:
-            return self.invalid("/amount: not above zero")
+        amount = uncounted(int(call.body["amount"]), self.currency, self.minor_units)
+        if amount is None or amount <= 0:
+            return self.invalid("/amount: not above zero, or not an amount of the terminal's currency")
         reference = call.body.get("client_transaction_id")
-        refund = SandboxRefund(self.new_id(), None, amount, self.currency, "INITIATED", reference)
+        refund = SandboxRefund(self.new_id(), None, amount, self.currency, "INITIATED", reference, created_at=call.at)
         self.refunds.append(refund)
         return json_reply(200, {"transaction_id": refund.refund_id})
 
     def _refund_transaction(self, call: Call) -> Reply:
         """200 with the id of the new transaction, which the terminal has yet to carry out."""
-        amount = int(call.body["amount"])
+        amount = uncounted(int(call.body["amount"]), self.currency, self.minor_units)
         payment = self.payments.get(call.path["transaction_id"])
         if payment is None or payment.state != "SUCCESS":
             return self.invalid("There is no such transaction that can be refunded")
-        if not 0 < amount <= payment.remaining:
+        if amount is None or not 0 < amount <= payment.remaining:
             return self.invalid("/amount: not from one to what remains of the transaction")
-        refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, "INITIATED")
+        refund = SandboxRefund(
+            self.new_id(), payment.payment_id, amount, payment.currency, "INITIATED", created_at=call.at
+        )
         self.book(payment, refund)
         return json_reply(200, {"transaction_id": refund.refund_id})
 
@@ -201,7 +205,7 @@ class Lab4PayMachine(Machine):
             "id": refund.refund_id,
             **linked,
             "client_transaction_id": refund.reference,
-            "amount": refund.amount,
+            "amount": counted(refund.amount, refund.currency, self.minor_units),
             "currency": refund.currency,
             "status": refund.state,
             "tags": ["refund"],

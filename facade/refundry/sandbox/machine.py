@@ -5,8 +5,9 @@ from __future__ import annotations
 import uuid
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from refundry.money import EXPONENTS
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from refundry.sandbox.faults import Fault, Reply
+
+MinorUnits = Literal["iso", "hundredths"]
+"""What a provider counts in: the minor units of ISO 4217, or hundredths, whatever decimals the currency has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class Call:
 class Payment:
     """A captured payment. Amounts are in minor units. `pending` makes its refunds wait for `Sandbox.advance`.
 
-    `state` is in the provider's own word.
+    `state` is in the provider's own word, `created_at` in seconds of the sandbox's clock.
     """
 
     payment_id: str
@@ -44,6 +48,7 @@ class Payment:
     refunded: int = 0
     pending: bool = False
     state: str = ""
+    created_at: float = 0.0
 
     @property
     def remaining(self) -> int:
@@ -57,7 +62,7 @@ class SandboxRefund:
 
     `state` is in the provider's own word; where that says that the refund came to nothing, the amount can be refunded
     again. `payment_id` is None where the refund is tied to no payment. `request_id` is Paybyrd's, of the request that
-    the refund came of.
+    the refund came of. `created_at` is in seconds of the sandbox's clock.
     """
 
     refund_id: str
@@ -68,6 +73,7 @@ class SandboxRefund:
     reference: str | None = None
     idempotency_key: str | None = None
     request_id: str | None = None
+    created_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +101,7 @@ class Machine(ABC):
     seed: str
     token_credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     token_seconds: float = 1800.0
+    minor_units: MinorUnits = "iso"
     payments: dict[str, Payment] = field(default_factory=dict, init=False)
     refunds: list[SandboxRefund] = field(default_factory=list, init=False)
     _tokens: dict[str, float] = field(default_factory=dict, init=False, repr=False)
@@ -198,6 +205,36 @@ class Machine(ABC):
         self._tokens.clear()
 
 
-def in_major_units(minor_units: int, currency: str) -> Decimal:
-    """An amount in major units, with as many decimals as the currency has."""
-    return Decimal(minor_units).scaleb(-EXPONENTS[currency])
+def counted(minor_units: int, currency: str, counts: MinorUnits) -> int:
+    """What a provider that counts so writes for an amount. ValueError where it is no whole number of hundredths."""
+    units = _scaled(minor_units, _decimals(currency, counts) - EXPONENTS[currency])
+    if units is None:
+        raise ValueError(f"an amount in {currency} is not a whole number of hundredths")
+    return units
+
+
+def uncounted(units: int, currency: str, counts: MinorUnits) -> int | None:
+    """The minor units of an amount that a provider that counts so is given; None where they are not whole."""
+    return _scaled(units, EXPONENTS[currency] - _decimals(currency, counts))
+
+
+def in_major_units(minor_units: int, currency: str, counts: MinorUnits = "iso") -> Decimal:
+    """An amount in major units, with as many decimals as it is counted with."""
+    return Decimal(counted(minor_units, currency, counts)).scaleb(-_decimals(currency, counts))
+
+
+def _decimals(currency: str, counts: MinorUnits) -> int:
+    return EXPONENTS[currency] if counts == "iso" else 2
+
+
+def _scaled(units: int, tens: int) -> int | None:
+    """So many powers of ten more, or less; None where that is not whole."""
+    if tens >= 0:
+        return units * int(10**tens)
+    whole, rest = divmod(units, int(10**-tens))
+    return None if rest else whole
+
+
+def written_time(seconds: float, precision: str) -> str:
+    """A time of the sandbox's clock in ISO 8601, in UTC with a Z; `precision` is the timespec of isoformat."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec=precision).replace("+00:00", "Z")

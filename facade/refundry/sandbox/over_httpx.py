@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from refundry.sandbox.simulator import Sandbox
 
 _ENDED_EARLY: Final = "peer closed connection without sending complete message body"
+_ENDED_IN_HEAD: Final = "peer closed connection without sending a complete response head"
 _FAILURES: Final[Mapping[Delivery, tuple[type[httpx.TransportError], str]]] = {
     Delivery.REFUSED: (httpx.ConnectError, "the connection was refused"),
     Delivery.CUT: (httpx.RemoteProtocolError, "the server disconnected without sending a response"),
@@ -49,6 +50,8 @@ class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if reply.delivery in _FAILURES:
             kind, text = _FAILURES[reply.delivery]
             raise kind(text, request=request)
+        if reply.delivery is Delivery.HALF and not reply.body:
+            raise httpx.RemoteProtocolError(_ENDED_IN_HEAD, request=request)
         length = ("Content-Length", str(len(reply.body)))
         return httpx.Response(reply.status, headers=[*reply.headers, length], stream=_Body(reply))
 

@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
-from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units
+from refundry.sandbox.machine import (
+    Call,
+    Callback,
+    Machine,
+    Payment,
+    SandboxRefund,
+    counted,
+    in_major_units,
+    uncounted,
+    written_time,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,7 +66,10 @@ _EVENTS: Final = {
 
 @dataclass
 class PaybyrdMachine(Machine):
-    """Refunds of one payment, by isoAmount; the older field `amount` is not looked at.
+    """Refunds of one payment, by isoAmount, which counts in `minor_units`; the older field `amount` is not looked at.
+
+    An amount that is no whole number of the currency's own minor units is refused as invalid. Each reply has its
+    amounts both as isoAmount and as a text, with as many decimals as isoAmount counts.
 
     A key of an `idempotency-key` header is kept for 24 hours with the first answer, a 500 too, and answers every call
     that comes with it; a refusal of credentials and of a request that breaks the contract is not kept. What Paybyrd
@@ -104,8 +118,8 @@ class PaybyrdMachine(Machine):
         payment = self.payments.get(call.path["transactionId"])
         if payment is None:
             return self._refused("BYRD901")
-        amount = call.body["isoAmount"]
-        if amount <= 0:
+        amount = uncounted(call.body["isoAmount"], payment.currency, self.minor_units)
+        if amount is None or amount <= 0:
             return self._refused("BYRD900")
         if amount > payment.remaining:
             return self._refused("BYRD231" if payment.remaining else "BYRD230")
@@ -119,6 +133,7 @@ class PaybyrdMachine(Machine):
             state,
             idempotency_key=key,
             request_id=self.request_id,
+            created_at=call.at,
         )
         self.book(payment, refund)
         if payment.pending:
@@ -127,22 +142,24 @@ class PaybyrdMachine(Machine):
             return self._told(202, {"code": "BYRD010", "description": "Request accepted", "links": links})
         amounts = {"": payment.captured, "refunded": payment.refunded, "remaining": payment.remaining}
         source = {
-            name: value for kind, units in amounts.items() for name, value in _both(kind, units, payment.currency)
+            name: value for kind, units in amounts.items() for name, value in self._both(kind, units, payment.currency)
         }
         source["transactionId"] = payment.payment_id
-        amounts_of_refund = dict(_both("", amount, payment.currency))
+        amounts_of_refund = dict(self._both("", amount, payment.currency))
         told = {**_with_words("BYRD200"), **amounts_of_refund, "transactionId": refund.refund_id}
         return self._told(200, {**told, "sourceTransaction": source})
 
     def _get_transaction(self, call: Call) -> Reply:
         """200 with a payment or a refund as it is now."""
         transaction = self.transaction(call.path["transactionId"])
-        return self._refused("BYRD901") if transaction is None else self._told(200, _transaction(transaction))
+        return self._refused("BYRD901") if transaction is None else self._told(200, self._transaction(transaction))
 
     def _list_transactions(self, call: Call) -> Reply:
-        """200 with an array of the refund that came of a request, or of nothing."""
-        asked = call.query["requestId"]
-        return self._told(200, [_transaction(refund) for refund in self.refunds if refund.request_id == asked])
+        """200 with an array of the refund that came of a request, or of nothing; of all where no request is named."""
+        found: list[Payment | SandboxRefund] = [*self.payments.values(), *self.refunds]
+        if "requestId" in call.query:
+            found = [refund for refund in self.refunds if refund.request_id == call.query["requestId"]]
+        return self._told(200, [self._transaction(one) for one in found])
 
     def invalid(self, _: str, /) -> Reply:
         """400 BYRD900. It does not say what is wrong: neither does Paybyrd."""
@@ -164,7 +181,7 @@ class PaybyrdMachine(Machine):
         """The event of its state, with the key that was set up for callbacks; a forged one has another key."""
         event = f"transaction.refund.{_EVENTS.get(refund.state, 'pending')}"
         key = f"not-{self.webhook_api_key}" if forged else self.webhook_api_key
-        body = json.dumps({"event": event, "content": _transaction(refund)}).encode()
+        body = json.dumps({"event": event, "content": self._transaction(refund)}).encode()
         return Callback((("Content-Type", "application/json"), ("x-api-key", key)), body)
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
@@ -174,7 +191,10 @@ class PaybyrdMachine(Machine):
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"code": "BYRD777", "status": "Misplaced"},
             Fault.NULL_OBJECT: {"sourceTransaction": None, "links": None, "referencedTransactions": None},
-            Fault.WRONG_AMOUNT: {"isoAmount": 100 * told.get("isoAmount", 0), "amount": "1000000.00"},
+            Fault.WRONG_AMOUNT: {
+                "isoAmount": 100 * told.get("isoAmount", 0),
+                "amount": str(100 * Decimal(told.get("amount", 0))),
+            },
             Fault.WRONG_PAYMENT: {"sourceTransaction": source, "referencedTransactions": referenced},
             Fault.ECHO_CREDENTIALS: {"description": credentials},
         }
@@ -186,25 +206,29 @@ class PaybyrdMachine(Machine):
     def _told(self, status: int, told: object) -> Reply:
         return json_reply(status, told, ("RequestId", self.request_id))
 
+    def _transaction(self, one: Payment | SandboxRefund) -> dict[str, Any]:
+        """A payment, or a refund with amounts below zero, as a query tells it."""
+        if isinstance(one, Payment):
+            own: dict[str, Any] = {"transactionId": one.payment_id, "operationType": "Payment"}
+            minor_units = one.captured
+        else:
+            referenced = [{"transactionId": one.payment_id, "operationType": "Payment"}]
+            own = {"transactionId": one.refund_id, "operationType": "Refund", "referencedTransactions": referenced}
+            minor_units = -one.amount
+        told = {
+            "status": one.state,
+            "currency": one.currency,
+            "createdDate": written_time(one.created_at, "milliseconds"),
+        }
+        amounts = dict(self._both("", minor_units, one.currency))
+        return {**_with_words(_CODES.get(one.state, "BYRD203")), **told, **amounts, **own}
+
+    def _both(self, kind: str, minor_units: int, currency: str) -> tuple[tuple[str, Any], ...]:
+        """An amount in both of Paybyrd's forms: `refundedAmount` as a text, `isoRefundedAmount` as it counts."""
+        name = f"{kind}Amount" if kind else "amount"
+        text = str(in_major_units(minor_units, currency, self.minor_units))
+        return (name, text), (f"iso{name[0].upper()}{name[1:]}", counted(minor_units, currency, self.minor_units))
+
 
 def _with_words(code: str) -> dict[str, Any]:
     return {"code": code, "description": _WORDS[code][1]}
-
-
-def _transaction(one: Payment | SandboxRefund) -> dict[str, Any]:
-    """A payment, or a refund with amounts below zero, as a query tells it."""
-    if isinstance(one, Payment):
-        own: dict[str, Any] = {"transactionId": one.payment_id, "operationType": "Payment"}
-        minor_units = one.captured
-    else:
-        referenced = [{"transactionId": one.payment_id, "operationType": "Payment"}]
-        own = {"transactionId": one.refund_id, "operationType": "Refund", "referencedTransactions": referenced}
-        minor_units = -one.amount
-    words = _with_words(_CODES.get(one.state, "BYRD203"))
-    return {**words, "status": one.state, "currency": one.currency, **dict(_both("", minor_units, one.currency)), **own}
-
-
-def _both(kind: str, minor_units: int, currency: str) -> tuple[tuple[str, Any], ...]:
-    """An amount in both of Paybyrd's forms: `refundedAmount` as a text, `isoRefundedAmount` in minor units."""
-    name = f"{kind}Amount" if kind else "amount"
-    return (name, str(in_major_units(minor_units, currency))), (f"iso{name[0].upper()}{name[1:]}", minor_units)

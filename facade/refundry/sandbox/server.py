@@ -1,8 +1,11 @@
-"""The sandbox as an HTTP server on loopback: one port for all three providers, whose paths differ.
+"""The sandbox as an HTTP server: one port for all three providers, whose paths differ.
 
 It is the server of Python's standard library, a thread for each connection: it needs no package, lets a handler write
-the bytes of a broken reply itself and cut its own connection, and is fast enough for tests. It is no server for a
-network.
+the bytes of a broken reply itself and cut its own connection, and is fast enough for tests. It is on loopback, and no
+server for a network that others are in.
+
+A page in a browser on the same machine can reach it all the same, by its address or by a name that was made to lead
+there (DNS rebinding). So it answers no call that a browser sends for a page, and none to a name that it has not.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from refundry.sandbox.control import PREFIX, control
 from refundry.sandbox.faults import Delivery, Reply, json_reply
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from email.message import Message
     from typing import Self
 
     from refundry.sandbox.simulator import Sandbox
@@ -29,6 +34,9 @@ _MAX_REQUEST_BYTES: Final = 1024 * 1024
 _LENGTH: Final = re.compile(r"[0-9]+")
 _MAX_DIGITS: Final = 20
 _LAST: Final = ("Connection", "close")
+HOST_NAME: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
+_HOST: Final = re.compile(r"(?:\[(?P<v6>[^\]]*)\]|(?P<name>[^:]*))(?::[0-9]*)?")
+_OWN_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _SECONDS_TO_STOP: Final = 5.0
 _INTERIM: Final = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 
@@ -36,20 +44,42 @@ _INTERIM: Final = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\
 class SandboxServer:
     """Serves a sandbox over HTTP/1.1 for as long as its `with` lasts, or from `start` to `close`.
 
-    `host` is an IPv4 address of this machine's loopback, `port` 0 takes any that is free. `drip_seconds` is the pause
-    between two bytes of a slow reply. A reply that hangs lasts until the client goes or the server closes. To the
-    client a connection that is cut before executing looks as one that is cut after it: the server has to read the
-    request to know which fault it meets. Raises ValueError for a host that is not loopback, OSError for a port that
-    cannot be had.
+    `host` is an IPv4 address of this machine's loopback, `port` 0 takes any that is free. With `allow_remote`, which is
+    meant for a network of containers, `host` may be any address of this machine, "0.0.0.0" for all of them: whoever
+    reaches it can ask and script everything. `base_url` is where this machine reaches it.
+
+    A call is answered where its Host is localhost, the address that it came to, or one of `host_names`, on any port.
+    One with another Host, and one that a browser sends for a page (it has an Origin, or a Sec-Fetch-Site other than
+    "none"), is refused with 403 and a `message`, and meets nothing of the sandbox.
+
+    `drip_seconds` is the pause between two bytes of a slow reply. A reply that hangs lasts until the client goes or the
+    server closes. To the client a connection that is cut before executing looks as one that is cut after it: the server
+    has to read the request to know which fault it meets. Raises ValueError for a host that is not loopback without
+    `allow_remote` and for a host name that is none, OSError for a host or a port that cannot be had.
     """
 
-    def __init__(self, sandbox: Sandbox, *, host: str = "127.0.0.1", port: int = 0, drip_seconds: float = 0.05) -> None:
-        if not IPv4Address(host).is_loopback:
-            raise ValueError(f"{host} is not an address of the loopback, such as 127.0.0.1")
-        self._server = _Server((host, port), sandbox, drip_seconds)
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        allow_remote: bool = False,
+        host_names: Iterable[str] = (),
+        drip_seconds: float = 0.05,
+    ) -> None:
+        if not (IPv4Address(host).is_loopback or allow_remote):
+            raise ValueError(
+                f"{host} is not an address of the loopback, such as 127.0.0.1, and allow_remote is not given"
+            )
+        names = [name.lower() for name in host_names]
+        for name in names:
+            if not HOST_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is not a host name alone, such as sandbox")
+        self._server = _Server((host, port), sandbox, frozenset((*_OWN_NAMES, *names)), drip_seconds)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        bound_host, bound_port = self._server.socket.getsockname()
-        self.base_url = f"http://{bound_host}:{bound_port}"
+        reached_at = "127.0.0.1" if IPv4Address(host).is_unspecified else host
+        self.base_url = f"http://{reached_at}:{self._server.socket.getsockname()[1]}"
 
     def start(self) -> None:
         """Begin to answer. It already listens."""
@@ -76,8 +106,11 @@ class _Server(ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], sandbox: Sandbox, drip_seconds: float) -> None:
+    def __init__(
+        self, address: tuple[str, int], sandbox: Sandbox, host_names: frozenset[str], drip_seconds: float
+    ) -> None:
         self.sandbox = sandbox
+        self.host_names = host_names
         self.drip_seconds = drip_seconds
         self.closing = threading.Event()
         self._connections: set[socket.socket] = set()
@@ -132,6 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._deliver(body)
             return
+        here: str = self.connection.getsockname()[0]
+        why = _why_refused(self.headers, self._wearer.host_names | {here})
+        if why is not None:
+            self._deliver(json_reply(403, {"message": why}))
+            return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, body)
         if self.path.startswith(PREFIX):
@@ -167,7 +205,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.connection.makefile("rb", 0).read()
                 self.close_connection = True
             case Delivery.HALF:
-                self.wfile.write(whole[: len(whole) - (len(reply.body) + 1) // 2])
+                cut_off = (len(reply.body or whole) + 1) // 2
+                self.wfile.write(whole[: len(whole) - cut_off])
                 self.close_connection = True
             case Delivery.DRIPPING:
                 for byte in whole:
@@ -178,6 +217,22 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(_INTERIM + whole)
             case _:
                 self.wfile.write(whole)
+
+
+def _why_refused(headers: Message, names: frozenset[str]) -> str | None:
+    """Why a call with these headers is not answered, or None. A page can neither leave these out nor choose them."""
+    if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+        return "the sandbox answers no web page: the call has an Origin or a Sec-Fetch-Site header"
+    given = headers.get_all("Host", [])
+    host = _HOST.fullmatch(given[0].strip().lower()) if len(given) == 1 else None
+    name = "" if host is None else host["v6"] or host["name"] or ""
+    if name.removesuffix(".") in names:
+        return None
+    known = ", ".join(sorted(names))
+    return (
+        f"the sandbox is not called {name[:60]!r}, which is the Host of the call; it is called {known}. "
+        "Start it with --host-name NAME, or with SandboxServer(host_names=[NAME]), to add a name"
+    )
 
 
 def _head(reply: Reply) -> bytes:

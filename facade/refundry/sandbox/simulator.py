@@ -15,7 +15,7 @@ from refundry.sandbox.blink import BlinkMachine, BlinkReply
 from refundry.sandbox.contract import Contract, Request, Violation
 from refundry.sandbox.faults import EFFECTS, HONEST, Fault, Reply, Work, json_reply
 from refundry.sandbox.lab4pay import Lab4PayMachine
-from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
+from refundry.sandbox.machine import Call, Callback, Machine, MinorUnits, Payment, SandboxRefund, counted
 from refundry.sandbox.paybyrd import PaybyrdMachine
 
 if TYPE_CHECKING:
@@ -70,8 +70,10 @@ class Sandbox:
     `expires_in` makes of these seconds what Lab4Pay's reply says, any value of JSON, None to say nothing; it is a
     text where it is left out. `integrator_id` is Lab4Pay's. `blink_reply` chooses the age of Blink's reply,
     `terminal_currency` what Lab4Pay's terminal counts in, `heed_cancel` whether that terminal stops a refund that it
-    is at. `clock` gives the seconds since 1970, by which tokens expire, Paybyrd forgets an idempotency key, and each
-    reply has its Date. The same `seed` and the same calls give the same ids.
+    is at. `minor_units` says what Lab4Pay and Paybyrd count amounts in: the minor units of ISO 4217 ("iso"), or
+    hundredths, whatever decimals the currency has; neither publishes which. `clock` gives the seconds since 1970, by
+    which tokens expire, Paybyrd forgets an idempotency key and dates its transactions, and each reply has its Date.
+    The same `seed` and the same calls give the same ids.
 
     Callbacks are made (`callback`), and sent by nobody. WEBHOOK_SECRETS are what proves them.
 
@@ -90,36 +92,59 @@ class Sandbox:
         blink_reply: BlinkReply = "status",
         terminal_currency: str = "EUR",
         heed_cancel: bool = True,
+        minor_units: MinorUnits = "iso",
         clock: Callable[[], float] = time.time,
     ) -> None:
+        if minor_units not in ("iso", "hundredths"):
+            raise ValueError("minor_units is one of iso, hundredths")
         keys = {**TOKEN_CREDENTIALS, **(token_credentials or {})}
-        machines: tuple[Machine, ...] = (
+        self._new_machines: Callable[[], tuple[Machine, ...]] = lambda: (
             Lab4PayMachine(
                 seed,
                 keys["lab4pay"],
                 token_seconds,
+                minor_units,
                 integrator_id=integrator_id,
                 webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
                 currency=terminal_currency,
                 expires_in=expires_in,
                 heed_cancel=heed_cancel,
             ),
-            PaybyrdMachine(seed, webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]),
+            PaybyrdMachine(
+                seed, minor_units=minor_units, webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]
+            ),
             BlinkMachine(seed, keys["blink"], token_seconds, reply=blink_reply),
         )
-        self._machines = {machine.PROVIDER: machine for machine in machines}
-        self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
         self._credentials = {**CREDENTIALS, **(credentials or {})}
         self._token_credentials = keys
         self._integrator_id = integrator_id
+        self._terminal_currency = terminal_currency
         self._clock = clock
         self._lock = threading.Lock()
-        # By provider and operation; "" is any operation.
+        # By provider and operation; "" is any operation but one that gives a token.
         self._scripts: defaultdict[tuple[str, str], deque[Fault | None]] = defaultdict(deque)
         self._faults_by_payment: dict[str, Fault] = {}
         self._violations: list[Violation] = []
+        self._machines: dict[str, Machine] = {}
+        self.reset()
+        self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
+
+    def reset(self) -> None:
+        """Put all back to the beginning: payments, refunds, tokens, kept answers, ids, scripts and violations.
+
+        A client that has a token fetches another, for the one that it has is not known any more.
+        """
+        machines = {machine.PROVIDER: machine for machine in self._new_machines()}
+        now = self._clock()
         for provider, payment_id, currency, more in _PAYMENTS:
-            self.add_payment(provider, payment_id, 10_000, currency or terminal_currency, **more)
+            more = {"refunded": 0, "pending": False, "settled": True, **more}
+            machine = machines[provider]
+            machine.add(_payment(machine, payment_id, 10_000, currency or self._terminal_currency, at=now, **more))
+        with self._lock:
+            self._machines = machines
+            self._scripts.clear()
+            self._faults_by_payment.clear()
+            self._violations.clear()
 
     def add_payment(
         self,
@@ -135,24 +160,30 @@ class Sandbox:
         """Add a captured payment, or replace it. Amounts are in minor units; `pending` makes its refunds wait.
 
         One that is not `settled` can only be voided; Blink alone tells it apart. ValueError for an unknown provider,
-        an amount that is none, more refunded than was captured, another currency than that of Lab4Pay's terminal, and
-        a payment that is not settled elsewhere than at Blink.
+        an amount that is none or that the provider cannot count, more refunded than was captured, another currency
+        than that of Lab4Pay's terminal, and a payment that is not settled elsewhere than at Blink.
         """
         machine = self._machine(provider)
-        if not 0 <= refunded <= amount_minor:
-            raise ValueError("what was refunded is from zero to what was captured")
-        state = machine.SETTLED if settled else machine.UNSETTLED
-        if state is None:
-            raise ValueError(f"{provider} does not tell payments that are not settled apart")
-        captured = Money.from_minor(amount_minor, currency).minor_units
+        payment = _payment(
+            machine,
+            payment_id,
+            amount_minor,
+            currency,
+            refunded=refunded,
+            pending=pending,
+            settled=settled,
+            at=self._clock(),
+        )
         with self._lock:
-            machine.add(Payment(payment_id, captured, currency, refunded, pending, state))
+            machine.add(payment)
 
     def script(self, provider: str, *faults: Fault | None, operation: str = "") -> None:
         """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again.
 
-        With an `operation`, the operationId of the contract, only calls of that one meet it, before what is queued
-        for any call. ValueError for a provider or an operation that there is not.
+        A call for a token meets none of it, nor does one with a token that is not good any more: a client makes both of
+        its own accord, before the refund that is meant. With an `operation`, the operationId of the contract, only
+        calls of that one meet it, and before what is queued for any; so `create_token` is how a call for a token meets
+        a fault. ValueError for a provider or an operation that there is not.
         """
         operations = self._machine(provider).operations()
         if operation and operation not in operations:
@@ -166,6 +197,19 @@ class Sandbox:
             self._faults_by_payment.pop(payment_id, None)
             if fault is not None:
                 self._faults_by_payment[payment_id] = fault
+
+    def clear_faults(self, provider: str | None = None) -> None:
+        """Take away what is queued for the calls to a provider, of any operation; without one, every fault there is.
+
+        The faults of payments (`on_payment`) are of no one provider: they end only without one. ValueError for a
+        provider that there is not.
+        """
+        cleared = self._machines if provider is None else (self._machine(provider).PROVIDER,)
+        with self._lock:
+            for key in [key for key in self._scripts if key[0] in cleared]:
+                del self._scripts[key]
+            if provider is None:
+                self._faults_by_payment.clear()
 
     def advance(self) -> None:
         """Let time pass: every pending refund is moved one state on. Lab4Pay needs two steps, the others one."""
@@ -219,12 +263,18 @@ class Sandbox:
             return tuple(self._violations)
 
     def accounts(
-        self, *, base_url: str | None = None, transport: Transport | AsyncTransport | None = None
+        self,
+        *,
+        base_url: str | None = None,
+        plain_http_to: str | None = None,
+        transport: Transport | AsyncTransport | None = None,
     ) -> list[Account]:
         """The three providers, with the credentials that this sandbox knows, for a client of the facade.
 
-        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them.
+        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them. The arguments are those of
+        the accounts.
         """
+        where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
         lab4pay, blink = self._token_credentials["lab4pay"], self._token_credentials["blink"]
         return [
             Lab4Pay(
@@ -232,21 +282,14 @@ class Sandbox:
                 client_secret=lab4pay["client_secret"],
                 integrator_id=self._integrator_id,
                 webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
-                base_url=base_url,
-                transport=transport,
+                **where,
             ),
             Paybyrd(
                 api_key=self._credentials["paybyrd"],
                 webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
-                base_url=base_url,
-                transport=transport,
+                **where,
             ),
-            Blink(
-                api_key=blink["api_key"],
-                secret_key=blink["secret_key"],
-                base_url=base_url,
-                transport=transport,
-            ),
+            Blink(api_key=blink["api_key"], secret_key=blink["secret_key"], **where),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -292,18 +335,20 @@ class Sandbox:
     ) -> Reply:
         self._violations += violations
         machine.begin()
-        fault = self._next_fault(machine.PROVIDER, call)
+        is_open = contract.is_open(call)
+        is_known = is_open or self._proves(machine, contract.credential(request.headers), call.at)
+        fault = self._next_fault(machine.PROVIDER, call, any_call=not is_open) if is_known else None
         effect = EFFECTS[fault] if fault is not None else HONEST
         if any(violation.where == "method" for violation in violations):
             honest = json_reply(405, {"message": "method not allowed"})
-        elif not (contract.is_open(call) or self._proves(machine, contract.credential(request.headers), call.at)):
+        elif not is_known:
             honest = machine.unauthorised()
         elif violations:
             honest = machine.invalid("; ".join(f"{broken.where}: {broken.rule}" for broken in violations))
         else:
             honest = self._worked(machine, call, effect.work)
         headers = "; ".join(f"{name}: {value}" for name, value in request.headers.items())
-        credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if contract.is_open(call) else headers
+        credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if is_open else headers
         return effect.applied(honest, lambda told: machine.changes(fault, told, credentials))
 
     def _proves(self, machine: Machine, credential: str | None, at: float) -> bool:
@@ -317,13 +362,14 @@ class Sandbox:
         producers = {
             Work.ASKED: lambda: do(call),
             Work.ASKED_THEN_FAIL: lambda: (do(call), machine.failed())[1],
+            Work.ASKED_OF_ALL: lambda: do(replace(call, query={})),
             Work.FAIL: machine.failed,
             Work.DECLINE: machine.declined,
         }
         return machine.answer(call, producers[work])
 
-    def _next_fault(self, provider: str, call: Call) -> Fault | None:
-        for operation in (call.operation, ""):
+    def _next_fault(self, provider: str, call: Call, *, any_call: bool) -> Fault | None:
+        for operation in (call.operation, "") if any_call else (call.operation,):
             if self._scripts[provider, operation]:
                 return self._scripts[provider, operation].popleft()
         return next(
@@ -334,6 +380,29 @@ class Sandbox:
         if provider not in self._machines:
             raise ValueError(f"there is no provider {provider!r}; there are {', '.join(self._machines)}")
         return self._machines[provider]
+
+
+def _payment(
+    machine: Machine,
+    payment_id: str,
+    amount_minor: int,
+    currency: str,
+    *,
+    refunded: int,
+    pending: bool,
+    settled: bool,
+    at: float,
+) -> Payment:
+    """A payment that the provider can have. ValueError otherwise."""
+    if not 0 <= refunded <= amount_minor:
+        raise ValueError("what was refunded is from zero to what was captured")
+    state = machine.SETTLED if settled else machine.UNSETTLED
+    if state is None:
+        raise ValueError(f"{machine.PROVIDER} does not tell payments that are not settled apart")
+    captured = Money.from_minor(amount_minor, currency).minor_units
+    for amount in (captured, refunded):
+        counted(amount, currency, machine.minor_units)
+    return Payment(payment_id, captured, currency, refunded, pending, state, at)
 
 
 def _refund_index(machine: Machine, refund_id: str) -> int:

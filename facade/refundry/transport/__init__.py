@@ -5,10 +5,9 @@ No HTTP library is named in what follows: a transport is anything that takes a W
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 
 class Transport(Protocol):

@@ -6,123 +6,156 @@ in pure Python that httpx and httpcore are built on; with that one, reading HTTP
 
 from __future__ import annotations
 
+import re
 import zlib
+from math import inf
 from typing import Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from refundry.wire import MAX_REPLY_BYTES, Evidence, SendFailure, WireReply, WireRequest
+from refundry.interruption import pass_through
+from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
 
-_MAX_HEAD_BYTES: Final = 64 * 1024
-
-
-def outgoing(request: WireRequest) -> bytes:
-    """The request as bytes. Raises ValueError for one with a line break or a NUL in its head."""
-    # Nothing that holds a credential is bound to a name: a traceback may be printed with its variables.
-    return _joined(
-        [
-            f"{request.method} {request.target} HTTP/1.1",
-            f"Host: {request.origin.partition('://')[2]}",
-            "User-Agent: refundry",
-            "Accept-Encoding: identity",
-            *[f"{name}: {value}" for name, value in request.headers],
-            *[f"{name}: {secret.reveal()}" for name, secret in request.credentials],
-            f"Content-Length: {len(request.body)}",
-        ],
-        request.body,
-    )
+_MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply with its head
+_START: Final = b"HTTP/1."
+_SECONDS_KEPT: Final = re.compile(r"timeout\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 
-def _joined(lines: list[str], body: bytes) -> bytes:
+class Unsendable(Exception):
+    """The request cannot be sent, for a reason that sending it again does not mend. The text says it, and no secret."""
+
+
+def begun(request: WireRequest) -> SecretBytes:
+    """The request as bytes, which are to be written at once: from here on, some of it may have left.
+
+    Raises Unsendable for one with a line break or a NUL in its head, or with anything that is not ASCII.
+    """
+    lines = [
+        f"{request.method} {request.target} HTTP/1.1",
+        f"Host: {request.origin.partition('://')[2]}",
+        f"User-Agent: {USER_AGENT}",
+        "Accept-Encoding: identity",
+        *[f"{name}: {value}" for name, value in request.headers],
+        *[f"{name}: {secret.reveal()}" for name, secret in request.credentials],
+        f"Content-Length: {len(request.body)}",
+    ]
     head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1 or "\0" in head:
-        raise ValueError("a line break or a NUL in the head of a request")
-    return b"%b\r\n\r\n%b" % (head.encode("ascii"), body)
+    breaks = len(lines) - 1
+    if head.count("\n") != breaks or head.count("\r") != breaks or "\0" in head or not head.isascii():
+        raise Unsendable("HTTP cannot carry the request")
+    whole = SecretBytes(b"%b\r\n\r\n%b" % (head.encode(), request.body))
+    request.progress.evidence = Evidence.MAYBE_SENT
+    return whole
 
 
 class Reply:
     """What has come of the reply so far. Interim replies (1xx) are passed over."""
 
     def __init__(self) -> None:
-        self.failure = "the connection was closed before a reply came"
-        self._parser = HttpResponseParser(self)
+        self._failure = "the connection was closed before a reply came"
+        self._cause: BaseException | None = None
         self._received = 0
+        self._start = b""
         self._status: int | None = None
         self._headers: list[tuple[str, str]] = []
         self._body = bytearray()
+        self._length = 0
         self._ended = False
         self._keep_alive = False
+        self.on_body = self._body.extend  # what the parser calls; it finds this and the methods below by their names
+        self._parser = HttpResponseParser(self)
 
     def take(self, data: bytes) -> bool:
         """Take what was received, b"" where the stream has ended. True where nothing more is needed, or can come."""
         if not data:
             # A body of no declared length ends with the stream, and cannot be told from one that was cut there.
-            self._ended = self._ended or (self._status is not None and not self._has_length())
+            if self._status is not None and not self._has_length():
+                self._end()
             return True
+        if self._received < len(_START):  # the parser takes the replies of other protocols and versions too
+            self._start += data[: len(_START) - self._received]
+            if not _START.startswith(self._start):
+                return self._unreadable(None)
         self._received += len(data)
         try:
             self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade):
-            self.failure = "what came back is not HTTP"
-            self._keep_alive = False
-            return True
-        return self._ended or self._received > MAX_REPLY_BYTES + _MAX_HEAD_BYTES
+        except (HttpParserError, HttpParserUpgrade) as error:
+            # What was raised in one of the methods below stands behind the parser's own error.
+            pass_through(error.__context__ or error)
+            return self._unreadable(error)
+        return self._ended or self._received > _MOST_BYTES
 
-    def reusable(self) -> bool:
-        """Whether the connection can carry another exchange."""
-        return self._ended and self._keep_alive
+    def fail(self, failure: str, cause: BaseException) -> None:
+        """Nothing more can be taken, for this reason."""
+        self._failure, self._cause = failure, cause
+        self._keep_alive = False
+
+    def seconds_to_keep(self) -> float:
+        """For how many seconds the connection can carry another exchange, zero where it cannot: infinite for many."""
+        if not (self._ended and self._keep_alive):
+            return 0.0
+        said = next((_SECONDS_KEPT.search(value) for name, value in self._headers if name == "keep-alive"), None)
+        # One second less, for that is how long a request may be on its way.
+        return float(said[1]) - 1.0 if said else inf
 
     def answer(self) -> WireReply | SendFailure:
         """What is known, once nothing more is taken. Only for a request of which a byte may have left."""
         del self._parser  # it holds this object, and this object it
         if self._status is None:
-            return SendFailure(Evidence.MAYBE_SENT, self.failure)
-        complete = self._ended and len(self._body) <= MAX_REPLY_BYTES
-        reply = WireReply(self._status, tuple(self._headers), bytes(self._body[:MAX_REPLY_BYTES]), complete)
-        return decompressed(reply) if reply.header("content-encoding") else reply
+            return SendFailure(Evidence.MAYBE_SENT, self._failure, cause=self._cause)
+        if not self._ended:
+            self._length = len(self._body)
+        complete = self._ended and self._length <= MAX_REPLY_BYTES and self._received <= _MOST_BYTES
+        body = bytes(self._body[: min(self._length, MAX_REPLY_BYTES)])
+        return decompressed(WireReply(self._status, tuple(self._headers), body, complete))
+
+    def _unreadable(self, cause: BaseException | None) -> bool:
+        self._failure, self._cause = "what came back is not HTTP", cause
+        self._keep_alive = False
+        return True
 
     def _has_length(self) -> bool:
         return any(name in ("content-length", "transfer-encoding") for name, _ in self._headers)
 
-    # What the parser calls. It finds these by their names.
+    def _end(self) -> None:
+        self._length = len(self._body)
+        self._ended = True
 
     def on_message_begin(self) -> None:
         """A second reply to one request is no reason to use the connection again."""
         self._keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        if not self._ended:
+        """One header; what comes after the head is a trailer, and no header."""
+        if self._status is None:
             self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
         """The status is known from here on, unless it is an interim one."""
+        if self._parser.get_http_version() not in ("1.0", "1.1"):
+            raise ValueError("another version of HTTP")
         status = self._parser.get_status_code()
         if status >= 200 or status == 101:
             self._status = self._status or status
-        elif not self._ended:
+        elif self._status is None:
             self._headers.clear()
-
-    def on_body(self, body: bytes) -> None:
-        """A part of the body."""
-        if not self._ended:
-            self._body += body
 
     def on_message_complete(self) -> None:
         """The end of a reply, the first that is not interim being the one."""
         if self._status is not None and not self._ended:
-            self._ended = True
+            self._end()
             self._keep_alive = self._parser.should_keep_alive()
 
 
 def decompressed(reply: WireReply) -> WireReply:
     """A reply that was compressed unasked; incomplete where it does not decompress within bounds."""
     wbits = {"gzip": 31, "deflate": 15}.get((reply.header("content-encoding") or "").strip().lower())
-    if wbits is None:
+    if wbits is None or not reply.body:
         return reply
     stream = zlib.decompressobj(wbits)
     try:
         body = stream.decompress(reply.body, MAX_REPLY_BYTES)
-    except zlib.error:
+    except zlib.error as error:
+        pass_through(error)
         return WireReply(reply.status, reply.headers, reply.body, complete=False)
     return WireReply(reply.status, reply.headers, body, reply.complete and stream.eof)

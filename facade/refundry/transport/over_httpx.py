@@ -1,77 +1,81 @@
-"""An httpx transport as a transport of refundry: for httpx's test transports, SOCKS proxies, and the like."""
+"""A transport of httpx or httpx2 as a transport of refundry: for test transports, SOCKS proxies, and the like."""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
+from concurrent.futures import Future
+from contextvars import copy_context
+from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
-from refundry.transport.http11 import decompressed
-from refundry.wire import MAX_REPLY_BYTES, Evidence, SendFailure, WireReply, WireRequest
+from refundry.interruption import pass_through
+from refundry.transport.hiding import clear_variables
+from refundry.transport.http11 import Unsendable, decompressed
+from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from refundry.wire import Timeout
 
 # The only ones that come before the first byte. A read or write that failed or timed out, a protocol error, a refusing
 # proxy: each may come after it.
-_NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOTHING_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout")
+# They call a function of this process, which may be at home in the thread that calls.
+_IN_PROCESS: Final = ("MockTransport", "WSGITransport")
 
 
 class HttpxTransport:
     """Carries requests over an httpx transport: `Paybyrd(..., transport=HttpxTransport(httpx.MockTransport(handler)))`.
 
-    `inner` is an httpx.BaseTransport for RefundClient, an httpx.AsyncBaseTransport for AsyncRefundClient, or both.
-    What it raises besides httpx's own transport errors is taken as maybe sent.
+    `inner` is a BaseTransport for RefundClient, an AsyncBaseTransport for AsyncRefundClient, or both, of httpx or of
+    httpx2. What it raises besides its own failures to connect is taken as maybe sent. Under an AsyncRefundClient it
+    may belong to any event loop that anyio knows. Under a RefundClient each request has a thread of its own, which is
+    left alone after `Timeout.total`: the time limits of httpx start anew with every byte of a reply.
     """
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
+        self._httpx = _family(inner)
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
-        deadline = monotonic() + timeout.total
+        request.progress.evidence = Evidence.NOT_SENT
+        reply = _Reply(monotonic() + timeout.total)
         try:
-            response: httpx.Response = self._inner.handle_request(_outgoing(request, timeout))
-        except httpx.TransportError as error:
-            return _failure(error)
-        body = bytearray()
-        complete = False
-        with suppress(httpx.TransportError):
-            try:
-                assert isinstance(response.stream, httpx.SyncByteStream)
-                for chunk in response.stream:
-                    body += chunk
-                    if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
-                        break
-                else:
-                    complete = True
-            finally:
-                response.close()
-        return _answer(response, body, complete)
+            handle = self._handle("handle_request")
+            outgoing = _outgoing(self._httpx, request, timeout)
+            request.progress.evidence = Evidence.MAYBE_SENT
+            if type(self._inner).__name__ in _IN_PROCESS:
+                reply.read(handle, outgoing)
+            else:
+                _in_a_thread(lambda: reply.read(handle, outgoing), request, timeout.total)
+        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
+            reply.cause = error
+            clear_variables(error)
+            pass_through(error)
+        finally:
+            reply.is_over = True
+        return self._answer(request, reply)
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
-        deadline = monotonic() + timeout.total
+        from anyio import move_on_after  # what httpx itself runs on
+
+        request.progress.evidence = Evidence.NOT_SENT
+        reply = _Reply(monotonic() + timeout.total)
         try:
-            response: httpx.Response = await self._inner.handle_async_request(_outgoing(request, timeout))
-        except httpx.TransportError as error:
-            return _failure(error)
-        body = bytearray()
-        complete = False
-        with suppress(httpx.TransportError):
-            try:
-                assert isinstance(response.stream, httpx.AsyncByteStream)
-                async for chunk in response.stream:
-                    body += chunk
-                    if len(body) > MAX_REPLY_BYTES or monotonic() > deadline:
-                        break
-                else:
-                    complete = True
-            finally:
-                await response.aclose()
-        return _answer(response, body, complete)
+            handle = self._handle("handle_async_request")
+            outgoing = _outgoing(self._httpx, request, timeout)
+            request.progress.evidence = Evidence.MAYBE_SENT
+            with move_on_after(timeout.total):
+                await reply.aread(handle, outgoing)
+        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
+            reply.cause = error
+            clear_variables(error)
+            pass_through(error)
+        return self._answer(request, reply)
 
     def close(self) -> None:
         """Close the httpx transport."""
@@ -81,13 +85,112 @@ class HttpxTransport:
         """Close the httpx transport."""
         await self._inner.aclose()
 
+    def _handle(self, name: str) -> Callable[[Any], Any]:
+        handle: Callable[[Any], Any] | None = getattr(self._inner, name, None)
+        if handle is not None:
+            return handle
+        given = f"HttpxTransport was given a {type(self._inner).__name__}, which is"
+        if hasattr(self._inner, "handle_async_request"):
+            raise Unsendable(f"{given} for AsyncRefundClient and not for RefundClient")
+        if hasattr(self._inner, "handle_request"):
+            raise Unsendable(f"{given} for RefundClient and not for AsyncRefundClient")
+        raise Unsendable(f"{given} no transport of httpx or httpx2")
 
-def _outgoing(request: WireRequest, timeout: Timeout) -> httpx.Request:
-    return httpx.Request(
+    def _answer(self, request: WireRequest, reply: _Reply) -> WireReply | SendFailure:
+        if reply.status is not None:
+            body = bytes(reply.body[:MAX_REPLY_BYTES])
+            return decompressed(WireReply(reply.status, reply.headers, body, reply.complete))
+        error = reply.cause
+        if error is None or isinstance(error, TimeoutError):
+            return SendFailure(request.progress.evidence, "timed out", cause=error)
+        before = any(isinstance(error, getattr(self._httpx, name)) for name in _NOTHING_SENT)
+        evidence = Evidence.NOT_SENT if before else request.progress.evidence
+        if isinstance(error, Unsendable):
+            return SendFailure(evidence, str(error), lasting=True, cause=error)
+        return SendFailure(evidence, type(error).__name__, cause=error)
+
+
+class _Reply:
+    """What has come of the reply so far."""
+
+    def __init__(self, deadline: float) -> None:
+        self.status: int | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.body = bytearray()
+        self.complete = False
+        self.cause: BaseException | None = None
+        self.is_over = False
+        self._deadline = deadline
+
+    def read(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
+        response = handle(outgoing)
+        try:
+            self._begin(response)
+            for chunk in response.stream:
+                if not self._take(chunk):
+                    return
+            self.complete = True
+        finally:
+            response.close()
+
+    async def aread(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
+        response = await handle(outgoing)
+        try:
+            self._begin(response)
+            async for chunk in response.stream:
+                if not self._take(chunk):
+                    return
+            self.complete = True
+        finally:
+            await response.aclose()
+
+    def _begin(self, response: Any) -> None:
+        self.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
+        self.status = response.status_code
+
+    def _take(self, chunk: bytes) -> bool:
+        self.body += chunk
+        return not (len(self.body) > MAX_REPLY_BYTES or self.is_over or monotonic() > self._deadline)
+
+
+def _in_a_thread(work: Callable[[], None], request: WireRequest, seconds: float) -> None:
+    """Work in another thread, and wait for so many seconds. Raises what the work raises, or TimeoutError."""
+    done: Future[None] = Future()
+
+    def worked() -> None:
+        try:
+            work()
+            done.set_result(None)
+        except BaseException as error:  # noqa: BLE001 (it is raised where the work is waited for)
+            done.set_exception(error)
+
+    thread = Thread(target=copy_context().run, args=(worked,), name="refundry", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:
+        pass_through(error)
+        request.progress.evidence = Evidence.NOT_SENT
+        raise
+    done.result(seconds)
+
+
+def _family(inner: Any) -> Any:
+    """The module that the transport's class comes from: httpx or httpx2."""
+    for kind in type(inner).__mro__:
+        name = kind.__module__.partition(".")[0]
+        if name in ("httpx", "httpx2"):
+            return sys.modules[name]
+    import httpx
+
+    return httpx
+
+
+def _outgoing(family: Any, request: WireRequest, timeout: Timeout) -> Any:
+    return family.Request(
         request.method,
         request.url,
         headers=[
-            ("User-Agent", "refundry"),
+            ("User-Agent", USER_AGENT),
             ("Accept-Encoding", "identity"),
             *request.headers,
             *((name, secret.reveal()) for name, secret in request.credentials),
@@ -102,14 +205,3 @@ def _outgoing(request: WireRequest, timeout: Timeout) -> httpx.Request:
             }
         },
     )
-
-
-def _failure(error: httpx.TransportError) -> SendFailure:
-    evidence = Evidence.NOT_SENT if isinstance(error, _NOTHING_SENT) else Evidence.MAYBE_SENT
-    return SendFailure(evidence, type(error).__name__)
-
-
-def _answer(response: httpx.Response, body: bytearray, complete: bool) -> WireReply:
-    headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
-    reply = WireReply(response.status_code, headers, bytes(body[:MAX_REPLY_BYTES]), complete)
-    return decompressed(reply) if reply.header("content-encoding") else reply

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import selectors
 import socket
+import ssl
+from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from refundry.interruption import pass_through
 from refundry.transport import http11
-from refundry.transport.kept import Kept, has_input
-from refundry.transport.network import Route, Unreachable, nothing_sent, route, told, tunnel_opened
+from refundry.transport.hiding import clear_variables
+from refundry.transport.kept import Kept
+from refundry.transport.network import STAGGER, Trust, by_turns, nothing_sent, route, told, within
+from refundry.transport.proxies import tunnel_opened, with_more
+from refundry.wire import Evidence, SecretBytes
 
 if TYPE_CHECKING:
-    import ssl
-
     from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
-_SHORTEST_WAIT: Final = 0.001  # zero would be no wait at all, but another mode of the socket
+_UNDER_WAY: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class HttpTransport:
@@ -27,36 +34,40 @@ class HttpTransport:
     """
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
-        self._ssl_context = ssl_context
+        self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once, over a kept connection where one is still good."""
+        request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
+        connection: _Connection | None = None
         try:
-            data = http11.outgoing(request)
+            reply = http11.Reply()
             connection = self._kept.take(request.origin)
+            while connection is not None and not connection.is_open():
+                connection.close()
+                connection = self._kept.take(request.origin)
             if connection is None:
-                way = route(request.origin, self._ssl_context)
-                connection = _Connection(_connected(way, min(timeout.connect, timeout.total)))
-        except (OSError, ValueError, Unreachable) as error:
-            return nothing_sent(error)
-        reply = http11.Reply()
-        keep = False
-        try:
-            connection.write(data, min(timeout.read, deadline - monotonic()))
-            while not reply.take(connection.read(min(timeout.read, deadline - monotonic()))):
+                connection = _connected(request.origin, self._trust, monotonic() + within(timeout.connect, deadline))
+            connection.write(request, within(timeout.read, deadline))
+            while not reply.take(connection.read(within(timeout.read, deadline))):
                 pass
-            keep = reply.reusable()
-        except OSError as error:
-            reply.failure = told(error)
+            done, connection = connection, None
+            self._kept.put(request.origin, done, reply.seconds_to_keep())
+        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the network's)
+            clear_variables(error)
+            pass_through(error)
+            if request.progress.evidence is Evidence.NOT_SENT:
+                return nothing_sent(error)
+            reply.fail(told(error), error)
         finally:
-            if not (keep and self._kept.put(request.origin, connection)):
+            if connection is not None:
                 connection.close()
         return reply.answer()
 
     def close(self) -> None:
-        """Close the kept connections."""
+        """Close the kept connections; one that is in use is closed after its reply."""
         self._kept.close()
 
 
@@ -65,50 +76,98 @@ class _Connection:
         self._socket = connected
         self._seconds = connected.gettimeout()
 
-    def write(self, data: bytes, seconds: float) -> None:
+    def write(self, request: WireRequest, seconds: float) -> None:
         self._within(seconds)
-        self._socket.sendall(data)
+        self._socket.sendall(http11.begun(request))
 
     def read(self, seconds: float) -> bytes:
         self._within(seconds)
-        return self._socket.recv(_READ_BYTES)
+        return SecretBytes(self._socket.recv(_READ_BYTES))
 
     def _within(self, seconds: float) -> None:
-        if seconds <= 0:
-            raise TimeoutError
         if seconds != self._seconds:  # each change is a call to the system
             self._socket.settimeout(seconds)
             self._seconds = seconds
 
-    def is_good(self) -> bool:
-        return not has_input(self._socket.fileno())
+    def is_open(self) -> bool:
+        """Read, without waiting: in TLS, something may have come that is for TLS alone, such as a session ticket."""
+        try:
+            self._within(0)
+            self._socket.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError) as error:
+            pass_through(error)
+            return True
+        except OSError as error:
+            pass_through(error)
+        return False
 
     def close(self) -> None:
         self._socket.close()
 
 
-def _connected(way: Route, seconds: float) -> socket.socket:
-    deadline = monotonic() + seconds
-    plain = socket.create_connection(way.address, seconds)
+def _connected(origin: str, trust: Trust, deadline: float) -> _Connection:
+    way = route(origin)
+    tls = trust.context() if way.encrypted else None
+    connected = _first_to_answer(way.address, deadline)
     try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if way.tunnel is not None:
-            _open_tunnel(plain, way.tunnel, deadline)
-        return plain if way.tls is None else way.tls.wrap_socket(plain, server_hostname=way.host)
+            _open_tunnel(connected, way.tunnel, deadline)
+        connected.settimeout(within(inf, deadline))
+        if tls is not None:
+            connected = tls.wrap_socket(connected, server_hostname=way.host)
+        connection = _Connection(connected)
+        if not connection.is_open():
+            raise ConnectionResetError
+        return connection
     except BaseException:
-        plain.close()
+        connected.close()
         raise
 
 
-def _open_tunnel(plain: socket.socket, request: bytes, deadline: float) -> None:
-    plain.sendall(request)
+def _first_to_answer(address: tuple[str, int], deadline: float) -> socket.socket:
+    """A connection to the address of a host that answers first. Raises the last error where none does."""
+    left = by_turns(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
+    failed = OSError()
+    with selectors.DefaultSelector() as under_way:
+        try:
+            while left or under_way.get_map():
+                if left:
+                    try:
+                        begun = _begun(*left.pop(0))
+                        under_way.register(begun, selectors.EVENT_WRITE, begun)
+                    except OSError as error:
+                        pass_through(error)
+                        failed = error
+                        continue
+                for key, _ in under_way.select(within(STAGGER if left else inf, deadline)):
+                    answered: socket.socket = key.data
+                    under_way.unregister(answered)
+                    refused = answered.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                    if not refused:
+                        return answered
+                    answered.close()
+                    failed = OSError(refused, os.strerror(refused))
+        finally:
+            for key in [*under_way.get_map().values()]:
+                key.data.close()
+    raise failed
+
+
+def _begun(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
+    begun = socket.socket(family, kind, protocol)
+    begun.setblocking(False)
+    refused = begun.connect_ex(address)
+    if refused not in _UNDER_WAY:
+        begun.close()
+        raise OSError(refused, os.strerror(refused))
+    return begun
+
+
+def _open_tunnel(connected: socket.socket, request: SecretBytes, deadline: float) -> None:
+    connected.settimeout(within(inf, deadline))
+    connected.sendall(request)
     answer = b""
-    try:
-        while not tunnel_opened(answer):
-            plain.settimeout(max(deadline - monotonic(), _SHORTEST_WAIT))
-            received = plain.recv(_READ_BYTES)
-            answer += received
-            if not received:
-                raise ConnectionResetError
-    except ConnectionError:
-        raise Unreachable("the proxy did not answer") from None
+    while not tunnel_opened(answer):
+        connected.settimeout(within(inf, deadline))
+        answer = with_more(answer, connected.recv(_READ_BYTES))

@@ -20,8 +20,10 @@ class TokenRequest:
         secret_key (str): The secret key of the account. A secret.
         send_blink_receipt (bool | str | Unset): Whether Blink sends the customer a receipt: true or false, or "Yes" or
             "No" in the older form.
-        address_postcode_required (bool | str | Unset): Whether the customer has to give an address and a postcode.
-        enable_moto_payments (bool | str | Unset): Whether payments by mail order and telephone are allowed.
+        address_postcode_required (bool | Unset): Whether the customer has to give an address and a postcode; not, when
+            left out.
+        enable_moto_payments (bool | Unset): Whether payments by mail order and telephone are allowed; not, when left
+            out.
         application_name (str | Unset): Name of the application that asks.
         application_description (str | Unset): What the application that asks is.
         source_site (str | Unset): Site that the application runs on.
@@ -30,8 +32,8 @@ class TokenRequest:
     api_key: str = _attrs_field(repr=False)
     secret_key: str = _attrs_field(repr=False)
     send_blink_receipt: bool | str | Unset = UNSET
-    address_postcode_required: bool | str | Unset = UNSET
-    enable_moto_payments: bool | str | Unset = UNSET
+    address_postcode_required: bool | Unset = UNSET
+    enable_moto_payments: bool | Unset = UNSET
     application_name: str | Unset = UNSET
     application_description: str | Unset = UNSET
     source_site: str | Unset = UNSET
@@ -50,17 +52,9 @@ class TokenRequest:
         else:
             send_blink_receipt = self.send_blink_receipt
 
-        address_postcode_required: bool | str | Unset
-        if isinstance(self.address_postcode_required, Unset):
-            address_postcode_required = UNSET
-        else:
-            address_postcode_required = self.address_postcode_required
+        address_postcode_required = self.address_postcode_required
 
-        enable_moto_payments: bool | str | Unset
-        if isinstance(self.enable_moto_payments, Unset):
-            enable_moto_payments = UNSET
-        else:
-            enable_moto_payments = self.enable_moto_payments
+        enable_moto_payments = self.enable_moto_payments
 
         application_name = self.application_name
 
@@ -107,23 +101,9 @@ class TokenRequest:
             d.pop("send_blink_receipt", UNSET)
         )
 
-        def _parse_address_postcode_required(data: object) -> bool | str | Unset:
-            if isinstance(data, Unset):
-                return data
-            return cast(bool | str | Unset, data)
+        address_postcode_required = d.pop("address_postcode_required", UNSET)
 
-        address_postcode_required = _parse_address_postcode_required(
-            d.pop("address_postcode_required", UNSET)
-        )
-
-        def _parse_enable_moto_payments(data: object) -> bool | str | Unset:
-            if isinstance(data, Unset):
-                return data
-            return cast(bool | str | Unset, data)
-
-        enable_moto_payments = _parse_enable_moto_payments(
-            d.pop("enable_moto_payments", UNSET)
-        )
+        enable_moto_payments = d.pop("enable_moto_payments", UNSET)
 
         application_name = d.pop("application_name", UNSET)
 

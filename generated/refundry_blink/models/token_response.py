@@ -22,7 +22,8 @@ class TokenResponse:
                 after it was given. Kept as text.
             payment_types (list[str] | Unset): Ways to pay that the account has, such as credit-card, direct-debit and open-
                 banking.
-            currency (str | Unset): Currency of the account, by its name in ISO 4217 (GBP). Refunds are in it.
+            currency (str | Unset): A currency of the account, by its name in ISO 4217 (GBP). An account may have several; a
+                refund is in the currency of its payment.
             send_blink_receipt (bool | str | Unset): Whether Blink sends the customer a receipt: true or false, or "Yes" or
                 "No" in the older form.
     """

@@ -28,8 +28,10 @@ class Transaction:
             payment_source (str | Unset): How the customer paid.
             customer_name (str | Unset): Name of the customer.
             customer_email (str | Unset): E-mail address of the customer.
-            customer_address (str | Unset): Address of the customer. Sent since May 2025.
-            customer_postcode (str | Unset): Postcode of the customer. Sent since May 2025.
+            customer_address (None | str | Unset): Address of the customer; null where there is none. Not sent for Open
+                Banking.
+            customer_postcode (None | str | Unset): Postcode of the customer; null where there is none. Not sent for Open
+                Banking.
             merchant_data (Any | Unset): What you sent with the payment: an object, or a text that holds it as JSON.
             card_number_mask (str | Unset): Number of the card with its middle left out.
     """
@@ -42,8 +44,8 @@ class Transaction:
     payment_source: str | Unset = UNSET
     customer_name: str | Unset = UNSET
     customer_email: str | Unset = UNSET
-    customer_address: str | Unset = UNSET
-    customer_postcode: str | Unset = UNSET
+    customer_address: None | str | Unset = UNSET
+    customer_postcode: None | str | Unset = UNSET
     merchant_data: Any | Unset = UNSET
     card_number_mask: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -69,9 +71,17 @@ class Transaction:
 
         customer_email = self.customer_email
 
-        customer_address = self.customer_address
+        customer_address: None | str | Unset
+        if isinstance(self.customer_address, Unset):
+            customer_address = UNSET
+        else:
+            customer_address = self.customer_address
 
-        customer_postcode = self.customer_postcode
+        customer_postcode: None | str | Unset
+        if isinstance(self.customer_postcode, Unset):
+            customer_postcode = UNSET
+        else:
+            customer_postcode = self.customer_postcode
 
         merchant_data = self.merchant_data
 
@@ -131,9 +141,23 @@ class Transaction:
 
         customer_email = d.pop("customer_email", UNSET)
 
-        customer_address = d.pop("customer_address", UNSET)
+        def _parse_customer_address(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
 
-        customer_postcode = d.pop("customer_postcode", UNSET)
+        customer_address = _parse_customer_address(d.pop("customer_address", UNSET))
+
+        def _parse_customer_postcode(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        customer_postcode = _parse_customer_postcode(d.pop("customer_postcode", UNSET))
 
         merchant_data = d.pop("merchant_data", UNSET)
 

@@ -3,19 +3,23 @@
 from .accepted_link_response import AcceptedLinkResponse
 from .accepted_response import AcceptedResponse
 from .error_response import ErrorResponse
+from .referenced_transaction import ReferencedTransaction
 from .refund_request import RefundRequest
 from .refund_response import RefundResponse
 from .refund_source_transaction_response import RefundSourceTransactionResponse
 from .transaction import Transaction
 from .transaction_card import TransactionCard
+from .transaction_card_info_composition import TransactionCardInfoComposition
 
 __all__ = (
     "AcceptedLinkResponse",
     "AcceptedResponse",
     "ErrorResponse",
+    "ReferencedTransaction",
     "RefundRequest",
     "RefundResponse",
     "RefundSourceTransactionResponse",
     "Transaction",
     "TransactionCard",
+    "TransactionCardInfoComposition",
 )

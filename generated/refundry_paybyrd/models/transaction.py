@@ -9,7 +9,11 @@ from attrs import field as _attrs_field
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
+    from ..models.referenced_transaction import ReferencedTransaction
     from ..models.transaction_card import TransactionCard
+    from ..models.transaction_card_info_composition import (
+        TransactionCardInfoComposition,
+    )
 
 
 T = TypeVar("T", bound="Transaction")
@@ -39,13 +43,16 @@ class Transaction:
             order_ref (str | Unset): Your reference of the order. Not a reference of one refund.
             brand (str | Unset): Brand of the card or of the other means of payment.
             payment_method (str | Unset): How the customer paid.
-            created_date (str | Unset): When Paybyrd made the transaction. Its form is not documented; kept as text.
-            transaction_date (str | Unset): When the transaction took place. Its form is not documented; kept as text.
-            captured_date (str | Unset): When the payment was captured. Its form is not documented; kept as text.
+            created_date (str | Unset): When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z.
+                Kept as text.
+            transaction_date (str | Unset): When the transaction took place, as a date and time of ISO 8601 in UTC, with Z.
+                Kept as text.
+            captured_date (str | Unset): When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept
+                as text.
             initiated_from (str | Unset): Where the transaction was started.
-            index (Any | Unset): Place of the transaction among others. What it counts is not documented.
-            attempt (Any | Unset): Which attempt this was. What it counts is not documented.
-            person_id (str | Unset): Paybyrd's id of the customer.
+            index (int | Unset): Place of the transaction among others. What it counts is not documented.
+            attempt (int | Unset): Which attempt this was. What it counts is not documented.
+            person_id (int | Unset): Paybyrd's id of the customer.
             subscription_guid (str | Unset): Paybyrd's id of the subscription that the transaction belongs to.
             finger_print (str | Unset): Text by which a means of payment is recognised again.
             masked_card_number (str | Unset): Number of the card with its middle left out.
@@ -59,10 +66,18 @@ class Transaction:
             acquirer_response_message (str | Unset): The acquirer's answer for people. Not meant to be compared.
             acquirer_entity (str | Unset): Entity of the acquirer.
             acquirer_reference (str | Unset): The acquirer's reference of the transaction.
-            card (TransactionCard | Unset): The card of a transaction. No field of it is named here; all is in
-                `additional_properties`.
-            referenced_transactions (list[Transaction] | Unset): The transactions that this one refers to; for a refund, the
-                payment.
+            card (TransactionCard | Unset): The card of a transaction. Each field may be missing, and others may be there.
+                Holds personal data.
+            terminal_id (Any | Unset): Paybyrd's id of the terminal that took the payment. Its type is not documented.
+            airport_code (str | Unset): Code of an airport, for travel. Its form is not documented.
+            application_id (Any | Unset): Paybyrd's id of the application that the transaction came from. Its type is not
+                documented.
+            market_id (Any | Unset): Paybyrd's id of the market. Its type is not documented.
+            accept_tokenization (bool | Unset): Whether the card may be kept as a token.
+            card_info_composition (TransactionCardInfoComposition | Unset): What the facts about the card are made of. Its
+                fields are not documented.
+            referenced_transactions (list[ReferencedTransaction] | Unset): The transactions that this one refers to; for a
+                refund, the payment.
     """
 
     transaction_id: str | Unset = UNSET
@@ -80,9 +95,9 @@ class Transaction:
     transaction_date: str | Unset = UNSET
     captured_date: str | Unset = UNSET
     initiated_from: str | Unset = UNSET
-    index: Any | Unset = UNSET
-    attempt: Any | Unset = UNSET
-    person_id: str | Unset = UNSET
+    index: int | Unset = UNSET
+    attempt: int | Unset = UNSET
+    person_id: int | Unset = UNSET
     subscription_guid: str | Unset = UNSET
     finger_print: str | Unset = UNSET
     masked_card_number: str | Unset = UNSET
@@ -97,7 +112,13 @@ class Transaction:
     acquirer_entity: str | Unset = UNSET
     acquirer_reference: str | Unset = UNSET
     card: TransactionCard | Unset = UNSET
-    referenced_transactions: list[Transaction] | Unset = UNSET
+    terminal_id: Any | Unset = UNSET
+    airport_code: str | Unset = UNSET
+    application_id: Any | Unset = UNSET
+    market_id: Any | Unset = UNSET
+    accept_tokenization: bool | Unset = UNSET
+    card_info_composition: TransactionCardInfoComposition | Unset = UNSET
+    referenced_transactions: list[ReferencedTransaction] | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -166,6 +187,20 @@ class Transaction:
         card: dict[str, Any] | Unset = UNSET
         if not isinstance(self.card, Unset):
             card = self.card.to_dict()
+
+        terminal_id = self.terminal_id
+
+        airport_code = self.airport_code
+
+        application_id = self.application_id
+
+        market_id = self.market_id
+
+        accept_tokenization = self.accept_tokenization
+
+        card_info_composition: dict[str, Any] | Unset = UNSET
+        if not isinstance(self.card_info_composition, Unset):
+            card_info_composition = self.card_info_composition.to_dict()
 
         referenced_transactions: list[dict[str, Any]] | Unset = UNSET
         if not isinstance(self.referenced_transactions, Unset):
@@ -245,6 +280,18 @@ class Transaction:
             field_dict["acquirerReference"] = acquirer_reference
         if card is not UNSET:
             field_dict["card"] = card
+        if terminal_id is not UNSET:
+            field_dict["terminalId"] = terminal_id
+        if airport_code is not UNSET:
+            field_dict["airportCode"] = airport_code
+        if application_id is not UNSET:
+            field_dict["applicationId"] = application_id
+        if market_id is not UNSET:
+            field_dict["marketId"] = market_id
+        if accept_tokenization is not UNSET:
+            field_dict["acceptTokenization"] = accept_tokenization
+        if card_info_composition is not UNSET:
+            field_dict["cardInfoComposition"] = card_info_composition
         if referenced_transactions is not UNSET:
             field_dict["referencedTransactions"] = referenced_transactions
 
@@ -252,7 +299,11 @@ class Transaction:
 
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
+        from ..models.referenced_transaction import ReferencedTransaction  # noqa: PLC0415
         from ..models.transaction_card import TransactionCard  # noqa: PLC0415
+        from ..models.transaction_card_info_composition import (
+            TransactionCardInfoComposition,  # noqa: PLC0415
+        )
 
         d = dict(src_dict)
         transaction_id = d.pop("transactionId", UNSET)
@@ -325,8 +376,28 @@ class Transaction:
         elif not isinstance(_card, Unset):
             d["card"] = _card
 
+        terminal_id = d.pop("terminalId", UNSET)
+
+        airport_code = d.pop("airportCode", UNSET)
+
+        application_id = d.pop("applicationId", UNSET)
+
+        market_id = d.pop("marketId", UNSET)
+
+        accept_tokenization = d.pop("acceptTokenization", UNSET)
+
+        _card_info_composition = d.pop("cardInfoComposition", UNSET)
+        card_info_composition: TransactionCardInfoComposition | Unset = UNSET
+        if isinstance(_card_info_composition, dict):
+            card_info_composition = TransactionCardInfoComposition.from_dict(
+                _card_info_composition
+            )
+
+        elif not isinstance(_card_info_composition, Unset):
+            d["cardInfoComposition"] = _card_info_composition
+
         _referenced_transactions = d.pop("referencedTransactions", UNSET)
-        referenced_transactions: list[Transaction] | Unset = UNSET
+        referenced_transactions: list[ReferencedTransaction] | Unset = UNSET
         if isinstance(_referenced_transactions, list) and all(
             isinstance(referenced_transactions_item_data, dict)
             for referenced_transactions_item_data in _referenced_transactions
@@ -336,7 +407,7 @@ class Transaction:
                 _referenced_transactions_item = referenced_transactions_item_data
                 if not isinstance(_referenced_transactions_item, dict):
                     raise TypeError("not an object")
-                referenced_transactions_item = Transaction.from_dict(
+                referenced_transactions_item = ReferencedTransaction.from_dict(
                     _referenced_transactions_item
                 )
 
@@ -377,6 +448,12 @@ class Transaction:
             acquirer_entity=acquirer_entity,
             acquirer_reference=acquirer_reference,
             card=card,
+            terminal_id=terminal_id,
+            airport_code=airport_code,
+            application_id=application_id,
+            market_id=market_id,
+            accept_tokenization=accept_tokenization,
+            card_info_composition=card_info_composition,
             referenced_transactions=referenced_transactions,
         )
 

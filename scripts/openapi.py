@@ -1,0 +1,146 @@
+"""The parts of an OpenAPI document: what may stand where, a walk over all of it, the words for statuses and names."""
+
+import http
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.document import child, keys
+
+# Every kind of object in an OpenAPI 3.0/3.1 document and the kind of its members: "x" one object, "x[]" a list of
+# them, "x{}" a map of them. Member "*" stands for every member. What is not listed holds values, never objects with
+# fixed members: examples, defaults, enums, extensions.
+_SCHEMA_MEMBERS = {
+    **dict.fromkeys(
+        ("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then"),
+        "schema",
+    ),
+    **dict.fromkeys(("unevaluatedItems", "unevaluatedProperties"), "schema"),
+    **dict.fromkeys(("allOf", "anyOf", "oneOf", "prefixItems"), "schema[]"),
+    **dict.fromkeys(("$defs", "definitions", "dependentSchemas", "patternProperties", "properties"), "schema{}"),
+}
+_VALUE_MEMBERS = {"schema": "schema", "content": "media type{}", "examples": "example{}"}
+METHODS = ("delete", "get", "head", "options", "patch", "post", "put", "trace")
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "document": {
+        "info": "info",
+        "servers": "server[]",
+        "paths": "path{}",
+        "webhooks": "path{}",
+        "components": "components",
+        "tags": "tag[]",
+    },
+    "info": {"contact": "contact", "license": "license"},
+    "contact": {},
+    "license": {},
+    "tag": {},
+    "server": {"variables": "server variable{}"},
+    "server variable": {},
+    "path": {"parameters": "parameter[]", "servers": "server[]", **dict.fromkeys(METHODS, "operation")},
+    "operation": {
+        "parameters": "parameter[]",
+        "requestBody": "request body",
+        "responses": "response{}",
+        "callbacks": "callback{}",
+        "servers": "server[]",
+    },
+    "callback": {"*": "path"},
+    "parameter": _VALUE_MEMBERS,
+    "header": _VALUE_MEMBERS,
+    "request body": {"content": "media type{}"},
+    "response": {"headers": "header{}", "content": "media type{}", "links": "link{}"},
+    "media type": {"schema": "schema", "examples": "example{}", "encoding": "encoding{}"},
+    "encoding": {"headers": "header{}"},
+    "example": {},
+    "link": {"server": "server"},
+    "schema": _SCHEMA_MEMBERS,
+    "security scheme": {"flows": "oauth flows"},
+    "oauth flows": {"*": "oauth flow"},
+    "oauth flow": {},
+    "components": {
+        "schemas": "schema{}",
+        "responses": "response{}",
+        "parameters": "parameter{}",
+        "examples": "example{}",
+        "requestBodies": "request body{}",
+        "headers": "header{}",
+        "securitySchemes": "security scheme{}",
+        "links": "link{}",
+        "callbacks": "callback{}",
+        "pathItems": "path{}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Node:
+    """One object of an OpenAPI document: its JSON Pointer, its kind (a key of KINDS) and its own dict, not a copy."""
+
+    pointer: str
+    kind: str
+    value: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The key or index under which the object stands in its parent; the empty string for the document itself."""
+        return keys(self.pointer)[-1] if self.pointer else ""
+
+
+def walk(data: Any, kind: str = "document", pointer: str = "") -> Iterator[Node]:
+    """Yield every object of an OpenAPI document, parents first, by the structure of the document and not by key names.
+
+    A property that is called `description` or `example` is a property here, and the value of an example is nobody's
+    child. A reference is yielded as the kind that it stands for, and not followed.
+    """
+    if not isinstance(data, dict):
+        return
+    yield Node(pointer, kind, data)
+    every = KINDS[kind].get("*")
+    for key, value in list(data.items()):
+        member = KINDS[kind].get(key, None if key.startswith("x-") else every)
+        if member is not None:
+            for item_pointer, item in _items(value, member, child(pointer, key)):
+                yield from walk(item, member.rstrip("[]{}"), item_pointer)
+
+
+def _items(value: Any, member: str, pointer: str) -> Iterator[tuple[str, Any]]:
+    if member.endswith("{}") and isinstance(value, dict):
+        extensible = member in ("path{}", "response{}")
+        names = [name for name in value if not (extensible and name.startswith("x-"))]
+        yield from ((child(pointer, name), value[name]) for name in names)
+    elif member.endswith("[]") and isinstance(value, list):
+        yield from ((child(pointer, index), item) for index, item in enumerate(value))
+    elif not member.endswith(("{}", "[]")):
+        yield pointer, value
+
+
+def operations(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    """Yield pointer, method in lower case, path and object of every operation of a document."""
+    for path, item in data.get("paths", {}).items():
+        for method in METHODS:
+            if method in item:
+                yield child(child("/paths", path), method), method, path, item[method]
+
+
+# RFC 9110 phrases where the table of Python's older releases still has those of RFC 7231.
+_PHRASES = {
+    **{str(status.value): status.phrase for status in http.HTTPStatus},
+    "413": "Content Too Large",
+    "414": "URI Too Long",
+    "416": "Range Not Satisfiable",
+    "422": "Unprocessable Content",
+    "default": "Default",
+}
+_CLASSES = {"1": "Informational", "2": "Successful", "3": "Redirection", "4": "Client Error", "5": "Server Error"}
+
+
+def reason_phrase(status: str) -> str:
+    """Return the standard phrase of a response key: "404", "5XX", "default". An unregistered status has its class's."""
+    return _PHRASES.get(status, _CLASSES.get(status[:1], "Default"))
+
+
+def python_name(wire_name: str) -> str:
+    """Return the attribute name that the generated model gives to a wire name: `isoAmount` becomes `iso_amount`."""
+    words = " ".join(re.split("([A-Z]?[a-z]+)", wire_name)) if wire_name.lower() != wire_name else wire_name
+    return "_".join(re.findall(r"[^\s._-]+", words)).lower()

@@ -1,0 +1,144 @@
+"""What the generators have to make of a contract: the properties of objects and the values of enums."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.document import child, get, resolve
+from scripts.openapi import operations, python_name
+from scripts.references import target
+
+# OpenAPI 3: a header parameter of one of these names is ignored.
+_IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property by its name, whether an object must have it, and whether one that it must have may be null."""
+
+    name: str
+    required: bool
+    nullable: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}{'' if self.required else '?'}{' or null' if self.nullable else ''}"
+
+
+Shape = frozenset[Any]
+"""The properties of an object, or the values of an enum: what stands for a schema, whatever a generator calls it."""
+
+
+def messages(contract: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the pointer of each named schema, and of each that a JSON body is of."""
+    yield from (child("/components/schemas", name) for name in contract.get("components", {}).get("schemas", {}))
+    for pointer, _, _, operation in operations(contract):
+        holders = [child(pointer, "requestBody")] if "requestBody" in operation else []
+        holders += [child(child(pointer, "responses"), status) for status in operation.get("responses", {})]
+        for holder, value in (_followed(contract, holder) for holder in holders):
+            for name, media_type in (value.get("content") or {}).items():
+                if name.endswith("json") and "schema" in media_type:
+                    yield child(child(child(holder, "content"), name), "schema")
+
+
+def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str], str]:
+    """Return the parameters of an operation by place and name, each with its pointer."""
+    found = {}
+    for holder in (child(pointer.rpartition("/")[0], "parameters"), child(pointer, "parameters")):
+        for index in range(len(get(contract, holder) or ())):
+            at, value = _followed(contract, child(holder, index))
+            found[value["in"], value["name"]] = at
+    return found
+
+
+def _followed(contract: Any, pointer: str) -> tuple[str, Any]:
+    """Return pointer and value of what stands at `pointer`, or of what the reference there leads to.
+
+    A schema that is `true` or `false` says no more than an empty object does here.
+    """
+    while isinstance(value := resolve(contract, pointer), dict) and "$ref" in value:
+        pointer = target(value["$ref"])
+    return pointer, value if isinstance(value, dict) else {}
+
+
+def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[str, Shape]]:
+    """Yield pointer and shape of each schema from the roots down that an enum or a class of its own stands for."""
+    waiting = [(root, False) for root in roots]
+    seen: set[str] = set()
+    while waiting:
+        pointer, merged = waiting.pop()
+        schema = resolve(contract, pointer)
+        if pointer in seen or not isinstance(schema, dict):
+            continue
+        seen.add(pointer)
+        if "$ref" in schema:
+            waiting.append((target(schema["$ref"]), False))
+            continue
+        if not (merged or _is_other_name(schema)) and (shape := _shape(contract, pointer, schema)):
+            yield pointer, shape
+        waiting += [(child(pointer, key), False) for key in ("items", "additionalProperties") if key in schema]
+        for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
+            parts = range(len(schema.get(key, ())))
+            waiting += [(child(child(pointer, key), index), key == "allOf") for index in parts]
+        waiting += [(child(child(pointer, "properties"), name), False) for name in schema.get("properties", {})]
+
+
+def _is_other_name(schema: Mapping[str, Any]) -> bool:
+    """Whether a schema says nothing but that it is another one: OpenAPI 3.0 describes a reference in this way."""
+    parts = schema.get("allOf", ())
+    return len(parts) == 1 and "$ref" in parts[0] and not schema.keys() & {"properties", "required", "enum"}
+
+
+def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any]) -> Shape:
+    if "enum" in schema:
+        return frozenset(value for value in schema["enum"] if value is not None)
+    properties, required = _properties(contract, pointer)
+    return frozenset(
+        Property(
+            name,
+            must := name in required and "default" not in _followed(contract, at)[1],
+            must and _nullable(contract, at),
+        )
+        for name, at in properties.items()
+    )
+
+
+def _properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, str], set[str]]:
+    """Return the properties of an object, each with its pointer, and the names of those that it must have."""
+    pointer, schema = _followed(contract, pointer)
+    properties: dict[str, str] = {}
+    required: set[str] = set()
+    for index in range(len(schema.get("allOf", ()))):
+        of_part, required_by_part = _properties(contract, child(child(pointer, "allOf"), index))
+        properties |= of_part
+        required |= required_by_part
+    properties |= {name: child(child(pointer, "properties"), name) for name in schema.get("properties", {})}
+    return properties, required | {*schema.get("required", ())}
+
+
+# A schema with none of these takes whatever there is, null too.
+_NARROWING = frozenset({"allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"})
+
+
+def _nullable(contract: Mapping[str, Any], pointer: str) -> bool:
+    pointer, schema = _followed(contract, pointer)
+    if schema.get("nullable") is True or "null" in schema.get("type", ()) or None in schema.get("enum", ()):
+        return True
+    for key, whether in (("anyOf", any), ("oneOf", any), ("allOf", all)):
+        parts = range(len(schema.get(key, ())))
+        if parts and whether(_nullable(contract, child(child(pointer, key), index)) for index in parts):
+            return True
+    return not schema.keys() & _NARROWING
+
+
+def call(contract: Mapping[str, Any], pointer: str, method: str, path: str) -> str:
+    """Return how the function of an operation is told from others: by method, path and arguments, in Python's names."""
+    arguments = {
+        python_name(name)
+        for place, name in parameters(contract, pointer)
+        if place != "cookie" and not (place == "header" and name.lower() in _IGNORED_HEADERS)
+    }
+    if "requestBody" in resolve(contract, pointer):
+        arguments.add("body")
+    path = re.sub(r"\{([^}]*)\}", lambda name: f"{{{python_name(name[1])}}}", path)
+    return f"{method.upper()} {path} ({', '.join(sorted(arguments))})"

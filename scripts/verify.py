@@ -1,0 +1,199 @@
+"""Whether a generated package holds what its contract says: by import, and by operations, properties and enum values.
+
+The generators lose parts of a contract in silence, each in its own way. Whatever the way, what comes of it is a module
+that cannot be imported, or less, more or other than what the contract counts.
+"""
+
+import contextlib
+import importlib
+import inspect
+import re
+import sys
+import types
+import typing
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from scripts import shapes
+from scripts.document import child, keys, short
+from scripts.openapi import operations, python_name
+from scripts.shapes import Property, Shape
+
+# What refundry and its extra `schemas` bring along, and so all that a generated module can count on.
+_INSTALLED = frozenset(
+    {"annotated_types", "anyio", "attr", "attrs", "certifi", "h11", "httpcore", "httpx", "idna", "pydantic"}
+    | {"pydantic_core", "sniffio", "typing_extensions", "typing_inspection"}
+)
+_REQUEST = re.compile(r'\bmethod="(?P<method>[A-Z]+)",\s+path="(?P<path>[^"]*)"')
+
+Problem = tuple[str, str]
+"""The JSON Pointer of a part of the contract, and what the package has of it."""
+Shapes = Sequence[tuple[str, Shape]]
+"""Shapes, each with the pointer or the class name that it is of."""
+
+
+def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> list[Problem]:
+    """Return what `folder`/`package` has not as the contract says, its schemas.py aside; empty where nothing differs.
+
+    Imports each module of it: for a process of its own.
+    """
+    names = [name for name in _modules(folder, package) if name != f"{package}.schemas"]
+    modules, problems = _imported(folder, names)
+    if problems:
+        return problems
+    api, models = (
+        [module for module in modules if module.__name__.startswith(f"{package}.{part}.")] for part in ("api", "models")
+    )
+    every = operations(contract)
+    parameters = [child(at, "schema") for pointer, *_ in every for at in shapes.parameters(contract, pointer).values()]
+    wanted = shapes.wanted(contract, [*shapes.messages(contract), *parameters])
+    found = list(_shapes(models, _attrs_shape))
+    as_attrs = [(pointer, _as_attrs(shape)) for pointer, shape in wanted]
+    return _operation_problems(contract, api) + _shape_problems("models", as_attrs, found)
+
+
+def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) -> list[Problem]:
+    """Return what `folder`/`package`/schemas.py has not as the contract says; empty where nothing differs.
+
+    Imports it: for a process of its own.
+    """
+    modules, problems = _imported(folder, [f"{package}.schemas"])
+    if problems:
+        return problems
+    wanted, found = shapes.wanted(contract, shapes.messages(contract)), _shapes(modules, _pydantic_shape)
+    return _shape_problems("schemas.py", list(wanted), list(found))
+
+
+# --- what is there
+
+
+def _modules(folder: Path, package: str) -> list[str]:
+    files = sorted((folder / package).rglob("*.py"))
+    return [".".join(file.relative_to(folder).with_suffix("").parts).removesuffix(".__init__") for file in files]
+
+
+class _NothingElse(MetaPathFinder):
+    """Finds nothing, and refuses what a user of the package would not have, though it is installed here."""
+
+    def __init__(self, package: str) -> None:
+        self._allowed = _INSTALLED | sys.stdlib_module_names | {package}
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        del path, target
+        if fullname.partition(".")[0] not in self._allowed:
+            raise ModuleNotFoundError(f"{fullname} is no dependency of refundry", name=fullname)
+
+
+@contextlib.contextmanager
+def _importing(folder: Path, package: str) -> Iterator[None]:
+    finder = _NothingElse(package)
+    sys.path.insert(0, str(folder))
+    sys.meta_path.insert(0, finder)
+    written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            yield
+    finally:
+        sys.dont_write_bytecode = written
+        sys.meta_path.remove(finder)
+        sys.path.remove(str(folder))
+
+
+def _imported(folder: Path, names: Sequence[str]) -> tuple[list[ModuleType], list[Problem]]:
+    modules = []
+    with _importing(folder, names[0].partition(".")[0]):
+        for name in names:
+            try:
+                modules.append(importlib.import_module(name))
+            except Exception as error:  # noqa: BLE001 - generated code raises SyntaxError, NameError, Pydantic's own
+                return [], [("", f"{name} cannot be imported: {type(error).__name__}: {short(str(error))}")]
+    return modules, []
+
+
+def _shapes(modules: Iterable[ModuleType], of_model: Any) -> Iterator[tuple[str, Shape]]:
+    for module in modules:
+        for name, value in vars(module).items():
+            if isinstance(value, type) and value.__module__ == module.__name__:
+                shape = frozenset(member.value for member in value) if issubclass(value, Enum) else of_model(value)
+                if shape:
+                    yield name, shape
+
+
+def _attrs_shape(model: type) -> Shape:
+    import attrs
+
+    fields = attrs.fields(model) if attrs.has(model) else ()
+    named = (field for field in fields if field.name != "additional_properties")
+    return frozenset(Property(field.name.removesuffix("_"), field.default is attrs.NOTHING) for field in named)
+
+
+def _as_attrs(shape: Shape) -> Shape:
+    """Return a shape as an attrs model has it: by the Python name, and without a word about null."""
+    return frozenset(
+        Property(python_name(part.name), part.required) if isinstance(part, Property) else part for part in shape
+    )
+
+
+def _pydantic_shape(model: type) -> Shape:
+    fields: Mapping[str, Any] = getattr(model, "model_fields", {})
+    return frozenset(
+        Property(field.alias or name, field.is_required(), field.is_required() and _takes_none(field.annotation))
+        for name, field in fields.items()
+        if name != "root"
+    )
+
+
+def _takes_none(annotation: Any) -> bool:
+    if typing.get_origin(annotation) in (typing.Annotated, typing.Union, types.UnionType):
+        return any(_takes_none(part) for part in typing.get_args(annotation))
+    return annotation in (Any, types.NoneType)
+
+
+# --- the comparison
+
+
+def _shape_problems(where: str, wanted: Shapes, found: Shapes) -> list[Problem]:
+    there = Counter(shape for _, shape in found)
+    # A named schema has a class of its own. Others may share one, or have one for each operation that uses them.
+    named = Counter(shape for pointer, shape in wanted if keys(pointer)[:-1] == ["components", "schemas"])
+    problems: list[Problem] = []
+    for pointer, shape in wanted:
+        if not there[shape]:
+            problems.append((pointer, f"{where} has no {_described(shape)}"))
+        elif there[shape] < named[shape]:
+            problems.append((pointer, f"{where} has not {named[shape]} times {_described(shape)}"))
+    known = {shape for _, shape in wanted}
+    return problems + [
+        ("", f"{where}: {name} is {_described(shape)}, which the contract has not")
+        for name, shape in found
+        if shape not in known
+    ]
+
+
+def _described(shape: Shape) -> str:
+    if all(isinstance(part, Property) for part in shape):
+        return f"object with {short(', '.join(sorted(map(str, shape))))}"
+    return f"enum of {short(', '.join(sorted(map(repr, shape))))}"
+
+
+def _operation_problems(contract: Mapping[str, Any], modules: Iterable[ModuleType]) -> list[Problem]:
+    wanted = {at: shapes.call(contract, at, method, path) for at, method, path, _ in operations(contract)}
+    there = {built for module in modules if (built := _built(module))}
+    unknown = sorted(there - {*wanted.values()})
+    lacking = [(pointer, f"no function makes {call}") for pointer, call in wanted.items() if call not in there]
+    return lacking + [("", f"a function makes {call}, which the contract has not") for call in unknown]
+
+
+def _built(module: ModuleType) -> str | None:
+    request = _REQUEST.search(inspect.getsource(module))
+    if request is None:
+        return None
+    arguments = sorted(name.removesuffix("_") for name in inspect.signature(vars(module)["build_request"]).parameters)
+    return f"{request['method']} {request['path'].replace('_}', '}')} ({', '.join(arguments)})"

@@ -1,0 +1,267 @@
+"""Who may call the server: this machine and those who were let in by name, and no page in a browser."""
+
+import asyncio
+import errno
+import os
+import signal
+import socket
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from refundry import Account, AsyncRefundClient, Money, RefundClient, RefundError, RefundStatus
+from refundry.sandbox import CREDENTIALS, Fault, Sandbox, SandboxServer
+from refundry.sandbox.__main__ import main
+from tests.sandbox.support import PAYMENTS, Worn
+from tests.sandbox.support import worn as wear_as
+
+PATHS = [("POST", "/api/v2/refund/paybyrd-eur"), ("POST", "/_sandbox/reset"), ("GET", "/_sandbox/state")]
+BODY = b'{"isoAmount": 100}'
+
+
+@pytest.fixture
+def worn() -> Iterator[Worn]:
+    with wear_as(Sandbox(), "server", host_names=["sandbox", "Other.test"]) as server:
+        yield server
+
+
+def called(worn: Worn, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
+    """What is answered on one connection to a call with these header lines, and no Host but theirs."""
+    url = httpx.URL(worn.base_url or "")
+    head = [f"{method} {path} HTTP/1.1", f"x-api-key: {CREDENTIALS['paybyrd']}", "Content-Type: application/json"]
+    head += [f"Content-Length: {len(BODY)}", *lines, "", ""]
+    replies = []
+    with socket.create_connection((url.host, url.port or 0), 5) as connection, connection.makefile("rb") as reader:
+        for _ in range(times):
+            connection.sendall("\r\n".join(head).encode("latin-1") + BODY)
+            status = int(reader.readline().split()[1])
+            headers = dict(line.decode().rstrip().split(": ", 1) for line in iter(reader.readline, b"\r\n"))
+            body = reader.read(int(headers["Content-Length"]))
+            replies.append(httpx.Response(status, headers=headers, content=body))
+    return replies
+
+
+FOREIGN = [
+    "attacker.example",
+    "attacker.example:8787",
+    "localhost.attacker.example",
+    "127.0.0.1.attacker.example",
+    "127.0.0.1@attacker.example",
+    "attacker.example#localhost",
+    "sandbox.attacker.example",
+    "xsandbox",
+    "0.0.0.0",
+    "127.0.0.2",
+    "[::2]:80",
+    "[::1",
+    "localhost:80:80",
+    "",
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize("host", FOREIGN)
+def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
+    worn: Worn, host: str, method: str, path: str
+) -> None:
+    worn.sandbox.script("paybyrd", Fault.STATUS_520)
+    refused = called(worn, method, path, f"Host: {host}", times=2)
+    for reply in refused:
+        assert reply.status_code == 403
+        assert set(reply.json()) == {"message"}
+        told = reply.json()["message"]
+        assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in told
+    assert worn.sandbox.refunds("paybyrd") == ()
+    assert worn.sandbox.violations == ()
+    assert worn.sandbox.state()["providers"]["paybyrd"]["script"] == ["status_520"]
+
+
+@pytest.mark.parametrize("lines", [(), ("Host: localhost", "Host: localhost"), ("Host: localhost", "Host: a.example")])
+def test_a_call_without_a_host_or_with_two_is_refused(worn: Worn, lines: tuple[str, ...]) -> None:
+    (reply,) = called(worn, *PATHS[0], *lines)
+    assert reply.status_code == 403
+    assert worn.sandbox.refunds("paybyrd") == ()
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LocalHost:1", "127.0.0.1", "127.0.0.1:9", "[::1]:80", "localhost.", "sandbox:8787", "OTHER.test"],
+)
+def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(worn: Worn, host: str) -> None:
+    (reply,) = called(worn, *PATHS[0], f"Host: {host}")
+    assert reply.json()["code"] == "BYRD200"
+
+
+def test_the_address_that_a_call_comes_to_is_a_name_of_the_sandbox() -> None:
+    with SandboxServer(Sandbox(), host="127.0.0.2") as server:
+        assert server.base_url.startswith("http://127.0.0.2:")
+        assert httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Origin: https://attacker.example",
+        "Origin: http://localhost",
+        "origin: null",
+        "Origin:",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+        "sec-fetch-site: same-origin",
+    ],
+)
+def test_a_call_of_a_web_page_is_refused_and_changes_nothing(worn: Worn, line: str, method: str, path: str) -> None:
+    worn.post("paybyrd")
+    (reply,) = called(worn, method, path, "Host: localhost", line)
+    assert (reply.status_code, reply.json()["message"].startswith("the sandbox answers no web page")) == (403, True)
+    assert "access-control-allow-origin" not in reply.headers
+    assert len(worn.sandbox.refunds("paybyrd")) == 1
+
+
+def test_the_preflight_of_a_web_page_is_refused(worn: Worn) -> None:
+    reply = worn.http.options("/_sandbox/script", headers={"Origin": "https://attacker.example"})
+    assert reply.status_code == 403
+    assert not any(name.startswith("access-control") for name in reply.headers)
+
+
+def test_a_person_may_look_at_the_state_in_a_browser(worn: Worn) -> None:
+    assert worn.http.get("/_sandbox/state", headers={"Sec-Fetch-Site": "none"}).json()["violations"] == []
+
+
+@pytest.mark.parametrize("name", ["", "http://sandbox", "sandbox:8787", "*", "sand box", "sandbox/", "größe"])
+def test_a_host_name_that_is_none_is_an_error(name: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name alone, such as sandbox"):
+        SandboxServer(Sandbox(), host_names=[name])
+
+
+@pytest.fixture
+def asked_to_bind(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Where servers are asked to listen; each listens on loopback alone, as everything in these tests does."""
+    asked: list[Any] = []
+    bind = socketserver.TCPServer.server_bind
+
+    def bind_to_loopback(server: socketserver.TCPServer) -> None:
+        asked.append(server.server_address)
+        server.server_address = ("127.0.0.1", server.server_address[1])
+        bind(server)
+
+    monkeypatch.setattr(socketserver.TCPServer, "server_bind", bind_to_loopback)
+    return asked
+
+
+@pytest.mark.parametrize(("host", "base_url"), [("0.0.0.0", "http://127.0.0.1:"), ("10.0.0.7", "http://10.0.0.7:")])
+def test_the_server_listens_elsewhere_where_it_is_told_so_in_words(
+    asked_to_bind: list[Any], host: str, base_url: str
+) -> None:
+    with pytest.raises(ValueError, match="allow_remote is not given"):
+        SandboxServer(Sandbox(), host=host)
+    assert asked_to_bind == []
+    with SandboxServer(Sandbox(), host=host, allow_remote=True) as server:
+        assert server.base_url.startswith(base_url)
+    assert asked_to_bind == [(host, 0)]
+
+
+def test_a_remote_host_has_to_be_an_address_all_the_same() -> None:
+    with pytest.raises(ValueError, match="sandbox"):
+        SandboxServer(Sandbox(), host="sandbox", allow_remote=True)
+
+
+def test_the_command_listens_elsewhere_and_says_how_accounts_reach_it(
+    asked_to_bind: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stop = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
+    stop.start()
+    names = ["--host-name", "sandbox", "--host-name", "FD00::7"]
+    try:
+        assert main(["--port", "0", "--host", "0.0.0.0", "--allow-remote", *names, "--minor-units", "hundredths"]) == 0
+    finally:
+        stop.join()
+    assert asked_to_bind == [("0.0.0.0", 0)]
+    first, second, third = capsys.readouterr().out.splitlines()[:3]
+    port = first.split("listens at http://127.0.0.1:")[1].split(".")[0]
+    assert second == f"  Elsewhere, accounts take base_url=http://sandbox:{port} plain_http_to=sandbox"
+    assert third == f"  Elsewhere, accounts take base_url=http://[fd00::7]:{port} plain_http_to=fd00::7"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--host", "0.0.0.0"], "others are taken with --allow-remote"),
+        (["--host", "sandbox.invalid", "--allow-remote"], "'sandbox.invalid' is not an IPv4"),
+        (["--host-name", "http://sandbox"], "'http://sandbox' is not a host name alone, such as sandbox"),
+        (["--minor-units", "cents"], "invalid choice: 'cents'"),
+    ],
+)
+def test_the_command_says_in_one_line_what_it_cannot_use(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    told = capsys.readouterr()
+    assert (ended.value.code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert words in told.err
+
+
+def test_the_command_says_that_an_address_is_not_this_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--host", "192.0.2.1", "--allow-remote", "--port", "0"]) == 2
+    why = os.strerror(errno.EADDRNOTAVAIL)
+    assert capsys.readouterr().err == f"error: --host 192.0.2.1: {why}; give an address of this machine\n"
+
+
+def test_the_help_tells_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    options = ("--allow-remote", "--host-name NAME", "--minor-units {iso,hundredths}")
+    assert all(name in told for name in (*options, "POST /_sandbox/clear", "POST /_sandbox/reset", "whole_list"))
+
+
+@pytest.fixture
+def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names that were looked up, each of which leads to this machine, as the names of a network of containers."""
+    names: list[str] = []
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, *arguments: Any, **options: Any) -> Any:
+        names.append(host)
+        return resolve("127.0.0.1", *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    return names
+
+
+def accounts(worn: Worn, name: str) -> list[Account]:
+    url = f"http://{name}:{httpx.URL(worn.base_url or '').port}"
+    return worn.sandbox.accounts(base_url=url, plain_http_to=name)
+
+
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+def test_accounts_reach_the_sandbox_in_a_network_of_containers(
+    worn: Worn, resolved: list[str], provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
+    arguments: dict[str, Any] = {"payment_id": PAYMENTS[provider], "amount": Money.of("1.00", "GBP")}
+
+    async def refund() -> RefundStatus:
+        async with AsyncRefundClient(accounts(worn, "sandbox")) as client:
+            return (await client.refund(provider, reference="order-1/1", **arguments)).status
+
+    with RefundClient(accounts(worn, "sandbox")) as client:
+        assert client.refund(provider, reference="order-1/2", **arguments).status is RefundStatus.SUCCEEDED
+    assert asyncio.run(refund()) is RefundStatus.SUCCEEDED
+    assert set(resolved) == {"sandbox"}
+    assert len(worn.sandbox.refunds(provider)) == 2
+
+
+@pytest.mark.usefixtures("resolved")
+def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(worn: Worn) -> None:
+    with RefundClient(accounts(worn, "refundry")) as client, pytest.raises(RefundError) as refused:
+        client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="order-1/1")
+    assert refused.value.raw is not None
+    assert b"not called 'refundry', which is the Host of the call" in refused.value.raw.body
+    assert worn.sandbox.refunds("paybyrd") == ()

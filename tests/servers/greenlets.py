@@ -1,0 +1,59 @@
+"""A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout breaks off.
+
+Reads {"url", "trusted", "wanted": [[provider, payment, minor units, reference], ...], "hanging": payment} as JSON, and
+prints what was told: {"told": [...], "seen": ..., "again": ..., "seconds": ...}.
+"""
+
+from gevent import monkey  # type: ignore[import-untyped] # gevent has no types
+
+monkey.patch_all()
+
+import json  # noqa: E402 (what is imported before the patch is not patched)
+import ssl  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+from typing import Any, Final  # noqa: E402
+
+import gevent  # noqa: E402
+from gevent.pool import Pool  # type: ignore[import-untyped] # noqa: E402
+
+from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundError  # noqa: E402
+
+_AT_ONCE: Final = 50
+_LIMIT: Final = 0.5
+
+
+def main() -> None:
+    """Do what is read, and print what came of it."""
+    asked = json.load(sys.stdin)
+    client = RefundClient(
+        [
+            Paybyrd(api_key="test-key", base_url=asked["url"]),
+            Blink(api_key="test-key", secret_key="test-secret", base_url=asked["url"]),
+        ],
+        ssl_context=ssl.create_default_context(cafile=asked["trusted"]),
+    )
+
+    def refund(provider: str, payment: str, minor_units: int, reference: str) -> Refund:
+        amount = Money.from_minor(minor_units, "EUR" if provider == "paybyrd" else "GBP")
+        return client.refund(provider, payment_id=payment, amount=amount, reference=reference)
+
+    def told(one: list[Any]) -> Any:
+        try:
+            return refund(*one).to_dict()
+        except RefundError as error:
+            return f"{type(error).__name__}: {error}"
+
+    results = Pool(_AT_ONCE).map(told, asked["wanted"])
+    hanging = ["blink", asked["hanging"], 100, asked["hanging"]]
+    seen, began = "nothing", time.monotonic()
+    try:
+        with gevent.Timeout(_LIMIT):
+            seen = told(hanging)
+    except gevent.Timeout:
+        seen = "Timeout"
+    seconds = time.monotonic() - began
+    print(json.dumps({"told": results, "seen": seen, "again": told(hanging), "seconds": seconds}))
+
+
+main()

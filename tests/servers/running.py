@@ -1,0 +1,314 @@
+"""Servers of other makers, each in a process of its own in front of the provider, and ended by its own id."""
+
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+HERE: Final = Path(__file__).resolve().parent
+SECONDS: Final = 15.0
+"""The longest that a process may take to start or to end."""
+_ATTEMPTS: Final = 3
+_LONG: Final = 75
+"""For how many seconds the server behind a proxy keeps a connection: longer than the proxy does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a server is started with: a folder of its own, and a PEM file of a key with its certificates.
+
+    `kept` is for how many seconds it keeps an idle connection.
+    """
+
+    folder: Path
+    certificate: Path
+    kept: int = 5
+
+    @property
+    def book(self) -> Path:
+        """Where the provider writes what it did."""
+        return self.folder / "book"
+
+
+Maker = Callable[[Setting], AbstractContextManager[str]]
+"""Runs a server; gives its address."""
+
+
+def program(name: str, package: str) -> str:
+    """Return the path of a program of Debian's. Fails the test where it is missing."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+    found = shutil.which(name, path=path)
+    if found is None:
+        pytest.fail(f"{name} is not installed, and this test runs it: `apt-get install {package}`")
+    return found
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Return the environment of a process: this one's without proxies, and with the project's modules."""
+    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    modules = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**kept, "PYTHONPATH": modules, **variables}
+
+
+@contextmanager
+def process(
+    command: Sequence[str], log: Path, variables: Mapping[str, str], ready: Callable[[], bool]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process with all that it starts, from when it is ready. RuntimeError, with its log, where it is never."""
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(**variables),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as running,
+    ):
+        try:
+            until = time.monotonic() + SECONDS
+            while not ready():
+                if running.poll() is not None or time.monotonic() > until:
+                    raise RuntimeError(f"{command[0]} did not start: {log.read_text(errors='replace')[-2000:]}")
+                time.sleep(0.02)
+            yield running
+        finally:
+            _end(running)
+
+
+def _end(running: subprocess.Popen[bytes]) -> None:
+    """End a process of ours, and what is left of those that it started: they have its id as their group's."""
+    if running.poll() is None:
+        running.terminate()
+        try:
+            running.wait(SECONDS / 3)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait(SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    """Return a port on which nobody listens now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Whether a connection to a port of this machine is taken."""
+    with socket.socket() as tried:
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def listening(command: Callable[[int], Sequence[str]], log: Path, **variables: str) -> Iterator[int]:
+    """Run a server of which the command is made for a port, on a free one. Gives the port."""
+    with ExitStack() as stack:
+        for attempt in range(_ATTEMPTS):
+            port = free_port()
+            try:
+                stack.enter_context(process(command(port), log, variables, functools.partial(listens, port)))
+                break
+            except RuntimeError:  # somebody may have taken the port meanwhile
+                if attempt == _ATTEMPTS - 1:
+                    raise
+        yield port
+
+
+# The servers, by what runs them.
+
+
+def uvicorn_command(port: int, http: str, kept: int, certificate: Path | None) -> list[str]:
+    """Return the command of uvicorn on a port, with one of its two implementations of HTTP."""
+    command = [sys.executable, "-m", "uvicorn", "tests.servers.applications:asgi", "--log-level", "warning"]
+    command += ["--port", str(port), "--http", http, "--timeout-keep-alive", str(kept)]
+    command += ["--timeout-graceful-shutdown", "1"]
+    tls = [] if certificate is None else ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(certificate)]
+    return command + tls
+
+
+def uvicorn(http: str) -> Maker:
+    """uvicorn, with TLS."""
+
+    @contextmanager
+    def run(setting: Setting) -> Iterator[str]:
+        with listening(
+            lambda port: uvicorn_command(port, http, setting.kept, setting.certificate),
+            setting.folder / "uvicorn.log",
+            BOOK=str(setting.book),
+        ) as port:
+            yield f"https://localhost:{port}"
+
+    return run
+
+
+@contextmanager
+def hypercorn(setting: Setting) -> Iterator[str]:
+    """hypercorn, with TLS."""
+    files = ["--certfile", str(setting.certificate), "--keyfile", str(setting.certificate)]
+    common = [sys.executable, "-m", "hypercorn", "tests.servers.applications:asgi", *files]
+    common += ["--keep-alive", str(setting.kept), "--log-level", "warning"]
+    log = setting.folder / "hypercorn.log"
+    with listening(lambda port: [*common, "--bind", f"localhost:{port}"], log, BOOK=str(setting.book)) as port:
+        yield f"https://localhost:{port}"
+
+
+@contextmanager
+def gunicorn(setting: Setting) -> Iterator[str]:
+    """gunicorn with threads and the WSGI application, with TLS. One worker, for the provider's memory is one."""
+    files = ["--certfile", str(setting.certificate), "--keyfile", str(setting.certificate)]
+    common = [sys.executable, "-m", "gunicorn", "tests.servers.applications:wsgi", *files, "--threads", "8"]
+    common += ["--keep-alive", str(setting.kept), "--log-level", "warning", "--worker-tmp-dir", str(setting.folder)]
+    log = setting.folder / "gunicorn.log"
+    with listening(lambda port: [*common, "--bind", f"localhost:{port}"], log, BOOK=str(setting.book)) as port:
+        yield f"https://localhost:{port}"
+
+
+def node(scheme: str) -> Maker:
+    """Node's own http or https."""
+
+    @contextmanager
+    def run(setting: Setting) -> Iterator[str]:
+        common = [program("node", "nodejs"), str(HERE / "provider.mjs")]
+        rest = [str(setting.kept), *([str(setting.certificate)] if scheme == "https" else [])]
+        log = setting.folder / "node.log"
+        with listening(lambda port: [*common, str(port), *rest], log, BOOK=str(setting.book)) as port:
+            yield f"{scheme}://localhost:{port}"
+
+    return run
+
+
+@contextmanager
+def _behind(setting: Setting) -> Iterator[int]:
+    """The provider without TLS, for a proxy in front of it."""
+    log = setting.folder / "uvicorn.log"
+    with listening(lambda port: uvicorn_command(port, "httptools", _LONG, None), log, BOOK=str(setting.book)) as port:
+        yield port
+
+
+# Of Debian's modules those with a folder for temporary files are told one, for the usual ones belong to root. A
+# connection ends after 40 requests too.
+_NGINX: Final = """
+daemon off;
+{user}
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    keepalive_timeout {kept}s {kept}s;
+    keepalive_requests 40;
+    upstream provider {{ server 127.0.0.1:{behind}; keepalive 64; }}
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {certificate};
+        ssl_certificate_key {certificate};
+        location / {{
+            proxy_pass http://provider;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            proxy_buffering {buffering};
+        }}
+    }}
+}}
+"""
+
+
+def nginx(buffering: str) -> Maker:
+    """nginx with TLS in front of uvicorn, `proxy_buffering` on or off."""
+
+    @contextmanager
+    def run(setting: Setting) -> Iterator[str]:
+        configuration = setting.folder / "nginx.conf"
+
+        def command(port: int) -> list[str]:
+            configuration.write_text(
+                _NGINX.format(
+                    folder=setting.folder,
+                    user="user root;" if os.geteuid() == 0 else "",
+                    kept=setting.kept,
+                    behind=behind,
+                    port=port,
+                    certificate=setting.certificate,
+                    buffering=buffering,
+                ),
+                encoding="utf-8",
+            )
+            return [program("nginx", "nginx-light"), "-e", "stderr", "-c", str(configuration)]
+
+        with _behind(setting) as behind, listening(command, setting.folder / "nginx.log") as port:
+            yield f"https://localhost:{port}"
+
+    return run
+
+
+_HAPROXY: Final = """
+global
+    maxconn 512
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 30s
+    timeout server 30s
+    timeout http-keep-alive {kept}s
+frontend public
+    bind 127.0.0.1:{port} ssl crt {certificate}
+    default_backend provider
+backend provider
+    http-reuse safe
+    server one 127.0.0.1:{behind}
+"""
+
+
+@contextmanager
+def haproxy(setting: Setting) -> Iterator[str]:
+    """haproxy with TLS in front of uvicorn."""
+    configuration = setting.folder / "haproxy.cfg"
+
+    def command(port: int) -> list[str]:
+        configuration.write_text(
+            _HAPROXY.format(kept=setting.kept, port=port, certificate=setting.certificate, behind=behind),
+            encoding="utf-8",
+        )
+        return [program("haproxy", "haproxy"), "-db", "-f", str(configuration)]
+
+    with _behind(setting) as behind, listening(command, setting.folder / "haproxy.log") as port:
+        yield f"https://localhost:{port}"
+
+
+HAS_NODE: Final = shutil.which("node") is not None
+MAKERS: Final[Mapping[str, Maker]] = {
+    "uvicorn-h11": uvicorn("h11"),
+    "uvicorn-httptools": uvicorn("httptools"),
+    "hypercorn": hypercorn,
+    "gunicorn": gunicorn,
+    "nginx-buffering": nginx("on"),
+    "nginx-unbuffered": nginx("off"),
+    "haproxy": haproxy,
+    **({"node-http": node("http"), "node-https": node("https")} if HAS_NODE else {}),
+}
+"""Every server, by its name. Node's are left out where Node is not."""
+ONLY_PAYBYRD: Final = frozenset({"node-http", "node-https"})

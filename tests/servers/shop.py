@@ -1,0 +1,65 @@
+"""A service as gunicorn runs it with `--preload`: one client, made and used before the workers are forked.
+
+URL is the provider's address, TRUSTED a file with the certificate to trust, HANGING a payment of which the refund is
+under way while the workers are forked, under the same name as its reference.
+"""
+
+import os
+import ssl
+import threading
+import time
+from typing import Any, Final
+
+from flask import Flask, request
+
+from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundError
+
+app: Final = Flask(__name__)
+_URL: Final = os.environ["URL"]
+_client: Final = RefundClient(
+    [
+        Paybyrd(api_key="test-key", base_url=_URL),
+        Blink(api_key="test-key", secret_key="test-secret", base_url=_URL),
+    ],
+    ssl_context=ssl.create_default_context(cafile=os.environ["TRUSTED"]),
+)
+
+
+@app.post("/refunds")
+def refund() -> dict[str, Any]:
+    """Ask for a refund; tell what came of it, and in which process."""
+    return _told(request.get_json())
+
+
+@app.post("/lookups")
+def lookup() -> dict[str, Any]:
+    """Ask about a refund that any worker was told of."""
+    try:
+        return {"worker": os.getpid(), "refund": _client.lookup(request.get_json()).to_dict()}
+    except RefundError as error:
+        return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
+
+
+def _told(asked: dict[str, Any]) -> dict[str, Any]:
+    amount = Money.from_minor(asked["minor_units"], asked["currency"])
+    try:
+        accepted = _client.refund(
+            asked["provider"], payment_id=asked["payment_id"], amount=amount, reference=asked["reference"]
+        )
+    except RefundError as error:
+        return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
+    assert isinstance(accepted, Refund)
+    return {"worker": os.getpid(), "refund": accepted.to_dict()}
+
+
+def _before_the_fork() -> None:
+    """Leave a kept connection, a token and a refund under way in the process that the workers are forked from."""
+    hanging = os.environ["HANGING"]
+    one = {"provider": "blink", "minor_units": 100, "currency": "GBP"}
+    assert "refund" in _told({**one, "payment_id": f"done-{hanging}", "reference": f"before-{hanging}"})
+    under_way = {**one, "payment_id": hanging, "reference": hanging}
+    threading.Thread(target=_told, args=(under_way,), daemon=True).start()
+    time.sleep(0.5)  # it has been sent by then, and is answered in an hour
+
+
+_before_the_fork()

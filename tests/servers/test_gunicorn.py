@@ -1,0 +1,118 @@
+"""Several workers of gunicorn that share what was made before they were forked."""
+
+import sys
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from refundry import Refund
+from tests.servers.asking import PROVIDERS, Result, Wish, deeds, differences, wish
+from tests.servers.running import MAKERS, Setting, listening
+
+_WORKERS: Final = 3
+_CALLERS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """The running service, the book of the provider, and the reference that was under way at the fork."""
+
+    client: httpx.Client
+    book: Path
+    hanging: str
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        reply: dict[str, Any] = self.client.post(path, json=body).raise_for_status().json()
+        return reply
+
+    def refund(self, wanted: Wish) -> dict[str, Any]:
+        """What one worker was told of a refund."""
+        amount = {"minor_units": wanted.amount.minor_units, "currency": wanted.amount.currency}
+        named = {"provider": wanted.provider, "payment_id": wanted.payment_id, "reference": wanted.reference}
+        return self.post("/refunds", {**amount, **named})
+
+    def refund_all(self, wanted: Sequence[Wish]) -> list[dict[str, Any]]:
+        """What the workers were told of many at once."""
+        with ThreadPoolExecutor(_CALLERS) as threads:
+            return [*threads.map(self.refund, wanted)]
+
+
+@pytest.fixture(scope="module")
+def shop(module_setting: Setting, trusted: Path) -> Iterator[_Shop]:
+    """The service, in front of a provider."""
+    with _shop(module_setting, trusted) as running:
+        yield running
+
+
+@contextmanager
+def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
+    hanging = f"hanging-{uuid.uuid4()}"
+    command = [sys.executable, "-m", "gunicorn", "tests.servers.shop:app", "--preload", "--log-level", "warning"]
+    command += ["--workers", str(_WORKERS), "--threads", "4", "--worker-tmp-dir", str(setting.folder)]
+    with (
+        MAKERS["uvicorn-h11"](setting) as url,
+        listening(
+            lambda port: [*command, "--bind", f"127.0.0.1:{port}"],
+            setting.folder / "shop.log",
+            URL=url,
+            TRUSTED=str(trusted),
+            HANGING=hanging,
+        ) as port,
+        # Each request is to come to whichever worker is free: no connection is kept.
+        httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_keepalive_connections=0), timeout=20
+        ) as client,
+    ):
+        yield _Shop(client, setting.book, hanging)
+
+
+def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
+    plans = ("done", "later", "undone")
+    wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
+    told = shop.refund_all(wanted)
+    answers = [[one] for one in told]
+    for number in range(2):  # any worker is asked about what any other was told
+        asked = [place for place, one in enumerate(wanted) if one.questions > number and "refund" in answers[place][-1]]
+        with ThreadPoolExecutor(_CALLERS) as threads:
+            for place, answer in zip(
+                asked, threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), asked), strict=True
+            ):
+                answers[place].append(answer)
+    assert [one["text"] for several in answers for one in several if "error" in one] == []
+    results: list[Result] = [tuple(Refund.from_dict(one["refund"]) for one in several) for several in answers]
+    assert differences(wanted, results, shop.book) == ""
+    assert len({one["worker"] for several in answers for one in several}) > 1
+
+
+def test_no_worker_sends_a_reference_twice_that_it_is_asked_for_many_times_at_once(shop: _Shop) -> None:
+    wanted = [wish("slow", number) for number in range(4)]
+    asked = [one for one in wanted for _ in range(_CALLERS * 2)]
+    told = shop.refund_all(asked)
+    by_payment: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for one, answer in zip(asked, told, strict=True):
+        by_payment[one.payment_id].append(answer)
+    for payment, answers in by_payment.items():
+        errors = {one["error"] for one in answers if "error" in one}
+        assert errors <= {"RefundInProgress"}
+        fresh = Counter(one["worker"] for one in answers if "refund" in one and not one["refund"]["replayed"])
+        assert set(fresh.values()) == {1}
+        did = deeds(shop.book)[payment]
+        assert did.arrived == len(fresh)
+        assert {one["refund"]["refund_id"] for one in answers if "refund" in one} == {did.refunds[0]["id"]}
+        assert len(did.refunds) == 1
+
+
+def test_a_refund_that_was_under_way_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
+    asked = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
+    answers = shop.refund_all([asked] * _CALLERS * 3)
+    assert len({one["worker"] for one in answers}) > 1
+    assert {one.get("error") for one in answers} == {"OutcomeUnknown"}
+    assert deeds(shop.book)[shop.hanging].arrived == 1

@@ -1,0 +1,26 @@
+"""A thousand refunds and the questions about them, at each server of another maker: each told as it was done."""
+
+import ssl
+from typing import Final
+
+import pytest
+
+from tests.servers.asking import CLIENTS, ONCE, PROVIDERS, differences, wishes
+from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
+
+REFUNDS: Final = 350
+"""Through each of three clients, so that each server makes more than a thousand."""
+
+each_client = pytest.mark.parametrize("client", CLIENTS)
+each_server = pytest.mark.parametrize("server", MAKERS)
+
+
+@each_client
+@each_server
+def test_each_of_many_refunds_is_told_as_the_server_did_it(
+    server: str, client: str, setting: Setting, trusting: ssl.SSLContext
+) -> None:
+    wanted = wishes(REFUNDS, ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS)
+    with MAKERS[server](setting) as url, CLIENTS[client](url, trusting, ONCE) as calls:
+        results = calls.ask(wanted)
+    assert differences(wanted, results, setting.book) == ""
