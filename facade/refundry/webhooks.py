@@ -83,7 +83,7 @@ class RefundEvent:
     amount: Money | None = None
     provider_code: str | None = field(default=None, repr=False)
     undone: bool = False
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = field(default=b"", repr=False, metadata={"exclude": True})  # by Pydantic, as in Refund
 
     @property
     def authentic(self) -> bool:
