@@ -2,7 +2,11 @@
 
 import os
 import shutil
+import signal
 import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -13,6 +17,10 @@ nox.options.reuse_venv = "yes"
 
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
+# What can differ on another Python. The rest is of the tools, or runs in processes of its own.
+ON_EACH_VERSION = ("tests/unit", "tests/contract", "tests/faults", "tests/sandbox")
+# Run by tests/servers, each with the package of Debian's that it comes in.
+SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
 CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
 
 
@@ -42,19 +50,75 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests and measure the coverage of the facade. Arguments go to pytest."""
+    """Run the tests and measure the coverage of the facade. Arguments go to pytest.
+
+    Without arguments, those against servers of other makers run beside the others, where the servers are installed.
+    """
     install(session)
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage"))
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    pytest = ("coverage", "run", "-m", "pytest")
+    if session.posargs:
+        session.run(*pytest, *session.posargs)
+    else:
+        absent = absent_servers()
+        with beside(session, *([] if absent else [*pytest, "-q", "-p", "no:cacheprovider", "tests/servers"])):
+            session.run(*pytest, "--ignore=tests/servers")
+        if absent:
+            session.warn(f"LEFT OUT: tests/servers. {absent}")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *([] if not session.posargs else ["--fail-under=0"]))
 
 
-def tests_on(session: nox.Session) -> None:
-    """Run the tests on another Python. They may run side by side. Arguments go to pytest."""
+def absent_servers() -> str:
+    """What to do about the servers that are not installed, in a sentence; nothing where all are."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+    absent = [name for name in SERVERS if shutil.which(name, path=path) is None]
+    packages = " ".join(SERVERS[name] for name in absent)
+    return f"Not installed: {', '.join(absent)}. With `apt-get install {packages}` they are tried." if absent else ""
+
+
+@contextmanager
+def beside(session: nox.Session, *command: str) -> Iterator[None]:
+    """Run a command beside what is done meanwhile, and print what it printed. Fails the session where it fails."""
+    if not command:
+        yield
+        return
+    program = shutil.which(command[0], path=session.bin)
+    log = Path(session.create_tmp(), "beside.log")
+    with log.open("wb") as output:
+        running = subprocess.Popen(
+            [program or command[0], *command[1:]],
+            env={**os.environ, **{name: value for name, value in session.env.items() if value is not None}},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        except BaseException:
+            running.send_signal(signal.SIGINT)  # so that it ends what it has started
+            raise
+        finally:
+            code = running.wait()
+            session.log(" ".join(command))
+            sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
+            sys.stdout.flush()
+    if code:
+        session.error(f"{' '.join(command)} failed with exit code {code}")
+
+
+@nox.session
+def servers(session: nox.Session) -> None:
+    """Run the tests against servers and workers of other makers, which have to be there. Arguments go to pytest."""
     install(session)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["tests/servers"]))
+
+
+def tests_on(session: nox.Session) -> None:
+    """Run what can differ on another Python. They may run side by side. Arguments go to pytest."""
+    install(session)
+    session.run("pytest", *(session.posargs or ON_EACH_VERSION))
 
 
 for _version in VERSIONS:

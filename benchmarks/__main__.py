@@ -16,7 +16,7 @@ from statistics import median
 
 from benchmarks import calls, processes
 from benchmarks.calls import Sizes
-from benchmarks.figures import Spread, Verdict, judge, paired, table
+from benchmarks.figures import Spread, Verdict, judge, paired, spread, table
 from benchmarks.setting import Defect, Server, generate_stock, installed, serving
 
 
@@ -28,10 +28,11 @@ class Effort:
     imports: int
     first_refunds: int
     generators: int
+    cold_starts: int
 
 
-WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5)
-QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2)
+WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5, 11)
+QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2, 3)
 
 
 @dataclass
@@ -48,7 +49,14 @@ class Results:
 
     def ratio(self, name: str, label: str, measured: Sequence[float], against: Sequence[float], note: str = "") -> None:
         """Add a figure: the ratios of two measurements, round by round."""
-        figure = self.figures[name] = paired(measured, against)
+        self._add(name, label, paired(measured, against), note)
+
+    def values(self, name: str, label: str, measured: Sequence[float], note: str = "") -> None:
+        """Add a figure of its own: a measurement, round by round."""
+        self._add(name, label, spread(measured), note)
+
+    def _add(self, name: str, label: str, figure: Spread, note: str) -> None:
+        self.figures[name] = figure
         self.lines.append(
             f"  {label:50} {figure.median:z8.3f}   {figure.first:z.3f} .. {figure.third:z.3f}"
             f"   {figure.low:z.3f} .. {figure.high:z.3f}   {note}".rstrip()
@@ -89,6 +97,27 @@ def _calls(results: Results, server: Server, folder: Path, effort: Effort, say: 
         results.lines.append("  aiohttp is left out: it is not installed.")
     rates = (f"{name.partition(',')[0]} {1 / median(wall[name]):.0f}" for name in wall if name.endswith("at once"))
     results.lines.append(f"  Calls a second: {', '.join(rates)}")
+
+
+def _new_connections(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
+    results.title(f"New connections over TLS: CPU of a call, as a ratio to {calls.NEW_BY_HAND}")
+    if server.closing is None or server.https is None:
+        results.lines.append("  They are left out: trustme is not installed.")
+        return
+    results.lines.append(_COLUMNS)
+    with calls.over_new_connections(server.closing, server.bundle, effort.calls) as contenders:
+        taken = calls.measure(contenders, effort.calls.rounds, say)
+    cpu = {name: [sample.cpu for sample in samples] for name, samples in taken.items()}
+    results.absolute |= {f"{name}: CPU microseconds a call": median(values) * 1e6 for name, values in cpu.items()}
+    note = f"{median(cpu[calls.NEW_SYNC]) * 1e6:.0f} us"
+    results.ratio("new connection", calls.NEW_SYNC, cpu[calls.NEW_SYNC], cpu[calls.NEW_BY_HAND], note)
+
+    results.title(f"Longest time for which the event loop is held while {calls.AT_ONCE} start cold, in milliseconds")
+    results.lines.append(_COLUMNS)
+    held = processes.loop_held(server.https, server.bundle, effort.cold_starts, say)
+    for figure, name in (("loop held", processes.OURS_HELD), ("loop held, httpx", processes.HTTPX_HELD)):
+        results.values(figure, name, [one.wall for one in held[name]])
+        results.values(f"{figure}, CPU", f"{name}, CPU of its thread", [one.cpu for one in held[name]])
 
 
 def _imports(results: Results, effort: Effort, say: Callable[[str], None]) -> None:
@@ -157,7 +186,7 @@ def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
     """The figures for a machine to read."""
     whole = {
         "versions": versions(),
-        "ratios": {name: asdict(figure) for name, figure in results.figures.items()},
+        "figures": {name: asdict(figure) for name, figure in results.figures.items()},
         "absolute": results.absolute,
         "targets": [
             {**asdict(verdict.target), "value": verdict.value, "verdict": verdict.word} for verdict in verdicts
@@ -199,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as name, serving(Path(name)) as server:
             folder = Path(name)
             _calls(results, server, folder, effort, _say)
+            _new_connections(results, server, effort, _say)
             _imports(results, effort, _say)
             _first_refunds(results, server, effort, _say)
             _generators(results, folder, effort, _say)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 import itertools
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -63,6 +64,37 @@ class Sizes:
     single: int
     at_once: int
     httpx_at_once: int
+
+
+NEW_BY_HAND = "httpx.Client.post(json=...).json(), new connections"
+NEW_SYNC = "RefundClient.refund, new connections"
+
+
+@contextmanager
+def over_new_connections(base_url: str, bundle: Path, sizes: Sizes) -> Iterator[list[Contender]]:
+    """The two that are compared where the server ends each connection with its first reply.
+
+    Both read the authorities to trust from the same file, as they read those of the system, and each is one client.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_trusting(bundle))
+        references = (f"bench/new/{number}" for number in itertools.count())
+        yield [
+            Contender(NEW_BY_HAND, sizes.single, _in_turn(_by_hand(stack, base_url))),
+            Contender(NEW_SYNC, sizes.single, _in_turn(_sync(stack, base_url, references))),
+        ]
+
+
+@contextmanager
+def _trusting(bundle: Path) -> Iterator[None]:
+    before = os.environ.get("SSL_CERT_FILE")
+    os.environ["SSL_CERT_FILE"] = str(bundle)
+    try:
+        yield
+    finally:
+        del os.environ["SSL_CERT_FILE"]
+        if before is not None:
+            os.environ["SSL_CERT_FILE"] = before
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.calls import AT_ONCE
 from benchmarks.setting import GENERATOR, ROOT, run, stock_command
 
 NOTHING = "pass"
@@ -90,6 +91,84 @@ def first_refunds(base_url: str, bundle: Path, rounds: int, say: Callable[[str],
         command(name)(0)
     what = f"first refund over {base_url.partition(':')[0]}"
     return _interleaved({name: command(name) for name in _SCRIPTS}, rounds, what, say)
+
+
+OURS_HELD = "AsyncRefundClient"
+HTTPX_HELD = "httpx.AsyncClient"
+# Another task of the same loop wakes up every millisecond; what it comes too late by is the time that the loop is held.
+# On a busy machine that is also the time in which others run: so what the loop's own thread computed is told, too.
+_TICKING = f"""
+import asyncio, sys, time
+
+held = computed = 0.0
+
+async def tick():
+    global held, computed
+    while True:
+        began, cpu = time.perf_counter(), time.thread_time()
+        await asyncio.sleep(0.001)
+        held = max(held, time.perf_counter() - began - 0.001)
+        computed = max(computed, time.thread_time() - cpu)
+
+async def measured(call):
+    ticking = asyncio.create_task(tick())
+    await asyncio.sleep(0.01)
+    units = await asyncio.gather(*(call(number) for number in range({AT_ONCE})))
+    ticking.cancel()
+    assert units == [100] * {AT_ONCE}, units
+    print(1000 * held, 1000 * computed)
+"""
+_HELD = {
+    OURS_HELD: """
+from refundry import AsyncRefundClient, Money, Paybyrd
+
+async def main():
+    async with AsyncRefundClient([Paybyrd(api_key="test-key", base_url=sys.argv[1])]) as client:
+        async def call(number):
+            amount, reference = Money.of("1.00", "EUR"), f"bench/{number}"
+            refund = await client.refund("paybyrd", payment_id="c16ce479", amount=amount, reference=reference)
+            return refund.amount.minor_units
+        await measured(call)
+
+asyncio.run(main())
+""",
+    HTTPX_HELD: """
+import httpx
+
+async def main():
+    async with httpx.AsyncClient(headers={"x-api-key": "test-key"}, timeout=60) as client:
+        async def call(number):
+            reply = await client.post(f"{sys.argv[1]}/api/v2/refund/c16ce479", json={"isoAmount": 100})
+            return reply.json()["isoAmount"]
+        await measured(call)
+
+asyncio.run(main())
+""",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """For how many milliseconds a loop was held at a time, at most, and for how many its thread computed."""
+
+    wall: float
+    cpu: float
+
+
+def loop_held(base_url: str, bundle: Path, rounds: int, say: Callable[[str], None]) -> dict[str, list[Held]]:
+    """For how long at a time the event loop of a new process is held while 64 calls start.
+
+    The client is made before, as a service makes it when it starts; no connection is, and nothing that one needs.
+    """
+    taken: dict[str, list[Held]] = {name: [] for name in _HELD}
+    for number in range(-1, rounds):  # the first one may have to write bytecode
+        for name, script in _HELD.items():
+            command = [sys.executable, "-c", _TICKING + script, base_url]
+            printed = run(f"{name}, {AT_ONCE} cold", command, SSL_CERT_FILE=str(bundle))
+            if number >= 0:
+                taken[name].append(Held(*map(float, printed.split())))
+        say(f"loop held: round {number + 1} of {rounds}")
+    return taken
 
 
 BARE = f"one bare run of `{GENERATOR}`"

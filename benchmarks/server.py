@@ -17,7 +17,8 @@ _SIZE = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
 _TARGET = re.compile(rb"POST /api/v2/refund/([!-.0-~]+) ")
 _AMOUNT = re.compile(rb'"isoAmount": ?([0-9]+)')
 
-_HEAD = "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n"
+_HEAD = "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n"
+_LAST = "Connection: close\r\n"
 # Two decimals, as the euro has.
 _BODY = (
     '{{"isoAmount":{0},"amount":"{1}.{2:02}","code":"BYRD200","description":"Operation successfully completed",'
@@ -36,18 +37,23 @@ def request_size(received: bytes) -> int | None:
     return end + 4 + (int(length[1]) if length else 0)
 
 
-def answer(request: bytes) -> bytes:
-    """The reply to one whole request: the refund that it asks for, or 400 where it asks for none."""
+def answer(request: bytes, *, is_last: bool = False) -> bytes:
+    """The reply to one whole request: the refund that it asks for, or 400 where it asks for none.
+
+    `is_last` says in the reply that the connection ends with it.
+    """
     target = _TARGET.match(request)
     amount = _AMOUNT.search(request, request.find(b"\r\n\r\n"))
     if target is None or amount is None:
-        return (_HEAD.format(400, "Bad Request", len(_REFUSED)) + _REFUSED).encode()
+        return (_HEAD.format(400, "Bad Request", len(_REFUSED), "") + _REFUSED).encode()
     units = int(amount[1])
     body = _BODY.format(units, units // 100, units % 100, 3 * units, 2 * units, target[1].decode())
-    return (_HEAD.format(200, "OK", len(body)) + body).encode()
+    return (_HEAD.format(200, "OK", len(body), _LAST if is_last else "") + body).encode()
 
 
 class _Connection(asyncio.Protocol):
+    closes = False
+
     def __init__(self) -> None:
         self._pending = b""
         self._transport: asyncio.Transport | None = None
@@ -60,21 +66,29 @@ class _Connection(asyncio.Protocol):
         assert self._transport is not None
         data = self._pending + data
         while (size := request_size(data)) is not None and size <= len(data):
-            self._transport.write(answer(data[:size]))
+            self._transport.write(answer(data[:size], is_last=self.closes))
             data = data[size:]
+            if self.closes:
+                self._transport.close()
+                return
         self._pending = data
+
+
+class _Closing(_Connection):
+    closes = True
 
 
 async def _serve(seconds: float, certificate: Path | None) -> None:
     loop = asyncio.get_running_loop()
-    contexts: dict[str, ssl.SSLContext | None] = {"http": None}
+    served: dict[str, tuple[type[_Connection], ssl.SSLContext | None]] = {"http": (_Connection, None)}
     if certificate is not None:
-        secure = contexts["https"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         secure.load_cert_chain(certificate)
+        served |= {"https": (_Connection, secure), "closing": (_Closing, secure)}
     ports = {}
-    for scheme, context in contexts.items():
-        server = await loop.create_server(_Connection, "127.0.0.1", 0, ssl=context)
-        ports[scheme] = server.sockets[0].getsockname()[1]
+    for name, (protocol, context) in served.items():
+        server = await loop.create_server(protocol, "127.0.0.1", 0, ssl=context, backlog=256)
+        ports[name] = server.sockets[0].getsockname()[1]
     print(json.dumps(ports), flush=True)
     await asyncio.sleep(seconds)
 

@@ -41,10 +41,14 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The running server. `https` is None where no certificate could be made; `bundle` holds those to trust for it."""
+    """The running server. `https` is None where no certificate could be made; `bundle` holds those to trust for it.
+
+    `closing` is as `https`, and ends each connection with its first reply.
+    """
 
     http: str
     https: str | None
+    closing: str | None
     bundle: Path
 
 
@@ -68,8 +72,10 @@ def serving(folder: Path) -> Iterator[Server]:
                 errors.seek(0)
                 raise Defect(f"the server did not start: {last_line(errors.read())}; run `python -m benchmarks.server`")
             ports = json.loads(first)
-            https = f"https://127.0.0.1:{ports['https']}" if "https" in ports else None
-            yield Server(f"http://127.0.0.1:{ports['http']}", https, bundle)
+            https, closing = (
+                f"https://127.0.0.1:{ports[name]}" if name in ports else None for name in ("https", "closing")
+            )
+            yield Server(f"http://127.0.0.1:{ports['http']}", https, closing, bundle)
         finally:
             process.terminate()
 
@@ -105,8 +111,8 @@ def stock_command(contract: Path, target: Path) -> list[str]:
     return [*command, "--path", str(contract), "--output-path", str(target)]
 
 
-def run(what: str, command: list[str], **variables: str) -> None:
-    """Run a process in the project's folder, to its end. Raises Defect, which says `what`, where it fails."""
+def run(what: str, command: list[str], **variables: str) -> bytes:
+    """What a process prints, run in the project's folder to its end. Raises Defect, which names it, where it fails."""
     try:
         done = subprocess.run(
             command,
@@ -123,3 +129,4 @@ def run(what: str, command: list[str], **variables: str) -> None:
             f"{what} ended with exit code {done.returncode}: {last_line(done.stderr or done.stdout)}; "
             "mend what it names"
         )
+    return done.stdout

@@ -329,9 +329,8 @@ def _is_undone(translation: Translation, status: RefundStatus | None, word: str 
 
 
 def _amount(reading: Reading) -> Money | None:
-    from refundry.money import Money
-
-    if reading.amount is None or reading.currency is None:
+    """What is refunded, where the callback says it once, or twice the same."""
+    if reading.amount is None or reading.currency is None or len({*reading.amounts}) > 1:
         return None
     try:
         return Money.of(reading.amount, reading.currency)

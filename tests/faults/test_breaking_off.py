@@ -25,8 +25,8 @@ from refundry import (
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
 from tests.faults.servers import Server, answering, once, reply
-from tests.faults.support import AMPLE, both_kinds, within
-from tests.unit.support import ONE_EURO, PAYMENT, Kind, account
+from tests.faults.support import AMPLE, every_loop, within
+from tests.unit.support import ONE_EURO, PAYMENT, Kind, account, new_loop
 
 LATER = Retry(first_wait=30, longest_wait=30)
 """Far more time between two attempts than a test takes."""
@@ -63,10 +63,11 @@ def sent(kind: Kind, request: WireRequest, timeout: Timeout) -> WireReply | Send
         finally:
             await transport.aclose()
 
-    return asyncio.run(send())
+    with asyncio.Runner(loop_factory=new_loop(kind)) as runner:
+        return runner.run(send())
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("timeout", [Timeout(connect=5, read=0.3, total=8), Timeout(connect=5, read=8, total=0.3)])
 def test_a_request_that_cannot_be_written_in_time_may_have_been_sent(kind: Kind, timeout: Timeout) -> None:
     with deaf() as origin, within(6):

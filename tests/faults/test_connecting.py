@@ -27,8 +27,8 @@ from refundry import (
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
 from tests.faults.servers import Peer, Server, answering, once, reply
-from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, failed, within
-from tests.unit.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller
+from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, every_loop, failed, within
+from tests.unit.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller, new_loop
 
 Certified = Callable[[str], ssl.SSLContext]
 
@@ -49,7 +49,7 @@ def not_sent(client: Caller, words: str, provider: str = "paybyrd") -> None:
     assert error.raw is None
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("scheme", ["http://127.0.0.1", "https://localhost"])
 def test_a_connection_that_is_refused_sent_nothing(kind: Kind, provider: str, scheme: str) -> None:
@@ -57,7 +57,7 @@ def test_a_connection_that_is_refused_sent_nothing(kind: Kind, provider: str, sc
         not_sent(client, "the connection was refused", provider)
 
 
-@both_kinds
+@every_loop
 def test_a_refused_connection_may_be_tried_again_under_the_same_reference(kind: Kind) -> None:
     port = free_port()
     with caller(kind, account("paybyrd", base_url=f"http://127.0.0.1:{port}"), timeout=AMPLE) as client:
@@ -69,13 +69,13 @@ def test_a_refused_connection_may_be_tried_again_under_the_same_reference(kind: 
     assert len(server.requests) == 1
 
 
-@both_kinds
+@every_loop
 def test_a_host_without_an_address_sent_nothing(kind: Kind) -> None:
     with caller(kind, account("paybyrd", base_url="https://refunds.invalid"), timeout=AMPLE) as client:
         not_sent(client, "the host's address was not found")
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("timeout", [SHORT, Timeout(connect=30, read=30, total=0.4)], ids=["connect", "total"])
 def test_a_host_that_does_not_answer_in_tls_is_given_up_in_time(
     kind: Kind, timeout: Timeout, trusting: ssl.SSLContext
@@ -87,7 +87,7 @@ def test_a_host_that_does_not_answer_in_tls_is_given_up_in_time(
     assert server.requests == []
 
 
-@both_kinds
+@both_kinds  # uvloop asks for addresses without Python
 @pytest.mark.parametrize("broken", [ConnectionResetError(), OSError(errno.ENETUNREACH, "no route")])
 def test_a_network_that_fails_while_connecting_sent_nothing(
     kind: Kind, broken: OSError, monkeypatch: pytest.MonkeyPatch
@@ -100,14 +100,14 @@ def test_a_network_that_fails_while_connecting_sent_nothing(
         not_sent(client, "the connection broke" if isinstance(broken, ConnectionError) else "the network failed")
 
 
-@both_kinds
+@every_loop
 def test_a_certificate_of_an_unknown_authority_is_not_trusted(kind: Kind, certified: Certified) -> None:
     with Server(answering(), tls=certified("localhost")) as server, client_of(kind, server) as client:
         not_sent(client, "the host's certificate is not trusted")
     assert server.requests == []
 
 
-@both_kinds
+@every_loop
 def test_a_certificate_of_another_host_is_not_trusted(
     kind: Kind, certified: Certified, trusting: ssl.SSLContext
 ) -> None:
@@ -119,7 +119,7 @@ def test_a_certificate_of_another_host_is_not_trusted(
     assert server.requests == []
 
 
-@both_kinds
+@every_loop
 def test_a_host_that_does_not_speak_tls_sent_nothing(kind: Kind, trusting: ssl.SSLContext) -> None:
     def plain(peer: Peer) -> None:
         peer.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -132,7 +132,7 @@ def test_a_host_that_does_not_speak_tls_sent_nothing(kind: Kind, trusting: ssl.S
     assert server.requests == []
 
 
-@both_kinds
+@every_loop
 def test_a_host_that_hangs_up_during_tls_sent_nothing(kind: Kind, trusting: ssl.SSLContext) -> None:
     with Server(lambda _: None) as server:
         made = account("paybyrd", base_url=f"https://localhost:{server.port}")
@@ -141,7 +141,7 @@ def test_a_host_that_hangs_up_during_tls_sent_nothing(kind: Kind, trusting: ssl.
     assert server.requests == []
 
 
-@both_kinds
+@every_loop
 def test_an_authority_is_trusted_that_the_ssl_context_names(
     kind: Kind, certified: Certified, trusting: ssl.SSLContext
 ) -> None:
@@ -153,7 +153,7 @@ def test_an_authority_is_trusted_that_the_ssl_context_names(
     assert (len(server.requests), server.connections) == (2, 1)
 
 
-@both_kinds
+@every_loop
 def test_an_authority_is_trusted_that_the_environment_names(
     kind: Kind, certified: Certified, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,7 +165,7 @@ def test_an_authority_is_trusted_that_the_environment_names(
     assert len(server.requests) == 1
 
 
-@both_kinds
+@every_loop
 def test_certificates_that_the_environment_names_and_that_are_not_there_sent_nothing(
     kind: Kind, certified: Certified, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +175,7 @@ def test_certificates_that_the_environment_names_and_that_are_not_there_sent_not
     assert (server.requests, server.connections) == ([], 0)
 
 
-@both_kinds
+@every_loop
 def test_a_connection_that_breaks_under_tls_after_the_request_is_unknown(
     kind: Kind, certified: Certified, trusting: ssl.SSLContext
 ) -> None:
@@ -187,7 +187,7 @@ def test_a_connection_that_breaks_under_tls_after_the_request_is_unknown(
     assert len(server.requests) == 1
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize(
     "changes",
     [
@@ -225,10 +225,11 @@ def sent(kind: Kind, request: WireRequest) -> WireReply | SendFailure:
         await transport.aclose()
         return answer
 
-    return asyncio.run(asent())
+    with asyncio.Runner(loop_factory=new_loop(kind)) as runner:
+        return runner.run(asent())
 
 
-@both_kinds
+@every_loop
 def test_the_request_arrives_as_it_was_prepared(kind: Kind) -> None:
     with (
         Server(answering(reply(b'{"transaction_id":"refund-1"}'))) as server,

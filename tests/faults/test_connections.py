@@ -2,18 +2,34 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from refundry import AsyncRefundClient, Attempt, Evidence, OutcomeUnknown, RefundClient, Resend
+from refundry import (
+    AsyncRefundClient,
+    Attempt,
+    Evidence,
+    NotSent,
+    OutcomeUnknown,
+    RefundClient,
+    Resend,
+    SendFailure,
+    WireReply,
+    WireRequest,
+)
+from refundry.transport import aio, sync
+from refundry.transport.sync import HttpTransport
 from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, Wired, every_way
-from tests.unit.support import ONE_EURO, PAYMENT, account
+from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_way, failed
+from tests.unit.support import ONE_EURO, PAYMENT, Caller, Kind, account, caller
 
 
 def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
@@ -128,6 +144,73 @@ def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monke
 
 
 @every_way
+@pytest.mark.parametrize(
+    ("said", "connections"),
+    [
+        ("timeout=2", [1, 1, 2]),
+        ("timeout=2, max=100", [1, 1, 2]),
+        ("max=100, Timeout = 2", [1, 1, 2]),
+        ("timeout=1", [1, 2, 3]),
+        ("timeout=0", [1, 2, 3]),
+        ("timeout=60", [1, 1, 1]),
+        ("timeout=soon", [1, 1, 1]),
+        ("max=100", [1, 1, 1]),
+    ],
+)
+def test_a_connection_is_kept_for_less_time_than_the_server_says(
+    way: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("refundry.transport.kept.monotonic", lambda: now[0])
+    with way.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, way.client(server) as client:
+        for reference, seconds in (("r-1", 0.5), ("r-2", 1.5), ("r-3", 0.0)):
+            client.ask("paybyrd", reference=reference)
+            now[0] += seconds
+    assert [request.connection for request in server.requests] == connections
+
+
+def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what the host sends at once come before the client goes on, and before its event loop does."""
+    made, is_silent = sync._Connection.__init__, aio._Connection.is_silent
+
+    def slowly_made(self: sync._Connection, connected: socket.socket) -> None:
+        made(self, connected)
+        time.sleep(0.1)
+
+    async def slowly_asked(self: aio._Connection) -> bool:
+        time.sleep(0.1)
+        return await is_silent(self)
+
+    monkeypatch.setattr(sync._Connection, "__init__", slowly_made)
+    monkeypatch.setattr(aio._Connection, "is_silent", slowly_asked)
+
+
+@every_way
+@pytest.mark.parametrize("parts", [(reply(),), (b"x",), ()], ids=["a reply", "garbage", "the end"])
+def test_what_a_host_sends_before_it_was_asked_is_no_reply(
+    way: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def speaking_first(peer: Peer) -> None:
+        peer.send(*parts)
+        if parts:
+            peer.hold()
+
+    slow_after_connecting(monkeypatch)
+    with way.server(speaking_first) as server, way.client(server) as client:
+        failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
+    assert server.requests == []
+
+
+@every_way
+def test_a_new_connection_in_tls_is_good_whatever_tls_itself_sends_on_it(
+    way: Wired, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have come
+    with way.server(answering()) as server:
+        assert two_refunds(way, server, pause=0) == [1, 1]
+
+
+@every_way
 def test_each_origin_has_connections_of_its_own(way: Wired) -> None:
     with way.server(answering()) as one, way.server(answering()) as other:
         for server in (one, other):
@@ -169,6 +252,80 @@ def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after
         go_on.set()
         thread.join(5)
         assert closed.wait(2)
+
+
+def waiting_to_be_closed(server: Server) -> int:
+    """How many connections of this process the server has closed, and the client has not."""
+    lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    fields = [line.split() for line in lines]
+    close_wait, port = "08", f"{server.port:04X}"
+    return sum(field[2].endswith(f":{port}") and field[3] == close_wait for field in fields)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of connections where Linux tells them")
+@every_loop
+def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it(
+    kind: Kind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("refundry.transport.kept._SECONDS_BETWEEN_SWEEPS", 0)
+    together = threading.Barrier(12, timeout=5)
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        together.wait()
+        peer.send(reply())
+
+    with Server(script) as server, Server(answering()) as other:
+        made = (account("paybyrd", base_url=server.url), account("paybyrd", name="other", base_url=other.url))
+        with caller(kind, *made, timeout=AMPLE) as client:
+            many_at_once(client, 12)
+            client.pause(0.1)
+            client.refund("other", payment_id=PAYMENT, amount=ONE_EURO, reference="r-1")
+            assert waiting_to_be_closed(server) == 0
+
+
+def many_at_once(client: Caller, number: int) -> None:
+    """Refund so many at once."""
+    made = client.client
+    names = [f"many-{one}" for one in range(number)]
+    if isinstance(made, RefundClient):
+        with ThreadPoolExecutor(number) as pool:
+            list(pool.map(lambda name: refund(made, name), names))
+        return
+
+    async def all_of_them() -> None:
+        asked = (made.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=name) for name in names)
+        await asyncio.gather(*asked)
+
+    client.run(all_of_them())
+
+
+def test_closing_a_transport_while_many_use_it_neither_raises_nor_leaves_a_connection_open() -> None:
+    with Server(answering()) as server:
+        transport = HttpTransport()
+        stop = threading.Event()
+        failures: list[BaseException] = []
+
+        def work(number: int) -> None:
+            try:
+                while not stop.is_set():
+                    origin = server.url.replace("127.0.0.1", f"127.0.0.{number + 1}")
+                    request = WireRequest("POST", origin, "/", (), (), b"{}")
+                    assert isinstance(transport.send(request, AMPLE), WireReply | SendFailure)
+                    transport.close()
+            except BaseException as error:  # noqa: BLE001 (a thread cannot raise)
+                failures.append(error)
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        stop.set()
+        for thread in threads:
+            thread.join(10)
+        assert failures == []
+        time.sleep(0.1)
+        assert all(not thread.is_alive() for _, thread in server._serving)
 
 
 def test_no_more_connections_are_kept_than_are_useful(monkeypatch: pytest.MonkeyPatch) -> None:

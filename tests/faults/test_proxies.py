@@ -8,8 +8,9 @@ from typing import Final
 import pytest
 
 from refundry import Evidence, NotSent, Resend
+from refundry.transport.proxies import is_excepted
 from tests.faults.servers import Peer, Script, Server, answering, once
-from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, failed, within
+from tests.faults.support import AMPLE, SHORT, client_of, every_loop, failed, within
 from tests.unit.support import Kind, account, caller
 
 HOST: Final = "gateway.example"
@@ -34,7 +35,7 @@ def tunnel_to(origin: Server) -> Script:
     return script
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 @pytest.mark.parametrize("scheme", ["http://", ""])
 def test_a_proxy_of_the_environment_carries_the_refund(
@@ -52,7 +53,7 @@ def test_a_proxy_of_the_environment_carries_the_refund(
     assert [request.headers["x-api-key"] for request in origin.requests] == ["test-key"] * 2
 
 
-@both_kinds
+@every_loop
 def test_a_proxy_gets_its_own_credentials_and_the_provider_does_not(
     kind: Kind, origin: Server, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -67,7 +68,7 @@ def test_a_proxy_gets_its_own_credentials_and_the_provider_does_not(
     assert "test-key" not in str(proxy.requests)
 
 
-@both_kinds
+@every_loop
 def test_a_host_that_the_environment_excepts_is_reached_without_the_proxy(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,7 +80,7 @@ def test_a_host_that_the_environment_excepts_is_reached_without_the_proxy(
     assert (proxy.connections, len(direct.requests)) == (0, 1)
 
 
-@both_kinds
+@every_loop
 def test_plain_http_to_this_machine_goes_past_every_proxy(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(once()) as proxy, Server(answering()) as direct:
         for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
@@ -111,7 +112,7 @@ REFUSING: Final[dict[str, Script]] = {
 }
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("answer", REFUSING)
 def test_a_proxy_that_refuses_sent_nothing(kind: Kind, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(REFUSING[answer]) as proxy, within(2):
@@ -123,7 +124,7 @@ def test_a_proxy_that_refuses_sent_nothing(kind: Kind, answer: str, monkeypatch:
     assert [request.line for request in proxy.requests] == [f"CONNECT {HOST}:443 HTTP/1.1"]
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize(
     "parts",
     [(), (b"HTTP/1.1 200 OK\r\nVia: ",), (b"HTTP/1.1 200 OK\r\n", *([b"X-Header: " + b"x" * 8192 + b"\r\n"] * 9))],
@@ -139,7 +140,7 @@ def test_a_proxy_that_does_not_answer_sent_nothing(
     assert "the proxy did not answer" in str(error)
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize(
     "script",
     [refusing(), once(*[b"HTTP/1.1 200 OK\r\n", *[b"x"] * 30], pause=0.1)],
@@ -155,7 +156,7 @@ def test_a_proxy_that_takes_too_long_is_given_up_in_time(
     assert "timed out" in str(error)
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "proxy.invalid:3128"])
 def test_a_proxy_that_is_not_there_sent_nothing(kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
@@ -163,7 +164,7 @@ def test_a_proxy_that_is_not_there_sent_nothing(kind: Kind, address: str, monkey
         failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "https"])
 def test_a_proxy_of_another_kind_sent_nothing_and_is_named(
     kind: Kind, scheme: str, monkeypatch: pytest.MonkeyPatch
@@ -176,7 +177,7 @@ def test_a_proxy_of_another_kind_sent_nothing_and_is_named(
     assert "s3cr3t" not in f"{error!r}{error.__dict__}"
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("address", ["http://:3128", "http://proxy.example:port", "http://[::1"])
 def test_a_proxy_with_a_broken_address_sent_nothing_and_is_to_blame(
     kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch
@@ -185,3 +186,78 @@ def test_a_proxy_with_a_broken_address_sent_nothing_and_is_to_blame(
     with caller(kind, account("paybyrd", base_url=f"https://{HOST}"), timeout=AMPLE) as client:
         error = failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
     assert "proxy" in str(error)
+
+
+EXCEPTED: Final = [
+    ("*", True),
+    ("example.com", True),
+    ("EXAMPLE.com", True),
+    ("api.example.com", True),
+    (".example.com", True),
+    ("*.example.com", True),
+    ("other.test, example.com", True),
+    ("other.test example.com", True),
+    (" , other.test ,, example.com , ", True),
+    ("example.com.", True),
+    ("example.com:443", True),
+    ("https://example.com", True),
+    ("all://example.com", True),
+    ("", False),
+    (",", False),
+    (".", False),
+    ("ample.com", False),
+    ("example", False),
+    ("com.", True),
+    ("v2.api.example.com", False),
+    ("*.api.example.com", False),
+    ("example.com:8443", False),
+    ("http://example.com", False),
+    ("10.0.0.0/8", False),
+    ("[::1]", False),
+]
+ADDRESSES: Final = [
+    ("10.1.2.3", "10.1.2.3", True),
+    ("10.1.2.3", "10.0.0.0/8", True),
+    ("10.1.2.3", "10.1.2.9/8", True),
+    ("10.1.2.3", "10.1.2.3:443", True),
+    ("10.1.2.3", "*", True),
+    ("10.1.2.3", "192.168.0.0/16", False),
+    ("10.1.2.3", "2.3", False),
+    ("10.1.2.3", ".3", False),
+    ("10.1.2.3", "10.1.2.3:80", False),
+    ("10.1.2.3", "fd00::/8", False),
+    ("10.1.2.3", "10.0.0.0/99", False),
+    ("::1", "[::1]", True),
+    ("::1", "::1", True),
+    ("::1", "[::1]:443", True),
+    ("::1", "0:0:0:0:0:0:0:1", True),
+    ("fd00::7", "fd00::/8", True),
+    ("::1", "[::1]:80", False),
+    ("::1", "::2", False),
+]
+
+
+@pytest.mark.parametrize(
+    ("host", "no_proxy", "excepted"), [*(("api.example.com", *case) for case in EXCEPTED), *ADDRESSES]
+)
+def test_no_proxy_is_read_in_the_forms_that_other_clients_read(host: str, no_proxy: str, excepted: bool) -> None:
+    assert is_excepted(host, 443, no_proxy) is excepted
+
+
+def test_no_proxy_for_all_below_a_domain_is_not_for_the_domain_itself() -> None:
+    excepted = {
+        entry: is_excepted("example.com", 443, entry) for entry in ("example.com", ".example.com", "*.example.com")
+    }
+    assert excepted == {"example.com": True, ".example.com": True, "*.example.com": False}
+
+
+@every_loop
+def test_every_address_of_a_proxy_is_tried(
+    kind: Kind, origin: Server, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # localhost has the address of IPv6 too, where nothing listens.
+    with Server(tunnel_to(origin)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.port}")
+        made = account("paybyrd", base_url=f"https://{HOST}:{origin.port}")
+        with caller(kind, made, timeout=AMPLE, ssl_context=trusting) as client:
+            assert client.ask("paybyrd").refund_id == "refund-1"

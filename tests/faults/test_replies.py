@@ -53,6 +53,12 @@ NO_REPLY: Final[dict[str, Script]] = {
     "closed after an interim reply": once(head(status="100 Continue")),
     "not HTTP": once(b"SSH-2.0-OpenSSH_9.9\r\n"),
     "a body without a head": once(SUCCESS),
+    "HTTP/0.9": once(reply(version="HTTP/0.9")),
+    "HTTP/2.0": once(reply(version="HTTP/2.0")),
+    "HTTP/2": once(reply(version="HTTP/2")),
+    "HTTP/2.0 after an interim reply": once(head(status="100 Continue") + reply(version="HTTP/2.0")),
+    "RTSP": once(reply(version="RTSP/1.0")),
+    "ICE": once(reply(version="ICE/1.0")),
     "a head of lines that are no headers": once(b"HTTP/1.1 200 OK\r\n\x00\x01\x02\r\n\r\n"),
     "a length that is no number": once(head("Content-Length: many")),
     "a length below zero": once(head("Content-Length: -1")),
@@ -218,7 +224,6 @@ def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> N
     [
         (SUCCESS, "gzip"),
         (gzip.compress(SUCCESS)[:-9], "gzip"),
-        (b"", "gzip"),
         (b"\0" * 40, "deflate"),
         (SUCCESS[::-1], "br"),
         (gzip.compress(gzip.compress(SUCCESS)), "gzip, gzip"),
@@ -230,6 +235,25 @@ def test_a_reply_that_does_not_decompress_is_unknown(way: Wired, encoded: tuple[
     with way.server(script) as server, way.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert len(server.requests) == 1
+
+
+@every_way_and_httpx
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
+def test_an_empty_body_is_empty_in_every_encoding(way: Wired, encoding: str) -> None:
+    with way.server(answering(reply(b"", f"Content-Encoding: {encoding}"))) as server, way.client(server) as client:
+        error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert error.raw is not None
+    assert (error.raw.body, error.raw.complete) == (b"", True)
+
+
+@every_way
+@pytest.mark.parametrize("name", ["Content-Encoding", "X-Trailer"])
+def test_a_trailer_is_no_header(way: Wired, name: str) -> None:
+    chunks = b"%x\r\n%b\r\n0\r\n%b: gzip\r\n\r\n" % (len(SUCCESS), SUCCESS, name.encode())
+    with way.server(answering(head(CHUNKED) + chunks)) as server, way.client(server) as client:
+        refund = client.ask("paybyrd")
+    assert refund.raw is not None
+    assert refund.raw.header(name.lower()) is None
 
 
 @every_way_and_httpx

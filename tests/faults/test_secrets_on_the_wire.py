@@ -9,7 +9,7 @@ import pytest
 
 from refundry import NotSent
 from tests.faults.servers import Peer, Script, Server, once, reply
-from tests.faults.support import AMPLE, SHORT, both_kinds
+from tests.faults.support import AMPLE, SHORT, every_loop
 from tests.unit.canary import CANARY, assert_hidden, canaried, everything, watched
 from tests.unit.support import PROVIDERS, Kind, account, caller
 
@@ -43,7 +43,7 @@ FAULTS: Final[dict[str, Script]] = {
 }
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_server_does_not_bring_credentials_to_light(
@@ -57,7 +57,7 @@ def test_a_server_does_not_bring_credentials_to_light(
     assert "Error" in text or "OutcomeUnknown" in text or "AuthenticationFailed" in text
 
 
-@both_kinds
+@every_loop
 def test_a_failed_handshake_does_not_bring_credentials_to_light(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -70,7 +70,7 @@ def test_a_failed_handshake_does_not_bring_credentials_to_light(
     assert "NotSent" in text
 
 
-@both_kinds
+@every_loop
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 def test_a_proxy_that_refuses_does_not_bring_its_credentials_to_light(
     kind: Kind, scheme: str, monkeypatch: pytest.MonkeyPatch

@@ -52,8 +52,8 @@ def setting(tmp_path: Path, authority: trustme.CA) -> Setting:
 
 @pytest.fixture
 def impatient(tmp_path: Path, authority: trustme.CA) -> Setting:
-    """What a server is started with that closes an idle connection after a second."""
-    return _setting(tmp_path, authority, kept=1)
+    """What a server is started with that closes an idle connection soon."""
+    return _setting(tmp_path, authority, kept=2)
 
 
 @pytest.fixture(scope="module")

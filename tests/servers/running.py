@@ -2,6 +2,7 @@
 
 import functools
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,6 +22,7 @@ HERE: Final = Path(__file__).resolve().parent
 SECONDS: Final = 15.0
 """The longest that a process may take to start or to end."""
 _ATTEMPTS: Final = 3
+_BELOW_THE_SYSTEMS_OWN: Final = range(20000, 32000)
 _LONG: Final = 75
 """For how many seconds the server behind a proxy keeps a connection: longer than the proxy does."""
 
@@ -104,11 +106,12 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
+    """Return a port on which nobody listens now, and that the system gives to no connection in the meantime."""
+    for port in random.sample(_BELOW_THE_SYSTEMS_OWN, 100):
+        with socket.socket() as found, suppress(OSError):
+            found.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("a hundred ports were tried, and none is free")
 
 
 def listens(port: int) -> bool:
@@ -121,15 +124,20 @@ def listens(port: int) -> bool:
 def listening(command: Callable[[int], Sequence[str]], log: Path, **variables: str) -> Iterator[int]:
     """Run a server of which the command is made for a port, on a free one. Gives the port."""
     with ExitStack() as stack:
-        for attempt in range(_ATTEMPTS):
-            port = free_port()
-            try:
-                stack.enter_context(process(command(port), log, variables, functools.partial(listens, port)))
-                break
-            except RuntimeError:  # somebody may have taken the port meanwhile
-                if attempt == _ATTEMPTS - 1:
-                    raise
-        yield port
+        yield _started(stack, command, log, variables)
+
+
+def _started(
+    stack: ExitStack, command: Callable[[int], Sequence[str]], log: Path, variables: Mapping[str, str], attempt: int = 1
+) -> int:
+    port = free_port()
+    try:
+        stack.enter_context(process(command(port), log, variables, functools.partial(listens, port)))
+    except RuntimeError:  # somebody may have taken the port meanwhile
+        if attempt == _ATTEMPTS:
+            raise
+        return _started(stack, command, log, variables, attempt + 1)
+    return port
 
 
 # The servers, by what runs them.

@@ -72,7 +72,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(
 def test_a_connection_is_not_used_at_the_moment_at_which_the_server_says_that_it_closes_it(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
-    pauses = [0.98, 1.0, 1.02]
+    pauses = [impatient.kept + late for late in (-0.02, 0, 0.02)]
     wanted = [wishes(60) for _ in range(len(pauses) + 1)]
     results = []
     with MAKERS[server](impatient) as url, _all_clients(url, trusting) as ask:

@@ -86,9 +86,18 @@ def test_the_figures_are_written_with_their_verdicts() -> None:
     results.ratio("sync refund", "RefundClient.refund", [1.0, 3.0], [2.0, 2.0])
     verdicts = judge(results.figures, [dataclasses.replace(AT_MOST, figure="sync refund")])
     written = json.loads(as_json(results, verdicts))
-    assert written["ratios"]["sync refund"]["median"] == 1.0
+    assert written["figures"]["sync refund"]["median"] == 1.0
     assert written["targets"][0]["verdict"] == "MISSED"
     assert "1.000" in results.lines[0]
+
+
+def test_a_figure_that_is_no_ratio_is_held_to_its_target_as_it_was_measured() -> None:
+    results = Results()
+    results.values("loop held", "AsyncRefundClient", [70.0, 20.0, 40.0])
+    verdicts = judge(results.figures, [Target("loop held", "milliseconds", "at most", 50.0)])
+    assert verdicts[0].value == 40.0
+    assert table(verdicts).splitlines()[0].endswith("at most 50.00   40.000  met")
+    assert "40.000" in results.lines[0]
 
 
 def test_each_figure_has_one_target() -> None:
@@ -109,6 +118,11 @@ def test_the_server_refunds_the_amount_and_the_payment_that_are_asked_for() -> N
     assert b"Content-Length: %d" % len(body) in head
     assert (reply["isoAmount"], reply["amount"], reply["code"]) == (105, "1.05", "BYRD200")
     assert reply["sourceTransaction"]["transactionId"] == "c16ce479"
+
+
+def test_the_server_says_of_a_last_reply_that_the_connection_ends() -> None:
+    assert b"\r\nConnection: close\r\n\r\n{" in answer(REQUEST, is_last=True)
+    assert b"Connection" not in answer(REQUEST)
 
 
 @pytest.mark.parametrize("request_", [REQUEST.replace(b"POST", b"GET"), REQUEST.replace(b"iso", b"ISO")])

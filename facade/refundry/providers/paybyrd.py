@@ -387,15 +387,6 @@ def _amounts(
     return given(minor, major)
 
 
-def _created_at(parsed: Transaction, reader: Reader, at: str) -> datetime | None:
-    """When Paybyrd made the transaction, in UTC. A time at which there was no Paybyrd stands for none."""
-    moment = reader.moment(parsed.created_date, f"{at}/createdDate")
-    if moment is None or _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        return moment and moment.astimezone(UTC)
-    reader.note(f"{at}/createdDate", "is no time at which it can have been made")
-    return None
-
-
 def _about_of_event(event: str) -> About | None:
     """What an event of this name, in lower case, is about; None where its family is not listed."""
     first, _, rest = event.partition(".")
@@ -413,6 +404,15 @@ def _about_of_content(content: Any) -> About | None:
     if isinstance(kind, str) and kind:
         return _ABOUT_KIND.get(kind.lower(), None if "refund" in kind.lower() else "other")
     return "order" if "orderId" in content and "transactionId" not in content else None
+
+
+def _created_at(parsed: Transaction, reader: Reader, at: str) -> datetime | None:
+    """When Paybyrd made the transaction, in UTC. A time at which there was no Paybyrd stands for none."""
+    moment = reader.moment(parsed.created_date, f"{at}/createdDate")
+    if moment is None or _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        return moment and moment.astimezone(UTC)
+    reader.note(f"{at}/createdDate", "is no time at which it can have been made")
+    return None
 
 
 def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:

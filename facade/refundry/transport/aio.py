@@ -31,6 +31,8 @@ _READ_BYTES: Final = 64 * 1024
 class AsyncHttpTransport:
     """As HttpTransport, for the tasks of one event loop."""
 
+    tells_progress = True
+
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()
@@ -56,18 +58,19 @@ class AsyncHttpTransport:
             connection.write(request)
             while not reply.take(await connection.read(within(timeout.read, deadline))):
                 pass
-            done, connection = connection, None
-            self._kept.put(request.origin, done, reply.seconds_to_keep() if done.rest() else 0.0)
+            self._kept.put(request.origin, connection, reply.seconds_to_keep() if connection.rest() else 0.0)
+            connection = None
+            return reply.answer()
         except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the network's)
             clear_variables(error)
             pass_through(error)
             if request.progress.evidence is Evidence.NOT_SENT:
                 return nothing_sent(error)
             reply.fail(told(error), error)
+            return reply.answer()
         finally:
             if connection is not None:
                 connection.close()
-        return reply.answer()
 
     async def aclose(self) -> None:
         """Close the kept connections; one that is in use is closed after its reply."""

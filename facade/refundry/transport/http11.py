@@ -100,7 +100,7 @@ class Reply:
 
     def answer(self) -> WireReply | SendFailure:
         """What is known, once nothing more is taken. Only for a request of which a byte may have left."""
-        del self._parser  # it holds this object, and this object it
+        self.__dict__.pop("_parser", None)  # it holds this object, and this object it
         if self._status is None:
             return SendFailure(Evidence.MAYBE_SENT, self._failure, cause=self._cause)
         if not self._ended:

@@ -35,6 +35,8 @@ class HttpxTransport:
     left alone after `Timeout.total`: the time limits of httpx start anew with every byte of a reply.
     """
 
+    tells_progress = True
+
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._httpx = _family(inner)
@@ -48,9 +50,10 @@ class HttpxTransport:
             outgoing = _outgoing(self._httpx, request, timeout)
             request.progress.evidence = Evidence.MAYBE_SENT
             if type(self._inner).__name__ in _IN_PROCESS:
-                reply.read(handle, outgoing)
+                reply.fetch(handle, outgoing)
             else:
-                _in_a_thread(lambda: reply.read(handle, outgoing), request, timeout.total)
+                _in_a_thread(lambda: reply.fetch(handle, outgoing), request, timeout.total)
+            return self._answer(request, reply)
         except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
             reply.cause = error
             clear_variables(error)
@@ -70,7 +73,8 @@ class HttpxTransport:
             outgoing = _outgoing(self._httpx, request, timeout)
             request.progress.evidence = Evidence.MAYBE_SENT
             with move_on_after(timeout.total):
-                await reply.aread(handle, outgoing)
+                await reply.afetch(handle, outgoing)
+            return self._answer(request, reply)
         except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
             reply.cause = error
             clear_variables(error)
@@ -122,7 +126,7 @@ class _Reply:
         self.is_over = False
         self._deadline = deadline
 
-    def read(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
+    def fetch(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
         response = handle(outgoing)
         try:
             self._begin(response)
@@ -133,7 +137,7 @@ class _Reply:
         finally:
             response.close()
 
-    async def aread(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
+    async def afetch(self, handle: Callable[[Any], Any], outgoing: Any) -> None:
         response = await handle(outgoing)
         try:
             self._begin(response)

@@ -33,6 +33,8 @@ class HttpTransport:
     The proxy for https is that of HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names the host.
     """
 
+    tells_progress = True
+
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()
@@ -53,18 +55,19 @@ class HttpTransport:
             connection.write(request, within(timeout.read, deadline))
             while not reply.take(connection.read(within(timeout.read, deadline))):
                 pass
-            done, connection = connection, None
+            done, connection = connection, None  # once it is kept, it may be another thread's
             self._kept.put(request.origin, done, reply.seconds_to_keep())
+            return reply.answer()
         except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the network's)
             clear_variables(error)
             pass_through(error)
             if request.progress.evidence is Evidence.NOT_SENT:
                 return nothing_sent(error)
             reply.fail(told(error), error)
+            return reply.answer()
         finally:
             if connection is not None:
                 connection.close()
-        return reply.answer()
 
     def close(self) -> None:
         """Close the kept connections; one that is in use is closed after its reply."""

@@ -1,0 +1,126 @@
+"""A call that fails or is broken off, wherever that is: the traceback with its variables shows no credential."""
+
+import asyncio
+import gc
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx
+import pytest
+
+from refundry import Secret, SendFailure, Timeout, WireReply, WireRequest
+from refundry.transport.aio import AsyncHttpTransport
+from refundry.transport.over_httpx import HttpxTransport
+from refundry.transport.sync import HttpTransport
+from refundry.wire import SecretBytes
+from tests.faults.breaking import Breaker, Broken
+from tests.faults.reporters import reported
+from tests.faults.servers import Peer, Server, answering, once
+from tests.faults.support import AMPLE, SHORT
+from tests.faults.test_proxies import tunnel_to
+from tests.unit.canary import CANARY, assert_hidden
+from tests.unit.support import new_loop
+
+KINDS: Final = ("sync", "async", "uvloop", "sync-httpx", "async-httpx")
+PROXY: Final = "http://user:canary%2Bof%2Fthe~key%3D%3D@127.0.0.1"
+POINTS: Final = 25
+"""At how many lines of a call it is broken off; they lie evenly over the whole of it."""
+
+
+def request_to(origin: str) -> WireRequest:
+    return WireRequest(
+        "POST",
+        origin,
+        "/",
+        (("Content-Type", "application/json"),),
+        (("X-API-Key", Secret(CANARY)), ("Authorization", Secret(f"Bearer {CANARY}"))),
+        SecretBytes(b'{"client_secret":"%b","more":"%b"}' % (CANARY.encode(), b"x" * 200)),
+    )
+
+
+def sent(kind: str, request: WireRequest, trusting: ssl.SSLContext, timeout: Timeout = AMPLE) -> object:
+    """Send over a new transport of this kind."""
+    if kind == "sync":
+        return closing(HttpTransport(trusting), request, timeout)
+    if kind == "sync-httpx":
+        return closing(HttpxTransport(httpx.HTTPTransport(verify=trusting)), request, timeout)
+    with asyncio.Runner(loop_factory=new_loop("uvloop" if kind == "uvloop" else "async")) as runner:
+        made: Any = AsyncHttpTransport(trusting)
+        if kind == "async-httpx":
+            made = HttpxTransport(httpx.AsyncHTTPTransport(verify=trusting))
+        return runner.run(aclosing(made, request, timeout))
+
+
+def closing(transport: Any, request: WireRequest, timeout: Timeout) -> object:
+    try:
+        return transport.send(request, timeout)
+    finally:
+        transport.close()
+
+
+async def aclosing(transport: Any, request: WireRequest, timeout: Timeout) -> object:
+    try:
+        return await transport.asend(request, timeout)
+    finally:
+        await transport.aclose()
+
+
+def assert_nothing_shows(error: BaseException) -> None:
+    told = reported(error)
+    assert "request = " in told["traceback"]  # the variables of those that called
+    for text in told.values():
+        assert_hidden(text)
+        assert "canary" not in text
+
+
+def hold(peer: Peer) -> None:
+    peer.request()
+    peer.hold()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("script", [once(), once(b"SSH-2.0\r\n\r\n"), hold], ids=["closed", "not HTTP", "hangs"])
+def test_the_cause_of_a_failure_shows_no_credential(
+    kind: str,
+    script: Callable[[Peer], None],
+    certified: Callable[[str], ssl.SSLContext],
+    trusting: ssl.SSLContext,
+) -> None:
+    with Server(script, tls=certified("localhost")) as server:
+        answer = sent(kind, request_to(server.url), trusting, SHORT)
+    assert isinstance(answer, SendFailure)
+    if answer.cause is not None:
+        assert_nothing_shows(answer.cause)
+
+
+# A call that is broken off within the standard library may leave a socket to the garbage collector.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("behind_a_proxy", [False, True], ids=["direct", "proxy"])
+def test_a_call_that_is_broken_off_shows_no_credential(
+    kind: str,
+    behind_a_proxy: bool,
+    certified: Callable[[str], ssl.SSLContext],
+    trusting: ssl.SSLContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    within = {"sync": "send", "sync-httpx": "fetch"}.get(kind, "asend")
+
+    def broken_at(line: int | None) -> Breaker:
+        breaker = Breaker(within, line)
+        try:
+            with breaker():
+                assert isinstance(sent(kind, request_to(origin.url), trusting), WireReply)
+        except (Broken, BaseExceptionGroup) as error:  # anyio makes a group of it
+            assert_nothing_shows(error)
+        return breaker
+
+    with Server(answering(), tls=certified("localhost")) as origin, Server(tunnel_to(origin)) as proxy:
+        if behind_a_proxy:
+            monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")
+        sent(kind, request_to(origin.url), trusting)
+        lines = broken_at(None).lines
+        broken = [broken_at(line).has_raised for line in range(0, lines, lines // POINTS)]
+    assert sum(broken) > POINTS // 2
+    gc.collect()
