@@ -69,16 +69,32 @@ def _in_words(outcome: Outcome, reason: Any) -> str:
 
 
 def blink_words() -> str:
-    """What each status word of a refund's reply comes to."""
-    rows = [(f"`{word}`", outcome.value) for word, outcome in blink.BY_WORD.items()]
-    flags = [(f"`success: {str(flag).lower()}`", outcome.value) for flag, outcome in blink.BY_FLAG.items()]
-    return table(("a reply of 200 says", "outcome"), [*rows, *flags, ("neither, or two that contradict", "unknown")])
+    """What each status word of a refund's reply comes to, beside each `success` and without one."""
+    words = {f"`{word}`": word for word in (*blink.BY_WORD, *blink.UNCONFIRMED)} | {"any other": "-", "none": None}
+    rows = [
+        (shown, *(blink.verdict(word, flag).value for flag in (True, False, None))) for shown, word in words.items()
+    ]
+    return table(("`status`", "with `success: true`", "with `success: false`", "without `success`"), rows)
 
 
 def blink_statuses() -> str:
-    """What each HTTP status of a refused refund comes to, where its body says no too."""
-    rows = [(f"{status}", *_verdict(*verdict)) for status, verdict in blink.ERROR_BY_STATUS.items()]
-    return table(("HTTP status", "outcome", "reason"), [*rows, ("any other", "unknown", "")])
+    """What each HTTP status of a refused refund comes to, and what its body has to be for that."""
+    rows = []
+    for status, verdict in blink.ERROR_BY_STATUS.items():
+        body = "anything" if status == 401 else "an object"
+        if verdict[0] is Outcome.REJECTED:
+            alone = status in blink.NEEDS_SUCCESS_FALSE
+            body = "`success: false`" if alone else "`success: false`, or `message` or `error` without `success`"
+        rows.append((f"{status}", body, *_verdict(*verdict)))
+    return table(
+        ("HTTP status", "with a body of", "outcome", "reason"), [*rows, ("any other", "anything", "unknown", "")]
+    )
+
+
+def blink_payments() -> str:
+    """The reason of a refusal by the state of the payment."""
+    rows = [(f"`{word}`", reason.name) for word, reason in blink.PAYMENT_WORDS.items()]
+    return table(("the payment is", "reason"), [*rows, ("any other", "as the refusal has it")])
 
 
 def _verdict(outcome: Outcome, reason: Any) -> Row:
@@ -172,7 +188,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "states of paybyrd": lambda: states(paybyrd.BY_WORD, paybyrd.NEEDS_A_CODE),
     "words of blink": blink_words,
     "statuses of blink": blink_statuses,
-    "states of blink": lambda: states(blink.BY_STATE),
+    "states of blink": lambda: states(blink.BY_WORD),
+    "payments of blink": blink_payments,
 }
 
 

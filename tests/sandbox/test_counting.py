@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pytest
 
+from refundry import ContractDeviation, Money, RefundClient, RefundStatus
 from refundry.sandbox import Fault, Sandbox
 from tests.sandbox.support import Worn, fits
 from tests.sandbox.support import worn as wear_as
@@ -55,6 +56,24 @@ def test_paybyrd_writes_an_amount_as_it_counts_and_its_two_forms_agree(
     assert all(fits("paybyrd", one) for one in (reply, asked, listed, payment))
     assert [refund.amount for refund in sandbox.refunds("paybyrd")] == [minor_units]
     assert sandbox.remaining("paybyrd", "payment") == 990_000 - minor_units
+
+
+@pytest.mark.parametrize(("counts", "currency", "minor_units"), [row[:3] for row in WRITTEN])
+def test_the_facade_counts_as_its_sandbox_does(counts: Counts, currency: str, minor_units: int) -> None:
+    amount = Money.from_minor(minor_units, currency)
+    sandbox = Sandbox(minor_units=counts, terminal_currency=currency)
+    sandbox.add_payment("paybyrd", "payment", 1_000_000, currency)
+    deviations: list[ContractDeviation] = []
+    with (
+        wear_as(sandbox, "transport") as worn,
+        RefundClient(worn.accounts(), on_deviation=deviations.append) as client,
+    ):
+        refund = client.refund("paybyrd", payment_id="payment", amount=amount, reference="order-1/1")
+        assert client.lookup(refund).status is RefundStatus.SUCCEEDED
+        client.refund_unreferenced("lab4pay", amount=amount, reference="till-1/1")
+    assert refund.remaining == 1_000_000 - minor_units
+    assert [one.amount for name in ("paybyrd", "lab4pay") for one in sandbox.refunds(name)] == [minor_units] * 2
+    assert deviations == []
 
 
 @pytest.mark.parametrize(("counts", "currency", "minor_units", "units"), [row[:4] for row in WRITTEN])

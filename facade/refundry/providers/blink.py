@@ -187,7 +187,8 @@ class BlinkTranslation(TokenTranslation):
 
     def token_request(self) -> GeneratedRequest:
         """POST of the two keys."""
-        return create_token.build_request(body=TokenRequest(**self.keys_to_send()))
+        keys = self.keys_to_send()
+        return create_token.build_request(body=TokenRequest(api_key=keys["api_key"], secret_key=keys["secret_key"]))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200 and 201, the error body on every other documented status."""
