@@ -250,8 +250,7 @@ def of_state(
     if differences := _state_differences(refund, reading):
         return _mismatch(differences, None, facts)
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
-    by_link = refund.refund_id is None and reading.refund_id is not None
-    if by_link and not is_created_since(reading.created_at, answer, refund.sent_at):
+    if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at):
         return replace(refund, replayed=False, raw=answer)
     return replace(
         refund,

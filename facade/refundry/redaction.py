@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from refundry.errors import RefundError
+from refundry.interruption import pass_through
 from refundry.refund import Refund
-from refundry.wire import WireReply
+from refundry.wire import SendFailure, WireReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from refundry.checks import Secret
 
@@ -34,9 +35,10 @@ _LEVELS: Final = (3, 2, 1, 0)
 def redacted(told: Told, secrets: Iterable[Secret]) -> Told:
     """The same, with every credential that stands in it taken out.
 
-    `told` is what is kept or told of a reply: the reply itself, a refund, an exception, or a text of it. Anything else
-    comes back as it is, and so does what holds no credential. An exception is changed in place. `secrets` are those
-    that the request went out with, for no others can be echoed.
+    `told` is what is kept or told of a reply, or of the lack of one: the reply itself, a refund, an exception, a
+    failure to send, or a text of it. Anything else comes back as it is, and so does what holds no credential. An
+    exception is changed in place, also one of a transport or a library, whose words may quote a header; where that is
+    of no use, it is left out. `secrets` are those that the request went out with, for no others can be echoed.
 
     Call it once the reply has been read and compared, never before: a credential may be a word by which the reply
     means something else. In headers, body, message and text, "[redacted]" stands for a credential of 8 characters or
@@ -52,6 +54,10 @@ def _redacted(told: object, known: list[Secret]) -> object:
         return _without(told, known)
     if isinstance(told, WireReply):
         return _reply(told, known)
+    if isinstance(told, SendFailure):
+        detail, cause = _without(told.detail, known), _cause(told.cause, known)
+        same = detail == told.detail and cause is told.cause
+        return told if same else replace(told, detail=detail, cause=cause)
     if isinstance(told, Refund):
         changed = _changed(told, known)
         return replace(told, **changed) if changed else told
@@ -75,6 +81,37 @@ def _changed(told: Refund | RefundError, known: list[Secret]) -> dict[str, Any]:
     }
     held = {name: value for name in changes if (value := getattr(told, name, None)) is not None}
     return {name: made for name, value in held.items() if (made := changes[name](value)) != value}
+
+
+def _cause(cause: BaseException | None, known: list[Secret]) -> BaseException | None:
+    """The exception with its words redacted, and those of all that led to it; None where they show a credential yet."""
+    if cause is None:
+        return None
+    try:
+        chain = [*_chain(cause)]
+        for error in chain:
+            if _shows(error, known):
+                error.args = tuple(_without(text, known) if isinstance(text, str) else text for text in error.args)
+        return None if any(_shows(error, known) for error in chain) else cause
+    except Exception as error:  # noqa: BLE001 (a foreign exception may fail at being printed)
+        pass_through(error)
+        return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An exception and all that a traceback shows with it."""
+    found, left = {id(error)}, [error]
+    while left:
+        yield (one := left.pop())
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        more = [each for each in (one.__cause__, one.__context__, *inner) if each is not None and id(each) not in found]
+        found.update(map(id, more))
+        left += more
+
+
+def _shows(error: BaseException, known: list[Secret]) -> bool:
+    text = "\n".join((str(error), repr(error), *getattr(error, "__notes__", ())))
+    return _without(text, known) != text
 
 
 def _reply(reply: WireReply, known: list[Secret]) -> WireReply:

@@ -5,7 +5,7 @@ What it is for, and whether it may be sent again, is the task's to say.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -40,10 +40,13 @@ _SECONDS_BETWEEN_LOOKS: Final = 0.5
 
 @dataclass(slots=True)
 class Tried(Generic[Result]):
-    """What came of one request: the answer to it, what that says, and what is told of it."""
+    """What came of one request: the answer to it, what that says, and what is told of it.
 
-    answer: Answer
-    reading: Reading
+    A server may have echoed a credential, which the first two hold still; a traceback with variables shows neither.
+    """
+
+    answer: Answer = field(repr=False)
+    reading: Reading = field(repr=False)
     result: Result
     told: Result
 
@@ -122,6 +125,8 @@ class Sending:
                 task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
             )
             raise
+        if isinstance(answer, SendFailure):
+            answer = redacted(answer, access.secrets)
         reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
         tried = task.conclude(answer, reading, access.secrets)
         self._observer.attempt(

@@ -187,7 +187,9 @@ class BlinkTranslation(TokenTranslation):
 
     def token_request(self) -> GeneratedRequest:
         """POST of the two keys."""
-        return create_token.build_request(body=TokenRequest(**self.keys_to_send()))
+        keys = self.keys_to_send()
+        body = TokenRequest(api_key=keys["api_key"], secret_key=keys["secret_key"])
+        return create_token.build_request(body=body)
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200 and 201, the error body on every other documented status."""
@@ -195,6 +197,8 @@ class BlinkTranslation(TokenTranslation):
 
     def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
         """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
+        if parsed.expired_on is UNSET:
+            reader.note("/expired_on", "is missing")
         expires = reader.moment(parsed.expired_on, "/expired_on")
         if expires is None:
             return None

@@ -119,6 +119,7 @@ class Sandbox:
         self._token_credentials = keys
         self._integrator_id = integrator_id
         self._terminal_currency = terminal_currency
+        self._minor_units = minor_units
         self._clock = clock
         self._lock = threading.Lock()
         # By provider and operation; "" is any operation but one that gives a token.
@@ -271,8 +272,8 @@ class Sandbox:
     ) -> list[Account]:
         """The three providers, with the credentials that this sandbox knows, for a client of the facade.
 
-        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them. The arguments are those of
-        the accounts.
+        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them, and they count amounts as
+        the sandbox does. The arguments are those of the accounts.
         """
         where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
         lab4pay, blink = self._token_credentials["lab4pay"], self._token_credentials["blink"]
@@ -282,11 +283,13 @@ class Sandbox:
                 client_secret=lab4pay["client_secret"],
                 integrator_id=self._integrator_id,
                 webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
+                minor_units=self._minor_units,
                 **where,
             ),
             Paybyrd(
                 api_key=self._credentials["paybyrd"],
                 webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
+                minor_units=self._minor_units,
                 **where,
             ),
             Blink(api_key=blink["api_key"], secret_key=blink["secret_key"], **where),
