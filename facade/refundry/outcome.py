@@ -365,7 +365,8 @@ def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRej
     """
     told = copy.copy(refused)
     told.reason = payment.reason
-    text = str(refused).replace(refused.reason.value, told.reason.value, 1)
+    # The first place where the reason could stand is its own: the name of the account cannot hold what is around it.
+    text = str(refused).replace(f": {refused.reason.value} (", f": {told.reason.value} (", 1)
     instead = f": {void}" if told.reason is Reason.NOT_REFUNDABLE else ""
     told.args = (f"{text}; the payment is {payment.code}{instead}",)
     return told

@@ -78,6 +78,11 @@ PENDING_REPLIES: Final = {
     "blink": reply(200, {"status": "pending", "amount": 1, "refunded_transaction_id": "refund-1"}),
 }
 """What accepts one euro of PAYMENT, and has not refunded it yet."""
+SECOND_REPLIES: Final = {
+    provider: replace(first, body=first.body.replace(b"refund-1", b"refund-2"))
+    for provider, first in PENDING_REPLIES.items()
+}
+"""The same of a second refund, which has an id of its own."""
 
 
 class Questioned(Scripted):

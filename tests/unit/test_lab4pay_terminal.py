@@ -24,6 +24,7 @@ from tests.unit.questions import (
     LOST,
     PENDING,
     PENDING_REPLIES,
+    SECOND_REPLIES,
     SUCCEEDED,
     UNREACHED,
     Questioned,
@@ -202,7 +203,7 @@ def test_a_refund_whose_id_leads_elsewhere_is_not_called_off(kind: Kind) -> None
 
 @both_kinds
 def test_a_refund_that_was_called_off_may_be_asked_for_again(kind: Kind) -> None:
-    answers = [PENDING_REPLIES["lab4pay"], reply(200), PENDING_REPLIES["lab4pay"]]
+    answers = [PENDING_REPLIES["lab4pay"], reply(200), SECOND_REPLIES["lab4pay"]]
     transport = Questioned(state("lab4pay", "CANCELED"), answers=answers)
     with scripted(kind, "lab4pay", transport) as client:
         assert asked(client, client.ask("lab4pay"), "cancel").status is FAILED

@@ -299,6 +299,7 @@ def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
     }
     result = told("paybyrd", reply(200, body))
     assert isinstance(result, Refund)
+    assert result.sent_at is not None
     assert result.to_dict() == {
         "provider": "paybyrd",
         "reference": "reference-1",
@@ -310,6 +311,7 @@ def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
         "tracking_id": None,
         "provider_code": "BYRD200",
         "provider_message": "A sentence",
+        "sent_at": result.sent_at.isoformat(),
         "replayed": False,
     }
     assert deviations("paybyrd", reply(200, body)) == []

@@ -133,7 +133,8 @@ VERBS: Final = ("lookup", "wait", "cancel")
         (having(tracking_id={}), "tracking_id"),
         (having(remaining="7"), "remaining"),
         (having(replayed=None), "replayed"),
-        (having(raw=None), "raw"),
+        (having(sent_at="yesterday"), "sent_at"),
+        (having(sent_at=7), "sent_at"),
     ],
 )
 def test_what_is_kept_of_a_refund_and_is_unfit_is_refused_and_nothing_is_asked(

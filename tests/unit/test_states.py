@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
@@ -29,6 +29,7 @@ from tests.unit.questions import (
     WORDS,
     Questioned,
     asked,
+    dated,
     found,
     pending,
     spelled,
@@ -36,6 +37,7 @@ from tests.unit.questions import (
     status_of,
     tracked,
     transaction,
+    written,
 )
 from tests.unit.support import (
     KINDS,
@@ -303,8 +305,9 @@ def test_a_state_at_lab4pay_is_told_with_all_that_is_known(kind: Kind) -> None:
 
 @both_kinds
 def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
-    answer = tracked(transaction(description="A sentence", amount="-1.00"))
-    known = Refund("paybyrd", "reference-1", PENDING, tracking_id=LINK, remaining=7, replayed=True)
+    made = written(NOON + timedelta(seconds=5))
+    answer = dated([transaction(description="A sentence", amount="-1.00", createdDate=made)])
+    known = Refund("paybyrd", "reference-1", PENDING, tracking_id=LINK, remaining=7, sent_at=NOON, replayed=True)
     with scripted(kind, "paybyrd", Scripted(NO_STATE, state=answer)) as client:
         told = asked(client, known)
     assert told.to_dict() == {
@@ -318,6 +321,7 @@ def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
         "tracking_id": LINK,
         "provider_code": "BYRD200",
         "provider_message": "A sentence",
+        "sent_at": "2026-11-26T12:00:00+00:00",
         "replayed": False,
     }
     assert told.raw == answer

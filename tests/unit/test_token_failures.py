@@ -6,13 +6,19 @@ from typing import Final
 import pytest
 
 from refundry import (
+    AuthenticationFailed,
     LookupFailed,
     NotSent,
     Operation,
+    RefundRejected,
     Resend,
+    Retry,
 )
 from tests.unit.support import (
     KINDS,
+    ONCE,
+    ONE_EURO,
+    PAYMENT,
     Kind,
     reply,
 )
@@ -23,6 +29,7 @@ from tests.unit.tokens import (
     FAILURES,
     KEYED,
     KEYS,
+    KEYS_REFUSED,
     LASTING_FAILURES,
     REFUND,
     THREE_TIMES,
@@ -30,6 +37,7 @@ from tests.unit.tokens import (
     granted,
     pending,
     shop,
+    told_of,
 )
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -46,15 +54,17 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
     kind: Kind, provider: str, failure: str
 ) -> None:
     with shop(kind, provider, FAILED[failure](provider), granted(provider)) as it:
-        with pytest.raises(NotSent) as error:
+        with pytest.raises(told_of(provider, failure)) as error:
             it.client.ask(provider)
         assert it.rest.sent == []
         assert not it.client.ask(provider).replayed
-    assert (type(error.value), error.value.resend) == (NotSent, Resend.SAFE)
+    assert (type(error.value), error.value.resend) == (told_of(provider, failure), Resend.SAFE)
     assert (error.value.provider, error.value.reference) == (provider, "reference-1")
-    assert error.value.__cause__ is error.value.__context__ is None
+    given = FAILED[failure](provider)
+    assert error.value.__cause__ is (given if isinstance(given, RuntimeError) else None)
+    assert error.value.__context__ is None
     assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN, Operation.TOKEN, REFUND[provider]]
-    assert it.attempts[0].outcome == "NotSent"
+    assert it.attempts[0].outcome == told_of(provider, failure).__name__
     assert it.bearers == ["test-token-1"]
 
 
@@ -63,7 +73,7 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
 def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) -> None:
     with (
         shop("sync", provider, FAILED[failure](provider)) as it,
-        pytest.raises(NotSent, match=": no access token: ") as error,
+        pytest.raises(told_of(provider, failure), match=": no access token: ") as error,
     ):
         it.client.ask(provider)
     reason = str(error.value).partition(": no access token: ")[2]
@@ -98,7 +108,7 @@ def test_a_token_is_asked_for_as_often_as_the_retry_says(kind: Kind, provider: s
 def test_a_token_that_is_refused_is_not_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
     with (
         shop(kind, provider, LASTING_FAILURES[failure](provider), granted(provider), retry=THREE_TIMES) as it,
-        pytest.raises(NotSent) as error,
+        pytest.raises(told_of(provider, failure)) as error,
     ):
         it.client.ask(provider)
     assert error.value.resend is Resend.SAFE
@@ -139,7 +149,10 @@ def test_a_token_is_not_asked_for_again_where_the_time_that_is_named_is_past_the
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize(("failure", "temporary"), [("no connection", True), ("500", True), ("400", False)])
+@pytest.mark.parametrize(
+    ("failure", "temporary"),
+    [("no connection", True), ("500", True), ("400", False), ("401", False), ("403", False), ("404", False)],
+)
 def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
     kind: Kind, provider: str, failure: str, temporary: bool
 ) -> None:
@@ -151,6 +164,37 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
     assert (error.value.temporary, error.value.resend) == (temporary, Resend.NEVER)
     assert error.value.refund == pending(provider)
     assert it.rest.asked == []
+    if told_of(provider, failure) is AuthenticationFailed:
+        assert error.value.raw == FAILED[failure](provider)
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
+def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provider: str, retry: Retry) -> None:
+    body = {"message": "No such keys", "success": False}
+    for status in KEYS_REFUSED[provider]:
+        refused = reply(status, body, (("retry-after", "7"),))
+        with shop(kind, provider, refused, retry=retry) as it, pytest.raises(AuthenticationFailed) as raised:
+            it.client.ask(provider)
+        error = raised.value
+        assert not isinstance(error, RefundRejected | NotSent)
+        assert (error.http_status, error.raw, error.retry_after) == (status, refused, 7.0)
+        assert error.provider_message == (None if provider == "lab4pay" else "No such keys")
+        assert (error.amount, error.payment_id) == (ONE_EURO, None if provider == "lab4pay" else PAYMENT)
+        # No answer of the refund is stored: it was never sent.
+        assert (error.same_answer_until, error.resend) == (None, Resend.SAFE)
+        assert it.told == [(Operation.TOKEN, status, "AuthenticationFailed")]
+
+
+@both_kinds
+@with_keys
+def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -> None:
+    with shop(kind, provider, reply(401), granted(provider), retry=THREE_TIMES) as it:
+        with pytest.raises(AuthenticationFailed):
+            it.client.ask(provider)
+        assert not it.client.ask(provider).replayed
+    assert (len(it.tokens.sent), len(it.rest.sent)) == (2, 1)
 
 
 @both_kinds

@@ -11,7 +11,6 @@ from refundry import (
     AuthenticationFailed,
     InvalidRefund,
     LookupFailed,
-    NotSent,
     Operation,
     OutcomeUnknown,
     RefundStatus,
@@ -55,6 +54,7 @@ from tests.unit.tokens import (
     keyed,
     pending,
     shop,
+    told_of,
 )
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -251,13 +251,13 @@ def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retr
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize("failure", ["no connection", "no reply", "500", "400", "a page"])
+@pytest.mark.parametrize("failure", ["no connection", "no reply", "500", "400", "401", "a page"])
 def test_a_refund_whose_token_was_refused_and_cannot_be_renewed_is_not_sent(
     kind: Kind, provider: str, failure: str
 ) -> None:
     tokens = granted(provider), FAILED[failure](provider), granted(provider, "test-token-3")
     with shop(kind, provider, *tokens, answers=[UNAUTHORISED, accepted(provider)]) as it:
-        with pytest.raises(NotSent) as error:
+        with pytest.raises(told_of(provider, failure)) as error:
             it.client.ask(provider)
         assert error.value.resend is Resend.SAFE
         assert not it.client.ask(provider).replayed

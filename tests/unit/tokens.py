@@ -10,9 +10,12 @@ from typing import Any, Final
 from refundry import (
     Account,
     Attempt,
+    AuthenticationFailed,
     Evidence,
+    NotSent,
     Operation,
     Refund,
+    RefundError,
     RefundStatus,
     Retry,
     SendFailure,
@@ -215,3 +218,12 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
     "a token without an end": tokenless(f'"{"t" * 5000}"'),
 }
 FAILED: Final = {**FAILURES, **LASTING_FAILURES, **TOKENLESS}
+KEYS_REFUSED: Final = {"lab4pay": (400, 401, 403), "blink": (401, 403)}
+"""The statuses of a reply to a request for a token that say that the keys are wrong."""
+
+
+def told_of(provider: str, failure: str) -> type[RefundError]:
+    """Return what a caller is told of a refund whose token cannot be had."""
+    given = FAILED[failure](provider)
+    wrong_keys = isinstance(given, WireReply) and given.status in KEYS_REFUSED[provider]
+    return AuthenticationFailed if wrong_keys else NotSent
