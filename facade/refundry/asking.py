@@ -66,6 +66,8 @@ class Asking:
                 # Ever shorter towards the end, so that the last answer is a late one.
                 yield Pause(max(min(jittered(pause), left / 2), not_before))
                 pause = min(pause * _POLL_GROWS_BY, max(_LONGEST_POLL, poll))
+                if monotonic() >= deadline:  # a pause may last longer than was asked for
+                    raise _still_pending(refund, timeout) from failure
         return refund
 
     def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:

@@ -11,8 +11,9 @@ from functools import cache
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from refundry.errors import InvalidRefund, LookupFailed, NotSent, OutcomeUnknown, RefundError
+from refundry.errors import AuthenticationFailed, InvalidRefund, LookupFailed, NotSent, OutcomeUnknown, RefundError
 from refundry.interruption import pass_through
+from refundry.outcome import CredentialsRefused
 from refundry.refund import Attempt, ContractDeviation, Operation, Refund
 from refundry.wire import Evidence, SendFailure, WireReply
 
@@ -139,7 +140,7 @@ def _named(result: object) -> str:
     if isinstance(result, Refund):
         return result.status.name
     if isinstance(result, SendFailure):
-        return NotSent.__name__
+        return (AuthenticationFailed if isinstance(result, CredentialsRefused) else NotSent).__name__
     return type(result).__name__ if isinstance(result, RefundError) else "OK"
 
 

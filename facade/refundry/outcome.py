@@ -255,8 +255,7 @@ def of_state(
     if differences := _state_differences(refund, reading):
         return _mismatch(differences, None, facts)
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
-    by_link = refund.refund_id is None and reading.refund_id is not None
-    if by_link and not is_created_since(reading.created_at, answer, refund.sent_at):
+    if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at):
         return replace(refund, replayed=False, raw=answer)
     return replace(
         refund,
@@ -371,7 +370,8 @@ def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRej
     """
     told = copy.copy(refused)
     told.reason = payment.reason
-    text = str(refused).replace(refused.reason.value, told.reason.value, 1)
+    # The first place where the reason could stand is its own: the name of the account cannot hold what is around it.
+    text = str(refused).replace(f": {refused.reason.value} (", f": {told.reason.value} (", 1)
     instead = f": {void}" if told.reason is Reason.NOT_REFUNDABLE else ""
     told.args = (f"{text}; the payment is {payment.code}{instead}",)
     return told

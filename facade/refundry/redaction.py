@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from refundry.errors import RefundError
+from refundry.interruption import pass_through
 from refundry.refund import Refund
-from refundry.wire import WireReply
+from refundry.wire import SendFailure, WireReply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,10 +41,11 @@ _TEXTS: Final[dict[type[Exception], tuple[str, ...]]] = {
 def redacted(told: Told, secrets: Iterable[Secret]) -> Told:
     """The same, with every credential that stands in it taken out.
 
-    `told` is what is kept or told of a reply: the reply itself, a refund, an exception, or a text of it. Anything else
-    comes back as it is, and so does what holds no credential. An exception is changed in place, with all that stands
-    in its chain: a transport may be anybody's, and its words too. `secrets` are those that the request went out with,
-    for no others can be echoed.
+    `told` is what is kept or told of a reply, or of the lack of one: the reply itself, a refund, an exception, a
+    failure to send, or a text of it. Anything else comes back as it is, and so does what holds no credential. An
+    exception is changed in place, with all that stands in its chain: a transport may be anybody's, and its words too.
+    The cause of a failure that shows one even so is left out. `secrets` are those that the request went out with, for
+    no others can be echoed.
 
     Call it once the reply has been read and compared, never before: a credential may be a word by which the reply
     means something else. In headers, body, message and text, "[redacted]" stands for a credential of 8 characters or
@@ -54,11 +56,16 @@ def redacted(told: Told, secrets: Iterable[Secret]) -> Told:
     return cast("Told", _redacted(told, known)) if known else told
 
 
-def _redacted(told: object, known: list[Secret]) -> object:
+def _redacted(told: Any, known: list[Secret]) -> Any:
     if isinstance(told, str):
         return _without(told, known)
     if isinstance(told, WireReply):
         return _reply(told, known)
+    if isinstance(told, SendFailure):
+        detail, cause = _without(told.detail, known), told.cause
+        if cause is not None and any(_shows(error, known) for error in _chain(_redacted(cause, known))):
+            cause = None
+        return told if (detail, cause) == (told.detail, told.cause) else replace(told, detail=detail, cause=cause)
     if isinstance(told, Refund):
         if told.raw is not None and _is_clean(told.raw, known):
             return told  # all else that it holds of the provider's comes from there
@@ -86,10 +93,20 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     while waiting:
         one = waiting.pop()
         yield one
-        for other in (one.__cause__, one.__context__):
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        for other in (one.__cause__, one.__context__, *inner):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
                 waiting.append(other)
+
+
+def _shows(error: BaseException, known: list[Secret]) -> bool:
+    try:
+        text = "\n".join((str(error), repr(error), *getattr(error, "__notes__", ())))
+    except Exception as fault:  # noqa: BLE001 (an exception of anybody's may fail at being printed)
+        pass_through(fault)
+        return True
+    return _without(text, known) != text
 
 
 def _changed_texts(error: BaseException, known: list[Secret]) -> dict[str, Any]:

@@ -122,11 +122,9 @@ class Sending:
                 task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
             )
             raise
-        if isinstance(answer, WireReply):
-            reading = read_safely(task.read, answer)
-        else:
-            reading = Reading()
-            redacted(answer.cause, access.secrets)  # its words may be anybody's, and the caller gets it as a cause
+        if isinstance(answer, SendFailure):
+            answer = redacted(answer, access.secrets)
+        reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
         tried = task.conclude(answer, reading, access.secrets)
         self._observer.attempt(
             task.translation, task.reference, task.operation, answer, monotonic() - started, tried.told

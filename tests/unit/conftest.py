@@ -1,5 +1,7 @@
 """Time that the tests of the facade need not wait for."""
 
+from collections.abc import Callable
+
 import pytest
 
 
@@ -14,3 +16,15 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     monkeypatch.setattr("time.sleep", kept.append)
     monkeypatch.setattr("asyncio.sleep", keep)
     return kept
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock of the tokens that goes on only when it is told to."""
+    now = [1000.0]
+    monkeypatch.setattr("refundry.tokens.monotonic", lambda: now[0])
+
+    def later(seconds: float) -> None:
+        now[0] += seconds
+
+    return later

@@ -197,7 +197,8 @@ def test_an_unknown_refund_is_unknown_again_and_never_sent_again(kind: Kind, pro
     assert second.value is not first.value
     assert str(second.value) == str(first.value)
     assert second.value.to_dict() == {**first.value.to_dict(), "provider_message": None, "retry_after": None}
-    assert second.value.raw is second.value.__cause__ is None
+    assert second.value.raw is None
+    assert second.value.__cause__ is None
     assert len(transport.sent) == len(client.attempts) == 1
 
 
@@ -300,6 +301,7 @@ def test_a_refusal_that_the_provider_has_stored_says_until_when_it_comes_back(an
         with pytest.raises((RefundRejected, AuthenticationFailed)) as refused:
             client.ask("paybyrd")
         after = datetime.now(UTC)
+    assert isinstance(refused.value, RefundRejected | AuthenticationFailed)
     until = refused.value.same_answer_until
     assert until is not None
     assert before <= until - timedelta(seconds=DAY) <= after

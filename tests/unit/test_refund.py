@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pickle
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ refunds = st.builds(
     tracking_id=st.none() | texts,
     provider_code=st.none() | texts,
     provider_message=st.none() | texts,
+    sent_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     replayed=st.booleans(),
 )
 
@@ -106,7 +108,9 @@ def test_a_refund_cannot_be_changed() -> None:
 
 
 def test_the_dict_of_a_refund_holds_nothing_but_plain_values() -> None:
-    refund = Refund("blink", "r-1", RefundStatus.SUCCEEDED, amount=EURO, refund_id="x", payment_id="p-1", remaining=0)
+    sent_at = datetime(2026, 11, 26, 12, tzinfo=UTC)
+    names: dict[str, Any] = {"refund_id": "x", "payment_id": "p-1", "sent_at": sent_at}
+    refund = Refund("blink", "r-1", RefundStatus.SUCCEEDED, amount=EURO, remaining=0, **names)
     assert refund.to_dict() == {
         "provider": "blink",
         "reference": "r-1",
@@ -118,6 +122,7 @@ def test_the_dict_of_a_refund_holds_nothing_but_plain_values() -> None:
         "tracking_id": None,
         "provider_code": None,
         "provider_message": None,
+        "sent_at": "2026-11-26T12:00:00+00:00",
         "replayed": False,
     }
 
@@ -166,8 +171,9 @@ def test_a_dict_without_a_field_that_is_needed_is_refused_with_its_name(name: st
         ("provider_message", ["no"]),
         ("replayed", 1),
         ("replayed", None),
-        ("raw", None),
-        ("colour", "red"),
+        ("sent_at", 1764158400),
+        ("sent_at", "yesterday"),
+        ("sent_at", "2026-11-26T12:00:00"),
     ],
 )
 def test_a_dict_with_a_field_that_is_unfit_is_refused_with_its_name(name: str, value: object) -> None:
@@ -175,6 +181,20 @@ def test_a_dict_with_a_field_that_is_unfit_is_refused_with_its_name(name: str, v
     with pytest.raises(InvalidRefund, match=f"'{name}'") as refused:
         Refund.from_dict(values)
     assert refused.value.field == name
+
+
+@given(refunds, st.dictionaries(st.text(), st.none() | st.integers() | st.text()))
+def test_a_field_that_this_version_does_not_know_is_ignored(refund: Refund, others: dict[str, Any]) -> None:
+    assert Refund.from_dict({"colour": "red", **others, "raw": None, **refund.to_dict()}) == refund
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 5.5])
+def test_a_time_is_the_same_whatever_zone_it_was_written_in(hours: float) -> None:
+    sent_at = datetime(2026, 11, 26, 12, tzinfo=timezone(timedelta(hours=hours)))
+    values = {"provider": "blink", "reference": "r-1", "status": "pending", "sent_at": sent_at.isoformat()}
+    refund = Refund.from_dict(values)
+    assert refund.sent_at == sent_at
+    assert refund.sent_at.tzinfo is UTC
 
 
 @pytest.mark.parametrize("window", [0, -1])

@@ -297,8 +297,10 @@ UNFIT: Final[list[tuple[str, str, str]]] = [
             ("base_url", CANARY),
             ("base_url", f"http://{CANARY.translate({ord(one): None for one in '+/~='})}.example"),
             ("base_url", f"https://shop:{CANARY}@refunds.example"),
+            ("plain_http_to", CANARY),
         )
     ],
+    *[(provider, "minor_units", CANARY) for provider in ("lab4pay", "paybyrd")],
     *[(provider, "currency", CANARY) for provider in ("lab4pay", "blink")],
     ("lab4pay", "webhook_signature", CANARY),
     ("paybyrd", "webhook_username", f"{CANARY}:"),

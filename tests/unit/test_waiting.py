@@ -25,6 +25,7 @@ from tests.unit.questions import (
     HTML,
     LOST,
     PENDING_REPLIES,
+    SECOND_REPLIES,
     UNDONE,
     UNREACHED,
     Questioned,
@@ -359,7 +360,8 @@ def test_a_refund_that_was_waited_for_is_replayed_as_done(kind: Kind, provider: 
 def test_a_refund_that_came_to_nothing_while_it_was_waited_for_may_be_asked_for_again(
     kind: Kind, provider: str, pauses: list[float]
 ) -> None:
-    transport = Questioned(waiting(provider), state(provider, UNDONE[provider]), answers=[PENDING_REPLIES[provider]])
+    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
+    transport = Questioned(waiting(provider), state(provider, UNDONE[provider]), answers=answers)
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider), "wait").status is FAILED
         assert not client.ask(provider).replayed
