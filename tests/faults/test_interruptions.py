@@ -1,6 +1,7 @@
 """What a signal handler raises, of whatever class and wherever: it ends the call, and nothing half-read is used."""
 
 import asyncio
+import gc
 import signal
 import socket
 import ssl
@@ -165,5 +166,6 @@ def test_a_call_that_was_broken_off_leaves_no_reply_for_the_next_one(
             transport.close()
         else:
             runner.run(transport.aclose())
+    gc.collect()
     assert all(right for _, right in outcomes)
     assert sum(raised for raised, _ in outcomes) > len(outcomes) // 2

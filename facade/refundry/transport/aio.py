@@ -38,10 +38,10 @@ class AsyncHttpTransport:
         """Send it once, over a kept connection where one is still good."""
         request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
+        reply = http11.Reply()
         connection: _Connection | None = None
         try:
             loop = _running_loop()
-            reply = http11.Reply()
             connection = self._kept.take(request.origin)
             while connection is not None and not await connection.is_silent():
                 connection.close()

@@ -41,9 +41,9 @@ class HttpTransport:
         """Send it once, over a kept connection where one is still good."""
         request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
+        reply = http11.Reply()
         connection: _Connection | None = None
         try:
-            reply = http11.Reply()
             connection = self._kept.take(request.origin)
             while connection is not None and not connection.is_open():
                 connection.close()
