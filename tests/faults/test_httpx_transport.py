@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Final
 
 import httpx
+import httpx2
 import pytest
 
 from refundry import Evidence, NotSent, OutcomeUnknown, RefundError, Resend, Timeout
@@ -26,9 +27,9 @@ def over(kind: Kind, inner: Any, provider: str = "paybyrd", timeout: Timeout = A
     return caller(kind, account(provider, transport=HttpxTransport(inner), **options), timeout=timeout)
 
 
-def real(kind: Kind) -> Any:
+def real(kind: Kind, library: Any = httpx) -> Any:
     """Return the transport that httpx itself sends with."""
-    return httpx.HTTPTransport() if kind == "sync" else httpx.AsyncHTTPTransport()
+    return library.HTTPTransport() if kind == "sync" else library.AsyncHTTPTransport()
 
 
 @both_kinds
@@ -201,8 +202,9 @@ def hold(peer: Peer) -> None:
         (once(b"not HTTP\r\n\r\n"), Evidence.MAYBE_SENT, None),
         (once(reply()[:-1]), Evidence.ANSWERED, 200),
         (once(reply(SUCCESS + b" " * 200)[:200], *[b" "] * 60, pause=0.05), Evidence.ANSWERED, 200),
+        (once(*[bytes([byte]) for byte in reply(b" " * 200)], pause=0.05), Evidence.MAYBE_SENT, None),
     ],
-    ids=["closed", "hangs", "not HTTP", "cut", "slow"],
+    ids=["closed", "hangs", "not HTTP", "cut", "slow", "slow head"],
 )
 def test_a_failure_under_the_transport_of_httpx_itself_is_unknown(
     kind: Kind, script: Callable[[Peer], None], evidence: Evidence, status: int | None
@@ -213,6 +215,24 @@ def test_a_failure_under_the_transport_of_httpx_itself_is_unknown(
             failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence, status)
         close(kind, client, inner)
     assert len(server.requests) == 1
+
+
+@both_kinds
+def test_a_transport_of_httpx2_carries_a_refund_and_its_failures_say_the_same(kind: Kind) -> None:
+    for script, evidence in ((once(), Evidence.MAYBE_SENT), (answering(), None)):
+        inner = real(kind, httpx2)
+        with Server(script) as server, over(kind, inner, base_url=server.url) as client:
+            if evidence is None:
+                assert client.ask("paybyrd").refund_id == "refund-1"
+            else:
+                failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence)
+            close(kind, client, inner)
+    inner = real(kind, httpx2)
+    with over(kind, inner, base_url="http://127.0.0.1:1") as client:
+        failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
+        close(kind, client, inner)
+    with over(kind, httpx2.MockTransport(lambda _: httpx2.Response(200, content=SUCCESS))) as client:
+        assert client.ask("paybyrd").refund_id == "refund-1"
 
 
 @both_kinds

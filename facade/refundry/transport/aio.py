@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
@@ -13,7 +12,7 @@ from refundry.transport import http11
 from refundry.transport.hiding import clear_variables
 from refundry.transport.http11 import Unsendable
 from refundry.transport.kept import Kept
-from refundry.transport.network import STAGGER, Trust, by_turns, nothing_sent, route, told, within
+from refundry.transport.network import STAGGER, Trust, by_turns, has_input, nothing_sent, route, told, within
 from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
 
@@ -41,10 +40,10 @@ class AsyncHttpTransport:
         """Send it once, over a kept connection where one is still good."""
         request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
+        reply = http11.Reply()
         connection: _Connection | None = None
         try:
             loop = _running_loop()
-            reply = http11.Reply()
             connection = self._kept.take(request.origin)
             while connection is not None and not await connection.is_silent():
                 connection.close()
@@ -190,7 +189,7 @@ class _Connection(asyncio.Protocol):
         if self._loop is not asyncio.get_running_loop():
             return False
         # The loop may have been busy. It takes what is there: something unasked, or a session ticket of TLS.
-        while self.is_open() and _has_input(self._file):
+        while self.is_open() and has_input(self._file):
             await asyncio.sleep(0)
         return self.is_open()
 
@@ -204,14 +203,6 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._loop.call_soon_threadsafe(self._transport.abort)
-
-
-def _has_input(file: int) -> bool:
-    if not hasattr(select, "poll"):
-        return bool(select.select([file], [], [], 0)[0])
-    waiting = select.poll()  # select() cannot take a file number above 1023
-    waiting.register(file, select.POLLIN)
-    return bool(waiting.poll(0))
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import ssl
 from dataclasses import dataclass
@@ -75,8 +76,13 @@ class Trust:
 
     @property
     def known(self) -> ssl.SSLContext | None:
-        """The context where it is given or was made already."""
-        return self._given if self._given is not None else self._read.get(os.getpid())
+        """The context where it is given or was made already. Raises Unsendable for one that is none for a client."""
+        given = self._given
+        if given is None:
+            return self._read.get(os.getpid())
+        if not isinstance(given, ssl.SSLContext) or given.protocol is ssl.PROTOCOL_TLS_SERVER:
+            raise Unsendable("ssl_context is no ssl.SSLContext of a client, such as ssl.create_default_context()")
+        return given
 
     def context(self) -> ssl.SSLContext:
         """The context. Making it takes some 20 ms."""
@@ -108,6 +114,15 @@ def by_turns(found: list[Any]) -> list[Any]:
     first = [one for one in found if one[0] == found[0][0]]
     others = [one for one in found if one[0] != found[0][0]]
     return [one for one in chain(*zip_longest(first, others)) if one is not None]
+
+
+def has_input(file: int) -> bool:
+    """Whether anything has come on a socket, the end of the stream among it."""
+    if not hasattr(select, "poll"):
+        return bool(select.select([file], [], [], 0)[0])
+    waiting = select.poll()  # select() cannot take a file number above 1023
+    waiting.register(file, select.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def within(seconds: float, deadline: float) -> float:

@@ -15,7 +15,7 @@ from refundry.interruption import pass_through
 from refundry.transport import http11
 from refundry.transport.hiding import clear_variables
 from refundry.transport.kept import Kept
-from refundry.transport.network import STAGGER, Trust, by_turns, nothing_sent, route, told, within
+from refundry.transport.network import STAGGER, Trust, by_turns, has_input, nothing_sent, route, told, within
 from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
 
@@ -43,9 +43,9 @@ class HttpTransport:
         """Send it once, over a kept connection where one is still good."""
         request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
+        reply = http11.Reply()
         connection: _Connection | None = None
         try:
-            reply = http11.Reply()
             connection = self._kept.take(request.origin)
             while connection is not None and not connection.is_open():
                 connection.close()
@@ -93,7 +93,11 @@ class _Connection:
             self._seconds = seconds
 
     def is_open(self) -> bool:
-        """Read, without waiting: in TLS, something may have come that is for TLS alone, such as a session ticket."""
+        pending = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        return not pending and (not has_input(self._socket.fileno()) or self._is_for_tls())
+
+    def _is_for_tls(self) -> bool:
+        """Whether what has come is for TLS alone, such as a session ticket. It is read then."""
         try:
             self._within(0)
             self._socket.recv(1)
