@@ -41,6 +41,8 @@ CONFIGURATION: Mapping[str, Any] = {
         "allow_remote_refs": False,
         "formatters": ["builtin"],
         "use_annotated": True,
+        # A null is read where OpenAPI 3.0 documents one with `nullable`, beside `required` too.
+        "strict_nullable": True,
         "field_constraints": True,
         "snake_case_field": True,
         "allow_population_by_field_name": True,

@@ -82,17 +82,24 @@ class _NothingElse(MetaPathFinder):
     """Finds nothing, and refuses what a user of the package would not have, though it is installed here."""
 
     def __init__(self, package: str) -> None:
-        self._allowed = _INSTALLED | sys.stdlib_module_names | {package}
+        self._allowed = _INSTALLED | sys.stdlib_module_names | {package, "__main__"}
+
+    def allows(self, name: str) -> bool:
+        return name.partition(".")[0] in self._allowed
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         del path, target
-        if fullname.partition(".")[0] not in self._allowed:
+        if not self.allows(fullname):
             raise ModuleNotFoundError(f"{fullname} is no dependency of refundry", name=fullname)
 
 
 @contextlib.contextmanager
 def _importing(folder: Path, package: str) -> Iterator[None]:
     finder = _NothingElse(package)
+    # What this process has loaded for itself would be found without asking.
+    hidden = {name: module for name, module in sys.modules.items() if not finder.allows(name)}
+    for name in hidden:
+        del sys.modules[name]
     sys.path.insert(0, str(folder))
     sys.meta_path.insert(0, finder)
     written, sys.dont_write_bytecode = sys.dont_write_bytecode, True
@@ -104,6 +111,7 @@ def _importing(folder: Path, package: str) -> Iterator[None]:
         sys.dont_write_bytecode = written
         sys.meta_path.remove(finder)
         sys.path.remove(str(folder))
+        sys.modules.update(hidden)
 
 
 def _imported(folder: Path, names: Sequence[str]) -> tuple[list[ModuleType], list[Problem]]:

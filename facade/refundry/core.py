@@ -131,7 +131,6 @@ class Core:
 
     def _refunded(self, owner: Owner, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
         account, request = translation.account, taken.request
-        earlier = taken.earlier()
         # What the first reply that leaves it unknown can be asked about by, and whether nothing was lost before it.
         asked_by, is_first, link = None, False, None
 
@@ -141,7 +140,7 @@ class Core:
             return translation.read(request, reply)
 
         def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Refund | RefundError]:
-            nonlocal earlier, asked_by, is_first
+            nonlocal asked_by, is_first
             result: Refund | RefundError
             if isinstance(answer, WireReply):
                 result = outcome.of_reply(request, answer, reading, currency=account.currency, times=taken)
@@ -150,10 +149,9 @@ class Core:
                     asked_by, is_first = link, taken.is_first
             else:
                 result = outcome.of_failure(request, answer, taken)
-            told = taken.record_attempt(result, reading, earlier)
+            told = taken.record_attempt(result, reading)
             if isinstance(told, Refund):
                 self._references.keep_ids(told)
-            earlier = told if isinstance(told, OutcomeUnknown) else None
             return Tried(answer, reading, result, told)
 
         def again(last: Tried[Refund | RefundError], before: Tried[Refund | RefundError] | None) -> bool:

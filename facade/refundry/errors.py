@@ -292,8 +292,6 @@ class WebhookRejected(RefundError):
     cannot be read, is WebhookUnreadable.
     """
 
-    resend = Resend.NEVER
-
 
 class WebhookUnreadable(RefundError):
     """A callback that proves where it comes from, and says in no known form what it is about.
@@ -393,7 +391,8 @@ def _refund_from_dict(values: Any) -> refundry.Refund:
     return refundry.Refund.from_dict(values)
 
 
-def _moment(text: str) -> datetime.datetime:
+def moment(text: str) -> datetime.datetime:
+    """The moment that `to_dict` wrote as ISO 8601, in UTC. Raises a ValueError or an OverflowError where it is none."""
     return _utc(datetime.datetime.fromisoformat(text))
 
 
@@ -431,6 +430,6 @@ _CONVERTERS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]
     "reason": (lambda reason: reason.value, _reason),
     "differences": (lambda differences: [list(one) for one in differences], _differences),
     "refund": (lambda refund: refund.to_dict(), _refund_from_dict),
-    "same_answer_until": (lambda moment: moment.isoformat(), _moment),
-    "resend_until": (lambda moment: moment.isoformat(), _moment),
+    "same_answer_until": (lambda moment: moment.isoformat(), moment),
+    "resend_until": (lambda moment: moment.isoformat(), moment),
 }

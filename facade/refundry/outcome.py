@@ -50,7 +50,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Reading:
     """What a provider's reply says, translated. Each field is None where the reply does not say it.
 
@@ -77,6 +77,10 @@ class Reading:
     settles_earlier: bool = False
     created_at: datetime | None = None
     departures: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        """The outcome alone: the rest may hold what a provider has echoed, and a traceback may show its variables."""
+        return f"<Reading {self.outcome.name}>"
 
     @property
     def amount(self) -> Decimal | None:

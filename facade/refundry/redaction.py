@@ -11,7 +11,7 @@ from refundry.refund import Refund
 from refundry.wire import WireReply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from refundry.checks import Secret
 
@@ -30,13 +30,20 @@ _MARKS: Final = '\\"/'
 _ESCAPED: Final = re.compile(r'([\\"/])')
 _LEVELS: Final = (3, 2, 1, 0)
 
+# What these write their text of, instead of their args.
+_TEXTS: Final[dict[type[Exception], tuple[str, ...]]] = {
+    OSError: ("strerror", "filename", "filename2"),
+    UnicodeError: ("reason",),
+}
+
 
 def redacted(told: Told, secrets: Iterable[Secret]) -> Told:
     """The same, with every credential that stands in it taken out.
 
     `told` is what is kept or told of a reply: the reply itself, a refund, an exception, or a text of it. Anything else
-    comes back as it is, and so does what holds no credential. An exception is changed in place. `secrets` are those
-    that the request went out with, for no others can be echoed.
+    comes back as it is, and so does what holds no credential. An exception is changed in place, with all that stands
+    in its chain: a transport may be anybody's, and its words too. `secrets` are those that the request went out with,
+    for no others can be echoed.
 
     Call it once the reply has been read and compared, never before: a credential may be a word by which the reply
     means something else. In headers, body, message and text, "[redacted]" stands for a credential of 8 characters or
@@ -55,10 +62,34 @@ def _redacted(told: object, known: list[Secret]) -> object:
     if isinstance(told, Refund):
         changed = _changed(told, known)
         return replace(told, **changed) if changed else told
-    if isinstance(told, RefundError):
-        for name, value in _changed(told, known).items():
-            setattr(told, name, value)
+    if isinstance(told, BaseException):
+        for error in _chain(told):
+            changed = _changed(error, known) if isinstance(error, RefundError) else _changed_texts(error, known)
+            for name, value in changed.items():
+                object.__setattr__(error, name, value)  # also where a class of its own forbids it
     return told
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The exception, and each one behind it."""
+    waiting, seen = [error], {id(error)}
+    while waiting:
+        one = waiting.pop()
+        yield one
+        for other in (one.__cause__, one.__context__):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                waiting.append(other)
+
+
+def _changed_texts(error: BaseException, known: list[Secret]) -> dict[str, Any]:
+    """The texts of an exception of anybody's that hold a credential, without it."""
+    of_its_kind = [name for kind, names in _TEXTS.items() if isinstance(error, kind) for name in names]
+    held = {**vars(error), **{name: getattr(error, name, None) for name in of_its_kind}}
+    texts = {name: value for name, value in held.items() if isinstance(value, str)}
+    changed: dict[str, Any] = {name: made for name, text in texts.items() if (made := _without(text, known)) != text}
+    args = tuple(_without(one, known) if isinstance(one, str) else one for one in error.args)
+    return changed if args == error.args else {**changed, "args": args}
 
 
 def _changed(told: Refund | RefundError, known: list[Secret]) -> dict[str, Any]:

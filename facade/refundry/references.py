@@ -81,7 +81,8 @@ class Taken:
     """A reference while one call has it.
 
     `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is how many of them
-    are left out, so that no request that was allowed within them arrives after them.
+    are left out, so that no request that was allowed within them arrives after them. `earlier` is what was told of the
+    first attempt that left the outcome unknown, while nothing has settled it.
     """
 
     request: RefundRequest
@@ -89,6 +90,7 @@ class Taken:
     margin: float
     record: Record
     first_sent: clock.Moment | None = None
+    earlier: OutcomeUnknown | None = None
 
     def before_sending(self, progress: Progress) -> None:
         """Record that a request is about to be handed to the transport."""
@@ -123,26 +125,20 @@ class Taken:
         """Until when this reference may bring back a refusal of now; None where the provider stores no answers."""
         return None if self.window is None else clock.in_seconds(self.window)
 
-    def earlier(self) -> OutcomeUnknown | None:
-        """What an earlier call told of this reference, where its outcome is unknown."""
-        known = self.record.known
-        if not isinstance(known, Unknown):
-            return None
-        self.first_sent = known.first_sent
-        return _unknown_again(self.request, known, self.resend_until)
-
-    def record_attempt(
-        self, result: Refund | RefundError, reading: Reading, earlier: OutcomeUnknown | None
-    ) -> Refund | RefundError:
+    def record_attempt(self, result: Refund | RefundError, reading: Reading) -> Refund | RefundError:
         """Record what an attempt ended as. Returns what the caller is told after it.
 
-        That is another thing than the result where an earlier attempt ended unknown (`earlier`), and this one does not
-        settle it.
+        That is another thing than the result where an earlier attempt ended unknown, and this one does not settle it.
         """
         if isinstance(result, Refund) and not {*self.record.failed_ids}.isdisjoint(_ids(result)):
             result = stored_answer_of_failed(self.request, result, self)
-        told = result if earlier is None else after_unknown(earlier, result, reading, self)
-        self.record_outcome(told)
+        told = result if self.earlier is None else after_unknown(self.earlier, result, reading, self)
+        known = self.record.known
+        if told is result:
+            self.record_outcome(told)
+            self.earlier = told if isinstance(told, OutcomeUnknown) else None
+        elif isinstance(known, Sending):
+            self.record.known = known.before
         return told
 
     def record_outcome(self, told: Refund | RefundError) -> None:
@@ -210,9 +206,11 @@ class References(Guarded):
             if isinstance(known, Accepted):
                 return replace(_refund(request.provider, request.reference, record, known), replayed=True)
             taken = Taken(request, window, margin, record)
-            earlier = taken.earlier()
-            if earlier is not None and earlier.resend is Resend.NEVER:
-                raise earlier
+            if isinstance(known, Unknown):
+                taken.first_sent = known.first_sent
+                taken.earlier = _unknown_again(request, known, taken.resend_until)
+                if taken.earlier.resend is Resend.NEVER:
+                    raise taken.earlier
             record.owner = owner
             return taken
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
 from refundry.checks import path_id, reference_text
-from refundry.errors import InvalidRefund
+from refundry.errors import InvalidRefund, moment
 from refundry.interruption import pass_through
 from refundry.money import FULL, Amount, Full, Money, to_plain
 from refundry.wire import Evidence, WireReply
@@ -158,20 +158,13 @@ def _from_plain(name: str, value: Any) -> Any:
         if name == "amount" and value is not None:
             return Money.from_minor(value["minor_units"], value["currency"])
         if name == "sent_at" and value is not None:
-            return _moment(value)
-    except (ValueError, TypeError, KeyError) as error:
+            return moment(value)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         pass_through(error)
         raise InvalidRefund(f"the field {name!r} of the refund is unfit: {error}", field=name) from error
     if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
         raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)
     return value
-
-
-def _moment(text: Any) -> datetime:
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("it has no time zone")
-    return moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

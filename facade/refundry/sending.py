@@ -122,7 +122,11 @@ class Sending:
                 task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
             )
             raise
-        reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
+        if isinstance(answer, WireReply):
+            reading = read_safely(task.read, answer)
+        else:
+            reading = Reading()
+            redacted(answer.cause, access.secrets)  # its words may be anybody's, and the caller gets it as a cause
         tried = task.conclude(answer, reading, access.secrets)
         self._observer.attempt(
             task.translation, task.reference, task.operation, answer, monotonic() - started, tried.told

@@ -83,7 +83,7 @@ class RefundEvent:
     amount: Money | None = None
     provider_code: str | None = field(default=None, repr=False)
     undone: bool = False
-    raw: bytes = field(default=b"", repr=False)
+    raw: bytes = field(default=b"", repr=False, metadata={"exclude": True})  # by Pydantic, as in Refund
 
     @property
     def authentic(self) -> bool:
@@ -329,9 +329,8 @@ def _is_undone(translation: Translation, status: RefundStatus | None, word: str 
 
 
 def _amount(reading: Reading) -> Money | None:
-    from refundry.money import Money
-
-    if reading.amount is None or reading.currency is None:
+    """What is refunded, where the callback says it once, or twice the same."""
+    if reading.amount is None or reading.currency is None or len({*reading.amounts}) > 1:
         return None
     try:
         return Money.of(reading.amount, reading.currency)

@@ -18,7 +18,7 @@ class RefundRequest(BaseModel):
         populate_by_name=True,
     )
     partial_refund: Annotated[
-        bool | None,
+        bool,
         Field(
             description="True to refund only `amount`. False, the default, refunds all that remains of the payment, and `amount` is not needed."
         ),

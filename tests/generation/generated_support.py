@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from scripts.contract import PROVIDERS, effective, walk
-from scripts.document import resolve
+from scripts.document import Document, resolve
 from scripts.generators import package_name, write_client, write_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -375,6 +375,11 @@ def contract(
         },
         **document,
     }
+
+
+def documented(provider: str, **parts: Any) -> Document:
+    """Return a contract made by `contract`, as `scripts.generate.build` takes it."""
+    return Document(contract(**parts), {"": f"specs/{provider}/openapi.yaml:1"})
 
 
 _numbers = itertools.count()

@@ -1,5 +1,6 @@
 """Every example of a contract is run through its schema and the generated models; what does not fit is listed."""
 
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,16 @@ import pydantic
 import pytest
 
 from scripts import contradictions
-from scripts.contract import PROVIDERS, ContractError, vendored_document
-from scripts.contradictions import Comparison, Finding, client_findings, compare, pydantic_findings, schema_findings
+from scripts.contract import PROVIDERS, ContractError, effective_document, vendored_document
+from scripts.contradictions import (
+    Comparison,
+    Finding,
+    client_findings,
+    compare,
+    examples,
+    pydantic_findings,
+    schema_findings,
+)
 from scripts.document import Document
 from tests.generation.specs_support import CONTRACT, changed, document
 
@@ -250,3 +259,43 @@ def test_a_package_that_is_not_installed_is_an_error_that_says_so(monkeypatch: p
     monkeypatch.setitem(__import__("sys").modules, "refundry_paybyrd.models", None)
     with pytest.raises(ContractError, match=r"openapi.yaml:\d+: refundry_paybyrd.models is not installed; install"):
         contradictions.find("paybyrd")
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_no_example_contradicts_a_contract_with_its_overlay(provider: str) -> None:
+    document = effective_document(provider)
+    models, schemas = (importlib.import_module(f"refundry_{provider}.{name}") for name in ("models", "schemas"))
+    assert schema_findings(document) == set()
+    assert client_findings(document, models) == set()
+    assert pydantic_findings(document, schemas) == set()
+
+
+def test_paybyrds_documented_transaction_is_read_by_both_models_with_its_types() -> None:
+    document = effective_document("paybyrd")
+    values = [example.value for example in examples(document) if example.pointer.startswith("/paths/~1api~1v2~1trans")]
+    assert len(values) == 1
+    client = importlib.import_module("refundry_paybyrd.models").Transaction.from_dict(values[0])
+    written = importlib.import_module("refundry_paybyrd.schemas").Transaction.model_validate(values[0])
+    for read in (client, written):
+        assert (read.person_id, read.index, read.attempt, read.created_date) == (1042, 1, 1, values[0]["createdDate"])
+        assert (read.card.expires_at, read.card.country_code, read.card.is_payer_traveling) == ("12/25", "PRT", False)
+        assert [(one.operation_type, one.iso_amount) for one in read.referenced_transactions] == [("Payment", 300)]
+    assert client.to_dict() == values[0]
+    assert written.model_dump(mode="json", by_alias=True, exclude_unset=True) == values[0]
+
+
+def test_blinks_address_may_be_null() -> None:
+    value = {"customer_address": None, "customer_postcode": None}
+    client = importlib.import_module("refundry_blink.models").Transaction.from_dict(value)
+    assert (client.customer_address, client.customer_postcode, client.to_dict()) == (None, None, value)
+    written = importlib.import_module("refundry_blink.schemas").Transaction.model_validate(value)
+    assert written.model_dump(exclude_unset=True) == value
+
+
+def test_a_validator_that_stops_at_an_example_is_one_line_with_its_place() -> None:
+    schema = {"allOf": [{"$ref": "#/components/schemas/A"}], "example": 1}
+    loop = {"openapi": "3.0.3", "components": {"schemas": {"A": schema}}}
+    with pytest.raises(
+        ContractError, match=r"^a.yaml:1: /components/schemas/A/example: the validator stopped: [^\n]*$"
+    ):
+        schema_findings(Document(loop, {"": "a.yaml:1"}))

@@ -6,15 +6,19 @@ import inspect
 import json
 import pickle
 import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.contract import PROVIDERS, ContractError, effective
-from scripts.generate import build, check_overrides, diff, main, swap, tree, upstream_templates
+from scripts.contract import PROVIDERS, ContractError, effective, effective_document
+from scripts.document import Document
+from scripts.generate import build, check_overrides, main, upstream_templates
 from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
-from tests.generation.generated_support import ROOT, Made, contract, make, run
+from scripts.trees import diff, swap, tree
+from tests.generation.generated_support import ROOT, Made, contract, documented, make, run
 
 CODE = {"type": "string", "enum": ["ok", "not ok"]}
 OBJECT = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
@@ -295,7 +299,7 @@ def test_a_way_to_authenticate_that_the_client_cannot_follow_is_refused(
 def test_what_the_client_tool_would_leave_out_is_an_error_that_names_it(
     tmp_path: Path, source: dict[str, Any], detail: str
 ) -> None:
-    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: demo: .*{detail}.*; mend it"):
+    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: .*{detail}.*; mend it"):
         write_client("demo", source, tmp_path)
 
 
@@ -313,7 +317,9 @@ def test_what_the_schema_tool_would_leave_out_is_an_error_that_names_it(
     source["components"]["schemas"]["Reply"].setdefault("properties", {})["more"] = source["paths"][
         "/things/{thing_id}"
     ]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: demo: datamodel-code-generator.*{detail}"):
+    with pytest.raises(
+        ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: datamodel-code-generator.*{detail}"
+    ):
         write_schemas("demo", source, tmp_path)
     assert not (tmp_path / "schemas.py").exists()
 
@@ -346,6 +352,13 @@ def test_an_override_without_a_record_and_a_record_without_an_override_are_error
         check_overrides(templates)
 
 
+def test_a_record_of_the_templates_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    shutil.copytree(TEMPLATES, tmp_path / "templates")
+    (tmp_path / "templates" / "upstream.toml").write_text("[overrides\n")
+    with pytest.raises(ContractError, match=r"^scripts/templates/upstream.toml:1: [^\n]*; restore the file$"):
+        check_overrides(tmp_path / "templates")
+
+
 # --- building, comparing and swapping
 
 
@@ -373,15 +386,15 @@ def test_packages_built_in_a_folder_that_git_ignores_are_the_same(
 
 def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path) -> None:
     said: list[str] = []
-    contracts = [(provider, effective(provider)) for provider in PROVIDERS[:2]]
+    contracts = [(provider, effective_document(provider)) for provider in PROVIDERS[:2]]
     assert build(contracts, tmp_path, said.append) == list(PROVIDERS[:2])
     assert [line.partition(":")[0] for line in said] == list(PROVIDERS[:2])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"refundry_{name}" for name in PROVIDERS[:2])
 
 
 def test_a_refused_contract_ends_the_build_with_its_name_and_leaves_nothing(tmp_path: Path) -> None:
-    contracts = [("good", contract()), ("bad", contract(replies={"2x0": None}))]
-    with pytest.raises(ContractError, match=r"specs/bad/openapi.yaml:1: bad: "):
+    contracts = [("good", documented("good")), ("bad", documented("bad", replies={"2x0": None}))]
+    with pytest.raises(ContractError, match=r"specs/bad/openapi.yaml:1: /paths/~1things~1\{thing_id}/post: bad: "):
         build(contracts, tmp_path, lambda _: None)
     assert "refundry_bad" not in {path.name for path in tmp_path.iterdir()}
 
@@ -393,8 +406,73 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     problem = r"scripts/generators.py:1: demo: the generator of the client stopped: RuntimeError: broken tool; install"
     with pytest.raises(ContractError, match=problem):
-        build([("demo", contract())], tmp_path / "out", lambda _: None)
+        build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tool_that_does_not_end_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "openapi_python_client.py").write_text("import time\ntime.sleep(100)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("scripts.generate.LONGEST_SECONDS", 0.5)
+    problem = r"specs/demo/openapi.yaml:1: document: demo: the generator of the client did not end within 0.5 s"
+    with pytest.raises(ContractError, match=problem):
+        build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("code", "pointer", "problem"),
+    [
+        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
+        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+    ],
+)
+def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(
+    tmp_path: Path, code: dict[str, Any], pointer: str, problem: str
+) -> None:
+    source = contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": code})
+    document = Document(source, {"": "openapi.yaml:1", pointer: "openapi.yaml:7"})
+    with pytest.raises(ContractError) as refused:
+        build([("demo", document)], tmp_path, lambda _: None)
+    message = str(refused.value)
+    assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
+    assert problem in message
+    assert "\n" not in message
+
+
+WRITES_FOR_EVER = """
+import itertools, os, pathlib
+def __getattr__(name):
+    if name != "Project":
+        raise AttributeError(name)
+    folder = next(pathlib.Path(os.environ["TMPDIR"]).glob("*/good"))
+    for number in itertools.count():
+        (folder / str(number)).touch()
+"""
+
+
+def test_a_refusal_while_a_tool_is_still_writing_is_that_refusal_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tool, scratch = tmp_path / "tool" / "openapi_python_client", tmp_path / "scratch"
+    tool.mkdir(parents=True)
+    scratch.mkdir()
+    (tool / "__init__.py").write_text(WRITES_FOR_EVER)
+    (tool / "config.py").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "tool"))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr("tempfile.tempdir", str(scratch))
+
+    def contracts() -> Iterator[tuple[str, Document]]:
+        yield "good", documented("good")
+        deadline = time.monotonic() + 60
+        while len(list(scratch.glob("*/good/*"))) < 50:
+            assert time.monotonic() < deadline, "the tool does not write"
+            time.sleep(0.01)
+        raise ContractError("the next one is refused")
+
+    with pytest.raises(ContractError, match=r"^the next one is refused$"):
+        build(contracts(), tmp_path / "out", lambda _: None)
+    assert list(scratch.iterdir()) == []
 
 
 def test_swapping_leaves_no_old_file_and_no_other_trace(tmp_path: Path) -> None:

@@ -18,7 +18,13 @@ from tests.generation.generated_support import run
 REFERENCE = "#/components/schemas/"
 CONTRACT: dict[str, Any] = {
     "openapi": "3.0.3",
-    "info": {"title": "Demo API", "version": "1", "description": "About the API"},
+    "info": {
+        "title": "Demo API",
+        "version": "1",
+        "description": "About the API",
+        "contact": {"name": "Support"},
+        "termsOfService": "https://provider.invalid/terms",
+    },
     "servers": [{"url": "https://provider.invalid", "description": "Production"}],
     "security": [{"key": []}],
     "tags": [{"name": "refunds", "description": "About the tag"}],

@@ -60,6 +60,7 @@ def test_the_contract_on_a_page_is_kept_exactly_and_its_source_is_recorded(tmp_p
         "kind": "published",
         "page_sha256": hashlib.sha256(page.encode()).hexdigest(),
         "block_sha256": hashlib.sha256(CONTRACT.encode()).hexdigest(),
+        "contract_sha256": hashlib.sha256(written).hexdigest(),
     }
 
 
@@ -130,8 +131,8 @@ info:
   title: Invented API
   summary: PROSE
   description: PROSE
-  termsOfService: https://example.com/PROSE
-  contact: {name: PROSE}
+  termsOfService: https://example.com/terms
+  contact: {name: Support, email: support@example.com, x-description: PROSE}
   license: {name: MIT, url: https://example.com/licence}
   version: '1'
   x-logo: {altText: PROSE}
@@ -141,6 +142,7 @@ servers:
     description: PROSE
     variables:
       region: {default: eu, enum: [eu, us], description: PROSE}
+  - {url: https://test.example.com, description: Test environment}
 tags:
   - {name: Returns, description: PROSE, externalDocs: {url: https://example.com/PROSE}, x-displayName: PROSE}
 security:
@@ -226,12 +228,15 @@ WITHOUT_PROSE = """\
 openapi: 3.1.0
 info:
   title: Invented API
+  termsOfService: https://example.com/terms
+  contact: {name: Support, email: support@example.com}
   license: {name: MIT, url: https://example.com/licence}
   version: '1'
 servers:
   - url: https://{region}.example.com
     variables:
       region: {default: eu, enum: [eu, us]}
+  - {url: https://test.example.com, description: Test environment}
 tags:
   - {name: Returns}
 security:
@@ -305,6 +310,26 @@ def test_prose_is_left_out_by_where_it_stands_and_everything_else_is_kept(tmp_pa
     written, _ = ingested(tmp_path, page_of(PROSE))
     assert b"PROSE" not in written
     assert contract_of(written) == parse(WITHOUT_PROSE, "expected").data
+
+
+@pytest.mark.parametrize(
+    ("description", "kept"),
+    [
+        ("Production", True),
+        ("Sandbox server", True),
+        ("The live API", True),
+        ("server", False),
+        ("Production. Ask us for keys", False),
+        ("Use production and be happy", False),
+        ("", False),
+    ],
+)
+def test_what_a_server_is_called_stays_where_it_names_an_environment_and_no_more(
+    description: str, kept: bool, tmp_path: Path
+) -> None:
+    url = "  - url: https://pay.example.com\n"
+    written, _ = ingested(tmp_path, page_of(CONTRACT.replace(url, f"{url}    description: '{description}'\n")))
+    assert contract_of(written)["servers"][0].get("description") == (description if kept else None)
 
 
 def test_a_vendored_contract_has_no_prose_left_to_leave_out() -> None:
@@ -415,7 +440,7 @@ def test_when_a_file_cannot_be_swapped_in_both_are_as_before(
 
     def replace(self: Path, target: Path) -> Path:
         calls.append(target)
-        if len(calls) > fails_at:
+        if len(calls) == fails_at + 1:
             raise OSError(errno.ENOSPC, "No space left on device", str(target))
         return swap(self, target)
 
@@ -443,7 +468,7 @@ def test_check_writes_nothing_and_shows_what_the_page_would_change(
 
 TRANSCRIBED = """\
 openapi: 3.1.0
-info: {title: Invented API, version: '1'}
+info: {title: Invented API, version: '1', x-evidence: docs.example.com/about (A)}
 servers:
   - {url: https://pay.example.com, x-evidence: docs.example.com/hosts (A)}
 paths:
@@ -479,6 +504,7 @@ def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_no
         "retrieved": TODAY,
         "kind": "transcribed",
         "page_sha256": hashlib.sha256(TRANSCRIBED_PAGE.encode()).hexdigest(),
+        "contract_sha256": hashlib.sha256(TRANSCRIBED.encode()).hexdigest(),
     }
 
 
@@ -500,7 +526,13 @@ def test_a_page_that_differs_from_the_one_transcribed_is_seen(tmp_path: Path) ->
     [
         ("      x-evidence: ['page line 3: /returns']\n", "", "7: /paths/~1returns/post: no x-evidence"),
         (", x-evidence: 'page line 5: cents'}", "}", "17: /paths/~1returns/post/requestBody/content/"),
+        (", x-evidence: docs.example.com/about (A)}", "}", "2: /info: no x-evidence"),
         (", x-evidence: docs.example.com/hosts (A)}", "}", "4: /servers/0: no x-evidence"),
+        (
+            "            schema:\n",
+            "            example: {}\n            schema:\n",
+            "12: /paths/~1returns/post/requestBody/content/",
+        ),
         ("['page line 3: /returns']", "[]", "8: /paths/~1returns/post: no x-evidence"),
         ("docs.example.com/hosts (A)", "docs.example.com/hosts", "4: /servers/0: evidence 'docs.example.com/hosts'"),
         ("docs.example.com/hosts (A)", "docs.example.com/hosts (E)", "4: /servers/0: evidence "),
@@ -537,6 +569,8 @@ def test_the_source_of_a_committed_contract_is_recorded(provider: str) -> None:
     assert source["address"].startswith("https://")
     assert isinstance(source["retrieved"], datetime.date)
     hashes = [source["page_sha256"], *([source["block_sha256"]] if published else [])]
+    contract = (SPECS / provider / "openapi.yaml").read_bytes()
+    assert source["contract_sha256"] == hashlib.sha256(contract).hexdigest()
     assert all(re.fullmatch(r"[0-9a-f]{64}", value) for value in hashes)
     header = (SPECS / provider / "openapi.yaml").read_text(encoding="utf-8").splitlines()[0]
     assert (header == f"# {ingest.HEADER}") is published

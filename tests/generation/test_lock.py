@@ -2,7 +2,9 @@
 
 import hashlib
 import shutil
+import subprocess
 import tomllib
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,10 +12,10 @@ import pytest
 
 from scripts import lock
 from scripts.contract import PROVIDERS
-from scripts.generate import tree
+from scripts.trees import tree
 from tests.generation.generated_support import ROOT, run
 
-KEYS = {"page", "contract", "overlay", "configuration", "templates", *lock.TOOLS, "tree"}
+KEYS = {"page", "source", "contract", "overlay", "contradictions", "configuration", "templates", *lock.TOOLS, "tree"}
 
 
 @pytest.fixture
@@ -48,6 +50,11 @@ def test_a_clean_checkout_agrees(project: Path) -> None:
         ("generated/refundry_blink/client.py", "blink: tree is not what the lock says (generated/refundry_blink/)"),
         ("specs/blink/openapi.yaml", "blink: contract is not what the lock says (specs/blink/openapi.yaml)"),
         ("specs/blink/overlay.yaml", "blink: overlay is not what the lock says (specs/blink/overlay.yaml)"),
+        ("specs/blink/source.toml", "blink: source is not what the lock says (specs/blink/source.toml)"),
+        (
+            "specs/blink/contradictions.toml",
+            "blink: contradictions is not what the lock says (specs/blink/contradictions.toml)",
+        ),
     ],
 )
 def test_a_changed_file_is_one_line_and_one_entry_of_the_diff(project: Path, file: str, line: str) -> None:
@@ -57,7 +64,9 @@ def test_a_changed_file_is_one_line_and_one_entry_of_the_diff(project: Path, fil
     done = run("-m", "scripts.lock", "--check", cwd=project)
     lines = done.stdout.splitlines()
     assert done.returncode == 1
-    assert [text for text in lines if "is not what" in text] == [line]
+    hand_edited = "blink: contract is not what was taken from the page (run scripts/ingest on it again)"
+    expected = [line, hand_edited] if file.endswith("openapi.yaml") else [line]
+    assert [text for text in lines if "is not what" in text] == expected
     assert lines[:2] == ["--- specs/lock.toml", "+++ working tree"]
     changed = line.split()[1]
     assert [text.split()[0] for text in lines[2:] if text.startswith(("-", "+"))] == [f"-{changed}", f"+{changed}"]
@@ -84,13 +93,86 @@ def test_another_page_is_a_line(project: Path) -> None:
     assert "lab4pay: page is not what the lock says" in done.stdout
 
 
+def moved_away(path: Path) -> None:
+    """Put a link in the place of a file or folder, to where it is now."""
+    project = next(parent for parent in path.parents if (parent / "specs").is_dir())
+    path.symlink_to(path.rename(project / f"moved-{path.name}"))
+
+
+DRIFTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a stray file": (lambda generated: (generated / "notes.py").touch(), "generated/notes.py: no contract makes it"),
+    "a dropped provider's package": (
+        lambda generated: shutil.copytree(generated / "refundry_blink", generated / "refundry_gone"),
+        "generated/refundry_gone: no contract makes it",
+    ),
+    "a killed run's left-over": (
+        lambda generated: shutil.copytree(generated / "refundry_blink", generated / ".scratch-x" / "refundry_blink"),
+        "generated/.scratch-x: no contract makes it",
+    ),
+    "a link beside the packages": (
+        lambda generated: (generated / "link").symlink_to("refundry_blink"),
+        "generated/link: no contract makes it",
+    ),
+    "a file that is a link": (
+        lambda generated: moved_away(generated / "refundry_blink" / "client.py"),
+        "blink: tree is not what the lock says",
+    ),
+    "a package that is a link": (
+        lambda generated: moved_away(generated / "refundry_blink"),
+        "blink: tree is not what the lock says",
+    ),
+    "a mode": (
+        lambda generated: (generated / "refundry_blink" / "client.py").chmod(0o755),
+        "blink: tree is not what the lock says",
+    ),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_whatever_in_generated_is_not_what_the_contracts_make_is_a_line(project: Path, drift: str) -> None:
+    change, line = DRIFTS[drift]
+    change(project / "generated")
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 1
+    assert [text for text in done.stdout.splitlines() if text.startswith(line)]
+
+
+def test_what_the_interpreter_or_a_removed_module_leaves_behind_is_no_difference(project: Path) -> None:
+    (project / "generated" / "refundry_gone" / "__pycache__").mkdir(parents=True)
+    (project / "generated" / "refundry_gone" / "__pycache__" / "x.pyc").touch()
+    (project / "generated" / "__pycache__").mkdir()
+    assert run("-m", "scripts.lock", "--check", cwd=project).returncode == 0
+
+
+def test_a_provider_that_is_no_more_is_a_line_and_goes_with_the_next_generation(project: Path) -> None:
+    with (project / "specs" / "lock.toml").open("a") as text:
+        text.write('\n[gone]\ntree = "missing"\n')
+    done = run("-m", "scripts.lock", "--check", cwd=project)
+    assert done.returncode == 1
+    assert "gone: the lock has it, and it is no provider" in done.stdout.splitlines()
+    assert "-[gone]" in done.stdout.splitlines()
+    assert run("-c", "from scripts import lock; lock.write([])", cwd=project).returncode == 0
+    assert run("-m", "scripts.lock", "--check", cwd=project).returncode == 0
+
+
+def test_a_clone_with_the_line_ends_of_another_system_agrees(project: Path) -> None:
+    shutil.copy(ROOT / ".gitattributes", project)
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "init.defaultBranch=main")
+    for command in (("init", "-q"), ("add", "-A"), ("commit", "-qm", "all")):
+        subprocess.run([*git, *command], cwd=project, check=True, timeout=60)
+    clone = ("clone", "-q", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", str(project), str(project / "clone"))
+    subprocess.run([*git, *clone], check=True, timeout=60)
+    done = run("-m", "scripts.lock", "--check", cwd=project / "clone")
+    assert (done.returncode, done.stdout) == (0, "specs/lock.toml: all agree\n")
+
+
 @pytest.mark.parametrize("tool", lock.TOOLS)
 def test_another_version_of_a_tool_is_a_line_for_every_provider(monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
     monkeypatch.setattr(lock, "version", lambda name: "99.0" if name == tool else version(name))
     assert lock.differences(PROVIDERS) == [
         f"{provider}: {tool} is not what the lock says (the installed version of {tool})" for provider in PROVIDERS
     ]
-    assert f'+{tool} = "99.0"' in lock.difference_text(PROVIDERS)
+    assert f'+{tool} = "99.0"' in lock.difference_text()
 
 
 def test_another_configuration_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,10 +197,22 @@ def test_a_project_without_a_lock_differs_in_everything(project: Path) -> None:
     assert done.stdout.count("is not what the lock says") == len(PROVIDERS) * len(KEYS)
 
 
-def test_a_lock_that_cannot_be_read_is_one_line_on_standard_error(project: Path) -> None:
-    (project / "specs" / "lock.toml").write_text("[blink\n")
-    done = run("-m", "scripts.lock", "--check", cwd=project)
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        *(("lock", text) for text in ("[blink\n", "blink = 1\n", "[blink]\ntree = 5\n", "[[blink]]\n", "\udcff")),
+        ("generate", "blink = 1\n"),
+    ],
+)
+def test_a_lock_that_cannot_be_read_is_one_line_on_standard_error_and_nothing_is_written(
+    project: Path, text: str, command: str
+) -> None:
+    (project / "specs" / "lock.toml").write_bytes(text.encode(errors="surrogateescape"))
+    (project / "generated" / "refundry_blink" / "client.py").unlink()
+    before = tree(project)
+    done = run("-m", f"scripts.{command}", *(["--check"] if command == "lock" else []), cwd=project)
     assert done.returncode == 2
+    assert tree(project) == before
     assert done.stderr.startswith("error: specs/lock.toml:1: ")
     assert done.stderr.count("\n") == 1
 

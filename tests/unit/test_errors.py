@@ -34,6 +34,7 @@ from refundry import (
     StillPending,
     UnsupportedOperation,
     WebhookRejected,
+    WebhookUnreadable,
     WireReply,
 )
 
@@ -64,6 +65,7 @@ ERRORS: Final = {
     LookupFailed: LookupFailed("text", refund=KNOWN, temporary=True, **FACTS),
     StillPending: StillPending("text", refund=KNOWN, **FACTS),
     WebhookRejected: WebhookRejected("text", **FACTS),
+    WebhookUnreadable: WebhookUnreadable("text", **FACTS),
 }
 
 every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error: type(error).__name__)
@@ -84,6 +86,7 @@ every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error
         (LookupFailed, Resend.NEVER),
         (StillPending, Resend.NEVER),
         (WebhookRejected, Resend.NEVER),
+        (WebhookUnreadable, Resend.NEVER),
     ],
 )
 def test_a_class_says_whether_the_refund_may_be_asked_for_again(cls: type[RefundError], resend: Resend) -> None:

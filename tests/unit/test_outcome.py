@@ -3,6 +3,7 @@
 import dataclasses
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -29,22 +30,34 @@ from refundry import (
     SendFailure,
     WireReply,
 )
-from refundry.outcome import Outcome, Reading, compare, of_failure, of_reply, of_state, resend_of_unknown
+from refundry.outcome import Outcome, Reading, after_unknown, compare, is_created_since, of_failure, of_reply, of_state
 
 REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
 REPLY = WireReply(200, (), b"{}")
-LATER = datetime.now(UTC) + timedelta(hours=1)
+NOW = datetime.now(UTC)
+LATER = NOW + timedelta(hours=1)
 RESEND = pytest.mark.parametrize(("until", "resend"), [(LATER, Resend.SAME_REFERENCE), (None, Resend.NEVER)])
 
 
-def concluded(reading: Reading, request: RefundRequest = REQUEST, **more: Any) -> Refund | RefundError:
-    return of_reply(request, REPLY, reading, **{"currency": None, "resend_until": LATER, **more})
+@dataclasses.dataclass(frozen=True)
+class Times:
+    """The times of a refund, as they are set."""
+
+    resend_until: datetime | None = LATER
+    same_answer_until: datetime | None = None
+    sent_at: datetime = NOW
+
+
+def concluded(
+    reading: Reading, request: RefundRequest = REQUEST, *, reply: WireReply = REPLY, currency: str | None = None
+) -> Refund | RefundError:
+    return of_reply(request, reply, reading, currency=currency, times=Times())
 
 
 @pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
 @RESEND
 def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: datetime | None, resend: Resend) -> None:
-    error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), until)
+    error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), Times(until))
     assert type(error) is OutcomeUnknown
     assert (error.resend_until, error.resend) == (until, resend)
     assert "the connection broke" in str(error)
@@ -53,7 +66,7 @@ def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: date
 
 @pytest.mark.parametrize("until", [LATER, None])
 def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | None) -> None:
-    error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), until)
+    error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), Times(until))
     assert type(error) is NotSent
     assert error.resend is Resend.SAFE
     assert "the connection was refused" in str(error)
@@ -77,6 +90,7 @@ def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: Refund
         tracking_id="t",
         provider_code="c",
         provider_message="m",
+        sent_at=NOW,
     )
     refund = concluded(reading)
     assert isinstance(refund, Refund)
@@ -128,7 +142,8 @@ def test_a_refusal_carries_its_reason(reason: Reason) -> None:
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
 def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outcome, retry_after: float | None) -> None:
-    error = concluded(Reading(outcome), retry_after=retry_after)
+    headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
+    error = concluded(Reading(outcome), reply=WireReply(429, headers, b"{}"))
     assert isinstance(error, RefundError)
     assert error.retry_after == retry_after
 
@@ -138,14 +153,15 @@ def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outco
 def test_every_failure_says_for_how_long_the_other_side_asks_to_wait(
     evidence: Evidence, retry_after: float | None
 ) -> None:
-    assert of_failure(REQUEST, SendFailure(evidence, "no", retry_after=retry_after), None).retry_after == retry_after
+    failure = SendFailure(evidence, "no", retry_after=retry_after)
+    assert of_failure(REQUEST, failure, Times()).retry_after == retry_after
 
 
 @pytest.mark.parametrize("amount", [Money.of("1.00", "EUR"), FULL])
 def test_every_error_names_the_payment_and_the_amount(amount: Amount) -> None:
     request = dataclasses.replace(REQUEST, amount=amount)
     told = [concluded(Reading(outcome), request) for outcome in Outcome]
-    told += [of_failure(request, SendFailure(evidence, "no"), None) for evidence in Evidence]
+    told += [of_failure(request, SendFailure(evidence, "no"), Times()) for evidence in Evidence]
     told += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
     refund = Refund("blink", "r-1", RefundStatus.PENDING, amount=Money.of("1.00", "EUR"), payment_id="p-1")
     for answer in (SendFailure(Evidence.MAYBE_SENT, "no"), REPLY):
@@ -167,20 +183,52 @@ def test_a_code_that_is_more_than_a_code_is_not_in_the_text(code: str) -> None:
     assert error.provider_code == code
 
 
-@pytest.mark.parametrize(
-    ("window", "seconds", "resend"),
-    [
-        (None, 0, Resend.NEVER),
-        (60, 0, Resend.SAME_REFERENCE),
-        (60, 59.9, Resend.SAME_REFERENCE),
-        (60, 60, Resend.NEVER),
-        (60, 1e9, Resend.NEVER),
-    ],
-)
-def test_an_unknown_refund_may_be_asked_for_again_only_while_its_key_is_known(
-    window: int | None, seconds: float, resend: Resend
+@pytest.mark.parametrize("evidence", Evidence)
+def test_what_was_raised_is_the_cause_of_what_is_told(evidence: Evidence) -> None:
+    broken = OSError()
+    assert of_failure(REQUEST, SendFailure(evidence, "no", cause=broken), Times()).__cause__ is broken
+
+
+@pytest.mark.parametrize("settles", [True, False])
+@pytest.mark.parametrize("outcome", Outcome)
+def test_a_lost_attempt_is_settled_by_an_acceptance_and_by_a_refusal_that_is_a_verdict_on_its_key(
+    outcome: Outcome, settles: bool
 ) -> None:
-    assert resend_of_unknown(window, seconds) is resend
+    lost = of_failure(REQUEST, SendFailure(Evidence.MAYBE_SENT, "the connection broke"), Times())
+    assert isinstance(lost, OutcomeUnknown)
+    reading = Reading(outcome, settles_earlier=settles)
+    result = concluded(reading)
+    told = after_unknown(lost, result, reading, Times())
+    is_verdict = outcome is Outcome.REJECTED and settles
+    if is_verdict or isinstance(result, Refund | OutcomeUnknown):
+        assert told is result
+    else:
+        assert (type(told), str(lost) in str(told)) == (OutcomeUnknown, True)
+
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(hours=9), -timedelta(days=2)], ids=str)
+@pytest.mark.parametrize(
+    ("after", "expected"),
+    [(timedelta(0), True), (MINUTE, True), (-MINUTE, False), (-timedelta(days=1), False)],
+    ids=str,
+)
+def test_a_transaction_is_of_this_refund_only_where_it_was_created_since_by_the_providers_own_clock(
+    ahead: timedelta, after: timedelta, expected: bool
+) -> None:
+    sent_at = datetime.now(UTC)
+    reply = WireReply(200, (("date", format_datetime(sent_at + ahead, usegmt=True)),), b"{}")
+    assert is_created_since(sent_at + ahead + after, reply, sent_at) is expected
+
+
+def test_without_one_of_the_times_a_transaction_may_be_older() -> None:
+    dated = WireReply(200, (("date", format_datetime(NOW, usegmt=True)),), b"{}")
+    assert is_created_since(NOW + MINUTE, dated, NOW)
+    assert not is_created_since(None, dated, NOW)
+    assert not is_created_since(NOW + MINUTE, dated, None)
+    assert not is_created_since(NOW + MINUTE, REPLY, NOW)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import copy
 import json
 import pickle
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
@@ -171,6 +173,50 @@ def test_an_exception_holds_no_credential_any_more(kind: type[RefundError]) -> N
 def test_an_exception_without_a_reply_stays_as_it_is() -> None:
     error = NotSent("nothing was sent", provider="shop")
     assert vars(redacted(error, SECRETS)) == vars(NotSent("nothing was sent", provider="shop"))
+
+
+class OfATransport(Exception):
+    """An exception that keeps what it says."""
+
+    def __init__(self, request: str) -> None:
+        super().__init__("the transport failed", 7, request)
+        self.request = request
+        self.number = 7
+
+
+@dataclass(frozen=True)
+class Frozen(Exception):
+    """An exception that cannot be changed."""
+
+    request: str
+
+
+FOREIGN: Final[list[Callable[[str], Exception]]] = [
+    RuntimeError,
+    KeyError,
+    OfATransport,
+    Frozen,
+    lambda text: OSError(111, text, f"/{text}"),
+    lambda text: UnicodeDecodeError("utf-8", b"", 0, 1, text),
+    lambda text: NotSent(text, provider="shop"),
+]
+
+
+@pytest.mark.parametrize("made", FOREIGN)
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_what_stands_in_the_chain_of_an_exception_holds_no_credential_either(
+    made: Callable[[str], Exception], depth: int
+) -> None:
+    told = last = NotSent("nothing was sent", provider="shop")
+    cause = made(f"no {CANARY}")
+    for _ in range(depth):
+        last.__context__ = last = NotSent("between")
+    last.__cause__ = cause
+    object.__setattr__(cause, "__context__", told)  # a chain may lead back
+    assert redacted(told, SECRETS) is told
+    text = "".join(traceback.format_exception(told)) + repr(vars(cause)) + repr(cause) + str(cause)
+    assert_hidden(text)
+    assert REDACTED in text
 
 
 def test_no_amount_of_backslashes_makes_the_search_long() -> None:

@@ -1,6 +1,8 @@
 """Sending again by itself: only where nothing was executed or the provider de-duplicates, and never for too long."""
 
+import json
 import time
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from typing import Any
 
@@ -32,6 +34,7 @@ LOST = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 STORED = reply(500, {"code": "BYRD999", "description": "Operation failed"}, (("requestid", "request-1"),))
 PAGE = reply(502, b"<html>Bad Gateway</html>")
 DAY = 24 * 3600.0
+NOW = "the moment that it is given"
 
 pytestmark = pytest.mark.usefixtures("pauses")
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -147,8 +150,8 @@ def test_a_retry_that_does_not_leave_does_not_make_a_lost_refund_safe() -> None:
 
 
 def test_the_key_is_not_used_for_longer_than_the_provider_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = [0.0]
-    monkeypatch.setattr("refundry.references.monotonic", lambda: now[0])
+    now = [time.monotonic()]
+    monkeypatch.setattr("refundry.clock.monotonic", lambda: now[0])
 
     def slow(_: WireRequest) -> SendFailure:
         now[0] += DAY
@@ -246,8 +249,14 @@ def transaction(**changes: Any) -> dict[str, Any]:
         "isoAmount": -100,
         "currency": "EUR",
         "referencedTransactions": [{"transactionId": PAYMENT}],
+        "createdDate": NOW,
         **changes,
     }
+
+
+def at(seconds: float) -> str:
+    """A time so many seconds from now, as Paybyrd writes one."""
+    return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 @both_kinds
@@ -266,13 +275,18 @@ def transaction(**changes: Any) -> dict[str, Any]:
         ([transaction(isoAmount=None)], OutcomeUnknown),
         ([transaction(transactionId=None)], OutcomeUnknown),
         ([transaction(), transaction(transactionId="refund-2")], OutcomeUnknown),
+        ([transaction(createdDate=at(-24 * 3600))], OutcomeUnknown),
+        ([transaction(createdDate=at(-24 * 3600), status="Denied", code="BYRD205")], OutcomeUnknown),
+        ([transaction(createdDate="yesterday")], OutcomeUnknown),
+        ([transaction(createdDate=None)], OutcomeUnknown),
         ({"data": []}, OutcomeUnknown),
     ],
 )
 def test_what_is_looked_up_settles_an_unknown_refund_only_where_it_is_this_very_one(
     kind: Kind, found: Any, expected: RefundStatus | type[RefundError]
 ) -> None:
-    transport = Scripted(STORED, state=reply(200, found))
+    body = json.dumps(found).replace(NOW, at(1)).encode()
+    transport = Scripted(STORED, state=reply(200, body, (("date", formatdate(usegmt=True)),)))
     with caller(kind, account("paybyrd", transport=transport), retry=Retry()) as client:
         results: list[tuple[object, ...]] = []
         for _ in range(2):
@@ -287,13 +301,13 @@ def test_what_is_looked_up_settles_an_unknown_refund_only_where_it_is_this_very_
     else:
         resend = Resend.SAFE if expected is RefundRejected else Resend.SAME_REFERENCE
         assert results == [(expected, resend, None)] * 2
-    if expected is RefundRejected:  # settled: the next attempt is another one
-        assert len({key_of(request) for request in transport.sent}) == 2
+    assert len({key_of(request) for request in transport.sent}) == 1
 
 
 def test_a_transaction_that_is_another_references_refund_does_not_settle_an_unknown_one() -> None:
     first = reply(200, {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"})
-    transport = Scripted(first, STORED, state=reply(200, [transaction()]))
+    state = reply(200, [transaction(createdDate=at(1))], (("date", formatdate(usegmt=True)),))
+    transport = Scripted(first, STORED, state=state)
     with caller("sync", account("paybyrd", transport=transport), retry=Retry()) as client:
         assert client.ask("paybyrd", reference="r-1").refund_id == "refund-1"
         with pytest.raises(OutcomeUnknown):

@@ -197,6 +197,8 @@ class BlinkTranslation(TokenTranslation):
         """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
         expires = reader.moment(parsed.expired_on, "/expired_on")
         if expires is None:
+            if parsed.expired_on is UNSET:
+                reader.note("/expired_on", "is missing")
             return None
         now = http_date(reply.header("date") or "")
         return None if now is None else expires.timestamp() - now

@@ -6,6 +6,7 @@ import hashlib
 import re
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,6 +131,8 @@ _ABOUT_KIND: Final[Mapping[str, About]] = {
     "capture": "payment",
 }
 
+# .NET writes the year 1 for a time that was never set.
+_FIRST_YEAR, _LAST_YEAR = 2000, 9000
 _TRANSACTIONS: Final = "/api/v2/transactions"
 _LINK: Final = re.compile(
     re.escape(_TRANSACTIONS) + r"(?:\?requestId=(?P<request>[0-9A-Za-z-]{1,200})|/(?P<transaction>[0-9A-Za-z-]{1,200}))"
@@ -222,14 +225,14 @@ class PaybyrdTranslation(Translation):
     def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
         """By the word and the code of the transaction; of several, by the one that is this refund."""
         if not isinstance(parsed, list):
-            return self._of_transaction(refund, parsed, reader, "")
+            return self._fit_to_ask(refund, parsed, reader, "")
         places = [index for index, one in enumerate(parsed) if not _is_payment(refund, one)]
         if not places:
             return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
         if len(places) == 1:
-            return self._of_transaction(refund, parsed[places[0]], reader, f"/{places[0]}")
+            return self._fit_to_ask(refund, parsed[places[0]], reader, f"/{places[0]}")
         tried = [(Reader(UNSET), index, parsed[index]) for index in places]
-        readings = [(self._of_transaction(refund, one, each, f"/{index}"), each) for each, index, one in tried]
+        readings = [(self._fit_to_ask(refund, one, each, f"/{index}"), each) for each, index, one in tried]
         fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
         if len(fitting) != 1:
             return Reading(why="it gave several transactions, and not one that is this refund")
@@ -300,6 +303,13 @@ class PaybyrdTranslation(Translation):
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
         return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
 
+    def _fit_to_ask(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+        """As `_of_transaction`. An id that the refund has not yet has to be one that it can be asked about by."""
+        reading = self._of_transaction(refund, parsed, reader, at)
+        if refund.refund_id is not None:
+            return reading
+        return replace(reading, refund_id=reader.in_path(reading.refund_id, f"{at}/transactionId"))
+
     def _of_transaction(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
         """What a transaction says about the refund that it is taken to be."""
         outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
@@ -309,18 +319,16 @@ class PaybyrdTranslation(Translation):
         currency = reader.currency(parsed.currency, f"{at}/currency")
         known = currency or (refund.amount.currency if refund.amount else None)
         decimals = None if known is None else self.decimals(known)
-        refund_id = reader.id_text(parsed.transaction_id, f"{at}/transactionId")
         return Reading(
             outcome,
             _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
             amounts=_amounts(parsed, decimals, reader, at, signed=True),
             currency=currency,
-            # One that the refund has already is compared, whatever it is; another has to be fit to ask by.
-            refund_id=refund_id if refund.refund_id else reader.in_path(refund_id, f"{at}/transactionId"),
+            refund_id=reader.id_text(parsed.transaction_id, f"{at}/transactionId"),
             payment_id=_payment_of(refund, parsed, reader, at),
             code=word if code is None else code,
             message=reader.text(parsed.description, f"{at}/description"),
-            created_at=reader.moment(parsed.created_date, f"{at}/createdDate"),
+            created_at=_created_at(parsed, reader, at),
         )
 
     def _said(
@@ -396,6 +404,15 @@ def _about_of_content(content: Any) -> About | None:
     if isinstance(kind, str) and kind:
         return _ABOUT_KIND.get(kind.lower(), None if "refund" in kind.lower() else "other")
     return "order" if "orderId" in content and "transactionId" not in content else None
+
+
+def _created_at(parsed: Transaction, reader: Reader, at: str) -> datetime | None:
+    """When Paybyrd made the transaction, in UTC. A time at which there was no Paybyrd stands for none."""
+    moment = reader.moment(parsed.created_date, f"{at}/createdDate")
+    if moment is None or _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        return moment and moment.astimezone(UTC)
+    reader.note(f"{at}/createdDate", "is no time at which it can have been made")
+    return None
 
 
 def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,16 +124,16 @@ class Reader:
         return digits
 
     def moment(self, value: object, pointer: str) -> datetime | None:
-        """A date and time of ISO 8601 with its time zone, in UTC. One without a zone is noted and left out."""
+        """A date and time of ISO 8601 with its time zone. One without a zone is noted and left out."""
         if value is self._absent:
             return None
+        moment = None
         try:
             moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-            if moment is not None and moment.tzinfo is not None:
-                return moment.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             pass_through(error)
-            moment = None
+        if moment is not None and moment.tzinfo is not None:
+            return moment
         self.note(pointer, "is not a date and time of ISO 8601" if moment is None else "has no time zone")
         return None
 

@@ -14,7 +14,9 @@ class Transport(Protocol):
     """What carries a request from a RefundClient. One may be given to each provider as `transport=`.
 
     It never raises for what the network does: it says what is known. What it raises all the same is taken as
-    Evidence.MAYBE_SENT.
+    Evidence.MAYBE_SENT, and so is a call that is broken off in it. A transport that has `tells_progress = True` says
+    more: it sets `request.progress.evidence` to MAYBE_SENT just before it writes the first byte of the request, and
+    whatever comes before that has sent nothing.
     """
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:

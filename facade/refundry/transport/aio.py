@@ -31,6 +31,8 @@ _READ_BYTES: Final = 64 * 1024
 class AsyncHttpTransport:
     """As HttpTransport, for the tasks of one event loop."""
 
+    tells_progress = True
+
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()

@@ -35,6 +35,8 @@ class HttpxTransport:
     left alone after `Timeout.total`: the time limits of httpx start anew with every byte of a reply.
     """
 
+    tells_progress = True
+
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._httpx = _family(inner)

@@ -33,6 +33,8 @@ class HttpTransport:
     The proxy for https is that of HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names the host.
     """
 
+    tells_progress = True
+
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()

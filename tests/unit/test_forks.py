@@ -1,0 +1,134 @@
+"""What a forked process knows of its parent's calls: a worker of gunicorn with --preload, or of multiprocessing."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Final
+
+import pytest
+
+SCRIPT: Final = '''
+import json, os, sys, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is what is tried
+from refundry import *
+
+PROVIDER, HOW = sys.argv[1:]
+AMOUNT = Money.of("1.00", "EUR")
+REPLIES = {
+    "lab4pay": {"transaction_id": "refund-1", "access_token": "test-token", "expires_in": "300"},
+    "paybyrd": {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"},
+    "blink": {"status": "completed", "access_token": "test-token", "expired_on": "2030-01-01T00:00:00Z"},
+}
+ACCOUNTS = {
+    "lab4pay": lambda: Lab4Pay(client_id="test-client", client_secret="test-secret", integrator_id="test-integrator"),
+    "paybyrd": lambda: Paybyrd(api_key="test-key"),
+    "blink": lambda: Blink(api_key="test-key", secret_key="test-secret"),
+}
+reached, go_on, parent = threading.Event(), threading.Event(), os.getpid()
+
+
+def stop():
+    if os.getpid() == parent and not reached.is_set():
+        reached.set()
+        go_on.wait(20)
+
+
+class Blocking:
+    """A transport that stops the first call of the parent, where it is told to."""
+
+    tells_progress = True
+    refunds = 0
+
+    def send(self, request, timeout):
+        is_token = b"secret" in bytes(request.body)
+        if HOW == "token" and is_token or HOW == "connecting" and not is_token:
+            stop()
+        request.progress.evidence = Evidence.MAYBE_SENT
+        self.refunds += not is_token
+        if HOW == "sent" and not is_token:
+            stop()
+        return WireReply(200, (), json.dumps(REPLIES[PROVIDER]).encode())
+
+    def close(self):
+        pass
+
+
+class Slow(str):
+    """A reference that stops where it is looked up, which is where the client holds its lock."""
+
+    def __hash__(self):
+        if HOW == "lock":
+            stop()
+        return str.__hash__(self)
+
+
+transport = Blocking()
+client = RefundClient([ACCOUNTS[PROVIDER]()], transport=transport, retry=Retry(attempts=1, deadline=5, longest_wait=1))
+
+
+def told(reference):
+    try:
+        return client.refund(PROVIDER, payment_id="payment-1", amount=AMOUNT, reference=reference).status.name
+    except RefundError as error:
+        return type(error).__name__ + " " + error.resend.name
+
+
+thread = threading.Thread(target=lambda: told(Slow("reference-1")))
+thread.start()
+assert reached.wait(20)
+reader, writer = os.pipe()
+child = os.fork()
+if not child:
+    transport.refunds = 0
+    in_child = [told("reference-1"), transport.refunds, told("reference-2"), transport.refunds]
+    os.write(writer, json.dumps(in_child).encode())
+    os._exit(0)
+os.close(writer)
+print(os.read(reader, 10_000).decode())
+os.waitpid(child, 0)
+go_on.set()
+thread.join(20)
+print(json.dumps([told("reference-1"), transport.refunds]))
+'''
+
+
+def lines_of(provider: str, how: str) -> list[list[object]]:
+    run = subprocess.run(
+        [sys.executable, "-c", SCRIPT, provider, how],
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+ACCEPTED: Final = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("provider", ACCEPTED)
+@pytest.mark.parametrize("how", ["token", "connecting", "sent"])
+def test_a_reference_that_was_under_way_at_the_fork_is_unknown_in_the_child_and_nothing_else_is(
+    provider: str, how: str
+) -> None:
+    if (provider, how) == ("paybyrd", "token"):
+        how = "connecting"  # it has no token
+    in_child, in_parent = lines_of(provider, how)
+    done = ACCEPTED[provider]
+    # Free would pay twice. Paybyrd knows the key, whoever sends it.
+    unknown = ["SUCCEEDED", 1, done, 2] if provider == "paybyrd" else ["OutcomeUnknown NEVER", 0, done, 1]
+    assert in_child == unknown
+    assert in_parent == [done, 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("provider", ACCEPTED)
+def test_a_lock_that_was_held_at_the_fork_is_open_in_the_child(provider: str) -> None:
+    done = ACCEPTED[provider]
+    in_child, in_parent = lines_of(provider, "lock")
+    assert in_child == [done, 1, done, 2]
+    assert in_parent == [done, 1]
