@@ -182,7 +182,9 @@ class _Connection(asyncio.Protocol):
         return self.is_open() and not self._received
 
     def is_open(self) -> bool:
-        return not self._ended
+        # uvloop closes the file of a connection some turns before it says that the connection is lost. By then another
+        # connection may have its number.
+        return not self._ended and not self._transport.is_closing()
 
     async def is_silent(self) -> bool:
         """Whether it can be used: it is open in this loop, and nothing has come on it unasked."""
