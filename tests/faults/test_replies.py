@@ -161,7 +161,7 @@ TOO_LONG: Final[dict[str, bytes]] = {
 }
 
 
-@every_way_and_httpx
+@every_way
 @pytest.mark.parametrize("form", TOO_LONG)
 def test_a_reply_over_one_mebibyte_is_cut_off_and_unknown(way: Wired, form: str) -> None:
     with way.server(once(TOO_LONG[form])) as server, way.client(server) as client:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
+from weakref import WeakKeyDictionary
 
 from refundry.interruption import pass_through
 from refundry.transport import http11
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Arguments = ParamSpec("Arguments")
 
 _READ_BYTES: Final = 64 * 1024
+_HANDSHAKES_AT_ONCE: Final = 8  # with one host
 
 
 class AsyncHttpTransport:
@@ -35,6 +37,8 @@ class AsyncHttpTransport:
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
         self._kept: Kept[_Connection] = Kept()
+        # A loop that is in the middle of many handshakes at once is held by all of them in one turn.
+        self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once, over a kept connection where one is still good."""
@@ -50,7 +54,9 @@ class AsyncHttpTransport:
                 connection = self._kept.take(request.origin)
             if connection is None:
                 async with asyncio.timeout(within(timeout.connect, deadline)):
-                    connection = await _connected(loop, request.origin, self._trust)
+                    gates = self._gates.setdefault(loop, {})
+                    gate = gates.setdefault(request.origin, asyncio.Semaphore(_HANDSHAKES_AT_ONCE))
+                    connection = await _connected(loop, request.origin, self._trust, gate)
                     if not await connection.is_silent():
                         raise ConnectionResetError
             within(timeout.read, deadline)
@@ -218,21 +224,24 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     )
 
 
-async def _connected(loop: asyncio.AbstractEventLoop, origin: str, trust: Trust) -> _Connection:
+async def _connected(
+    loop: asyncio.AbstractEventLoop, origin: str, trust: Trust, gate: asyncio.Semaphore
+) -> _Connection:
     way = route(origin)
     tls = trust.known if way.encrypted else None
     if way.encrypted and tls is None:
         tls = await loop.run_in_executor(None, trust.context)
-    plain = await _first_to_answer(loop, way.address)
-    try:
-        if way.tunnel is not None:
-            await _open_tunnel(loop, plain, way.tunnel)
-    except BaseException:
-        plain.close()
-        raise
-    name = way.host if way.encrypted else None
-    _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
-    return connection
+    async with gate:
+        plain = await _first_to_answer(loop, way.address)
+        try:
+            if way.tunnel is not None:
+                await _open_tunnel(loop, plain, way.tunnel)
+        except BaseException:
+            plain.close()
+            raise
+        name = way.host if way.encrypted else None
+        _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
+        return connection
 
 
 async def _first_to_answer(loop: asyncio.AbstractEventLoop, address: tuple[str, int]) -> socket.socket:
