@@ -100,7 +100,8 @@ def schema_findings(document: Document) -> set[Finding]:
         for error in errors:
             at = example.pointer + "".join(child("", part) for part in error.absolute_path)
             if error.validator == "required":
-                missing = [name for name in error.validator_value if name not in error.instance]
+                required: list[str] = error.schema["required"]
+                missing = [name for name in required if name not in error.instance]
                 found.update(Finding(child(at, name), "required", "schema") for name in missing)
             else:
                 found.add(Finding(at, str(error.validator), "schema"))

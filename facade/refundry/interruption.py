@@ -6,6 +6,8 @@ alarm is an OSError. Its code in the traceback tells it from the errors that a c
 
 from __future__ import annotations
 
+from functools import partial
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +82,7 @@ def _handlers() -> frozenset[CodeType]:
 
 
 def _codes(handler: object) -> Iterator[CodeType]:
-    while hasattr(handler, "func"):  # functools.partial
+    while isinstance(handler, partial):
         handler = handler.func
     called = type(handler).__call__ if callable(handler) else None  # of an object that is no function
     for one in (handler, called):

@@ -117,7 +117,7 @@ class Sandbox:
         )
         self._credentials = {**CREDENTIALS, **(credentials or {})}
         self._token_credentials = keys
-        self._minor_units = minor_units
+        self._minor_units: MinorUnits = minor_units
         self._integrator_id = integrator_id
         self._terminal_currency = terminal_currency
         self._clock = clock
