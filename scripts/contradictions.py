@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pydantic
 
@@ -100,8 +100,8 @@ def schema_findings(document: Document) -> set[Finding]:
         for error in errors:
             at = example.pointer + "".join(child("", part) for part in error.absolute_path)
             if error.validator == "required":
-                required: list[str] = error.schema["required"]
-                missing = [name for name in required if name not in error.instance]
+                rule, instance = cast("tuple[list[str], dict[str, object]]", (error.validator_value, error.instance))
+                missing = [name for name in rule if name not in instance]
                 found.update(Finding(child(at, name), "required", "schema") for name in missing)
             else:
                 found.add(Finding(at, str(error.validator), "schema"))
