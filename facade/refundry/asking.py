@@ -93,7 +93,8 @@ class Asking:
             may_have_left = may_have_left or not without_effect
             failed = without_effect or isinstance(answer, SendFailure) or is_for_now(answer)
             told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
-            return Tried(answer, reading, told, redacted(told, secrets))
+            told = redacted(told, secrets)
+            return Tried(answer, reading, told, told)
 
         task = Task(owner, translation, Operation.CANCEL, refund.reference, request, read, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
@@ -116,7 +117,8 @@ class Asking:
             told = outcome.of_state(
                 refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
             )
-            return Tried(answer, reading, told, redacted(told, secrets))
+            told = redacted(told, secrets)
+            return Tried(answer, reading, told, told)
 
         task = Task(
             owner,
@@ -139,7 +141,8 @@ class Asking:
             told = None
             if reading.outcome not in outcome.STATES:
                 told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
-            return Tried(answer, reading, told, redacted(told, secrets))
+            told = redacted(told, secrets)
+            return Tried(answer, reading, told, told)
 
         task = Task(
             owner,
