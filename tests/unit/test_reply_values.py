@@ -20,7 +20,7 @@ from refundry import (
 )
 from refundry.providers.base import TokenTranslation
 from refundry.providers.reader import contradiction_in, read_json
-from tests.unit.questions import DONE, asked, pending, state
+from tests.unit.questions import DONE, accepted_for_later, asked, dated, pending, state, transaction
 from tests.unit.replies import PENDING, SUCCEEDED, of
 from tests.unit.support import (
     ACCEPTED,
@@ -192,10 +192,9 @@ def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
 
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
 def test_a_state_gives_no_id_that_cannot_be_asked_by_and_another_is_still_another(refund_id: object) -> None:
-    link = "/api/v2/transactions?requestId=request-1"
-    answer = state("paybyrd", "Success", transactionId=refund_id)
+    answer = dated(transaction(transactionId=refund_id))
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        found = asked(client, pending("paybyrd", refund_id=None, tracking_id=link))
+        found = asked(client, accepted_for_later())
         assert (found.status, found.refund_id) == (SUCCEEDED, None)
         with pytest.raises(RefundMismatch):
             asked(client, pending("paybyrd"))
