@@ -140,9 +140,8 @@ class Asking:
         def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[LookupFailed | None]:
             told = None
             if reading.outcome not in outcome.STATES:
-                told = redacted(
-                    outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)), secrets
-                )
+                told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
+            told = redacted(told, secrets)
             return Tried(answer, reading, told, told)
 
         task = Task(

@@ -399,9 +399,9 @@ def _hand_over(request: WireRequest, transport: object) -> None:
 def _answer(given: object) -> WireReply | SendFailure:
     from refundry.wire import Evidence, SendFailure, WireReply
 
-    if isinstance(given, WireReply | SendFailure):
+    if isinstance(given, WireReply | SendFailure) and given.is_well_formed():
         return given
-    return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back a {type(given).__name__}")
+    return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back an unfit {type(given).__name__}")
 
 
 def _raised(error: Exception, request: WireRequest) -> SendFailure:

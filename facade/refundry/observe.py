@@ -190,9 +190,10 @@ def _log_deviation(deviation: ContractDeviation) -> None:
 
 
 def _is_async(hook: Any) -> bool:
-    from inspect import iscoroutinefunction, unwrap
+    from inspect import isasyncgenfunction, iscoroutinefunction, unwrap
 
-    return iscoroutinefunction(unwrap(hook)) or iscoroutinefunction(getattr(hook, "__call__", None))  # noqa: B004 (the method itself is wanted)
+    called = (unwrap(hook), getattr(hook, "__call__", None))  # noqa: B004 (the method itself is wanted)
+    return any(iscoroutinefunction(one) or isasyncgenfunction(one) for one in called)
 
 
 def _harmless(hook: Callable[[Event], None] | None, event: Event) -> None:

@@ -124,6 +124,8 @@ _FOLLOWED_BY: Final = {
     RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
     RefundStatus.FAILED: frozenset[RefundStatus](),
 }
+# Refusals that an earlier refund under the same reference may have caused, in another process.
+_MAY_BE_ITS_OWN: Final = (Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING)
 # Both a Date header and a transaction may leave the fractions of a second out.
 _CLOCK_GRAIN: Final = 1.0
 
@@ -196,7 +198,10 @@ def of_reply(
         case Outcome.REJECTED:
             text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
             return RefundRejected(
-                _with_ways_on(text, times), reason=reading.reason, same_answer_until=times.same_answer_until, **facts
+                _with_ways_on(text, times, reading.reason),
+                reason=reading.reason,
+                same_answer_until=times.same_answer_until,
+                **facts,
             )
         case Outcome.AUTHENTICATION_FAILED:
             text = f"{request.provider} refused the credentials for {what} {words}"
@@ -206,15 +211,15 @@ def of_reply(
             return OutcomeUnknown(text, resend_until=times.resend_until, **facts)
 
 
-def _with_ways_on(text: str, times: Times) -> str:
+def _with_ways_on(text: str, times: Times, reason: Reason = Reason.OTHER) -> str:
     """A refusal, with what can be done where the provider has stored it."""
     until = times.same_answer_until
     if until is None:
         return text
-    return (
-        f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC: wait until then, or give "
-        "it up for good and record the one reference that follows it"
-    )
+    stored = f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC"
+    if reason in _MAY_BE_ITS_OWN:
+        return f"{stored}, and an earlier success of this very refund may be its cause: find out before anything else"
+    return f"{stored}: wait until then, or give it up for good and record the one reference that follows it"
 
 
 def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
@@ -341,7 +346,7 @@ def settled_by_lookup(
         return unknown
     text = f"{request.provider} has not carried out {request.reference!r}"
     return RefundRejected(
-        _with_ways_on(text, times),
+        _with_ways_on(text, times, reading.reason),
         reason=reading.reason,
         same_answer_until=times.same_answer_until,
         **facts_of(request),

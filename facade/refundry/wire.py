@@ -103,6 +103,15 @@ class WireReply:
         """The first header of this name (in lower case), or None."""
         return next((value for key, value in self.headers if key == name), None)
 
+    def is_well_formed(self) -> bool:
+        """Whether its fields are of their types, for a transport that was given may build it of anything."""
+        return (
+            isinstance(self.status, int)
+            and isinstance(self.body, bytes)
+            and isinstance(self.headers, tuple | list)
+            and all(isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str] for pair in self.headers)
+        )
+
     def __repr__(self) -> str:
         return f"<WireReply {self.status}, {len(self.body)} bytes{'' if self.complete else ', incomplete'}>"
 
@@ -136,6 +145,15 @@ class SendFailure:
     lasting: bool = False
     retry_after: float | None = None
     cause: BaseException | None = field(default=None, repr=False, compare=False)
+
+    def is_well_formed(self) -> bool:
+        """As of a reply."""
+        return (
+            isinstance(self.evidence, Evidence)
+            and isinstance(self.detail, str)
+            and isinstance(self.retry_after, float | int | None)
+            and isinstance(self.cause, BaseException | None)
+        )
 
 
 @dataclass(frozen=True, slots=True)

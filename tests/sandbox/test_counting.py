@@ -145,3 +145,18 @@ def test_another_way_to_count_is_an_error() -> None:
     other: Any = "cents"
     with pytest.raises(ValueError, match="one of iso, hundredths"):
         Sandbox(minor_units=other)
+
+
+@pytest.mark.parametrize(("counts", "currency", "minor_units"), [row[:3] for row in WRITTEN])
+@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
+def test_the_accounts_of_a_sandbox_count_as_it_does(
+    provider: str, counts: Counts, currency: str, minor_units: int
+) -> None:
+    sandbox = Sandbox(minor_units=counts, terminal_currency=currency)
+    sandbox.add_payment(provider, "payment", 1_000_000, currency)
+    amount = Money.from_minor(minor_units, currency)
+    with wear_as(sandbox, "transport") as worn, RefundClient(worn.accounts()) as client:
+        assert client.refund(provider, payment_id="payment", amount=amount, reference="order-1/1").amount == amount
+    assert [refund.amount for refund in sandbox.refunds(provider)] == [minor_units]
+    assert sandbox.remaining(provider, "payment") == 1_000_000 - minor_units
+    assert sandbox.violations == ()
