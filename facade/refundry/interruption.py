@@ -10,7 +10,7 @@ from functools import partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import CodeType, FrameType
 
 
@@ -77,8 +77,10 @@ def _ends_a_wait(error: BaseException) -> bool:
 def _handlers() -> frozenset[CodeType]:
     import signal  # seldom needed
 
-    handlers = (signal.getsignal(number) for number in signal.valid_signals())
-    return frozenset(code for handler in handlers for code in _codes(handler))
+    # What the module wraps, for the wrapper looks each handler up among its enums. Where it is none of them, that
+    # writes the handler out, a task of asyncio with its result among it.
+    handler_of: Callable[[int], object] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+    return frozenset(code for number in range(1, signal.NSIG) for code in _codes(handler_of(number)))
 
 
 def _codes(handler: object) -> Iterator[CodeType]:

@@ -146,8 +146,7 @@ class Tracer:
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         """Trace the frames that count."""
         name, function = frame.f_code.co_filename, frame.f_code.co_name
-        # asyncio shows the result of a call once it is over, and is at liberty to fail in that.
-        if function == "__repr__" or not (name.startswith(FACADE) or (name == __file__ and function in SENDING)):
+        if not (name.startswith(FACADE) or (name == __file__ and function in SENDING)) or _shows(frame):
             return None
         if event == "line":
             last, line = self._last.get(frame, 0), frame.f_lineno
@@ -161,6 +160,15 @@ class Tracer:
     def reached(self) -> bool:
         """Whether there was such a line."""
         return self._left <= 0
+
+
+def _shows(frame: FrameType | None) -> bool:
+    """Whether a frame is of a repr: asyncio writes the result of a call out once it is over, and may fail in that."""
+    while frame is not None and frame.f_code.co_filename.startswith(FACADE):
+        if frame.f_code.co_name == "__repr__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def interrupted_at(line: int, refund: Refunding, interrupt: Callable[[], None]) -> tuple[BaseException | None, bool]:
