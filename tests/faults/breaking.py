@@ -4,8 +4,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
-from typing import Any
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final
+
+import refundry.transport
+
+TRANSPORTS: Final = str(Path(str(refundry.transport.__file__)).parent)
 
 
 class Broken(BaseException):
@@ -13,7 +18,10 @@ class Broken(BaseException):
 
 
 class Breaker:
-    """Raises at the line number `at` that is run within a function of this name; counts the lines until then."""
+    """Raises at the line number `at` within a transport's function of this name; counts the lines until then.
+
+    A server of a test may have a function of the same name, in a thread that begins meanwhile.
+    """
 
     def __init__(self, within: str, at: int | None) -> None:
         self._within = within
@@ -34,9 +42,12 @@ class Breaker:
 
     def _called(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
         above: FrameType | None = frame
-        while above is not None and above.f_code.co_name != self._within:
+        while above is not None and not self._is_entered_by(above.f_code):
             above = above.f_back
         return self._line if above is not None else None
+
+    def _is_entered_by(self, code: CodeType) -> bool:
+        return code.co_name == self._within and code.co_filename.startswith(TRANSPORTS)
 
     def _line(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
         if event == "line":

@@ -120,7 +120,8 @@ def test_a_call_that_is_broken_off_shows_no_credential(
         if behind_a_proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")
         sent(kind, request_to(origin.url), trusting)
-        lines = broken_at(None).lines
+        # The least of several: what is closed by the garbage collector meanwhile counts too.
+        lines = min(broken_at(None).lines for _ in range(3))
         broken = [broken_at(line).has_raised for line in range(0, lines, lines // POINTS)]
     assert sum(broken) > POINTS // 2
     gc.collect()
