@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
 from weakref import WeakKeyDictionary
@@ -48,17 +49,18 @@ class AsyncHttpTransport:
         connection: _Connection | None = None
         try:
             loop = _running_loop()
-            connection = self._kept.take(request.origin)
-            while connection is not None and not await connection.is_silent():
-                connection.close()
-                connection = self._kept.take(request.origin)
+            connection = await self._kept_one(request.origin)
             if connection is None:
-                async with asyncio.timeout(within(timeout.connect, deadline)):
-                    gates = self._gates.setdefault(loop, {})
-                    gate = gates.setdefault(request.origin, asyncio.Semaphore(_HANDSHAKES_AT_ONCE))
-                    connection = await _connected(loop, request.origin, self._trust, gate)
-                    if not await connection.is_silent():
-                        raise ConnectionResetError
+                gates = self._gates.setdefault(loop, {})
+                gate = gates.setdefault(request.origin, asyncio.Semaphore(_HANDSHAKES_AT_ONCE))
+                async with asyncio.timeout(within(inf, deadline)) as limit, gate:
+                    # While this call waited for its turn, another one may have come to its end.
+                    connection = await self._kept_one(request.origin)
+                    if connection is None:
+                        limit.reschedule(loop.time() + within(timeout.connect, deadline))
+                        connection = await _connected(loop, request.origin, self._trust)
+                        if not await connection.is_silent():
+                            raise ConnectionResetError
             within(timeout.read, deadline)
             connection.write(request)
             while not reply.take(await connection.read(within(timeout.read, deadline))):
@@ -76,6 +78,14 @@ class AsyncHttpTransport:
         finally:
             if connection is not None:
                 connection.close()
+
+    async def _kept_one(self, origin: str) -> _Connection | None:
+        """A kept connection that can be used, or None. Those that cannot are closed."""
+        connection = self._kept.take(origin)
+        while connection is not None and not await connection.is_silent():
+            connection.close()
+            connection = self._kept.take(origin)
+        return connection
 
     async def aclose(self) -> None:
         """Close the kept connections; one that is in use is closed after its reply."""
@@ -224,24 +234,21 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     )
 
 
-async def _connected(
-    loop: asyncio.AbstractEventLoop, origin: str, trust: Trust, gate: asyncio.Semaphore
-) -> _Connection:
+async def _connected(loop: asyncio.AbstractEventLoop, origin: str, trust: Trust) -> _Connection:
     way = route(origin)
     tls = trust.known if way.encrypted else None
     if way.encrypted and tls is None:
         tls = await loop.run_in_executor(None, trust.context)
-    async with gate:
-        plain = await _first_to_answer(loop, way.address)
-        try:
-            if way.tunnel is not None:
-                await _open_tunnel(loop, plain, way.tunnel)
-        except BaseException:
-            plain.close()
-            raise
-        name = way.host if way.encrypted else None
-        _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
-        return connection
+    plain = await _first_to_answer(loop, way.address)
+    try:
+        if way.tunnel is not None:
+            await _open_tunnel(loop, plain, way.tunnel)
+    except BaseException:
+        plain.close()
+        raise
+    name = way.host if way.encrypted else None
+    _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
+    return connection
 
 
 async def _first_to_answer(loop: asyncio.AbstractEventLoop, address: tuple[str, int]) -> socket.socket:
