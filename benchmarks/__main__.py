@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from benchmarks import calls, processes
+from benchmarks import calls, processes, references
 from benchmarks.calls import Sizes
 from benchmarks.figures import Spread, Verdict, judge, paired, spread, table
 from benchmarks.setting import Defect, Server, generate_stock, installed, serving
@@ -29,10 +29,11 @@ class Effort:
     first_refunds: int
     generators: int
     cold_starts: int
+    references: int
 
 
-WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5, 11)
-QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2, 3)
+WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5, 11, 100_000)
+QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2, 3, 10_000)
 
 
 @dataclass
@@ -97,6 +98,15 @@ def _calls(results: Results, server: Server, folder: Path, effort: Effort, say: 
         results.lines.append("  aiohttp is left out: it is not installed.")
     rates = (f"{name.partition(',')[0]} {1 / median(wall[name]):.0f}" for name in wall if name.endswith("at once"))
     results.lines.append(f"  Calls a second: {', '.join(rates)}")
+
+
+def _references(results: Results, effort: Effort, say: Callable[[str], None]) -> None:
+    results.title(f"CPU of a lookup with {effort.references:,} references known, as a ratio to one with 10")
+    results.lines.append(_COLUMNS)
+    say(f"refunding {effort.references:,} times")
+    taken = calls.measure(references.contenders(effort.references, 20 * effort.calls.single), effort.calls.rounds, say)
+    few, many = ([sample.cpu for sample in taken[name]] for name in (references.FEW, references.MANY))
+    results.ratio("lookup among many", references.MANY, many, few, f"{median(many) * 1e6:.0f} us")
 
 
 def _new_connections(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
@@ -228,6 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as name, serving(Path(name)) as server:
             folder = Path(name)
             _calls(results, server, folder, effort, _say)
+            _references(results, effort, _say)
             _new_connections(results, server, effort, _say)
             _imports(results, effort, _say)
             _first_refunds(results, server, effort, _say)

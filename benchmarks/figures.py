@@ -70,6 +70,7 @@ TARGETS = (
     Target("sync refund", "CPU of a sync refund, of httpx called by hand", "at most", 0.4),
     Target("new connection", "CPU of a sync refund on a new TLS connection, of httpx", "at most", 0.8),
     Target("loop held", "milliseconds that the loop is held while 64 start cold over TLS", "at most", 50.0),
+    Target("lookup among many", "CPU of a lookup with many references known, of one with 10", "at most", 1.1),
     Target("import refundry", "CPU of `import refundry`, of `import httpx`", "at most", 0.05),
     Target("import names", "CPU of importing the names for a refund, of `import httpx`", "at most", 0.2),
     Target("first refund", "time from process start to first refund, of the httpx script", "at most", 0.8),

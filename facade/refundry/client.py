@@ -204,7 +204,7 @@ class RefundClient(_Client):
         does not explain it, and at a provider that is not asked. Raises LookupFailed where the provider could not be
         asked, which says nothing about the refusal: it still holds.
         """
-        translation = self._core.translation(refused.provider)
+        translation = self._core.refused(refused)
         return self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
 
     def learn(self, event: refundry.RefundEvent) -> None:
@@ -294,7 +294,7 @@ class AsyncRefundClient(_Client):
 
     async def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
         """As RefundClient.explain."""
-        translation = self._core.translation(refused.provider)
+        translation = self._core.refused(refused)
         return await self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
 
     async def learn(self, event: refundry.RefundEvent) -> None:

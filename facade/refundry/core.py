@@ -236,14 +236,20 @@ class Core:
 
     def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Steps[RefundRejected]:
         """The steps of asking for the state of the payment that a refusal is about."""
-        if not isinstance(refused, RefundRejected):
-            raise InvalidRefund(f"give a RefundRejected, not {type(refused).__name__}", field="refused")
         question = None if refused.payment_id is None else translation.payment_request(refused.payment_id)
         if question is None or refused.provider is None:
             return refused
         refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
         payment = yield from self._asking.payment(owner, translation, refund, question)
         return refused if payment.code is None else outcome.explained(refused, payment, translation.VOID)
+
+    def refused(self, refused: RefundRejected) -> Translation:
+        """The account that a refusal is of. InvalidRefund, not to be resent, for what is no refusal."""
+        if isinstance(refused, RefundRejected):
+            return self.translation(refused.provider)
+        raise InvalidRefund(
+            f"give a RefundRejected, not {type(refused).__name__}", field="refused", resend=Resend.NEVER
+        )
 
     def known(self, known: Known) -> tuple[Translation, Refund]:
         """A refund, and the account that it is of. InvalidRefund, not to be resent, for what is none of this client."""

@@ -249,6 +249,10 @@ def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
             with pytest.raises(InvalidRefund) as error:
                 explained(client, other)
             assert error.value.field == "refused"
+        for none in (None, "refused", ValueError()):
+            with pytest.raises(InvalidRefund) as error:
+                explained(client, none)
+            assert (error.value.field, error.value.resend) == ("refused", Resend.NEVER)
     assert transport.asked == transport.sent == []
 
 

@@ -1,0 +1,54 @@
+"""Lookups by a client that knows few references, and by one that knows many. No network takes part."""
+
+from __future__ import annotations
+
+import itertools
+import json
+
+from benchmarks.calls import Contender
+from refundry import Money, Paybyrd, RefundClient, RefundStatus, Timeout, WireReply, WireRequest
+
+FEW = "RefundClient.lookup, 10 references known"
+MANY = "RefundClient.lookup, many references known"
+
+_HEADERS = (("content-type", "application/json"),)
+
+
+class _Provider:
+    """A transport that accepts each refund under an id of its own, and says of each that it is done."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+
+    def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
+        if request.method == "GET":
+            body = {"transactionId": request.target.rpartition("/")[2], "status": "Success", "code": "BYRD200"}
+        else:
+            body = {"transactionId": f"refund-{next(self._numbers)}", "code": "BYRD200"}
+        return WireReply(200, _HEADERS, json.dumps(body).encode())
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def contenders(known: int, lookups: int) -> list[Contender]:
+    """The client that knows ten references, and the one that knows so many."""
+    return [_lookups(FEW, 10, lookups), _lookups(MANY, known, lookups)]
+
+
+def _lookups(name: str, known: int, lookups: int) -> Contender:
+    client = RefundClient([Paybyrd(api_key="test-key")], transport=_Provider())
+    amount = Money.of("1.00", "EUR")
+    refunds = [
+        client.refund("paybyrd", payment_id=f"payment-{number}", amount=amount, reference=f"order-{number}/1")
+        for number in range(known)
+    ]
+    last = itertools.cycle(refunds[-10:])
+
+    def call(calls: int) -> None:
+        for _ in range(calls):
+            told = client.lookup(next(last))
+            if told.status is not RefundStatus.SUCCEEDED:
+                raise ValueError(f"a lookup says {told.status}")
+
+    return Contender(name, lookups, call)
