@@ -71,7 +71,7 @@ def told(outcome: Refund | RefundError) -> str:
 
 
 def sync_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -> Iterator[Refund | RefundError]:
-    """What comes of each case through RefundClient."""
+    """What comes of each case through RefundClient. The client asks why a refusal came."""
     with RefundClient(accounts, timeout=TIMEOUT, retry=ONCE) as client:
         for number, case in enumerate(CASES):
             before(case)
@@ -84,12 +84,14 @@ def sync_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -
                     yield client.refund(
                         case.provider, payment_id=case.payment_id, amount=case.amount, reference=reference
                     )
+            except RefundRejected as refused:
+                yield client.explain(refused)
             except RefundError as error:
                 yield error
 
 
 async def async_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -> list[Refund | RefundError]:
-    """What comes of each case through AsyncRefundClient."""
+    """What comes of each case through AsyncRefundClient. The client asks why a refusal came."""
     outcomes: list[Refund | RefundError] = []
     async with AsyncRefundClient(accounts, timeout=TIMEOUT, retry=ONCE) as client:
         for number, case in enumerate(CASES):
@@ -104,6 +106,8 @@ async def async_outcomes(accounts: Sequence[Account], before: Callable[[Case], N
                         case.provider, payment_id=case.payment_id, amount=case.amount, reference=reference
                     )
                 outcomes.append(outcome)
+            except RefundRejected as refused:
+                outcomes.append(await client.explain(refused))
             except RefundError as error:
                 outcomes.append(error)
     return outcomes
