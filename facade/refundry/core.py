@@ -12,6 +12,7 @@ from refundry.asking import Asking
 from refundry.errors import (
     InvalidRefund,
     LookupFailed,
+    NotSent,
     OutcomeUnknown,
     RefundError,
     RefundRejected,
@@ -113,6 +114,11 @@ class Core:
         A generator that is closed while the request is under way leaves the reference unknown.
         """
         intended = RefundRequest(translation.account.name, payment_id, amount, reference)
+        try:
+            _need_room()
+        except RecursionError as full:
+            pass_through(full)
+            raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(intended)) from full
         window = translation.check(intended).idempotency_window
         taken = self._references.take(intended, window, self._retry.deadline + self._retry.longest_wait, owner)
         if isinstance(taken, Refund):
@@ -302,6 +308,12 @@ class Core:
 
         translation = self.translation(provider)
         return received(translation, headers, body, partial(self._observer.deviations, translation, None))
+
+
+def _need_room(levels: int = 64) -> None:
+    """Raise RecursionError now, and not once the request has left, where the stack has no room for a whole call."""
+    if levels:
+        _need_room(levels - 1)
 
 
 def _check_transport(transport: object, send_name: str, what: str) -> None:

@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import gc
+import inspect
 import json
 import signal
 import sys
@@ -25,6 +26,7 @@ from refundry import (
     Paybyrd,
     Refund,
     RefundClient,
+    RefundError,
     Resend,
     Retry,
     Timeout,
@@ -248,3 +250,34 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
     assert line > 100
     assert free > 10
     assert (unknown > 10) is (provider != "paybyrd")
+
+
+def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
+    """Return what is told of a refund that is asked for where the stack has room for so many frames more."""
+    depth = len(inspect.stack(context=0))
+
+    def deeper(levels: int) -> Refund:
+        return deeper(levels - 1) if levels > 0 else refund("reference-1")
+
+    try:
+        return deeper(sys.getrecursionlimit() - depth - frames)
+    except Exception as raised:  # noqa: BLE001 (what was raised is what the test looks at)
+        return raised
+
+
+@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd", "blink"])
+@pytest.mark.parametrize("kind", ["sync"])
+def test_a_refund_on_a_full_stack_is_executed_once_and_told_as_what_it_is(kind: Kind, provider: str) -> None:
+    told_of: set[type] = set()
+    for frames in range(1, 150):
+        transport = Provider(provider)
+        with refunding(kind, provider, transport) as refund:
+            first = with_frames_left(frames, refund)
+            told_of.add(type(first))
+            began = transport.has_begun
+            if began:
+                assert isinstance(first, RefundError | Refund), f"{frames} frames: {first!r}"
+            again = told_again(refund)
+            assert isinstance(again, Refund) or began, f"{frames} frames: {again!r}"
+            assert len(transport.executed) <= 1, f"{frames} frames"
+    assert {Refund, RecursionError} < told_of
