@@ -42,7 +42,7 @@ def interruption(error: BaseException) -> BaseException | None:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, and each exception in its chain that was raised within the same call.
+    """The error, and each exception in its chain or of its group that was raised within the same call.
 
     What the caller was handling when it made the call stands in the chain too. Its traceback shares no frame with the
     error's, which goes no further up than the call.
@@ -54,7 +54,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         frames.update(id(frame) for frame in _frames(one))
         context = one.__context__
         within = context is not None and any(id(frame) in frames for frame in _frames(context))
-        for other in (one.__cause__, context if within else None):
+        inner = one.exceptions if isinstance(one, BaseExceptionGroup) else ()  # of a task group
+        for other in (one.__cause__, context if within else None, *inner):
             if other is not None and id(other) not in seen:
                 seen.add(id(other))
                 waiting.append(other)

@@ -15,5 +15,3 @@ def clear_variables(error: BaseException) -> None:
     """
     for one in chain(error):
         clear_frames(one.__traceback__)
-        for within in getattr(one, "exceptions", ()):  # of a task group
-            clear_variables(within)
