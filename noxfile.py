@@ -17,8 +17,12 @@ nox.options.reuse_venv = "yes"
 
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
-# What can differ on another Python. The rest is of the tools, or runs in processes of its own.
-ON_EACH_VERSION = ("tests/unit", "tests/contract", "tests/faults", "tests/sandbox")
+# What can differ on another Python. The rest is of the contracts and the tools, or runs in processes of its own.
+ON_EACH_VERSION = ("tests/unit", "tests/faults")
+# Side by side on the Python of the session. The coverage of the facade is that of the first and the second.
+FACADE = ("tests/unit", "tests/sandbox")
+NETWORK = ("tests/faults",)
+CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging")
 # Run by tests/servers, each with the package of Debian's that it comes in.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
 CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
@@ -50,24 +54,25 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests and measure the coverage of the facade. Arguments go to pytest.
+    """Run the tests, and measure what they cover of the facade. Arguments go to pytest, and stand in for all of them.
 
-    Without arguments, those against servers of other makers run beside the others, where the servers are installed.
+    Those against servers of other makers run among them where the servers are installed.
     """
     install(session)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage"))
     session.run("coverage", "erase")
-    pytest = ("coverage", "run", "-m", "pytest")
-    if session.posargs:
-        session.run(*pytest, *session.posargs)
-    else:
-        absent = absent_servers()
-        with beside(session, *([] if absent else [*pytest, "-q", "-p", "no:cacheprovider", "tests/servers"])):
-            session.run(*pytest, "--ignore=tests/servers")
-        if absent:
-            session.warn(f"LEFT OUT: tests/servers. {absent}")
+    absent = absent_servers()
+    pytest = ("pytest", "-q", "-p", "no:cacheprovider")
+    network = NETWORK if absent else (*NETWORK, "tests/servers")
+    with beside(session, "coverage", "run", "-m", *pytest, *network), beside(session, *pytest, *CONTRACTS):
+        session.run("coverage", "run", "-m", *pytest, *FACADE)
+    if absent:
+        session.warn(f"LEFT OUT: tests/servers. {absent}")
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report", *([] if not session.posargs else ["--fail-under=0"]))
+    session.run("coverage", "report")
 
 
 def absent_servers() -> str:
@@ -81,11 +86,8 @@ def absent_servers() -> str:
 @contextmanager
 def beside(session: nox.Session, *command: str) -> Iterator[None]:
     """Run a command beside what is done meanwhile, and print what it printed. Fails the session where it fails."""
-    if not command:
-        yield
-        return
     program = shutil.which(command[0], path=session.bin)
-    log = Path(session.create_tmp(), "beside.log")
+    log = Path(session.create_tmp(), f"{Path(command[-1]).name}.log")
     with log.open("wb") as output:
         running = subprocess.Popen(
             [program or command[0], *command[1:]],
