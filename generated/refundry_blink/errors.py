@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from functools import partial
 from json import JSONDecodeError
 from typing import Any
 
@@ -15,6 +17,27 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (KeyError, "a required field is missing"),
     (Exception, "the body has not the shape that the contract describes"),
 )
+
+
+def pass_through(error: BaseException) -> None:
+    """Raise the error again where a signal handler raised it: a time limit is no fault of the reply"""
+    # What the module wraps, for the wrapper writes out a handler that is none of its enums.
+    handler_of: Any = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
+    codes = set()
+    for number in range(1, signal.NSIG):
+        handler: Any = handler_of(number)
+        while isinstance(handler, partial):
+            handler = handler.func
+        called = type(handler).__call__ if callable(handler) else None
+        codes |= {
+            getattr(getattr(one, "__func__", one), "__code__", None)
+            for one in (handler, called)
+        }
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code in codes:
+            raise error
+        traceback = traceback.tb_next
 
 
 class UnexpectedStatus(Exception):
@@ -71,4 +94,4 @@ class UnreadableReply(ValueError):
         return cls(status_code, b"", "the body does not have its content encoding")
 
 
-__all__ = ["READ_ERRORS", "UnexpectedStatus", "UnreadableReply"]
+__all__ = ["READ_ERRORS", "UnexpectedStatus", "UnreadableReply", "pass_through"]

@@ -17,6 +17,9 @@ from typing import Any, Final
 import pytest
 
 import refundry
+import refundry_blink
+import refundry_lab4pay
+import refundry_paybyrd
 from refundry import (
     AsyncRefundClient,
     Blink,
@@ -35,8 +38,10 @@ from refundry import (
 )
 from tests.unit.support import ACCEPTED, ONE_EURO, PAYMENT, Kind
 
+PACKAGES: Final = (refundry_blink, refundry_lab4pay, refundry_paybyrd)
 SENDING: Final = ("send", "asend")
-FACADE: Final = str(Path(str(refundry.__file__)).parent)
+# The facade and the generated packages.
+OURS: Final = tuple(str(Path(str(one.__file__)).parent) for one in (refundry, *PACKAGES))
 TOKEN: Final = {
     "lab4pay": {"access_token": "test-token", "expires_in": "300"},
     "blink": {"access_token": "test-token", "expired_on": "2030-01-01T00:00:00Z"},
@@ -134,7 +139,7 @@ def blocks(name: str) -> tuple[tuple[range, range], ...]:
 
 
 class Tracer:
-    """Interrupts at the line of that number, counted over the facade and the transport of this test.
+    """Interrupts at the line of that number, counted over our packages and the transport of this test.
 
     It does not interrupt between the body of a `with` and its exit. CPython runs no signal handler there, for it looks
     for one only when a function begins, after a call, and where a loop goes back.
@@ -148,7 +153,7 @@ class Tracer:
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         """Trace the frames that count."""
         name, function = frame.f_code.co_filename, frame.f_code.co_name
-        if not (name.startswith(FACADE) or (name == __file__ and function in SENDING)) or _shows(frame):
+        if not (name.startswith(OURS) or (name == __file__ and function in SENDING)) or _shows(frame):
             return None
         if event == "line":
             last, line = self._last.get(frame, 0), frame.f_lineno
@@ -166,7 +171,7 @@ class Tracer:
 
 def _shows(frame: FrameType | None) -> bool:
     """Whether a frame is of a repr: asyncio writes the result of a call out once it is over, and may fail in that."""
-    while frame is not None and frame.f_code.co_filename.startswith(FACADE):
+    while frame is not None and frame.f_code.co_filename.startswith(OURS):
         if frame.f_code.co_name == "__repr__":
             return True
         frame = frame.f_back

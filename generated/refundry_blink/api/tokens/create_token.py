@@ -161,6 +161,7 @@ def read_reply(
 
         return None
     except errors.READ_ERRORS as error:
+        errors.pass_through(error)
         problem = errors.UnreadableReply.because(status_code, content, error)
     # Raised here, so that it does not hold the error, which holds the body.
     raise problem

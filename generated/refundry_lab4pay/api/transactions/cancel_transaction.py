@@ -94,6 +94,7 @@ def read_reply(status_code: int, content: bytes) -> ErrorResponse | None:
 
         return None
     except errors.READ_ERRORS as error:
+        errors.pass_through(error)
         problem = errors.UnreadableReply.because(status_code, content, error)
     # Raised here, so that it does not hold the error, which holds the body.
     raise problem
