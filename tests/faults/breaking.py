@@ -2,15 +2,12 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any, Final
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import FrameType
+from typing import Any, TypeVar
 
-import refundry.transport
-
-TRANSPORTS: Final = str(Path(str(refundry.transport.__file__)).parent)
+T = TypeVar("T")
 
 
 class Broken(BaseException):
@@ -18,42 +15,54 @@ class Broken(BaseException):
 
 
 class Breaker:
-    """Raises at the line number `at` within a transport's function of this name; counts the lines until then.
+    """Raises at one place that is run within a function of a transport, the first time that it is run.
 
-    A server of a test may have a function of the same name, in a thread that begins meanwhile.
+    A place is a line of a file whose path holds one of `among`; `at` is its number, in the order in which they are run.
     """
 
-    def __init__(self, within: str, at: int | None) -> None:
+    def __init__(self, within: str, at: int | None, among: tuple[str, ...] = ("",)) -> None:
         self._within = within
         self._at = at
-        self.lines = 0
+        self._among = among
+        self._places: set[tuple[str, int]] = set()
         self.has_raised = False
 
-    @contextmanager
-    def __call__(self) -> Iterator[None]:
-        before = sys.gettrace()
+    @property
+    def places(self) -> int:
+        """How many places there were."""
+        return len(self._places)
+
+    def run(self, call: Callable[[], T]) -> T:
+        """Make the call in a thread of its own: a break within an `except` may leave its exception to the thread."""
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(self._traced, call).result()
+
+    def _traced(self, call: Callable[[], T]) -> T:
+        before, in_threads = sys.gettrace(), threading.gettrace()
         sys.settrace(self._called)
         threading.settrace(self._called)
         try:
-            yield
+            return call()
         finally:
             sys.settrace(before)
-            threading.settrace(before)
+            threading.settrace(in_threads)
 
     def _called(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
+        if not any(part in frame.f_code.co_filename for part in self._among):
+            return None
         above: FrameType | None = frame
-        while above is not None and not self._is_entered_by(above.f_code):
+        while above is not None and not self._is_it(above):
             above = above.f_back
         return self._line if above is not None else None
 
-    def _is_entered_by(self, code: CodeType) -> bool:
-        return code.co_name == self._within and code.co_filename.startswith(TRANSPORTS)
+    def _is_it(self, frame: FrameType) -> bool:
+        return frame.f_code.co_name == self._within and "refundry/transport" in frame.f_code.co_filename
 
     def _line(self, frame: FrameType, event: str, arg: object) -> Callable[..., Any] | None:
-        if event == "line":
-            if self.lines == self._at:
-                self.lines += 1
+        place = frame.f_code.co_filename, frame.f_lineno
+        if event == "line" and place not in self._places:
+            self._places.add(place)
+            if self.places - 1 == self._at:
                 self.has_raised = True
                 raise Broken
-            self.lines += 1
         return self._line

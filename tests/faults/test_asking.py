@@ -372,7 +372,7 @@ def test_a_cancel_that_takes_all_the_time_may_be_asked_about_later(kind: Kind) -
     sandbox.script("lab4pay", Fault.HANG_AFTER, operation="cancel_transaction")
     with at_sandbox(kind, sandbox, retry=Retry(attempts=3, deadline=1.0)) as client:
         refund = refund_of(client)
-        with within(5.0), pytest.raises(LookupFailed) as failed:
+        with within(15), pytest.raises(LookupFailed) as failed:
             asked(client, refund, "cancel")
         assert (failed.value.refund, failed.value.temporary, failed.value.resend) == (refund, True, Resend.NEVER)
         assert asked(client, refund).status is FAILED
@@ -574,7 +574,7 @@ def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kin
     with (
         Server(script) as server,
         client_of(kind, server, "lab4pay", timeout=Timeout(read=60, total=60)) as client,
-        within(4.0),
+        within(12),
         pytest.raises(StillPending) as still,
     ):
         asked(client, pending("lab4pay"), "wait", timeout=0.5, poll=0.05)
@@ -587,7 +587,7 @@ def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kin
 def test_a_wait_for_a_provider_that_cannot_be_reached_ends_with_the_reason(kind: Kind) -> None:
     with Server(answering()) as server:
         pass
-    with client_of(kind, server, "paybyrd") as client, within(4.0), pytest.raises(StillPending) as still:
+    with client_of(kind, server, "paybyrd") as client, within(12), pytest.raises(StillPending) as still:
         asked(client, pending("paybyrd"), "wait", timeout=0.3, poll=0.05)
     assert isinstance(still.value.__cause__, LookupFailed)
     assert "refused" in str(still.value.__cause__)

@@ -80,7 +80,7 @@ def test_a_host_without_an_address_sent_nothing(kind: Kind) -> None:
 def test_a_host_that_does_not_answer_in_tls_is_given_up_in_time(
     kind: Kind, timeout: Timeout, trusting: ssl.SSLContext
 ) -> None:
-    with Server(hold) as server, within(2):
+    with Server(hold) as server, within(6):
         made = account("paybyrd", base_url=f"https://localhost:{server.port}")
         with caller(kind, made, timeout=timeout, ssl_context=trusting) as client:
             not_sent(client, "timed out")

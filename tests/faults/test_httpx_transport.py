@@ -211,7 +211,7 @@ def test_a_failure_under_the_transport_of_httpx_itself_is_unknown(
 ) -> None:
     inner = real(kind)
     with Server(script) as server, over(kind, inner, timeout=SHORT, base_url=server.url) as client:
-        with within(2):
+        with within(6):
             failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence, status)
         close(kind, client, inner)
     assert len(server.requests) == 1

@@ -134,7 +134,7 @@ def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_ti
         async with httpx.AsyncHTTPTransport() as inner:
             return await HttpxTransport(inner).asend(fresh(server.url), timeout)
 
-    with Server(answering(), once(*[b"H"] * 100, pause=0.05)) as server, within(4):
+    with Server(answering(), once(*[b"H"] * 100, pause=0.05)) as server, within(12):
         assert isinstance(trio.run(send, AMPLE), WireReply)
         answer = trio.run(send, Timeout(connect=5, read=5, total=0.5))
     assert answer == SendFailure(Evidence.MAYBE_SENT, "timed out")
@@ -234,12 +234,12 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a full que
 @linux
 @both_kinds
 @pytest.mark.parametrize(
-    "timeout", [Timeout(connect=0.6, total=9), Timeout(connect=9, total=0.6)], ids=["connect", "total"]
+    "timeout", [Timeout(connect=1, total=9), Timeout(connect=9, total=1)], ids=["connect", "total"]
 )
 def test_four_addresses_that_do_not_answer_take_no_more_time_than_one(
     kind: Kind, timeout: Timeout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with full() as port, within(1.5):
+    with full() as port, within(3.5):
         resolving_to(monkeypatch, *[port] * 4)
         request = fresh("http://localhost")
         assert assert_nothing_sent(sent(kind, request, timeout), request, TimeoutError).detail == "timed out"
@@ -250,7 +250,7 @@ def test_four_addresses_that_do_not_answer_take_no_more_time_than_one(
 def test_an_address_that_does_not_answer_does_not_keep_the_others_from_being_tried(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Server(answering()) as server, full() as port, within(2):
+    with Server(answering()) as server, full() as port, within(4):
         resolving_to(monkeypatch, port, port, 1, server.port)
         assert isinstance(sent(kind, fresh("http://localhost")), WireReply)
     assert len(server.requests) == 1

@@ -115,7 +115,7 @@ REFUSING: Final[dict[str, Script]] = {
 @every_loop
 @pytest.mark.parametrize("answer", REFUSING)
 def test_a_proxy_that_refuses_sent_nothing(kind: Kind, answer: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with Server(REFUSING[answer]) as proxy, within(2):
+    with Server(REFUSING[answer]) as proxy, within(6):
         monkeypatch.setenv("HTTPS_PROXY", f"http://user:s3cr3t@127.0.0.1:{proxy.port}")
         with caller(kind, account("paybyrd", base_url=f"https://{HOST}"), timeout=AMPLE) as client:
             error = failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
@@ -151,7 +151,7 @@ def test_a_proxy_that_takes_too_long_is_given_up_in_time(
 ) -> None:
     with Server(script) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with caller(kind, account("paybyrd", base_url=f"https://{HOST}"), timeout=SHORT) as client, within(2):
+        with caller(kind, account("paybyrd", base_url=f"https://{HOST}"), timeout=SHORT) as client, within(6):
             error = failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
     assert "timed out" in str(error)
 

@@ -145,7 +145,7 @@ def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(
 def test_a_server_that_takes_too_long_is_given_up_in_time(
     way: Wired, script: Script, evidence: Evidence, status: int | None
 ) -> None:
-    with way.server(script) as server, way.client(server, timeout=SHORT) as client, within(2 * SHORT.total):
+    with way.server(script) as server, way.client(server, timeout=SHORT) as client, within(3 * SHORT.total):
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence, status)
         assert "timed out" in str(error) or "Timeout" in str(error) or status is not None
     assert len(server.requests) == 1

@@ -586,7 +586,7 @@ def hanging(kind: Kind, provider: str, **options: Any) -> Iterator[tuple[Threads
 @both_kinds
 @with_keys
 def test_the_wait_of_a_refund_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
-    with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(5):
+    with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(15):
         errors = [
             failure(future) for future in client.start_at_once([refund(provider, "r-1"), refund(provider, "r-2")])
         ]
@@ -598,7 +598,7 @@ def test_the_wait_of_a_refund_for_the_fetch_of_another_call_ends_with_the_deadli
 @both_kinds
 @with_keys
 def test_the_wait_of_a_question_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
-    with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(5):
+    with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(15):
         error = failure(client.start(lookup(pending(provider))))
     assert isinstance(error, LookupFailed)
     assert error.temporary

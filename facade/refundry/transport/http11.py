@@ -9,12 +9,17 @@ from __future__ import annotations
 import re
 import zlib
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from refundry.interruption import pass_through
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Arguments = ParamSpec("Arguments")
 
 _MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply with its head
 _START: Final = b"HTTP/1."
@@ -48,6 +53,24 @@ def begun(request: WireRequest) -> SecretBytes:
     return whole
 
 
+def _remembering(
+    called: Callable[Concatenate[Reply, Arguments], None],
+) -> Callable[Concatenate[Reply, Arguments], None]:
+    """What the parser calls. The parser raises an error of its own for what is raised here.
+
+    It puts this behind its error, but where the caller is handling some exception, Python puts that one in its place.
+    """
+
+    def remembering(reply: Reply, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        try:
+            called(reply, *args, **kwargs)
+        except BaseException as error:
+            reply.remember(error)
+            raise
+
+    return remembering
+
+
 class Reply:
     """What has come of the reply so far. Interim replies (1xx) are passed over."""
 
@@ -62,6 +85,7 @@ class Reply:
         self._length = 0
         self._ended = False
         self._keep_alive = False
+        self._raised: BaseException | None = None
         self.on_body = self._body.extend  # what the parser calls; it finds this and the methods below by their names
         self._parser = HttpResponseParser(self)
 
@@ -80,8 +104,7 @@ class Reply:
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            # What was raised in one of the methods below stands behind the parser's own error.
-            pass_through(error.__context__ or error)
+            pass_through(self._raised or error.__context__ or error)
             return self._unreadable(error)
         return self._ended or self._received > _MOST_BYTES
 
@@ -109,6 +132,10 @@ class Reply:
         body = bytes(self._body[: min(self._length, MAX_REPLY_BYTES)])
         return decompressed(WireReply(self._status, tuple(self._headers), body, complete))
 
+    def remember(self, error: BaseException) -> None:
+        """What was raised within the parser."""
+        self._raised = error
+
     def _unreadable(self, cause: BaseException | None) -> bool:
         self._failure, self._cause = "what came back is not HTTP", cause
         self._keep_alive = False
@@ -121,15 +148,18 @@ class Reply:
         self._length = len(self._body)
         self._ended = True
 
+    @_remembering
     def on_message_begin(self) -> None:
         """A second reply to one request is no reason to use the connection again."""
         self._keep_alive = False
 
+    @_remembering
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; what comes after the head is a trailer, and no header."""
         if self._status is None:
             self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
+    @_remembering
     def on_headers_complete(self) -> None:
         """The status is known from here on, unless it is an interim one."""
         if self._parser.get_http_version() not in ("1.0", "1.1"):
@@ -140,6 +170,7 @@ class Reply:
         elif self._status is None:
             self._headers.clear()
 
+    @_remembering
     def on_message_complete(self) -> None:
         """The end of a reply, the first that is not interim being the one."""
         if self._status is not None and not self._ended:
