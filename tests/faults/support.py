@@ -16,7 +16,7 @@ from refundry.transport.over_httpx import HttpxTransport
 from tests.faults.servers import Script, Server
 from tests.unit.support import KINDS, Caller, Kind, account, caller
 
-SHORT: Final = Timeout(connect=1, read=1, total=2)
+SHORT: Final = Timeout(connect=0.6, read=0.6, total=1.2)
 AMPLE: Final = Timeout(connect=5, read=5, total=8)
 
 # What only the transports, loops and TLS of one Python can differ in is tried on the oldest one alone.
