@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["tests", "lint"]
@@ -65,14 +66,39 @@ def tests(session: nox.Session) -> None:
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage"))
     session.run("coverage", "erase")
     absent = absent_servers()
-    pytest = ("pytest", "-q", "-p", "no:cacheprovider")
+    measured = ("coverage", "run", "-m", "pytest", "-q")
     network = NETWORK if absent else (*NETWORK, "tests/servers")
-    with beside(session, "coverage", "run", "-m", *pytest, *network), beside(session, *pytest, *CONTRACTS):
-        session.run("coverage", "run", "-m", *pytest, *FACADE)
+    with (
+        beside(session, *measured, *cache(session, "network"), *network),
+        beside(session, "pytest", "-q", *cache(session, "contracts"), *CONTRACTS),
+    ):
+        twice(session, *measured, *cache(session, "facade"), *FACADE)
     if absent:
         session.warn(f"LEFT OUT: tests/servers. {absent}")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
+
+
+def cache(session: nox.Session, name: str) -> tuple[str, str]:
+    """Where a run of pytest remembers what failed, apart from the runs beside it."""
+    return "-o", f"cache_dir={Path(session.virtualenv.location, f'cache-{name}').absolute()}"
+
+
+def twice(session: nox.Session, *pytest: str) -> None:
+    """Run tests, and those that failed once more by themselves: a busy machine may have let a time limit run out.
+
+    What failed is said. A test that fails both times fails the session.
+    """
+    try:
+        session.run(*pytest)
+    except CommandFailed:
+        again(session, *pytest)
+
+
+def again(session: nox.Session, *pytest: str) -> None:
+    """Run once more, and now by itself, what has failed."""
+    session.warn("FAILED ONCE: the tests above that did not pass are tried once more by themselves.")
+    session.run(*pytest, "--last-failed", "--last-failed-no-failures=none")
 
 
 def absent_servers() -> str:
@@ -85,7 +111,7 @@ def absent_servers() -> str:
 
 @contextmanager
 def beside(session: nox.Session, *command: str) -> Iterator[None]:
-    """Run a command beside what is done meanwhile, and print what it printed. Fails the session where it fails."""
+    """Run tests beside what is done meanwhile, and print what they printed; then once more those that failed."""
     program = shutil.which(command[0], path=session.bin)
     log = Path(session.create_tmp(), f"{Path(command[-1]).name}.log")
     with log.open("wb") as output:
@@ -107,7 +133,7 @@ def beside(session: nox.Session, *command: str) -> Iterator[None]:
             sys.stdout.write(log.read_text(encoding="utf-8", errors="replace"))
             sys.stdout.flush()
     if code:
-        session.error(f"{' '.join(command)} failed with exit code {code}")
+        again(session, *command)
 
 
 @nox.session
@@ -120,7 +146,7 @@ def servers(session: nox.Session) -> None:
 def tests_on(session: nox.Session) -> None:
     """Run what can differ on another Python. They may run side by side. Arguments go to pytest."""
     install(session)
-    session.run("pytest", *(session.posargs or ON_EACH_VERSION))
+    twice(session, "pytest", "-q", *cache(session, "tests"), *(session.posargs or ON_EACH_VERSION))
 
 
 for _version in VERSIONS:
