@@ -20,9 +20,9 @@ SHORT: Final = Timeout(connect=0.6, read=0.6, total=1.2)
 AMPLE: Final = Timeout(connect=5, read=5, total=8)
 
 # What only the transports, loops and TLS of one Python can differ in is tried on the oldest one alone.
-_EVERY_COMBINATION: Final = sys.version_info[:2] == (3, 11)
+EVERY_COMBINATION: Final = sys.version_info[:2] == (3, 11)
 
-LOOPS: Final[tuple[Kind, ...]] = (*KINDS, "uvloop") if _EVERY_COMBINATION else KINDS
+LOOPS: Final[tuple[Kind, ...]] = (*KINDS, "uvloop") if EVERY_COMBINATION else KINDS
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_loop = pytest.mark.parametrize("kind", LOOPS)
@@ -46,11 +46,11 @@ class Way:
 
 
 WAYS: Final[tuple[Way, ...]] = tuple(
-    Way(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if _EVERY_COMBINATION else ("",))
+    Way(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if EVERY_COMBINATION else ("",))
 )
 """Those over refundry's own transports."""
 HTTPX_WAYS: Final[tuple[Way, ...]] = tuple(
-    Way(kind, encryption, over_httpx=True) for kind in KINDS for encryption in ("", "records") if _EVERY_COMBINATION
+    Way(kind, encryption, over_httpx=True) for kind in KINDS for encryption in ("", "records") if EVERY_COMBINATION
 )
 
 every_way = pytest.mark.parametrize("way", WAYS, ids=str, indirect=True)

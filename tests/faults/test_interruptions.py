@@ -1,7 +1,6 @@
 """What a signal handler raises, of whatever class and wherever: it ends the call, and nothing half-read is used."""
 
 import asyncio
-import gc
 import signal
 import socket
 import ssl
@@ -142,8 +141,8 @@ def numbered(peer: Peer) -> None:
         peer.send(whole[:-3], whole[-3:])
 
 
-# A connection that is in nobody's hands at the moment may be left to the garbage collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("litter")
 @both_kinds
 def test_a_call_that_was_broken_off_leaves_no_reply_for_the_next_one(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext
@@ -173,6 +172,5 @@ def test_a_call_that_was_broken_off_leaves_no_reply_for_the_next_one(
             transport.close()
         else:
             runner.run(transport.aclose())
-    gc.collect()
     assert all(right for _, right in outcomes)
     assert sum(raised for raised, _ in outcomes) > len(outcomes) // 2

@@ -24,7 +24,7 @@ from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.transport.sync import HttpTransport
 from tests.faults.servers import Server, answering, once, reply
-from tests.faults.support import AMPLE, both_kinds, every_loop, within
+from tests.faults.support import AMPLE, EVERY_COMBINATION, both_kinds, every_loop, within
 from tests.unit.support import Kind, new_loop
 
 
@@ -352,7 +352,7 @@ if "uvloop" in sys.argv:
 
 
 def test_nothing_depends_on_an_assertion() -> None:
-    loops = ["uvloop"] if sys.version_info[:2] == (3, 11) else []
+    loops = ["uvloop"] if EVERY_COMBINATION else []
     with Server(answering()) as server:
         run = subprocess.run(
             [sys.executable, "-O", "-c", OPTIMISED, server.url, *loops],

@@ -1,7 +1,6 @@
 """A call that fails or is broken off, wherever that is: the traceback with its variables shows no credential."""
 
 import asyncio
-import gc
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,18 +16,18 @@ from refundry.wire import SecretBytes
 from tests.faults.breaking import Breaker, Broken
 from tests.faults.reporters import reported
 from tests.faults.servers import Peer, Server, answering, once
-from tests.faults.support import AMPLE, SHORT
+from tests.faults.support import AMPLE, EVERY_COMBINATION, SHORT
 from tests.faults.test_proxies import tunnel_to
 from tests.unit.canary import CANARY, assert_hidden
 from tests.unit.support import new_loop
 
-KINDS: Final = ("sync", "async", "uvloop", "sync-httpx", "async-httpx")
+KINDS: Final = ("sync", "async", "sync-httpx", "async-httpx", *(["uvloop"] if EVERY_COMBINATION else []))
 PROXY: Final = "http://user:canary%2Bof%2Fthe~key%3D%3D@127.0.0.1"
-OWN: Final = ("refundry/transport", "ssl.py", "asyncio/selector_events.py", "asyncio/sslproto.py")
-"""A call over refundry's own connections is broken off at every line of these."""
-OTHERS: Final = ("refundry/transport", "httpx/", "httpcore/", "h11/", "anyio/")
-"""One over those of httpx at as many lines of these as MOST, evenly over the whole of it."""
-MOST: Final = 100
+OWN: Final = ("refundry/transport",)
+"""A call is broken off at every line of these,"""
+OTHERS: Final = ("ssl.py", "asyncio/selector_events.py", "asyncio/sslproto.py", "httpx/", "httpcore/", "h11/", "anyio/")
+"""and at as many lines of these as MOST, evenly over the whole of it."""
+MOST: Final = 40
 
 
 def request_to(origin: str) -> WireRequest:
@@ -47,7 +46,8 @@ def sent(kind: str, request: WireRequest, trusting: ssl.SSLContext, timeout: Tim
     if kind == "sync":
         return closing(HttpTransport(trusting), request, timeout)
     if kind == "sync-httpx":
-        return closing(HttpxTransport(httpx.HTTPTransport(verify=trusting)), request, timeout)
+        # Not closed: httpcore's lock may be held for good, where it was broken off while it held it.
+        return HttpxTransport(httpx.HTTPTransport(verify=trusting)).send(request, timeout)
     with asyncio.Runner(loop_factory=new_loop("uvloop" if kind == "uvloop" else "async")) as runner:
         made: Any = AsyncHttpTransport(trusting)
         if kind == "async-httpx":
@@ -82,6 +82,8 @@ def hold(peer: Peer) -> None:
     peer.hold()
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("litter")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("script", [once(), once(b"SSH-2.0\r\n\r\n"), hold], ids=["closed", "not HTTP", "hangs"])
 def test_the_cause_of_a_failure_shows_no_credential(
@@ -97,10 +99,10 @@ def test_the_cause_of_a_failure_shows_no_credential(
         assert_nothing_shows(answer.cause)
 
 
-# A call that is broken off within the standard library may leave a socket to the garbage collector.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("litter")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("behind_a_proxy", [False, True], ids=["direct", "proxy"])
+@pytest.mark.parametrize("behind_a_proxy", [False, True] if EVERY_COMBINATION else [True])
 def test_a_call_that_is_broken_off_shows_no_credential(
     kind: str,
     behind_a_proxy: bool,
@@ -108,11 +110,10 @@ def test_a_call_that_is_broken_off_shows_no_credential(
     trusting: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    over_httpx = kind.endswith("-httpx")
     within = {"sync": "send", "sync-httpx": "fetch"}.get(kind, "asend")
 
-    def broken_at(place: int | None) -> Breaker:
-        breaker = Breaker(within, place, OTHERS if over_httpx else OWN)
+    def broken_at(place: int | None, among: tuple[str, ...]) -> Breaker:
+        breaker = Breaker(within, place, among)
         try:
             assert isinstance(breaker.run(lambda: sent(kind, request_to(origin.url), trusting)), WireReply)
         except (Broken, BaseExceptionGroup) as error:  # anyio makes a group of it
@@ -123,7 +124,9 @@ def test_a_call_that_is_broken_off_shows_no_credential(
         if behind_a_proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")
         sent(kind, request_to(origin.url), trusting)
-        places = broken_at(None).places
-        broken = [broken_at(place).has_raised for place in range(0, places, places // MOST if over_httpx else 1)]
-    assert sum(broken) > len(broken) // 2 > 20
-    gc.collect()
+        own = broken_at(None, OWN).places
+        others = broken_at(None, OTHERS).places
+        broken = [broken_at(place, OWN).has_raised for place in range(own)]
+        broken += [broken_at(place, OTHERS).has_raised for place in range(0, others, max(others // MOST, 1))]
+    assert sum(broken) > len(broken) * 0.8
+    assert len(broken) > MOST
