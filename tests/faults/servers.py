@@ -108,7 +108,8 @@ class Peer:
         """Close the connection, also where another thread waits on it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        with contextlib.suppress(OSError):  # a client that is broken off within the library may close its file twice
+            self._socket.close()
 
     def hold(self) -> None:
         """Wait until the client closes the connection, or the server stops."""
