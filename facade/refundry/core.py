@@ -37,10 +37,8 @@ if TYPE_CHECKING:
     from refundry.accounts import Account
     from refundry.money import Amount
     from refundry.providers.base import Translation
-    from refundry.refund import Attempt, ContractDeviation
+    from refundry.refund import Attempt, ContractDeviation, Known
     from refundry.webhooks import Headers, RefundEvent
-
-    Known = Refund | Mapping[str, Any]
 
 
 class Core:

@@ -173,7 +173,7 @@ def of_reply(
             provider=request.provider,
             reference=request.reference,
             status=_ACCEPTED[reading.outcome],
-            amount=request.amount if isinstance(request.amount, Money) else _money(reading.amount, currency),
+            amount=request.amount if isinstance(request.amount, Money) else money_of(reading.amount, currency),
             refund_id=reading.refund_id,
             payment_id=request.payment_id,
             remaining=reading.remaining,
@@ -265,7 +265,7 @@ def of_state(
     return replace(
         refund,
         status=STATES[reading.outcome],
-        amount=refund.amount or _money(reading.amount, reading.currency or currency),
+        amount=refund.amount or money_of(reading.amount, reading.currency or currency),
         refund_id=refund.refund_id or reading.refund_id,
         payment_id=refund.payment_id or reading.payment_id,
         remaining=None,
@@ -449,7 +449,8 @@ def _mismatch(
     return RefundMismatch(text, differences=differences, resend_until=resend_until, **facts)
 
 
-def _money(amount: Decimal | None, currency: str | None) -> Money | None:
+def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
+    """A reported amount in major units as Money; None where a part of it is not known, or no refund can have it."""
     if amount is None or currency is None:
         return None
     try:

@@ -97,8 +97,6 @@ class RefundEvent:
         Where nothing proves it; and where a refund FAILED by a shared secret alone, for who has seen one callback can
         make up the next, and the one who is told so pays again.
         """
-        from refundry.refund import RefundStatus
-
         if self.refund_id is None:
             return False
         return not self.authentic or (self.status is RefundStatus.FAILED and self.proof == "shared secret")
@@ -233,8 +231,6 @@ def learnt(event: RefundEvent, known: Refund) -> Refund | None:
 
 def may_free(event: RefundEvent) -> bool:
     """Whether its reference may be used again after this event: a refund that came to nothing, beyond doubt."""
-    from refundry.refund import RefundStatus
-
     return event.status is RefundStatus.FAILED and not event.to_be_confirmed
 
 
@@ -323,20 +319,14 @@ def _proof(translation: Translation, *, proved: bool) -> Proof:
 
 
 def _is_undone(translation: Translation, status: RefundStatus | None, word: str | None) -> bool:
-    from refundry.refund import RefundStatus
-
     return status is RefundStatus.FAILED and translation.undoes(word)
 
 
 def _amount(reading: Reading) -> Money | None:
     """What is refunded, where the callback says it once, or twice the same."""
-    if reading.amount is None or reading.currency is None or len({*reading.amounts}) > 1:
-        return None
-    try:
-        return Money.of(reading.amount, reading.currency)
-    except InvalidRefund as error:  # none that could be refunded
-        pass_through(error)
-        return None
+    from refundry.outcome import money_of
+
+    return money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None
 
 
 def _identity(provider: str, about: str | bytes, *state: str) -> str:
