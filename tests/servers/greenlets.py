@@ -8,7 +8,8 @@ from gevent import monkey  # type: ignore[import-untyped] # gevent has no types
 
 monkey.patch_all()
 
-import json  # noqa: E402 (what is imported before the patch is not patched)
+# E402 from here on: what is imported before the patch is not patched.
+import json  # noqa: E402
 import ssl  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402

@@ -9,7 +9,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -30,6 +31,7 @@ from refundry import (
     Refund,
     RefundClient,
     RefundError,
+    RefundStatus,
     Resend,
     Retry,
     Timeout,
@@ -45,6 +47,11 @@ OURS: Final = tuple(str(Path(str(one.__file__)).parent) for one in (refundry, *P
 TOKEN: Final = {
     "lab4pay": {"access_token": "test-token", "expires_in": "300"},
     "blink": {"access_token": "test-token", "expired_on": "2030-01-01T00:00:00Z"},
+}
+TRANSACTION: Final = {
+    "lab4pay": {"status": "SUCCESS"},
+    "paybyrd": [{"transactionId": "refund-1", "status": "Success", "code": "BYRD200", "isoAmount": 100}],
+    "blink": {"data": {"transaction_id": "refund-1", "status": "completed", "amount": 1}},
 }
 
 
@@ -66,7 +73,9 @@ class Provider:
         request.progress.evidence = Evidence.MAYBE_SENT
         if not is_token:
             self._execute(request)
-        body = TOKEN[self._provider] if is_token else ACCEPTED[self._provider]
+        body: Any = TOKEN[self._provider] if is_token else ACCEPTED[self._provider]
+        if request.method == "GET":
+            body = TRANSACTION[self._provider]
         return WireReply(200, (), json.dumps(body).encode())
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply:
@@ -102,23 +111,23 @@ class TimeLimit(ConnectionError, ValueError):
 
 
 Refunding = Callable[[str], Refund]
+ACCOUNTS: Final[dict[str, Callable[[], Any]]] = {
+    "lab4pay": lambda: Lab4Pay(client_id="test-client", client_secret="test-secret", integrator_id="test"),
+    "paybyrd": lambda: Paybyrd(api_key="test-key"),
+    "blink": lambda: Blink(api_key="test-key", secret_key="test-secret"),
+}
 
 
 @contextmanager
 def refunding(kind: Kind, provider: str, transport: Provider) -> Iterator[Refunding]:
     """Give a function that refunds one euro under a reference, by one client that fetches its token."""
-    accounts: dict[str, Callable[[], Any]] = {
-        "lab4pay": lambda: Lab4Pay(client_id="test-client", client_secret="test-secret", integrator_id="test"),
-        "paybyrd": lambda: Paybyrd(api_key="test-key"),
-        "blink": lambda: Blink(api_key="test-key", secret_key="test-secret"),
-    }
     options: dict[str, Any] = {"transport": transport, "retry": Retry(attempts=2, first_wait=0.001, longest_wait=1)}
     if kind == "sync":
-        with RefundClient([accounts[provider]()], **options) as client:
+        with RefundClient([ACCOUNTS[provider]()], **options) as client:
             yield lambda reference: client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
         return
     with asyncio.Runner() as runner:
-        asynchronous = AsyncRefundClient([accounts[provider]()], **options)
+        asynchronous = AsyncRefundClient([ACCOUNTS[provider]()], **options)
 
         def refund(reference: str) -> Refund:
             asking = asynchronous.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
@@ -255,6 +264,28 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
     assert line > 100
     assert free > 10
     assert (unknown > 10) is (provider != "paybyrd")
+
+
+def _lookup(client: RefundClient, known: Refund, _: str) -> Refund:
+    return client.lookup(known)
+
+
+@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd", "blink"])
+def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(provider: str) -> None:
+    known = Refund(provider, "reference-1", RefundStatus.PENDING, refund_id="refund-1", payment_id=PAYMENT)
+    if provider == "paybyrd":  # its reply is then an array, where the contract also allows an object
+        known = replace(known, refund_id=None, tracking_id="/api/v2/transactions?requestId=request-1")
+    line, reached = 0, True
+    while reached:
+        line += 1
+        raised = list[BaseException]()
+        with RefundClient([ACCOUNTS[provider]()], transport=Provider(provider)) as client:
+            lookup: Refunding = partial(_lookup, client, known)
+            error, reached = interrupted_at(line, lookup, signalled(raised))
+            if reached:
+                assert error is raised[0], f"line {line}: {error!r}"
+            assert client.lookup(known).provider == provider, f"line {line}: wedged"
+    assert line > 100
 
 
 def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:

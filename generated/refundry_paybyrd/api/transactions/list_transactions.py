@@ -90,8 +90,8 @@ def read_reply(
                         response_200_type_0.append(response_200_type_0_item)
 
                     return response_200_type_0
-                except (TypeError, ValueError, AttributeError, KeyError):
-                    pass
+                except (TypeError, ValueError, AttributeError, KeyError) as error:
+                    errors.pass_through(error)
                 if not isinstance(data, dict):
                     raise TypeError()
                 _response_200_type_1 = data
