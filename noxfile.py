@@ -19,9 +19,9 @@ nox.options.reuse_venv = "yes"
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
 # What can differ on another Python. The rest is of the contracts and the tools, or runs in processes of its own.
-ON_EACH_VERSION = ("tests/unit", "tests/faults")
+ON_EACH_VERSION = ("tests/facade", "tests/faults")
 # Side by side on the Python of the session. The coverage of the facade is that of the first and the second.
-FACADE = ("tests/unit", "tests/sandbox")
+FACADE = ("tests/facade", "tests/sandbox")
 NETWORK = ("tests/faults",)
 CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging")
 # Run by tests/servers, each with the package of Debian's that it comes in.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite(
-    "tests.unit.canary", "tests.unit.questions", "tests.unit.support", "tests.faults.support"
+    "tests.facade.canary", "tests.facade.questions", "tests.facade.support", "tests.faults.support"
 )
 
 # In CI a property is tried with the same cases each time, so that a failure there is a failure of the change.

@@ -6,19 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
 import refundry
-from refundry.checks import Secret, account_name, credential, origin, text_secret
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
+from refundry.validation import Secret, account_name, credential, origin, text_secret
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    base, typing = Later("refundry.providers.base"), Later("typing")
+    translations, typing = Later("refundry.providers.translation"), Later("typing")
 if TYPE_CHECKING:
     import typing
     from typing import TypeVar
 
-    from refundry.providers import base
+    from refundry.providers import translation as translations
 
     Value = TypeVar("Value")
 
@@ -86,7 +86,7 @@ class Account(ABC):
         return False
 
     @abstractmethod
-    def translation(self) -> base.Translation:
+    def translation(self) -> translations.Translation:
         """How this provider's messages read, for this account."""
 
     def __repr__(self) -> str:
@@ -169,7 +169,7 @@ class Lab4Pay(TokenAccount):
         """The integrator id."""
         return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
 
-    def translation(self) -> base.Translation:
+    def translation(self) -> translations.Translation:
         """See `providers.lab4pay`."""
         from refundry.providers.lab4pay import Lab4PayTranslation
 
@@ -238,7 +238,7 @@ class Paybyrd(Account):
         """The API key."""
         return (("x-api-key", self.api_key),)
 
-    def translation(self) -> base.Translation:
+    def translation(self) -> translations.Translation:
         """See `providers.paybyrd`."""
         from refundry.providers.paybyrd import PaybyrdTranslation
 
@@ -286,7 +286,7 @@ class Blink(TokenAccount):
         """The token, or the two keys."""
         return _given(self.token, *self.keys.values())
 
-    def translation(self) -> base.Translation:
+    def translation(self) -> translations.Translation:
         """See `providers.blink`."""
         from refundry.providers.blink import BlinkTranslation
 

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from refundry import refund as refunds
     from refundry import webhooks as callbacks
     from refundry.accounts import Account
+    from refundry.flows.effects import Effect, Flow
     from refundry.money import Amount
     from refundry.owner import Owner
-    from refundry.providers.base import Translation
+    from refundry.providers.translation import Translation
     from refundry.refund import Refund
-    from refundry.steps import Step, Steps
     from refundry.transport import AsyncTransport, Transport
     from refundry.wire import SendFailure, WireReply, WireRequest
 
-    Ask = Callable[[Owner, Translation, Refund], Steps[Refund]]
+    Ask = Callable[[Owner, Translation, Refund], Flow[Refund]]
     Result = TypeVar("Result")
 
 
@@ -219,7 +219,7 @@ class RefundClient(_Client):
         translation, known = self._core.known(refund)
         return self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+    def _driven(self, translation: Translation, flow: Callable[[Owner], Flow[Result]]) -> Result:
         transport: Transport = self._transport(translation.account)
         owner = self._core.owner()
         with owner.lock:
@@ -305,7 +305,7 @@ class AsyncRefundClient(_Client):
         translation, known = self._core.known(refund)
         return await self._driven(translation, lambda owner: ask(owner, translation, known))
 
-    async def _driven(self, translation: Translation, flow: Callable[[Owner], Steps[Result]]) -> Result:
+    async def _driven(self, translation: Translation, flow: Callable[[Owner], Flow[Result]]) -> Result:
         transport: AsyncTransport = self._transport(translation.account)
         owner = self._core.owner()
         with owner.lock:
@@ -347,8 +347,8 @@ def _required(payment_id: str | None) -> str:
     return payment_id
 
 
-def _done(transport: Transport, step: Step) -> object:
-    from refundry.steps import Pause, Send
+def _done(transport: Transport, step: Effect) -> object:
+    from refundry.flows.effects import Send, Sleep
 
     if isinstance(step, Send):
         try:
@@ -356,7 +356,7 @@ def _done(transport: Transport, step: Step) -> object:
             return _answer(transport.send(step.request, step.timeout))
         except Exception as error:  # noqa: BLE001 (whatever a transport raises, the caller is told what is known)
             return _raised(error, step.request)
-    if isinstance(step, Pause):
+    if isinstance(step, Sleep):
         time.sleep(step.seconds)
         return None
     try:
@@ -366,8 +366,8 @@ def _done(transport: Transport, step: Step) -> object:
         return None
 
 
-async def _adone(transport: AsyncTransport, step: Step) -> object:
-    from refundry.steps import Pause, Send
+async def _adone(transport: AsyncTransport, step: Effect) -> object:
+    from refundry.flows.effects import Send, Sleep
 
     if isinstance(step, Send):
         try:
@@ -377,7 +377,7 @@ async def _adone(transport: AsyncTransport, step: Step) -> object:
             return _raised(error, step.request)
     import asyncio
 
-    if isinstance(step, Pause):
+    if isinstance(step, Sleep):
         await asyncio.sleep(step.seconds)
         return None
     try:

@@ -8,7 +8,6 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from refundry import outcome
-from refundry.asking import Asking
 from refundry.errors import (
     InvalidRefund,
     LookupFailed,
@@ -18,17 +17,18 @@ from refundry.errors import (
     RefundRejected,
     Resend,
 )
+from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, Sending
+from refundry.flows.effects import Flow
+from refundry.flows.lookup import Asking
 from refundry.interruption import pass_through
+from refundry.ledger.memory import MemoryLedger, Reservation
+from refundry.limits import Retry
 from refundry.money import Money
 from refundry.observe import Observer
 from refundry.outcome import Reading
 from refundry.owner import Owner
 from refundry.redaction import redacted
-from refundry.references import References, Taken
 from refundry.refund import Refund, RefundRequest, RefundStatus
-from refundry.retry import Retry
-from refundry.sending import Answer, Secrets, Sending, Task, Tried
-from refundry.steps import Steps
 from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from refundry.accounts import Account
     from refundry.money import Amount
-    from refundry.providers.base import Translation
+    from refundry.providers.translation import Translation
     from refundry.refund import Attempt, ContractDeviation, Known
     from refundry.webhooks import Headers, RefundEvent
 
@@ -62,7 +62,7 @@ class Core:
         self._observer = Observer(on_attempt, on_deviation)
         self._sending = Sending(timeout if timeout is not None else Timeout(), self._retry, self._observer)
         self._asking = Asking(self._sending, self._retry)
-        self._references = References()
+        self._references = MemoryLedger()
         self._translations: dict[str, Translation] = {}
         for account in accounts:
             if account.name in self._translations:
@@ -95,7 +95,9 @@ class Core:
         translation = self.translation(provider)
         request = RefundRequest(provider, payment_id, amount, reference)
         translation.check(request)
-        return translation.wire(translation.refund_request(request), translation.standing or translation.access(None))
+        return translation.wire(
+            translation.refund_request(request), translation.fixed_credentials or translation.access(None)
+        )
 
     @staticmethod
     def owner() -> Owner:
@@ -106,7 +108,7 @@ class Core:
 
     def refund(
         self, owner: Owner, translation: Translation, payment_id: str | None, amount: Amount, reference: str
-    ) -> Steps[Refund]:
+    ) -> Flow[Refund]:
         """The steps of one refund: returns it where the provider accepted it, raises a RefundError otherwise.
 
         A generator that is closed while the request is under way leaves the reference unknown.
@@ -133,7 +135,7 @@ class Core:
             return told
         raise told
 
-    def _refunded(self, owner: Owner, translation: Translation, taken: Taken) -> Steps[Refund | RefundError]:
+    def _refunded(self, owner: Owner, translation: Translation, taken: Reservation) -> Flow[Refund | RefundError]:
         account, request = translation.account, taken.request
         # What the first reply that leaves it unknown can be asked about by, and whether nothing was lost before it.
         asked_by, is_first, link = None, False, None
@@ -143,7 +145,7 @@ class Core:
             link = translation.tracking_of(reply)
             return translation.read(request, reply)
 
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Tried[Refund | RefundError]:
+        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[Refund | RefundError]:
             nonlocal asked_by, is_first
             result: Refund | RefundError
             if isinstance(answer, WireReply):
@@ -156,14 +158,14 @@ class Core:
             told = taken.record_attempt(result, reading)
             if isinstance(told, Refund):
                 self._references.keep_ids(told)
-            return Tried(answer, reading, result, told)
+            return Conclusion(answer, reading, result, told)
 
-        def again(last: Tried[Refund | RefundError], before: Tried[Refund | RefundError] | None) -> bool:
-            if isinstance(last.answer, SendFailure) and last.answer.lasting:
+        def again(last: Conclusion[Refund | RefundError], before: Conclusion[Refund | RefundError] | None) -> bool:
+            if isinstance(last.answer, SendFailure) and last.answer.permanent:
                 return False
-            return outcome.worth_another(last.told, last.result) and not _is_replayed(last, before)
+            return outcome.may_retry(last.told, last.result) and not _is_replayed(last, before)
 
-        task = Task(
+        task = Call(
             owner,
             translation,
             request.operation,
@@ -175,7 +177,7 @@ class Core:
             taken.before_sending,
         )
         deadline = monotonic() + self._retry.deadline
-        tried = yield from self._sending.tries(task, deadline, self._retry.attempts)
+        tried = yield from self._sending.send_with_retries(task, deadline, self._retry.attempts)
         if isinstance(tried.told, OutcomeUnknown) and asked_by is not None:
             return (yield from self._found(owner, translation, taken, tried.told, asked_by, is_first, deadline))
         return tried.told
@@ -184,12 +186,12 @@ class Core:
         self,
         owner: Owner,
         translation: Translation,
-        taken: Taken,
+        taken: Reservation,
         unknown: OutcomeUnknown,
         asked_by: str,
         is_first: bool,
         deadline: float,
-    ) -> Steps[Refund | RefundError]:
+    ) -> Flow[Refund | RefundError]:
         """An unknown refund, settled where the provider knows what became of the request that was to make it."""
         request = taken.request
         refund = Refund(
@@ -212,21 +214,19 @@ class Core:
 
     # Asking about it.
 
-    def lookup(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def lookup(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
         """The steps of asking for the state of a refund."""
         return self._learnt(refund, (yield from self._asking.lookup(owner, translation, refund)))
 
-    def wait(
-        self, owner: Owner, translation: Translation, refund: Refund, timeout: float, poll: float
-    ) -> Steps[Refund]:
+    def wait(self, owner: Owner, translation: Translation, refund: Refund, timeout: float, poll: float) -> Flow[Refund]:
         """The steps of asking for the state of a refund until it is final, or the time is over."""
         return self._learnt(refund, (yield from self._asking.wait(owner, translation, refund, timeout, poll)))
 
-    def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Steps[Refund]:
+    def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
         """The steps of calling a refund off, and of asking what became of it."""
         return self._learnt(refund, (yield from self._asking.cancel(owner, translation, refund)))
 
-    def confirm(self, owner: Owner, translation: Translation, event: RefundEvent) -> Steps[RefundEvent]:
+    def confirm(self, owner: Owner, translation: Translation, event: RefundEvent) -> Flow[RefundEvent]:
         """The steps of asking the provider whether what a callback is about is so."""
         from refundry.webhooks import confirmed  # seldom needed where refunds are sent
 
@@ -238,14 +238,14 @@ class Core:
         refund = yield from self._asking.lookup(owner, translation, asked)
         return confirmed(translation, event, refund)
 
-    def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Steps[RefundRejected]:
+    def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Flow[RefundRejected]:
         """The steps of asking for the state of the payment that a refusal is about."""
         question = None if refused.payment_id is None else translation.payment_request(refused.payment_id)
         if question is None or refused.provider is None:
             return refused
         refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
         payment = yield from self._asking.payment(owner, translation, refund, question)
-        return refused if payment.code is None else outcome.explained(refused, payment, translation.VOID)
+        return refused if payment.code is None else outcome.explained(refused, payment, translation.void_hint)
 
     def refused(self, refused: RefundRejected) -> Translation:
         """The account that a refusal is of. InvalidRefund, not to be resent, for what is no refusal."""
@@ -319,7 +319,7 @@ def _check_transport(transport: object, send_name: str, what: str) -> None:
         raise InvalidRefund(f"{what} has no {send_name}(), which this client needs", field="transport")
 
 
-def _is_replayed(last: Tried[Any], before: Tried[Any] | None) -> bool:
+def _is_replayed(last: Conclusion[Any], before: Conclusion[Any] | None) -> bool:
     """Whether the provider has given its stored answer again: the same, and one that it has made itself."""
     if before is None or not isinstance(last.answer, WireReply) or not isinstance(before.answer, WireReply):
         return False

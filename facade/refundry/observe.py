@@ -20,7 +20,7 @@ from refundry.wire import Evidence, SendFailure, WireReply
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from refundry.providers.base import Translation
+    from refundry.providers.translation import Translation
 
 LOG: Final = logging.getLogger("refundry")
 LOG.addHandler(logging.NullHandler())
@@ -113,10 +113,10 @@ class Observer:
         _harmless(self._on_attempt, attempt)
 
     def deviations(
-        self, translation: Translation, operation: Operation | None, departures: tuple[tuple[str, str], ...]
+        self, translation: Translation, operation: Operation | None, deviations: tuple[tuple[str, str], ...]
     ) -> None:
         """Tell of what departs from the contract."""
-        for pointer, rule in departures:
+        for pointer, rule in deviations:
             logged = LOG.isEnabledFor(logging.INFO)
             if self._on_deviation is None and not logged:
                 return

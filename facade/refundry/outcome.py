@@ -26,9 +26,9 @@ from refundry.errors import (
     Resend,
 )
 from refundry.interruption import pass_through
+from refundry.limits import retry_after
 from refundry.money import Money
 from refundry.refund import Refund, RefundStatus
-from refundry.retry import retry_after
 from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Reading:
     or of the payment's where the reply has none, or as a text where it is there and is no amount that can be read.
     `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
     `settles_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
-    was lost. `created_at` is when the provider made the refund's transaction, in UTC. `departures` are (JSON pointer,
+    was lost. `created_at` is when the provider made the refund's transaction, in UTC. `deviations` are (JSON pointer,
     rule) of all that departs from the contract and was read nevertheless.
     """
 
@@ -76,7 +76,7 @@ class Reading:
     message: str | None = None
     settles_earlier: bool = False
     created_at: datetime | None = None
-    departures: tuple[tuple[str, str], ...] = ()
+    deviations: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         """The outcome alone: the rest may hold what a provider has echoed, and a traceback may show its variables."""
@@ -283,7 +283,7 @@ def of_no_answer(
     facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
-        temporary = not answer.lasting
+        temporary = not answer.permanent
         said = _said(answer) if isinstance(answer, CredentialsRefused) else {}
         return LookupFailed(
             f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts, **said
@@ -311,7 +311,7 @@ def may_follow(known: RefundStatus, told: RefundStatus, *, undone: bool) -> bool
     return told in _FOLLOWED_BY[known]
 
 
-def worth_another(told: Refund | RefundError, result: Refund | RefundError) -> bool:
+def may_retry(told: Refund | RefundError, result: Refund | RefundError) -> bool:
     """Whether a refund is sent again without being asked for again.
 
     `result` is what came of the last attempt, `told` what is known after it. Only where nothing was executed by it and

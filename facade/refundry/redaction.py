@@ -14,7 +14,7 @@ from refundry.wire import SendFailure, WireReply
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from refundry.checks import Secret
+    from refundry.validation import Secret
 
 Told = TypeVar("Told")
 

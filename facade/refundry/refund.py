@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Literal
 
-from refundry.checks import path_id, reference_text
 from refundry.errors import InvalidRefund, moment
 from refundry.interruption import pass_through
 from refundry.money import FULL, Amount, Full, Money, to_plain
+from refundry.validation import path_id, reference_text
 from refundry.wire import Evidence, WireReply
 
 

@@ -9,18 +9,18 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from refundry.checks import Secret, is_path_id
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.refund import Refund, RefundStatus
+from refundry.validation import Secret, is_path_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refundry.outcome import Reading
-    from refundry.providers.base import Translation
-    from refundry.providers.reader import Reader
+    from refundry.providers.fields import FieldReader
+    from refundry.providers.translation import Translation
 
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
@@ -128,7 +128,7 @@ def received(
     WebhookUnreadable for one that proves it, and cannot be read; InvalidRefund for an account without what would prove
     it, and for a body that is not bytes.
     """
-    from refundry.providers.reader import Reader
+    from refundry.providers.fields import FieldReader
 
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):
@@ -141,27 +141,27 @@ def received(
     if len(body) > MAX_CALLBACK_BYTES:
         raise WebhookRejected(f"a callback for {name} is too large to be one", provider=name)
     try:
-        proved = translation.authentic(_by_name(headers), body)
+        proved = translation.verify_callback(_by_name(headers), body)
     except InvalidRefund as refused:
         refused.provider = name
         raise
     if proved is False:
         raise WebhookRejected(f"a callback for {name} does not prove that it comes from there", provider=name)
-    reader = Reader(translation.ABSENT)
+    reader = FieldReader(translation.ABSENT)
     try:
         told = translation.read_callback(body, reader)
     except RecursionError as error:
         pass_through(error)
-        reader.note("", "is nested too deeply to be read")
+        reader.deviate("", "is nested too deeply to be read")
         told = None
     if told is not None and not all(_is_named(one, reader) for one in told):
         told = None
     if proved is None and not told:
         raise WebhookRejected(f"a callback for {name} names no transaction", provider=name)
-    if reader.departures:
-        tell(tuple(reader.departures))
+    if reader.deviations:
+        tell(tuple(reader.deviations))
     if told is None:
-        why = reader.departures[-1][1] if reader.departures else "its form is not known"
+        why = reader.deviations[-1][1] if reader.deviations else "its form is not known"
         raise WebhookUnreadable(f"a callback for {name} is proved, and cannot be read: it {why}", provider=name)
     return tuple(_event(translation, one, body, index, proved=bool(proved)) for index, one in enumerate(told))
 
@@ -276,13 +276,13 @@ def _text(value: Any) -> Any:
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _is_named(one: News, reader: Reader) -> bool:
+def _is_named(one: News, reader: FieldReader) -> bool:
     """Whether it has the id of the refund that it is about, or is about something else."""
     if one.about not in _MAYBE_A_REFUND:
         return True
     refund_id = one.reading.refund_id
     if refund_id is not None and not is_path_id(refund_id):
-        reader.note("", "names its transaction by what cannot be an id")
+        reader.deviate("", "names its transaction by what cannot be an id")
         return False
     return refund_id is not None
 

@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 from refundry import __version__
-from refundry.checks import Secret
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
+from refundry.validation import Secret
 
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""
@@ -135,14 +135,14 @@ def http_date(value: str) -> float | None:
 class SendFailure:
     """No reply: how far the request came, and what happened, in words that hold no part of it.
 
-    `lasting` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
+    `permanent` says that sending again soon would end the same. `retry_after` is for how many seconds the other side
     asked not to be sent to, where it did. `cause` is the exception behind it, which the caller finds as the cause of
     the one that is raised.
     """
 
     evidence: Evidence
     detail: str
-    lasting: bool = False
+    permanent: bool = False
     retry_after: float | None = None
     cause: BaseException | None = field(default=None, repr=False, compare=False)
 

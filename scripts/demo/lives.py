@@ -8,7 +8,7 @@ from typing import Any
 from refundry import AsyncRefundClient, Money, Refund, RefundClient, RefundEvent, WebhookRejected
 from scripts.demo.sandboxes import SandboxProcess, sandbox_process
 
-Step = tuple[str, str, str, str]
+Effect = tuple[str, str, str, str]
 """A step: the provider, what is done, what has to come of it, what came of it."""
 
 EUR = Money.of("1.00", "EUR")
@@ -26,19 +26,19 @@ class Lives:
         self._done = done
         self._sandbox = sandbox
 
-    def newer(self) -> Iterator[Step]:
+    def newer(self) -> Iterator[Effect]:
         """All that the sandbox does by default."""
         yield from self._terminal()
         yield from self._cancelled()
         yield from self._followed("paybyrd", "paybyrd-pending", EUR, "accepted with a 202")
         yield from self._followed("blink", "blink-pending", GBP, "accepted, status and a number")
 
-    def older(self) -> Iterator[Step]:
+    def older(self) -> Iterator[Effect]:
         """Blink's older reply."""
         refund = self._refund("blink", "blink-gbp", GBP, "life/older")
         yield "blink", "accepted, success and a text", "SUCCEEDED, 12.34 GBP, no id", _told(refund)
 
-    def _terminal(self) -> Iterator[Step]:
+    def _terminal(self) -> Iterator[Effect]:
         refund = self._refund("lab4pay", "lab4pay-payment", EUR, "life/terminal")
         yield "lab4pay", "sent to the terminal", "PENDING", _state(refund)
         self._sandbox.advance()
@@ -49,12 +49,12 @@ class Lives:
         yield "lab4pay", "waited for to the end", "SUCCEEDED SUCCESS", _state(refund)
         yield from self._callbacks("lab4pay", refund)
 
-    def _cancelled(self) -> Iterator[Step]:
+    def _cancelled(self) -> Iterator[Effect]:
         asked = self._client.refund_unreferenced("lab4pay", amount=EUR, reference="life/cancelled")
         refund = self._done(self._client.cancel(self._done(asked)))
         yield "lab4pay", "called off before a card came", "FAILED CANCELED", _state(refund)
 
-    def _followed(self, provider: str, payment_id: str, amount: Money, story: str) -> Iterator[Step]:
+    def _followed(self, provider: str, payment_id: str, amount: Money, story: str) -> Iterator[Effect]:
         refund = self._refund(provider, payment_id, amount, "life/followed")
         yield provider, story, "PENDING", refund.status.name
         pending = self._done(self._client.lookup(refund))
@@ -64,7 +64,7 @@ class Lives:
         yield provider, "waited for to the end", f"SUCCEEDED, {amount}, with an id", _told(refund)
         yield from self._callbacks(provider, refund)
 
-    def _callbacks(self, provider: str, refund: Refund) -> Iterator[Step]:
+    def _callbacks(self, provider: str, refund: Refund) -> Iterator[Effect]:
         assert refund.refund_id is not None
         headers, body = self._sandbox.callback(provider, refund.refund_id)
         event = self._client.webhook(provider, headers=headers, body=body)
@@ -113,7 +113,7 @@ def lives(sync: bool) -> bool:
     return right
 
 
-def _shown(sync: bool, arguments: tuple[str, ...], steps: Callable[[Lives], Iterator[Step]]) -> bool:
+def _shown(sync: bool, arguments: tuple[str, ...], steps: Callable[[Lives], Iterator[Effect]]) -> bool:
     right = True
     with ExitStack() as stack:
         sandbox = stack.enter_context(sandbox_process(arguments))

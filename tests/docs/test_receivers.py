@@ -20,7 +20,7 @@ from werkzeug.serving import make_server
 
 from refundry import Blink, Money, Paybyrd, Refund, RefundClient, RefundEvent, RefundStatus
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Sandbox, SandboxServer
-from tests.unit.support import PROVIDERS, account
+from tests.facade.support import PROVIDERS, account
 
 PAGE: Final = (Path(__file__).resolve().parents[2] / "docs" / "callbacks.md").read_text(encoding="utf-8")
 SECONDS: Final = 10.0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from refundry import Evidence, Money, NotSent, OutcomeUnknown, Refund, RefundClient, RefundRejected, SendFailure
-from tests.unit.support import ONCE, PAYMENT, Scripted, account, reply
+from tests.facade.support import ONCE, PAYMENT, Scripted, account, reply
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "references.md").read_text(encoding="utf-8")
 (CODE,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)

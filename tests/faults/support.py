@@ -13,8 +13,8 @@ import pytest
 
 from refundry import Evidence, RefundError, Resend, Timeout
 from refundry.transport.over_httpx import HttpxTransport
+from tests.facade.support import KINDS, Caller, Kind, account, caller
 from tests.faults.servers import Script, Server
-from tests.unit.support import KINDS, Caller, Kind, account, caller
 
 SHORT: Final = Timeout(connect=0.6, read=0.6, total=1.2)
 AMPLE: Final = Timeout(connect=5, read=5, total=8)

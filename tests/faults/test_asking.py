@@ -30,10 +30,10 @@ from refundry import (
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox, SandboxServer
 from refundry_lab4pay.api.transactions import revert_transaction
 from refundry_lab4pay.client import AuthenticatedClient
+from tests.facade.questions import DONE, UNDONE, VOIDS, asked, pending, state
+from tests.facade.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller
 from tests.faults.servers import Peer, Script, Server, answering, head, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, within
-from tests.unit.questions import DONE, UNDONE, VOIDS, asked, pending, state
-from tests.unit.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 

@@ -24,9 +24,9 @@ from refundry import (
 )
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
+from tests.facade.support import ONE_EURO, PAYMENT, Kind, account, new_loop
 from tests.faults.servers import Server, answering, once, reply
 from tests.faults.support import AMPLE, every_loop, within
-from tests.unit.support import ONE_EURO, PAYMENT, Kind, account, new_loop
 
 LATER = Retry(first_wait=30, longest_wait=30)
 """Far more time between two attempts than a test takes."""

@@ -26,9 +26,9 @@ from refundry import (
 )
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
+from tests.facade.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller, new_loop
 from tests.faults.servers import Peer, Server, answering, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, every_loop, failed, within
-from tests.unit.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller, new_loop
 
 Certified = Callable[[str], ssl.SSLContext]
 
@@ -207,7 +207,7 @@ def test_a_request_with_a_line_break_in_its_head_does_not_leave(kind: Kind, chan
         broken = dataclasses.replace(request, **{"origin": server.url, **changes})
         answer = sent(kind, broken)
         assert isinstance(sent(kind, dataclasses.replace(request, origin=server.url)), WireReply)
-    assert answer == SendFailure(Evidence.NOT_SENT, "HTTP cannot carry the request", lasting=True)
+    assert answer == SendFailure(Evidence.NOT_SENT, "HTTP cannot carry the request", permanent=True)
     assert [received.line for received in server.requests] == ["POST /a HTTP/1.1"]
 
 

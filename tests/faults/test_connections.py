@@ -27,9 +27,9 @@ from refundry import (
 )
 from refundry.transport import aio, sync
 from refundry.transport.sync import HttpTransport
+from tests.facade.support import ONE_EURO, PAYMENT, Caller, Kind, account, caller
 from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
 from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_way, failed
-from tests.unit.support import ONE_EURO, PAYMENT, Caller, Kind, account, caller
 
 
 def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
@@ -135,7 +135,7 @@ def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(way
 @every_way
 def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr("refundry.transport.kept.monotonic", lambda: now[0])
+    monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
     with way.server(answering()) as server, way.client(server) as client:
         for reference, seconds in (("r-1", 3.0), ("r-2", 5.0), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
@@ -161,7 +161,7 @@ def test_a_connection_is_kept_for_less_time_than_the_server_says(
     way: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
-    monkeypatch.setattr("refundry.transport.kept.monotonic", lambda: now[0])
+    monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
     with way.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, way.client(server) as client:
         for reference, seconds in (("r-1", 0.5), ("r-2", 1.5), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
@@ -268,7 +268,7 @@ def waiting_to_be_closed(server: Server) -> int:
 def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("refundry.transport.kept._SECONDS_BETWEEN_SWEEPS", 0)
+    monkeypatch.setattr("refundry.transport.pool._SECONDS_BETWEEN_SWEEPS", 0)
     together = threading.Barrier(12, timeout=5)
 
     def script(peer: Peer) -> None:
@@ -330,7 +330,7 @@ def test_closing_a_transport_while_many_use_it_neither_raises_nor_leaves_a_conne
 
 
 def test_no_more_connections_are_kept_than_are_useful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("refundry.transport.kept._MOST_KEPT", 1)
+    monkeypatch.setattr("refundry.transport.pool._MOST_KEPT", 1)
     together = threading.Barrier(3, timeout=5)
     ended = threading.Semaphore(0)
 

@@ -11,9 +11,9 @@ import pytest
 from refundry import Evidence, NotSent, OutcomeUnknown, RefundError, Resend, Timeout
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.wire import MAX_REPLY_BYTES
+from tests.facade.support import ONE_EURO, Caller, Kind, account, caller
 from tests.faults.servers import SUCCESS, Peer, Server, answering, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, failed, within
-from tests.unit.support import ONE_EURO, Caller, Kind, account, caller
 
 NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 

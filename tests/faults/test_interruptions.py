@@ -15,10 +15,10 @@ from refundry import Evidence, WireReply, WireRequest
 from refundry.transport import aio, http11
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.sync import HttpTransport
+from tests.facade.support import Kind, new_loop
 from tests.faults.breaking import Breaker, Broken
 from tests.faults.servers import Peer, Script, Server, answering, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, every_loop, within
-from tests.unit.support import Kind, new_loop
 
 
 class TimeLimit(Exception):

@@ -23,9 +23,9 @@ from refundry.transport import network
 from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.transport.sync import HttpTransport
+from tests.facade.support import Kind, new_loop
 from tests.faults.servers import Server, answering, once, reply
 from tests.faults.support import AMPLE, EVERY_COMBINATION, both_kinds, every_loop, within
-from tests.unit.support import Kind, new_loop
 
 
 def sent(kind: Kind, request: WireRequest, timeout: Timeout = AMPLE, ssl_context: Any = None) -> object:
@@ -126,7 +126,7 @@ def test_under_another_event_loop_nothing_was_sent_and_what_to_do_is_told() -> N
     told = assert_nothing_sent(trio.run(send), request, Exception)
     assert "asyncio" in told.detail
     assert "HttpxTransport" in told.detail
-    assert told.lasting
+    assert told.permanent
 
 
 def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_time() -> None:
@@ -154,7 +154,7 @@ def test_a_transport_of_the_other_kind_has_sent_nothing_and_is_named(kind: Kind,
         "async": "HTTPTransport, which is for RefundClient and not for AsyncRefundClient",
     }
     assert named[kind] in told.detail
-    assert told.lasting
+    assert told.permanent
 
 
 class _Closing(HttpxTransport):

@@ -9,9 +9,9 @@ import pytest
 
 from refundry import Evidence, NotSent, Resend
 from refundry.transport.proxies import is_excepted
+from tests.facade.support import Kind, account, caller
 from tests.faults.servers import Peer, Script, Server, answering, once
 from tests.faults.support import AMPLE, SHORT, client_of, every_loop, failed, within
-from tests.unit.support import Kind, account, caller
 
 HOST: Final = "gateway.example"
 PASSWORD: Final = "p@ss:word"

@@ -9,9 +9,9 @@ import pytest
 
 from refundry import Evidence, OutcomeUnknown, RefundStatus, Resend
 from refundry.wire import MAX_REPLY_BYTES
+from tests.facade.support import ACCEPTED, PROVIDERS
 from tests.faults.servers import SUCCESS, Peer, Script, answering, head, once, reply
 from tests.faults.support import AMPLE, SHORT, Wired, every_way, every_way_and_httpx, failed, within
-from tests.unit.support import ACCEPTED, PROVIDERS
 
 CHUNKED: Final = "Transfer-Encoding: chunked"
 MEGABYTE: Final = b" " * MAX_REPLY_BYTES

@@ -13,13 +13,13 @@ from refundry.transport.aio import AsyncHttpTransport
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.transport.sync import HttpTransport
 from refundry.wire import SecretBytes
+from tests.facade.canary import CANARY, assert_hidden
+from tests.facade.support import new_loop
 from tests.faults.breaking import Breaker, Broken
 from tests.faults.reporters import reported
 from tests.faults.servers import Peer, Server, answering, once
 from tests.faults.support import AMPLE, EVERY_COMBINATION, SHORT
 from tests.faults.test_proxies import tunnel_to
-from tests.unit.canary import CANARY, assert_hidden
-from tests.unit.support import new_loop
 
 KINDS: Final = ("sync", "async", "sync-httpx", "async-httpx", *(["uvloop"] if EVERY_COMBINATION else []))
 PROXY: Final = "http://user:canary%2Bof%2Fthe~key%3D%3D@127.0.0.1"

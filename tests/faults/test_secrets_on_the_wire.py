@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 
 from refundry import NotSent
+from tests.facade.canary import CANARY, assert_hidden, canaried, everything, watched
+from tests.facade.support import PROVIDERS, Kind, account, caller
 from tests.faults.servers import Peer, Script, Server, once, reply
 from tests.faults.support import AMPLE, SHORT, every_loop
-from tests.unit.canary import CANARY, assert_hidden, canaried, everything, watched
-from tests.unit.support import PROVIDERS, Kind, account, caller
 
 
 def echoing(status: str, *, declared: bool = True) -> Script:

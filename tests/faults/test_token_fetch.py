@@ -39,10 +39,10 @@ from refundry import (
     WireRequest,
 )
 from refundry.sandbox import INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Reply, Request, Sandbox, SandboxServer
+from tests.facade.canary import CANARY, assert_hidden, watched
+from tests.facade.support import ONCE, PAYMENT, Kind, accepted, caller
 from tests.faults.servers import SECONDS, Server, once
 from tests.faults.support import AMPLE, SHORT, both_kinds, within
-from tests.unit.canary import CANARY, assert_hidden, watched
-from tests.unit.support import ONCE, PAYMENT, Kind, accepted, caller
 
 KEYED: Final = ("lab4pay", "blink")
 TOKEN_PATHS: Final = ("/v1/auth/token/", "/api/pay/v1/tokens")
@@ -211,7 +211,7 @@ def failure(future: Future[Any]) -> BaseException | None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """The clock of the tokens, which can be put forward."""
     ahead = [0.0]
-    monkeypatch.setattr("refundry.tokens.monotonic", lambda: time.monotonic() + ahead[0])
+    monkeypatch.setattr("refundry.flows.tokens.monotonic", lambda: time.monotonic() + ahead[0])
 
     def later(seconds: float) -> None:
         ahead[0] += seconds

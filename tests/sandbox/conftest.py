@@ -7,7 +7,7 @@ import pytest
 
 from refundry.sandbox import Sandbox
 from tests.sandbox.support import KINDS, Kind, Worn
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 
 @pytest.fixture(params=KINDS)
@@ -23,5 +23,5 @@ def wear(kind: Kind) -> Iterator[Callable[[Sandbox], Worn]]:
 
 
 @pytest.fixture
-def worn(wear: Callable[[Sandbox], Worn]) -> Worn:
+def mounted(wear: Callable[[Sandbox], Worn]) -> Worn:
     return wear(Sandbox())

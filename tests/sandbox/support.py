@@ -135,7 +135,7 @@ def fits(provider: str, reply: httpx.Response) -> bool:
 
 
 @contextmanager
-def worn(sandbox: Sandbox, kind: Kind, **options: Any) -> Iterator[Worn]:
+def mounted(sandbox: Sandbox, kind: Kind, **options: Any) -> Iterator[Worn]:
     """Wear the sandbox as an httpx transport, or as a server."""
     if kind == "transport":
         with httpx.Client(transport=SandboxTransport(sandbox), base_url="https://sandbox.invalid") as http:

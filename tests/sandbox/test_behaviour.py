@@ -18,20 +18,20 @@ Wear = Callable[[Sandbox], Worn]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(worn: Worn, provider: str) -> None:
-    reply = worn.post(provider)
+def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(mounted: Worn, provider: str) -> None:
+    reply = mounted.post(provider)
     assert reply.status_code == 200
     assert fits(provider, reply)
-    (refund,) = worn.sandbox.refunds(provider)
+    (refund,) = mounted.sandbox.refunds(provider)
     assert (refund.amount, refund.payment_id) == (100, PAYMENTS[provider] or None)
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(worn: Worn) -> None:
-    worn.post("paybyrd", json={"isoAmount": 50})
-    told = worn.post("paybyrd", json={"isoAmount": 100}).json()
+def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(mounted: Worn) -> None:
+    mounted.post("paybyrd", json={"isoAmount": 50})
+    told = mounted.post("paybyrd", json={"isoAmount": 100}).json()
     assert (told["code"], told["amount"], told["isoAmount"]) == ("BYRD200", "1.00", 100)
-    assert told["transactionId"] == worn.sandbox.refunds("paybyrd")[1].refund_id
+    assert told["transactionId"] == mounted.sandbox.refunds("paybyrd")[1].refund_id
     assert told["sourceTransaction"] == {
         "amount": "100.00",
         "isoAmount": 10_000,
@@ -46,8 +46,10 @@ def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(worn: Worn) ->
 @pytest.mark.parametrize(
     ("payment_id", "written"), [("paybyrd-eur", "1.00"), ("paybyrd-jpy", "100"), ("paybyrd-kwd", "0.100")]
 )
-def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(worn: Worn, payment_id: str, written: str) -> None:
-    assert worn.post("paybyrd", payment_id).json()["amount"] == written
+def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(
+    mounted: Worn, payment_id: str, written: str
+) -> None:
+    assert mounted.post("paybyrd", payment_id).json()["amount"] == written
 
 
 @pytest.mark.parametrize(
@@ -55,29 +57,29 @@ def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(worn: Worn, 
     [("blink-gbp", "79.1", 7910), ("blink-gbp", "0.01", 1), ("blink-jpy", "79", 79), ("blink-kwd", "1.001", 1001)],
 )
 def test_blink_counts_an_amount_in_major_units_exactly(
-    worn: Worn, payment_id: str, amount: str, minor_units: int
+    mounted: Worn, payment_id: str, amount: str, minor_units: int
 ) -> None:
     body = f'{{"partial_refund": true, "amount": {amount}}}'
-    reply = worn.post("blink", payment_id, content=body, headers={"Content-Type": "application/json"})
+    reply = mounted.post("blink", payment_id, content=body, headers={"Content-Type": "application/json"})
     assert json.loads(reply.text, parse_float=Decimal)["amount"] == Decimal(amount)
-    assert [refund.amount for refund in worn.sandbox.refunds("blink")] == [minor_units]
+    assert [refund.amount for refund in mounted.sandbox.refunds("blink")] == [minor_units]
 
 
 @pytest.mark.parametrize("amount", ["0.001", "0", "-1", "1e400", "1e-9", "1.0000000000000000000000000000001"])
-def test_blink_refuses_an_amount_that_is_none_of_the_currency(worn: Worn, amount: str) -> None:
+def test_blink_refuses_an_amount_that_is_none_of_the_currency(mounted: Worn, amount: str) -> None:
     body = f'{{"partial_refund": true, "amount": {amount}}}'
-    reply = worn.post("blink", content=body, headers={"Content-Type": "application/json"})
+    reply = mounted.post("blink", content=body, headers={"Content-Type": "application/json"})
     assert (reply.status_code, reply.json()["success"]) == (400, False)
-    assert worn.sandbox.refunds("blink") == ()
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.refunds("blink") == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(worn: Worn) -> None:
-    refused = worn.post("blink", json={"partial_refund": True})
+def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Worn) -> None:
+    refused = mounted.post("blink", json={"partial_refund": True})
     assert (refused.status_code, refused.json()["success"]) == (400, False)
-    whole = worn.post("blink", json={})
+    whole = mounted.post("blink", json={})
     assert (whole.json()["amount"], whole.json()["reference"]) == (100, "unique-blink-gbp")
-    assert worn.sandbox.remaining("blink", "blink-gbp") == 0
+    assert mounted.sandbox.remaining("blink", "blink-gbp") == 0
 
 
 @pytest.mark.parametrize(
@@ -88,11 +90,11 @@ def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(worn: Worn) -> 
     ],
 )
 def test_blink_answers_in_the_age_of_reply_that_is_chosen(wear: Wear, reply: Any, told: dict[str, Any]) -> None:
-    worn = wear(Sandbox(blink_reply=reply))
-    answer = worn.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
+    mounted = wear(Sandbox(blink_reply=reply))
+    answer = mounted.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
     fields = answer.json()
     assert fits("blink", answer)
-    (refund,) = worn.sandbox.refunds("blink")
+    (refund,) = mounted.sandbox.refunds("blink")
     common = {"transaction_id": "blink-gbp", "reference": "order-7/1"}
     new = {"refunded_transaction_id": refund.refund_id} if reply == "status" else {}
     assert fields == {**common, **told, **new}
@@ -100,17 +102,17 @@ def test_blink_answers_in_the_age_of_reply_that_is_chosen(wear: Wear, reply: Any
 
 @pytest.mark.parametrize(("provider", "parts"), [("paybyrd", ("isoAmount", 4000, 6000)), ("blink", ("amount", 40, 60))])
 def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
-    worn: Worn, provider: str, parts: tuple[str, int, int]
+    mounted: Worn, provider: str, parts: tuple[str, int, int]
 ) -> None:
     name, first, rest = parts
     statuses = []
     for amount in (first, rest + 1, rest, 1):
-        reply = worn.post(provider, json={"partial_refund": True, name: amount})
+        reply = mounted.post(provider, json={"partial_refund": True, name: amount})
         assert fits(provider, reply)
         statuses.append(reply.status_code)
     assert statuses == [200, 400, 200, 400]
-    assert [refund.amount for refund in worn.sandbox.refunds(provider)] == [4000, 6000]
-    assert worn.sandbox.remaining(provider, PAYMENTS[provider]) == 0
+    assert [refund.amount for refund in mounted.sandbox.refunds(provider)] == [4000, 6000]
+    assert mounted.sandbox.remaining(provider, PAYMENTS[provider]) == 0
 
 
 @pytest.mark.parametrize(
@@ -123,127 +125,127 @@ def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
     ],
 )
 def test_paybyrd_refuses_with_its_code(
-    worn: Worn, payment_id: str, body: dict[str, Any], status: int, code: str
+    mounted: Worn, payment_id: str, body: dict[str, Any], status: int, code: str
 ) -> None:
-    reply = worn.post("paybyrd", payment_id, json=body)
+    reply = mounted.post("paybyrd", payment_id, json=body)
     assert (reply.status_code, reply.json()["code"]) == (status, code)
     assert fits("paybyrd", reply)
-    assert worn.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.refunds("paybyrd") == ()
 
 
 @pytest.mark.parametrize(
     ("payment_id", "status", "words"),
     [("blink-refunded", 400, "already"), ("blink-none", 404, "not found")],
 )
-def test_blink_refuses_with_a_message(worn: Worn, payment_id: str, status: int, words: str) -> None:
-    reply = worn.post("blink", payment_id)
+def test_blink_refuses_with_a_message(mounted: Worn, payment_id: str, status: int, words: str) -> None:
+    reply = mounted.post("blink", payment_id)
     assert (reply.status_code, reply.json()["success"]) == (status, False)
     assert words in reply.json()["message"]
-    assert worn.sandbox.refunds("blink") == ()
+    assert mounted.sandbox.refunds("blink") == ()
 
 
-def test_lab4pay_refuses_an_amount_that_is_not_above_zero(worn: Worn) -> None:
-    assert worn.post("lab4pay", json={"amount": 0}).status_code == 400
-    assert worn.sandbox.refunds("lab4pay") == ()
+def test_lab4pay_refuses_an_amount_that_is_not_above_zero(mounted: Worn) -> None:
+    assert mounted.post("lab4pay", json={"amount": 0}).status_code == 400
+    assert mounted.sandbox.refunds("lab4pay") == ()
 
 
-def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(worn: Worn) -> None:
-    reply = worn.post("paybyrd", "paybyrd-pending")
+def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(mounted: Worn) -> None:
+    reply = mounted.post("paybyrd", "paybyrd-pending")
     told = reply.json()
     assert (reply.status_code, told["code"]) == (202, "BYRD010")
     assert fits("paybyrd", reply)
     assert told["links"]["href"].startswith("/api/v2/transactions?requestId=")
     assert {name: told["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
     assert "transactionId" not in told
-    assert [refund.state for refund in worn.sandbox.refunds("paybyrd")] == ["Processing"]
-    worn.sandbox.advance()
-    assert [refund.state for refund in worn.sandbox.refunds("paybyrd")] == ["Success"]
+    assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Processing"]
+    mounted.sandbox.advance()
+    assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Success"]
 
 
-def test_blink_says_pending_until_a_step_on(worn: Worn) -> None:
-    assert worn.post("blink", "blink-pending").json()["status"] == "pending"
-    worn.sandbox.advance()
-    assert [refund.state for refund in worn.sandbox.refunds("blink")] == ["completed"]
+def test_blink_says_pending_until_a_step_on(mounted: Worn) -> None:
+    assert mounted.post("blink", "blink-pending").json()["status"] == "pending"
+    mounted.sandbox.advance()
+    assert [refund.state for refund in mounted.sandbox.refunds("blink")] == ["completed"]
 
 
-def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(worn: Worn) -> None:
-    worn.post("lab4pay")
+def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Worn) -> None:
+    mounted.post("lab4pay")
     states = []
     for _ in range(4):
-        states.append(worn.sandbox.refunds("lab4pay")[0].state)
-        worn.sandbox.advance()
+        states.append(mounted.sandbox.refunds("lab4pay")[0].state)
+        mounted.sandbox.advance()
     assert states == ["INITIATED", "IN_PROGRESS", "SUCCESS", "SUCCESS"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("authorization", [{}, {"x-api-key": "wrong", "Authorization": "Bearer wrong"}])
 def test_missing_and_wrong_credentials_are_unauthorised_and_no_violation(
-    worn: Worn, provider: str, authorization: dict[str, str]
+    mounted: Worn, provider: str, authorization: dict[str, str]
 ) -> None:
     kept = {k: v for k, v in HEADERS[provider].items() if k == "X-Pay-Connect-Integrator-Id"}
     path = PATHS[provider].format(PAYMENTS[provider])
-    reply = worn.http.post(path, headers={**kept, **authorization}, json=BODIES[provider])
+    reply = mounted.http.post(path, headers={**kept, **authorization}, json=BODIES[provider])
     assert reply.status_code == 401
     assert fits(provider, reply)
-    assert worn.sandbox.refunds(provider) == ()
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.refunds(provider) == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_another_scheme_than_bearer_is_unauthorised(worn: Worn) -> None:
-    reply = worn.post("blink", headers={"Authorization": f"Basic {CREDENTIALS['blink']}"})
+def test_another_scheme_than_bearer_is_unauthorised(mounted: Worn) -> None:
+    reply = mounted.post("blink", headers={"Authorization": f"Basic {CREDENTIALS['blink']}"})
     assert reply.status_code == 401
 
 
-def test_another_integrator_is_unauthorised(worn: Worn) -> None:
-    assert worn.post("lab4pay", headers={"X-Pay-Connect-Integrator-Id": "another"}).status_code == 401
-    assert worn.sandbox.refunds("lab4pay") == ()
+def test_another_integrator_is_unauthorised(mounted: Worn) -> None:
+    assert mounted.post("lab4pay", headers={"X-Pay-Connect-Integrator-Id": "another"}).status_code == 401
+    assert mounted.sandbox.refunds("lab4pay") == ()
 
 
 def test_credentials_and_the_terminal_can_be_chosen(wear: Wear) -> None:
     sandbox = Sandbox(
         credentials={"lab4pay": "test-key-two"}, integrator_id="test-integrator-two", terminal_currency="JPY"
     )
-    worn = wear(sandbox)
-    assert worn.post("lab4pay").status_code == 401
+    mounted = wear(sandbox)
+    assert mounted.post("lab4pay").status_code == 401
     headers = {"Authorization": "Bearer test-key-two", "X-Pay-Connect-Integrator-Id": "test-integrator-two"}
-    assert worn.post("lab4pay", headers=headers).status_code == 200
-    assert worn.post("paybyrd").status_code == 200
+    assert mounted.post("lab4pay", headers=headers).status_code == 200
+    assert mounted.post("paybyrd").status_code == 200
     assert [refund.currency for refund in sandbox.refunds("lab4pay")] == ["JPY"]
 
 
-def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(worn: Worn) -> None:
+def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(mounted: Worn) -> None:
     headers = {"idempotency-key": "key-1"}
-    first = worn.post("paybyrd", headers=headers)
-    again = worn.post("paybyrd", headers=headers)
-    another_body = worn.post("paybyrd", headers=headers, json={"isoAmount": 200})
+    first = mounted.post("paybyrd", headers=headers)
+    again = mounted.post("paybyrd", headers=headers)
+    another_body = mounted.post("paybyrd", headers=headers, json={"isoAmount": 200})
     assert first.content == again.content == another_body.content
     assert first.headers["RequestId"] == again.headers["RequestId"] == another_body.headers["RequestId"]
-    assert [refund.idempotency_key for refund in worn.sandbox.refunds("paybyrd")] == ["key-1"]
+    assert [refund.idempotency_key for refund in mounted.sandbox.refunds("paybyrd")] == ["key-1"]
 
 
-def test_another_key_or_none_refunds_again(worn: Worn) -> None:
+def test_another_key_or_none_refunds_again(mounted: Worn) -> None:
     for headers in ({"idempotency-key": "key-1"}, {"idempotency-key": "key-2"}, {}, {}):
-        assert worn.post("paybyrd", headers=headers).status_code == 200
-    assert len(worn.sandbox.refunds("paybyrd")) == 4
+        assert mounted.post("paybyrd", headers=headers).status_code == 200
+    assert len(mounted.sandbox.refunds("paybyrd")) == 4
 
 
 @pytest.mark.parametrize(("seconds", "refunds"), [(24 * 3600 - 1, 1), (24 * 3600, 2)])
 def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(wear: Wear, seconds: float, refunds: int) -> None:
     now = [0.0]
-    worn = wear(Sandbox(clock=lambda: now[0]))
+    mounted = wear(Sandbox(clock=lambda: now[0]))
     for now[0] in (0.0, seconds):
-        worn.post("paybyrd", headers={"idempotency-key": "key-1"})
-    assert len(worn.sandbox.refunds("paybyrd")) == refunds
+        mounted.post("paybyrd", headers={"idempotency-key": "key-1"})
+    assert len(mounted.sandbox.refunds("paybyrd")) == refunds
 
 
-def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(worn: Worn) -> None:
+def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(mounted: Worn) -> None:
     headers = {"idempotency-key": "key-1"}
-    assert worn.post("paybyrd", headers={**headers, "x-api-key": "wrong"}).status_code == 401
-    assert worn.post("paybyrd", headers=headers, json={"isoAmount": "1"}).status_code == 400
-    refused = worn.post("paybyrd", "paybyrd-none", headers=headers)
+    assert mounted.post("paybyrd", headers={**headers, "x-api-key": "wrong"}).status_code == 401
+    assert mounted.post("paybyrd", headers=headers, json={"isoAmount": "1"}).status_code == 400
+    refused = mounted.post("paybyrd", "paybyrd-none", headers=headers)
     assert refused.json()["code"] == "BYRD901"
-    assert worn.post("paybyrd", headers=headers).content == refused.content
-    assert worn.sandbox.refunds("paybyrd") == ()
+    assert mounted.post("paybyrd", headers=headers).content == refused.content
+    assert mounted.sandbox.refunds("paybyrd") == ()
 
 
 FAULTS = [None, Fault.DECLINED, Fault.TOO_MANY_REQUESTS, Fault.STATUS_520, Fault.HTML_200, Fault.EMPTY_200]
@@ -252,40 +254,44 @@ FAULTS = [None, Fault.DECLINED, Fault.TOO_MANY_REQUESTS, Fault.STATUS_520, Fault
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(wear: Wear, provider: str) -> None:
     now = [1_000_000_000.9]
-    worn = wear(Sandbox(clock=lambda: now[0]))
-    worn.sandbox.script(provider, *FAULTS)
-    replies = [worn.post(provider) for _ in FAULTS]
-    replies += [worn.post(provider, json={}), worn.http.get("/nothing"), worn.http.post(PATHS[provider].format("x"))]
+    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted.sandbox.script(provider, *FAULTS)
+    replies = [mounted.post(provider) for _ in FAULTS]
+    replies += [
+        mounted.post(provider, json={}),
+        mounted.http.get("/nothing"),
+        mounted.http.post(PATHS[provider].format("x")),
+    ]
     assert {tuple(reply.headers.get_list("date")) for reply in replies} == {("Sun, 09 Sep 2001 01:46:40 GMT",)}
     now[0] += 1
-    assert worn.post(provider).headers["date"] == "Sun, 09 Sep 2001 01:46:41 GMT"
+    assert mounted.post(provider).headers["date"] == "Sun, 09 Sep 2001 01:46:41 GMT"
 
 
 def test_an_answer_that_paybyrd_has_kept_has_the_date_of_the_day_it_is_given_again(wear: Wear) -> None:
     now = [0.0]
-    worn = wear(Sandbox(clock=lambda: now[0]))
+    mounted = wear(Sandbox(clock=lambda: now[0]))
     dates = []
     for now[0] in (0.0, 60.0):
-        dates.append(worn.post("paybyrd", headers={"idempotency-key": "key-1"}).headers["date"])
+        dates.append(mounted.post("paybyrd", headers={"idempotency-key": "key-1"}).headers["date"])
     assert dates == ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:01:00 GMT"]
 
 
 def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(wear: Wear) -> None:
     def ids(seed: str) -> list[str]:
-        worn = wear(Sandbox(seed=seed))
+        mounted = wear(Sandbox(seed=seed))
         for provider in PROVIDERS:
-            worn.post(provider)
-        return [worn.sandbox.refunds(provider)[0].refund_id for provider in PROVIDERS]
+            mounted.post(provider)
+        return [mounted.sandbox.refunds(provider)[0].refund_id for provider in PROVIDERS]
 
     assert ids("one") == ids("one")
     assert len({*ids("one"), *ids("two")}) == 6
 
 
-def test_a_payment_can_be_added_and_refunded(worn: Worn) -> None:
-    worn.sandbox.add_payment("blink", "blink-usd", 5_000, "USD", refunded=1_000, pending=True)
-    assert worn.sandbox.remaining("blink", "blink-usd") == 4_000
-    assert worn.post("blink", "blink-usd", json={}).json()["amount"] == 40
-    assert [refund.state for refund in worn.sandbox.refunds("blink")] == ["pending"]
+def test_a_payment_can_be_added_and_refunded(mounted: Worn) -> None:
+    mounted.sandbox.add_payment("blink", "blink-usd", 5_000, "USD", refunded=1_000, pending=True)
+    assert mounted.sandbox.remaining("blink", "blink-usd") == 4_000
+    assert mounted.post("blink", "blink-usd", json={}).json()["amount"] == 40
+    assert [refund.state for refund in mounted.sandbox.refunds("blink")] == ["pending"]
 
 
 @pytest.mark.parametrize(
@@ -310,8 +316,8 @@ def test_the_refunds_of_an_unknown_provider_are_an_error_that_names_those_there_
         Sandbox().refunds("nobody")
 
 
-def test_the_facade_refunds_at_all_three_and_breaks_no_contract(worn: Worn) -> None:
-    with RefundClient(worn.accounts()) as client:
+def test_the_facade_refunds_at_all_three_and_breaks_no_contract(mounted: Worn) -> None:
+    with RefundClient(mounted.accounts()) as client:
         paybyrd = client.refund(
             "paybyrd", payment_id="paybyrd-kwd", amount=Money.of("1.234", "KWD"), reference="order-1/1"
         )
@@ -330,7 +336,7 @@ def test_the_facade_refunds_at_all_three_and_breaks_no_contract(worn: Worn) -> N
         RefundStatus.PENDING,
         RefundStatus.PENDING,
     )
-    executed = [refund for provider in PROVIDERS for refund in worn.sandbox.refunds(provider)]
+    executed = [refund for provider in PROVIDERS for refund in mounted.sandbox.refunds(provider)]
     assert [(refund.amount, refund.reference) for refund in executed] == [
         (500, "till-1/1"),
         (250, None),
@@ -338,14 +344,14 @@ def test_the_facade_refunds_at_all_three_and_breaks_no_contract(worn: Worn) -> N
         (100, None),
         (10_000, "order-3/1"),
     ]
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("reply", ["status", "success"])
 def test_the_facade_reads_both_ages_of_blinks_reply(wear: Wear, reply: Any, sync: bool) -> None:
-    worn = wear(Sandbox(blink_reply=reply))
-    refund = worn.refund("blink", reference="order-1/1", sync=sync)
+    mounted = wear(Sandbox(blink_reply=reply))
+    refund = mounted.refund("blink", reference="order-1/1", sync=sync)
     assert (refund.status, refund.amount) == (RefundStatus.SUCCEEDED, Money.of("1.00", "GBP"))
 
 

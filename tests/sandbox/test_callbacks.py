@@ -10,7 +10,7 @@ import pytest
 from refundry import ContractDeviation, RefundClient, RefundStatus, WebhookRejected
 from refundry.sandbox import WEBHOOK_SECRETS, Callback, Sandbox
 from tests.sandbox.support import REFUND_IDS, Worn
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 STATUSES = {
     ("lab4pay", "INITIATED"): RefundStatus.PENDING,
@@ -35,7 +35,7 @@ PROVED = ("lab4pay", "paybyrd")
 
 
 @pytest.fixture
-def worn() -> Iterator[Worn]:
+def mounted() -> Iterator[Worn]:
     with wear_as(Sandbox(), "transport") as transport:
         yield transport
 
@@ -46,20 +46,20 @@ def deviations() -> list[ContractDeviation]:
 
 
 @pytest.fixture
-def client(worn: Worn, deviations: list[ContractDeviation]) -> Iterator[RefundClient]:
-    with RefundClient(worn.accounts(), on_deviation=deviations.append) as client:
+def client(mounted: Worn, deviations: list[ContractDeviation]) -> Iterator[RefundClient]:
+    with RefundClient(mounted.accounts(), on_deviation=deviations.append) as client:
         yield client
 
 
-def refunded(worn: Worn, provider: str) -> str:
+def refunded(mounted: Worn, provider: str) -> str:
     """The id of a new refund; at Lab4Pay it is tied to no payment."""
-    told: str = worn.post(provider).json()[REFUND_IDS[provider]]
+    told: str = mounted.post(provider).json()[REFUND_IDS[provider]]
     return told
 
 
-def linked(worn: Worn) -> str:
+def linked(mounted: Worn) -> str:
     """The id of a new refund of a payment at Lab4Pay."""
-    told: str = worn.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
+    told: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
         "transaction_id"
     ]
     return told
@@ -73,11 +73,11 @@ def content(callback: Callback) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("provider", "state"), STATUSES)
 def test_a_callback_is_believed_and_says_how_far_the_refund_is(
-    worn: Worn, client: RefundClient, deviations: list[ContractDeviation], provider: str, state: str
+    mounted: Worn, client: RefundClient, deviations: list[ContractDeviation], provider: str, state: str
 ) -> None:
-    refund_id = refunded(worn, provider)
-    worn.sandbox.settle(provider, refund_id, state)
-    callback = worn.sandbox.callback(provider, refund_id)
+    refund_id = refunded(mounted, provider)
+    mounted.sandbox.settle(provider, refund_id, state)
+    callback = mounted.sandbox.callback(provider, refund_id)
     event = client.webhook(provider, headers=callback.headers, body=callback.body)
     assert (event.provider, event.refund_id, event.authentic) == (provider, refund_id, True)
     assert event.status is STATUSES[provider, state]
@@ -86,9 +86,9 @@ def test_a_callback_is_believed_and_says_how_far_the_refund_is(
 
 
 @pytest.mark.parametrize("provider", PROVED)
-def test_a_forged_callback_says_the_same_and_is_rejected(worn: Worn, client: RefundClient, provider: str) -> None:
-    refund_id = refunded(worn, provider)
-    true, forged = (worn.sandbox.callback(provider, refund_id, forged=forged) for forged in (False, True))
+def test_a_forged_callback_says_the_same_and_is_rejected(mounted: Worn, client: RefundClient, provider: str) -> None:
+    refund_id = refunded(mounted, provider)
+    true, forged = (mounted.sandbox.callback(provider, refund_id, forged=forged) for forged in (False, True))
     assert true.body == forged.body
     assert [name for name, _ in true.headers] == [name for name, _ in forged.headers]
     with pytest.raises(WebhookRejected):
@@ -96,8 +96,8 @@ def test_a_forged_callback_says_the_same_and_is_rejected(worn: Worn, client: Ref
     assert client.webhook(provider, headers=true.headers, body=true.body).authentic
 
 
-def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(worn: Worn, client: RefundClient) -> None:
-    first, second = (worn.sandbox.callback("lab4pay", refunded(worn, "lab4pay")) for _ in range(2))
+def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: Worn, client: RefundClient) -> None:
+    first, second = (mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")) for _ in range(2))
     with pytest.raises(WebhookRejected):
         client.webhook("lab4pay", headers=first.headers, body=second.body)
     key = WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"]
@@ -106,10 +106,10 @@ def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(worn: Worn
 
 
 def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_to(
-    worn: Worn, client: RefundClient
+    mounted: Worn, client: RefundClient
 ) -> None:
-    refund_id = linked(worn)
-    callback = worn.sandbox.callback("lab4pay", refund_id)
+    refund_id = linked(mounted)
+    callback = mounted.sandbox.callback("lab4pay", refund_id)
     assert content(callback) == {
         "id": refund_id,
         "linked_transaction_id": "lab4pay-payment",
@@ -124,9 +124,9 @@ def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_
 
 
 def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_the_callers_reference(
-    worn: Worn,
+    mounted: Worn,
 ) -> None:
-    told = content(worn.sandbox.callback("lab4pay", refunded(worn, "lab4pay")))
+    told = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
     assert "linked_transaction_id" not in told
     assert told["client_transaction_id"] == "till-1/1"
 
@@ -144,21 +144,21 @@ def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_
         ("Canceled", "canceled"),
     ],
 )
-def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(worn: Worn, state: str, event: str) -> None:
-    refund_id = refunded(worn, "paybyrd")
-    worn.sandbox.settle("paybyrd", refund_id, state)
-    callback = worn.sandbox.callback("paybyrd", refund_id)
+def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(mounted: Worn, state: str, event: str) -> None:
+    refund_id = refunded(mounted, "paybyrd")
+    mounted.sandbox.settle("paybyrd", refund_id, state)
+    callback = mounted.sandbox.callback("paybyrd", refund_id)
     assert content(callback) == {
         "event": f"transaction.refund.{event}",
-        "content": worn.ask("paybyrd", "get_transaction", refund_id).json(),
+        "content": mounted.ask("paybyrd", "get_transaction", refund_id).json(),
     }
     key = WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]
     assert callback.headers == (("Content-Type", "application/json"), ("x-api-key", key))
 
 
-def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(worn: Worn, client: RefundClient) -> None:
-    refund_id = refunded(worn, "blink")
-    callback = worn.sandbox.callback("blink", refund_id)
+def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Worn, client: RefundClient) -> None:
+    refund_id = refunded(mounted, "blink")
+    callback = mounted.sandbox.callback("blink", refund_id)
     assert callback.headers == (("Content-Type", "application/json"),)
     assert content(callback) == {
         "transaction_id": refund_id,
@@ -168,33 +168,33 @@ def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(worn: Worn,
     }
     event = client.webhook("blink", headers=callback.headers, body=callback.body)
     assert (event.refund_id, event.status, event.authentic) == (refund_id, None, False)
-    worn.sandbox.settle("blink", refund_id, "failed")
+    mounted.sandbox.settle("blink", refund_id, "failed")
     confirmed = client.confirm(event)
     assert (confirmed.refund_id, confirmed.status, confirmed.authentic) == (refund_id, RefundStatus.FAILED, True)
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize("provider", REFUND_IDS)
 def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
-    worn: Worn, client: RefundClient, provider: str
+    mounted: Worn, client: RefundClient, provider: str
 ) -> None:
     def identity() -> str:
-        callback = worn.sandbox.callback(provider, refund_id)
+        callback = mounted.sandbox.callback(provider, refund_id)
         return client.webhook(provider, headers=callback.headers, body=callback.body).identity
 
-    refund_id = refunded(worn, provider)
+    refund_id = refunded(mounted, provider)
     first, again = identity(), identity()
-    worn.sandbox.settle(
+    mounted.sandbox.settle(
         provider, refund_id, {"lab4pay": "IN_PROGRESS", "paybyrd": "Denied", "blink": "failed"}[provider]
     )
     assert first == again != identity()
 
 
-def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(worn: Worn) -> None:
-    refund_id = refunded(worn, "blink")
+def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(mounted: Worn) -> None:
+    refund_id = refunded(mounted, "blink")
     with pytest.raises(ValueError, match="nothing to forge"):
-        worn.sandbox.callback("blink", refund_id, forged=True)
+        mounted.sandbox.callback("blink", refund_id, forged=True)
     with pytest.raises(ValueError, match="paybyrd has no such refund"):
-        worn.sandbox.callback("paybyrd", refund_id)
+        mounted.sandbox.callback("paybyrd", refund_id)
     with pytest.raises(ValueError, match="there is no provider 'nobody'"):
-        worn.sandbox.callback("nobody", refund_id)
+        mounted.sandbox.callback("nobody", refund_id)

@@ -281,8 +281,8 @@ def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: A
     assert explained.reason is Reason.NOT_REFUNDABLE
 
 
-def test_the_credentials_of_the_accounts_are_those_that_are_published(worn: Worn) -> None:
-    accounts = worn.accounts()
+def test_the_credentials_of_the_accounts_are_those_that_are_published(mounted: Worn) -> None:
+    accounts = mounted.accounts()
     sent = {secret.reveal() for account in accounts for secret in account.secrets}
     keys = {value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()}
     assert sent == keys | {CREDENTIALS["paybyrd"], INTEGRATOR_ID}

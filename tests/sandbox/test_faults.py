@@ -10,7 +10,7 @@ import pytest
 from refundry import OutcomeUnknown, Resend, Retry
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox
 from tests.sandbox.support import HEADERS, PAYMENTS, REFUNDS, Worn, outcome
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
 
@@ -70,15 +70,15 @@ ONLY_IN_PROCESS = {Fault.CUT_BEFORE: dict.fromkeys(PROVIDERS, "NotSent"), Fault.
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", Fault)
 def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
-    worn: Worn, fault: Fault, provider: str, sync: bool
+    mounted: Worn, fault: Fault, provider: str, sync: bool
 ) -> None:
-    worn.sandbox.script(provider, fault, operation=REFUNDS[provider])
-    told = outcome(lambda: worn.refund(provider, reference="order-1/1", sync=sync))
-    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if worn.kind == "transport" else {})}[fault]
+    mounted.sandbox.script(provider, fault, operation=REFUNDS[provider])
+    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
+    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {})}[fault]
     assert told == expected[provider]
     assert fault.executes == EXECUTED[fault]
-    assert [refund.amount for refund in worn.sandbox.refunds(provider)] == [100] * EXECUTED[fault]
-    assert worn.sandbox.violations == ()
+    assert [refund.amount for refund in mounted.sandbox.refunds(provider)] == [100] * EXECUTED[fault]
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -97,10 +97,10 @@ def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     ],
 )
 def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
-    worn: Worn, provider: str, fault: Fault, status: int, content_type: str, body: bytes
+    mounted: Worn, provider: str, fault: Fault, status: int, content_type: str, body: bytes
 ) -> None:
-    worn.sandbox.script(provider, fault)
-    reply = worn.post(provider)
+    mounted.sandbox.script(provider, fault)
+    reply = mounted.post(provider)
     assert (reply.status_code, reply.headers["content-type"]) == (status, content_type)
     assert reply.content.startswith(body)
     assert len(reply.content) == int(reply.headers["content-length"])
@@ -121,45 +121,45 @@ def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
     ],
 )
 def test_a_fault_changes_the_fields_that_it_is_about(
-    worn: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+    mounted: Worn, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
-    worn.sandbox.script(provider, fault)
-    told = worn.post(provider).json()
+    mounted.sandbox.script(provider, fault)
+    told = mounted.post(provider).json()
     assert {name: told[name] for name in changed} == changed
 
 
-def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.WRONG_PAYMENT)
-    source = worn.post("paybyrd").json()["sourceTransaction"]
+def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.WRONG_PAYMENT)
+    source = mounted.post("paybyrd").json()["sourceTransaction"]
     assert (source["transactionId"], source["isoRemainingAmount"]) == ("another-payment", 9_900)
 
 
 def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(wear: Callable[[Sandbox], Worn]) -> None:
-    worn = wear(Sandbox(blink_reply="success"))
-    worn.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
-    unknown, null, wrong = (worn.post("blink").json() for _ in range(3))
+    mounted = wear(Sandbox(blink_reply="success"))
+    mounted.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
+    unknown, null, wrong = (mounted.post("blink").json() for _ in range(3))
     assert (unknown["success"], null["success"], wrong["amount"]) == ("perhaps", None, "100.00")
     assert "status" not in unknown
 
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT])
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
-def test_a_refusal_gets_no_fields_that_it_does_not_have(worn: Worn, provider: str, fault: Fault) -> None:
-    honest = set(worn.post(provider, "none").json())
-    worn.sandbox.script(provider, fault)
-    assert set(worn.post(provider, "none").json()) == honest
+def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Worn, provider: str, fault: Fault) -> None:
+    honest = set(mounted.post(provider, "none").json())
+    mounted.sandbox.script(provider, fault)
+    assert set(mounted.post(provider, "none").json()) == honest
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
-    worn: Worn, provider: str
+    mounted: Worn, provider: str
 ) -> None:
     faults = (Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
-    worn.sandbox.script(provider, *faults, operation=REFUNDS[provider])
+    mounted.sandbox.script(provider, *faults, operation=REFUNDS[provider])
     others = [INTEGRATOR_ID] if provider == "lab4pay" else []
-    echoed = worn.post(provider).text
+    echoed = mounted.post(provider).text
     assert all(secret in echoed for secret in (CREDENTIALS[provider], *others))
-    refund = worn.refund(provider, reference="order-1/1", sync=True)
+    refund = mounted.refund(provider, reference="order-1/1", sync=True)
     assert refund.raw is not None
     # At the two others the facade has fetched a token, each of which begins so.
     secrets = [CREDENTIALS["paybyrd"]] if provider == "paybyrd" else ["test-token-", *others]
@@ -167,20 +167,20 @@ def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade
     assert refund.raw.body.count(b"[redacted]") == len(secrets)
 
 
-def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.TOO_LARGE)
-    reply = worn.post("paybyrd")
+def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.TOO_LARGE)
+    reply = mounted.post("paybyrd")
     assert len(reply.content) == 1024 * 1024 + 1
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
-    assert worn.post("paybyrd").status_code == 307
-    assert worn.sandbox.refunds("paybyrd") == ()
-    worn.sandbox.script("paybyrd", None)
-    assert [reply.status_code for reply in worn.post("paybyrd", follow_redirects=True).history] == [307]
-    assert len(worn.sandbox.refunds("paybyrd")) == 1
+def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
+    assert mounted.post("paybyrd").status_code == 307
+    assert mounted.sandbox.refunds("paybyrd") == ()
+    mounted.sandbox.script("paybyrd", None)
+    assert [reply.status_code for reply in mounted.post("paybyrd", follow_redirects=True).history] == [307]
+    assert len(mounted.sandbox.refunds("paybyrd")) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,19 +194,19 @@ def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_no
     ],
 )
 def test_a_connection_that_fails_raises_what_httpx_raises(
-    worn: Worn, fault: Fault, in_process: type[Exception], over_a_server: type[Exception]
+    mounted: Worn, fault: Fault, in_process: type[Exception], over_a_server: type[Exception]
 ) -> None:
-    worn.sandbox.script("blink", fault)
+    mounted.sandbox.script("blink", fault)
     with pytest.raises(httpx.TransportError) as failure:
-        worn.post("blink", timeout=0.2)
-    assert type(failure.value) is (in_process if worn.kind == "transport" else over_a_server)
-    assert worn.post("blink").status_code == 200
+        mounted.post("blink", timeout=0.2)
+    assert type(failure.value) is (in_process if mounted.kind == "transport" else over_a_server)
+    assert mounted.post("blink").status_code == 200
 
 
-def test_a_reply_that_is_cut_has_its_status_and_half_its_body(worn: Worn) -> None:
-    worn.sandbox.script("blink", Fault.CUT_IN_REPLY)
+def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Worn) -> None:
+    mounted.sandbox.script("blink", Fault.CUT_IN_REPLY)
     path = f"/api/pay/v1/transactions/{PAYMENTS['blink']}/refunds"
-    with worn.http.stream("POST", path, headers=HEADERS["blink"], json={}) as reply:
+    with mounted.http.stream("POST", path, headers=HEADERS["blink"], json={}) as reply:
         parts = reply.iter_raw()
         body = next(parts)
         with pytest.raises(httpx.RemoteProtocolError):
@@ -216,36 +216,36 @@ def test_a_reply_that_is_cut_has_its_status_and_half_its_body(worn: Worn) -> Non
 
 
 def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
-    with wear_as(Sandbox(), "server", drip_seconds=0.001) as worn:
-        worn.sandbox.script("lab4pay", Fault.SLOW_DRIP)
+    with wear_as(Sandbox(), "server", drip_seconds=0.001) as mounted:
+        mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
         started = time.monotonic()
-        assert worn.post("lab4pay").status_code == 200
+        assert mounted.post("lab4pay").status_code == 200
         assert time.monotonic() - started > 0.1
 
 
-def test_a_script_is_met_in_order_and_by_its_provider_alone(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", None, Fault.STATUS_520)
-    worn.sandbox.script("paybyrd", Fault.HTML_200)
-    assert worn.post("blink").json()["status"] == "completed"
-    seen = [worn.post("paybyrd") for _ in range(4)]
+def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", None, Fault.STATUS_520)
+    mounted.sandbox.script("paybyrd", Fault.HTML_200)
+    assert mounted.post("blink").json()["status"] == "completed"
+    seen = [mounted.post("paybyrd") for _ in range(4)]
     assert [reply.status_code for reply in seen] == [200, 520, 200, 200]
     assert [reply.content[:1] for reply in seen] == [b"{", b"<", b"<", b"{"]
 
 
-def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(worn: Worn) -> None:
-    worn.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
-    worn.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
-    assert [worn.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
-    assert worn.post("paybyrd", "paybyrd-jpy").status_code == 200
-    worn.sandbox.on_payment("paybyrd-eur", None)
-    assert worn.post("paybyrd").status_code == 200
+def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(mounted: Worn) -> None:
+    mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
+    mounted.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
+    assert [mounted.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
+    assert mounted.post("paybyrd", "paybyrd-jpy").status_code == 200
+    mounted.sandbox.on_payment("paybyrd-eur", None)
+    assert mounted.post("paybyrd").status_code == 200
 
 
-def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
-    assert worn.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
-    assert worn.post("paybyrd", json={}).status_code == 400
-    assert worn.sandbox.refunds("paybyrd") == ()
+def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
+    assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
+    assert mounted.post("paybyrd", json={}).status_code == 400
+    assert mounted.sandbox.refunds("paybyrd") == ()
 
 
 # The provider's own answer is kept under the key, a refusal and a 500 too; what happened on the way back is not.
@@ -255,46 +255,48 @@ KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnk
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
 def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
-    worn: Worn, fault: Fault, sync: bool
+    mounted: Worn, fault: Fault, sync: bool
 ) -> None:
-    worn.sandbox.script("paybyrd", fault)
-    outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
-    again = outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync))
+    mounted.sandbox.script("paybyrd", fault)
+    outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
+    again = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
     assert again == KEPT.get(fault, "SUCCEEDED")
-    assert len(worn.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(worn: Worn, fault: Fault, sync: bool) -> None:
-    worn.sandbox.script("paybyrd", fault)
+def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Worn, fault: Fault, sync: bool) -> None:
+    mounted.sandbox.script("paybyrd", fault)
     retry = Retry(first_wait=0.01)
-    told = outcome(lambda: worn.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
+    told = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
     mismatched = fault in (Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT)
     assert told == ("RefundMismatch" if mismatched else KEPT.get(fault, "SUCCEEDED"))
-    assert len(worn.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
 
 
 @pytest.mark.parametrize("provider", ["lab4pay", "blink"])
 @pytest.mark.parametrize("fault", Fault)
 def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
-    worn: Worn, provider: str, fault: Fault
+    mounted: Worn, provider: str, fault: Fault
 ) -> None:
-    worn.sandbox.script(provider, fault, operation=REFUNDS[provider])
-    told = outcome(lambda: worn.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
-    not_sent = fault is Fault.CUT_BEFORE and worn.kind == "transport"
-    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if worn.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[fault]
+    mounted.sandbox.script(provider, fault, operation=REFUNDS[provider])
+    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
+    not_sent = fault is Fault.CUT_BEFORE and mounted.kind == "transport"
+    expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[
+        fault
+    ]
     assert told == (ACCEPTED if not_sent else expected)[provider]
-    assert len(worn.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
+    assert len(mounted.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 
-def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(worn: Worn) -> None:
-    worn.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
+def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(mounted: Worn) -> None:
+    mounted.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
     with pytest.raises(OutcomeUnknown) as lost:
-        worn.refund("blink", reference="order-1/1", sync=True)
+        mounted.refund("blink", reference="order-1/1", sync=True)
     assert lost.value.resend is Resend.NEVER
-    worn.refund("blink", reference="order-1/1", sync=True)
-    assert [refund.reference for refund in worn.sandbox.refunds("blink")] == ["order-1/1", "order-1/1"]
+    mounted.refund("blink", reference="order-1/1", sync=True)
+    assert [refund.reference for refund in mounted.sandbox.refunds("blink")] == ["order-1/1", "order-1/1"]
 
 
 def test_each_fault_says_what_it_means_in_one_line() -> None:

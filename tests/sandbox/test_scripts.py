@@ -12,7 +12,7 @@ import pytest
 from refundry import Money, OutcomeUnknown, RefundClient
 from refundry.sandbox import Fault, Sandbox
 from tests.sandbox.support import CURRENCIES, OPERATIONS, REFUND_IDS, REFUNDS, Worn, fits, outcome
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
 FETCHING = ("lab4pay", "blink")
@@ -20,88 +20,88 @@ FETCHING = ("lab4pay", "blink")
 Wear = Callable[[Sandbox], Worn]
 
 
-def order(worn: Worn, name: str, **arguments: str) -> None:
+def order(mounted: Worn, name: str, **arguments: str) -> None:
     """Ask for a control path over HTTP, or for what it does in the process where there is no server."""
-    if worn.kind == "transport":
-        {"clear": worn.sandbox.clear_faults, "reset": worn.sandbox.reset}[name](**arguments)
+    if mounted.kind == "transport":
+        {"clear": mounted.sandbox.clear_faults, "reset": mounted.sandbox.reset}[name](**arguments)
     else:
         body = json.dumps(arguments) if arguments else None
-        reply = worn.http.post(f"/_sandbox/{name}", content=body)
+        reply = mounted.http.post(f"/_sandbox/{name}", content=body)
         assert (reply.status_code, reply.json()) == (200, {})
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("provider", FETCHING)
 def test_a_scripted_fault_meets_the_refund_and_not_the_token_call_before_it(
-    worn: Worn, provider: str, sync: bool
+    mounted: Worn, provider: str, sync: bool
 ) -> None:
-    worn.sandbox.script(provider, Fault.CUT_AFTER)
-    assert outcome(lambda: worn.refund(provider, reference="order-1/1", sync=sync)) == "OutcomeUnknown"
-    assert len(worn.sandbox.refunds(provider)) == 1
-    assert worn.sandbox.state()["providers"][provider]["script"] == []
+    mounted.sandbox.script(provider, Fault.CUT_AFTER)
+    assert outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync)) == "OutcomeUnknown"
+    assert len(mounted.sandbox.refunds(provider)) == 1
+    assert mounted.sandbox.state()["providers"][provider]["script"] == []
 
 
 @pytest.mark.parametrize("provider", FETCHING)
-def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(worn: Worn, provider: str) -> None:
-    worn.sandbox.script(provider, Fault.STATUS_520, None, Fault.HTML_200)
+def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(mounted: Worn, provider: str) -> None:
+    mounted.sandbox.script(provider, Fault.STATUS_520, None, Fault.HTML_200)
     seen = []
     for _ in range(3):
-        assert worn.token(provider).is_success
-        seen.append(worn.post(provider))
+        assert mounted.token(provider).is_success
+        seen.append(mounted.post(provider))
     assert [reply.status_code for reply in seen] == [520, 200, 200]
     assert [reply.content[:1] for reply in seen] == [b"<", b"{", b"<"]
 
 
 @pytest.mark.parametrize("provider", FETCHING)
 def test_a_call_with_a_token_that_is_not_good_any_more_leaves_the_fault_to_the_refund_after_it(
-    worn: Worn, provider: str
+    mounted: Worn, provider: str
 ) -> None:
     payment = {"lab4pay": "lab4pay-payment", "blink": "blink-gbp"}[provider]
     arguments: dict[str, Any] = {"payment_id": payment, "amount": Money.of("1.00", CURRENCIES[provider])}
-    with RefundClient(worn.accounts()) as client:
+    with RefundClient(mounted.accounts()) as client:
         client.refund(provider, reference="order-1/1", **arguments)
-        worn.sandbox.reset()
-        worn.sandbox.script(provider, Fault.CUT_AFTER)
+        mounted.sandbox.reset()
+        mounted.sandbox.script(provider, Fault.CUT_AFTER)
         with pytest.raises(OutcomeUnknown):
             client.refund(provider, reference="order-1/2", **arguments)
-    assert len(worn.sandbox.refunds(provider)) == 1
+    assert len(mounted.sandbox.refunds(provider)) == 1
 
 
-def test_a_call_with_a_wrong_credential_meets_no_fault(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.CUT_AFTER)
-    worn.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
-    assert worn.post("paybyrd", headers={"x-api-key": "wrong"}).json()["code"] == "BYRD401"
+def test_a_call_with_a_wrong_credential_meets_no_fault(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.CUT_AFTER)
+    mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
+    assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).json()["code"] == "BYRD401"
     with pytest.raises(httpx.RemoteProtocolError):
-        worn.post("paybyrd")
+        mounted.post("paybyrd")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_faults_can_be_cleared_at_one_provider_or_at_all(worn: Worn, provider: str) -> None:
+def test_faults_can_be_cleared_at_one_provider_or_at_all(mounted: Worn, provider: str) -> None:
     others = [name for name in PROVIDERS if name != provider]
     for name in PROVIDERS:
-        worn.sandbox.script(name, *[Fault.STATUS_520] * 3)
-        worn.sandbox.script(name, *[Fault.HTML_200] * 3, operation=REFUNDS[name])
-    order(worn, "clear", provider=provider)
-    assert worn.post(provider).text.startswith("{")
-    assert [worn.post(name).text.startswith("<") for name in others] == [True, True]
-    order(worn, "clear")
-    assert [worn.post(name).text.startswith("{") for name in PROVIDERS] == [True] * 3
-    books = worn.sandbox.state()["providers"]
+        mounted.sandbox.script(name, *[Fault.STATUS_520] * 3)
+        mounted.sandbox.script(name, *[Fault.HTML_200] * 3, operation=REFUNDS[name])
+    order(mounted, "clear", provider=provider)
+    assert mounted.post(provider).text.startswith("{")
+    assert [mounted.post(name).text.startswith("<") for name in others] == [True, True]
+    order(mounted, "clear")
+    assert [mounted.post(name).text.startswith("{") for name in PROVIDERS] == [True] * 3
+    books = mounted.sandbox.state()["providers"]
     assert [(books[name]["script"], books[name]["scripts"]) for name in PROVIDERS] == [([], {})] * 3
 
 
-def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_one_provider(worn: Worn) -> None:
-    worn.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
-    order(worn, "clear", provider="paybyrd")
-    assert worn.post("paybyrd").status_code == 520
-    order(worn, "clear")
-    assert worn.post("paybyrd").status_code == 200
+def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_one_provider(mounted: Worn) -> None:
+    mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
+    order(mounted, "clear", provider="paybyrd")
+    assert mounted.post("paybyrd").status_code == 520
+    order(mounted, "clear")
+    assert mounted.post("paybyrd").status_code == 200
 
 
-def test_clearing_leaves_what_was_refunded(worn: Worn) -> None:
-    worn.post("paybyrd")
-    order(worn, "clear")
-    assert worn.sandbox.remaining("paybyrd", "paybyrd-eur") == 9_900
+def test_clearing_leaves_what_was_refunded(mounted: Worn) -> None:
+    mounted.post("paybyrd")
+    order(mounted, "clear")
+    assert mounted.sandbox.remaining("paybyrd", "paybyrd-eur") == 9_900
 
 
 def test_the_faults_of_a_provider_that_there_is_not_cannot_be_cleared() -> None:
@@ -112,44 +112,44 @@ def test_the_faults_of_a_provider_that_there_is_not_cannot_be_cleared() -> None:
 def test_a_reset_puts_all_back_to_the_beginning(wear: Wear) -> None:
     now = [1_000_000_000.0]
     sandbox = Sandbox(clock=lambda: now[0])
-    worn = wear(sandbox)
+    mounted = wear(sandbox)
     beginning = sandbox.state()
 
     def used() -> list[Any]:
-        told = [worn.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
+        told = [mounted.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
         return [
             *told,
-            worn.token("blink").json(),
-            worn.ask("paybyrd", "list_transactions", "none").headers["RequestId"],
+            mounted.token("blink").json(),
+            mounted.ask("paybyrd", "list_transactions", "none").headers["RequestId"],
         ]
 
     first = used()
     fetched = {"Authorization": f"Bearer {first[3]['access_token']}"}
-    assert worn.post("blink", headers=fetched).status_code == 200
+    assert mounted.post("blink", headers=fetched).status_code == 200
     sandbox.add_payment("paybyrd", "more", 500, "EUR")
     sandbox.script("blink", Fault.STATUS_520)
     sandbox.script("blink", Fault.STATUS_520, operation="create_token")
     sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
-    worn.post("lab4pay", json={})
-    assert worn.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
-    order(worn, "reset")
+    mounted.post("lab4pay", json={})
+    assert mounted.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
+    order(mounted, "reset")
     assert sandbox.state() == beginning
     assert sandbox.violations == ()
-    assert worn.post("blink", headers=fetched).status_code == 401
-    order(worn, "reset")
+    assert mounted.post("blink", headers=fetched).status_code == 401
+    order(mounted, "reset")
     assert used() == first
-    assert worn.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
+    assert mounted.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
 
 
 @pytest.mark.parametrize(("provider", "payment_id"), [("lab4pay", "lab4pay-payment"), ("blink", "blink-gbp")])
-def test_a_client_goes_on_after_a_reset(worn: Worn, provider: str, payment_id: str) -> None:
+def test_a_client_goes_on_after_a_reset(mounted: Worn, provider: str, payment_id: str) -> None:
     arguments: dict[str, Any] = {"payment_id": payment_id, "amount": Money.of("1.00", CURRENCIES[provider])}
-    with RefundClient(worn.accounts()) as client:
+    with RefundClient(mounted.accounts()) as client:
         before = client.refund(provider, reference="order-1/1", **arguments)
-        worn.sandbox.reset()
+        mounted.sandbox.reset()
         after = client.refund(provider, reference="order-1/2", **arguments)
     assert after.status is before.status
-    assert len(worn.sandbox.refunds(provider)) == 1
+    assert len(mounted.sandbox.refunds(provider)) == 1
 
 
 @pytest.mark.parametrize(
@@ -163,33 +163,33 @@ def test_a_client_goes_on_after_a_reset(worn: Worn, provider: str, payment_id: s
     ],
 )
 def test_what_cannot_be_cleared_is_a_400_that_says_why_and_clears_nothing(body: bytes, words: str) -> None:
-    with wear_as(Sandbox(), "server") as worn:
-        worn.sandbox.script("paybyrd", Fault.STATUS_520)
-        reply = worn.http.post("/_sandbox/clear", content=body)
+    with wear_as(Sandbox(), "server") as mounted:
+        mounted.sandbox.script("paybyrd", Fault.STATUS_520)
+        reply = mounted.http.post("/_sandbox/clear", content=body)
         assert (reply.status_code, words in reply.json()["error"]) == (400, True)
-        assert worn.post("paybyrd").status_code == 520
+        assert mounted.post("paybyrd").status_code == 520
 
 
-def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(worn: Worn) -> None:
-    replies = [worn.post("paybyrd", payment_id) for payment_id in ("paybyrd-eur", "paybyrd-pending")]
-    worn.sandbox.script("paybyrd", Fault.WHOLE_LIST, operation="list_transactions")
-    told = worn.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
+def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(mounted: Worn) -> None:
+    replies = [mounted.post("paybyrd", payment_id) for payment_id in ("paybyrd-eur", "paybyrd-pending")]
+    mounted.sandbox.script("paybyrd", Fault.WHOLE_LIST, operation="list_transactions")
+    told = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
     assert fits("paybyrd", told)
-    books = worn.sandbox.state()["providers"]["paybyrd"]
+    books = mounted.sandbox.state()["providers"]["paybyrd"]
     ids = [payment["payment_id"] for payment in books["payments"]] + [one["refund_id"] for one in books["refunds"]]
     assert [transaction["transactionId"] for transaction in told.json()] == ids
-    (own,) = worn.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"]).json()
+    (own,) = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"]).json()
     assert own["transactionId"] == replies[0].json()["transactionId"]
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
 def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_reply(wear: Wear) -> None:
     now = [1_000_000_000.5]
-    worn = wear(Sandbox(clock=lambda: now[0]))
+    mounted = wear(Sandbox(clock=lambda: now[0]))
     now[0] += 3600
-    refund_id = worn.post("paybyrd").json()["transactionId"]
+    refund_id = mounted.post("paybyrd").json()["transactionId"]
     now[0] += 60
-    replies = {name: worn.ask("paybyrd", "get_transaction", name) for name in ("paybyrd-eur", refund_id)}
+    replies = {name: mounted.ask("paybyrd", "get_transaction", name) for name in ("paybyrd-eur", refund_id)}
     made = {name: datetime.fromisoformat(reply.json()["createdDate"]) for name, reply in replies.items()}
     assert all(reply.json()["createdDate"].endswith("Z") for reply in replies.values())
     assert made["paybyrd-eur"] == datetime.fromtimestamp(1_000_000_000.5, UTC)
@@ -199,22 +199,22 @@ def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_re
     assert all(fits("paybyrd", reply) for reply in replies.values())
 
 
-def test_a_reply_without_a_body_is_cut_all_the_same(worn: Worn) -> None:
-    refund_id = worn.post("lab4pay").json()[REFUND_IDS["lab4pay"]]
-    worn.sandbox.script("lab4pay", Fault.CUT_IN_REPLY)
+def test_a_reply_without_a_body_is_cut_all_the_same(mounted: Worn) -> None:
+    refund_id = mounted.post("lab4pay").json()[REFUND_IDS["lab4pay"]]
+    mounted.sandbox.script("lab4pay", Fault.CUT_IN_REPLY)
     with pytest.raises(httpx.RemoteProtocolError):
-        worn.ask("lab4pay", "cancel_transaction", refund_id)
-    assert worn.sandbox.refunds("lab4pay")[0].state == "CANCELED"
+        mounted.ask("lab4pay", "cancel_transaction", refund_id)
+    assert mounted.sandbox.refunds("lab4pay")[0].state == "CANCELED"
 
 
 @pytest.mark.parametrize(("provider", "operation"), [*OPERATIONS, *REFUNDS.items()])
-def test_no_reply_of_any_operation_is_whole_where_it_is_cut(worn: Worn, provider: str, operation: str) -> None:
+def test_no_reply_of_any_operation_is_whole_where_it_is_cut(mounted: Worn, provider: str, operation: str) -> None:
     about = {"lab4pay": "lab4pay-payment", "paybyrd": "paybyrd-eur", "blink": "blink-gbp"}[provider]
     asked: dict[str, Callable[[], httpx.Response]] = {
-        "create_token": lambda: worn.token(provider),
-        REFUNDS[provider]: lambda: worn.post(provider),
+        "create_token": lambda: mounted.token(provider),
+        REFUNDS[provider]: lambda: mounted.post(provider),
     }
     body: dict[str, Any] = {"json": {"amount": 100}} if operation == "refund_transaction" else {}
-    worn.sandbox.script(provider, Fault.CUT_IN_REPLY, operation=operation)
+    mounted.sandbox.script(provider, Fault.CUT_IN_REPLY, operation=operation)
     with pytest.raises(httpx.RemoteProtocolError):
-        asked.get(operation, lambda: worn.ask(provider, operation, about, **body))()
+        asked.get(operation, lambda: mounted.ask(provider, operation, about, **body))()

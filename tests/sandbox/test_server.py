@@ -28,21 +28,21 @@ from refundry.sandbox import (
 )
 from refundry.sandbox.__main__ import main
 from tests.sandbox.support import REFUND_IDS, Worn
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "facade"), str(ROOT / "generated")])}
 
 
 @pytest.fixture
-def worn() -> Iterator[Worn]:
+def mounted() -> Iterator[Worn]:
     with wear_as(Sandbox(), "server") as server:
         yield server
 
 
-def raw(worn: Worn, request: bytes, *, until: bytes = b"") -> bytes:
+def raw(mounted: Worn, request: bytes, *, until: bytes = b"") -> bytes:
     """What comes back for some bytes, until the server closes the connection or the text was seen."""
-    url = httpx.URL(worn.base_url or "")
+    url = httpx.URL(mounted.base_url or "")
     seen = b""
     with socket.create_connection((url.host, url.port or 0), 5) as connection:
         connection.sendall(request)
@@ -51,26 +51,26 @@ def raw(worn: Worn, request: bytes, *, until: bytes = b"") -> bytes:
         return seen + part
 
 
-def test_faults_are_scripted_over_http(worn: Worn) -> None:
-    reply = worn.http.post("/_sandbox/script", json={"provider": "paybyrd", "faults": ["status_520", None]})
+def test_faults_are_scripted_over_http(mounted: Worn) -> None:
+    reply = mounted.http.post("/_sandbox/script", json={"provider": "paybyrd", "faults": ["status_520", None]})
     assert (reply.status_code, reply.json()) == (200, {"queued": 2})
-    assert [worn.post("paybyrd").status_code for _ in range(2)] == [520, 200]
+    assert [mounted.post("paybyrd").status_code for _ in range(2)] == [520, 200]
 
 
-def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(worn: Worn) -> None:
+def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(mounted: Worn) -> None:
     for fault, status in (("status_520", 520), (None, 200)):
         body = {"payment_id": "paybyrd-eur", "faults": [fault]}
-        assert worn.http.post("/_sandbox/script", json=body).status_code == 200
-        assert worn.post("paybyrd").status_code == status
+        assert mounted.http.post("/_sandbox/script", json=body).status_code == 200
+        assert mounted.post("paybyrd").status_code == status
 
 
-def test_the_state_is_told_over_http_without_a_credential(worn: Worn) -> None:
-    worn.sandbox.script("blink", Fault.HTML_200, None)
-    worn.post("paybyrd")
-    worn.post("lab4pay", json={})
-    reply = worn.http.get("/_sandbox/state?now")
+def test_the_state_is_told_over_http_without_a_credential(mounted: Worn) -> None:
+    mounted.sandbox.script("blink", Fault.HTML_200, None)
+    mounted.post("paybyrd")
+    mounted.post("lab4pay", json={})
+    reply = mounted.http.get("/_sandbox/state?now")
     state = reply.json()
-    (refund,) = worn.sandbox.refunds("paybyrd")
+    (refund,) = mounted.sandbox.refunds("paybyrd")
     assert state["providers"]["paybyrd"]["payments"][0] == {
         "payment_id": "paybyrd-eur",
         "captured": 10_000,
@@ -87,21 +87,21 @@ def test_the_state_is_told_over_http_without_a_credential(worn: Worn) -> None:
     assert not any(secret in reply.text for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
 
 
-def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(worn: Worn) -> None:
+def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(mounted: Worn) -> None:
     order = {"provider": "blink", "operation": "create_token", "faults": ["status_520"]}
-    assert worn.http.post("/_sandbox/script", json=order).json() == {"queued": 1}
-    state = worn.http.get("/_sandbox/state").json()["providers"]["blink"]
+    assert mounted.http.post("/_sandbox/script", json=order).json() == {"queued": 1}
+    state = mounted.http.get("/_sandbox/state").json()["providers"]["blink"]
     assert (state["script"], state["scripts"]) == ([], {"create_token": ["status_520"]})
-    assert worn.post("blink").status_code == 200
-    assert worn.token("blink").status_code == 520
-    assert worn.http.get("/_sandbox/state").json()["providers"]["blink"]["scripts"] == {}
+    assert mounted.post("blink").status_code == 200
+    assert mounted.token("blink").status_code == 520
+    assert mounted.http.get("/_sandbox/state").json()["providers"]["blink"]["scripts"] == {}
 
 
-def test_a_refund_is_settled_over_http(worn: Worn) -> None:
-    refund_id = worn.post("lab4pay").json()["transaction_id"]
+def test_a_refund_is_settled_over_http(mounted: Worn) -> None:
+    refund_id = mounted.post("lab4pay").json()["transaction_id"]
     order = {"provider": "lab4pay", "refund_id": refund_id, "state": "DECLINED"}
-    assert worn.http.post("/_sandbox/settle", json=order).json() == {}
-    assert worn.sandbox.refunds("lab4pay")[0].state == "DECLINED"
+    assert mounted.http.post("/_sandbox/settle", json=order).json() == {}
+    assert mounted.sandbox.refunds("lab4pay")[0].state == "DECLINED"
 
 
 @pytest.mark.parametrize(
@@ -114,21 +114,21 @@ def test_a_refund_is_settled_over_http(worn: Worn) -> None:
         (b'{"provider": "nobody", "refund_id": "none", "state": "FAILED"}', "there is no provider 'nobody'"),
     ],
 )
-def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
-    reply = worn.http.post("/_sandbox/settle", content=body)
+def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+    reply = mounted.http.post("/_sandbox/settle", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
-def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(worn: Worn, provider: str) -> None:
-    refund_id = worn.post(provider).json()[REFUND_IDS[provider]]
+def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mounted: Worn, provider: str) -> None:
+    refund_id = mounted.post(provider).json()[REFUND_IDS[provider]]
 
     def event(**more: bool) -> RefundEvent:
         order = {"provider": provider, "refund_id": refund_id, **more}
-        reply = worn.http.post("/_sandbox/callback", json=order)
+        reply = mounted.http.post("/_sandbox/callback", json=order)
         assert (reply.status_code, set(reply.json())) == (200, {"headers", "body"})
         told = reply.json()
-        with RefundClient(worn.accounts()) as client:
+        with RefundClient(mounted.accounts()) as client:
             return client.webhook(provider, headers=told["headers"], body=told["body"].encode())
 
     assert event() == event(forged=False)
@@ -149,22 +149,22 @@ def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(wo
         (b'{"provider": "nobody", "refund_id": "none"}', "there is no provider 'nobody'"),
     ],
 )
-def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
-    reply = worn.http.post("/_sandbox/callback", content=body)
+def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+    reply = mounted.http.post("/_sandbox/callback", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
-def test_tokens_end_over_http(worn: Worn) -> None:
-    headers = {"Authorization": f"Bearer {worn.token('blink').json()['access_token']}"}
-    assert worn.post("blink", headers=headers).status_code == 200
-    assert worn.http.post("/_sandbox/expire").json() == {}
-    assert worn.post("blink", headers=headers).status_code == 401
+def test_tokens_end_over_http(mounted: Worn) -> None:
+    headers = {"Authorization": f"Bearer {mounted.token('blink').json()['access_token']}"}
+    assert mounted.post("blink", headers=headers).status_code == 200
+    assert mounted.http.post("/_sandbox/expire").json() == {}
+    assert mounted.post("blink", headers=headers).status_code == 401
 
 
-def test_time_passes_over_http(worn: Worn) -> None:
-    worn.post("lab4pay")
-    assert worn.http.post("/_sandbox/advance").json() == {}
-    assert worn.sandbox.refunds("lab4pay")[0].state == "IN_PROGRESS"
+def test_time_passes_over_http(mounted: Worn) -> None:
+    mounted.post("lab4pay")
+    assert mounted.http.post("/_sandbox/advance").json() == {}
+    assert mounted.sandbox.refunds("lab4pay")[0].state == "IN_PROGRESS"
 
 
 @pytest.mark.parametrize(
@@ -186,19 +186,19 @@ def test_time_passes_over_http(worn: Worn) -> None:
         (b'{"provider": "paybyrd", "operation": "create_token", "faults": []}', "there are refund_transaction, "),
     ],
 )
-def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(worn: Worn, body: bytes, words: str) -> None:
-    reply = worn.http.post("/_sandbox/script", content=body)
+def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+    reply = mounted.http.post("/_sandbox/script", content=body)
     assert reply.status_code == 400
     assert words in reply.json()["error"]
-    assert worn.post("paybyrd").status_code == 200
+    assert mounted.post("paybyrd").status_code == 200
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "script"), ("POST", "state"), ("GET", "nothing")])
-def test_an_unknown_control_path_is_a_404_that_names_those_there_are(worn: Worn, method: str, path: str) -> None:
-    reply = worn.http.request(method, f"/_sandbox/{path}")
+def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Worn, method: str, path: str) -> None:
+    reply = mounted.http.request(method, f"/_sandbox/{path}")
     assert reply.status_code == 404
     assert "GET /_sandbox/state" in reply.json()["error"]
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize(
@@ -212,47 +212,47 @@ def test_an_unknown_control_path_is_a_404_that_names_those_there_are(worn: Worn,
     ],
 )
 def test_a_request_whose_length_cannot_be_had_is_refused_and_the_connection_closed(
-    worn: Worn, head: bytes, status: bytes
+    mounted: Worn, head: bytes, status: bytes
 ) -> None:
-    reply = raw(worn, b"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
+    reply = raw(mounted, b"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 " + status)
     assert b"Connection: close" in reply
-    assert worn.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.refunds("paybyrd") == ()
 
 
-def test_a_request_that_ends_early_is_not_executed(worn: Worn) -> None:
-    url = httpx.URL(worn.base_url or "")
+def test_a_request_that_ends_early_is_not_executed(mounted: Worn) -> None:
+    url = httpx.URL(mounted.base_url or "")
     head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n"
     with socket.create_connection((url.host, url.port or 0), 5) as connection:
         connection.sendall(head.encode() + b'{"isoAmount": 1}')
         connection.shutdown(socket.SHUT_WR)
         assert connection.recv(100) == b""
-    assert worn.sandbox.refunds("paybyrd") == ()
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_an_interim_reply_comes_before_the_reply(worn: Worn) -> None:
-    worn.sandbox.script("paybyrd", Fault.INTERIM_REPLY)
+def test_an_interim_reply_comes_before_the_reply(mounted: Worn) -> None:
+    mounted.sandbox.script("paybyrd", Fault.INTERIM_REPLY)
     head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: localhost\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
-    seen = raw(worn, head.encode() + b'{"isoAmount": 1}', until=b"BYRD200")
+    seen = raw(mounted, head.encode() + b'{"isoAmount": 1}', until=b"BYRD200")
     assert seen.startswith(b"HTTP/1.1 103 ")
     assert b"\r\n\r\nHTTP/1.1 200 OK\r\n" in seen
 
 
-def test_a_connection_is_kept_for_the_next_request(worn: Worn) -> None:
-    first, second = worn.post("blink"), worn.post("paybyrd")
+def test_a_connection_is_kept_for_the_next_request(mounted: Worn) -> None:
+    first, second = mounted.post("blink"), mounted.post("paybyrd")
     ports = {reply.extensions["network_stream"].get_extra_info("client_addr")[1] for reply in (first, second)}
     assert len(ports) == 1
 
 
-def test_many_at_once_refund_no_more_than_there_is(worn: Worn) -> None:
+def test_many_at_once_refund_no_more_than_there_is(mounted: Worn) -> None:
     with ThreadPoolExecutor(16) as pool:
-        replies = list(pool.map(lambda _: worn.post("paybyrd", json={"isoAmount": 1000}).status_code, range(32)))
+        replies = list(pool.map(lambda _: mounted.post("paybyrd", json={"isoAmount": 1000}).status_code, range(32)))
     assert sorted(replies) == [200] * 10 + [400] * 22
-    assert len(worn.sandbox.refunds("paybyrd")) == 10
-    assert len({refund.refund_id for refund in worn.sandbox.refunds("paybyrd")}) == 10
+    assert len(mounted.sandbox.refunds("paybyrd")) == 10
+    assert len({refund.refund_id for refund in mounted.sandbox.refunds("paybyrd")}) == 10
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP])
@@ -261,9 +261,9 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
     sandbox.script("lab4pay", fault)
     seen: list[type[Exception]] = []
 
-    def ask(worn: Worn) -> None:
+    def ask(mounted: Worn) -> None:
         try:
-            worn.post("lab4pay")
+            mounted.post("lab4pay")
         except httpx.TransportError as error:
             seen.append(type(error))
 
@@ -280,11 +280,11 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
     assert seen == [httpx.RemoteProtocolError]
 
 
-def test_a_hang_ends_when_the_client_goes(worn: Worn) -> None:
+def test_a_hang_ends_when_the_client_goes(mounted: Worn) -> None:
     threads = threading.active_count()
-    worn.sandbox.script("lab4pay", Fault.HANG_BEFORE)
+    mounted.sandbox.script("lab4pay", Fault.HANG_BEFORE)
     with pytest.raises(httpx.ReadTimeout):
-        worn.post("lab4pay", timeout=0.1)
+        mounted.post("lab4pay", timeout=0.1)
     deadline = time.monotonic() + 3
     while threading.active_count() > threads and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -292,12 +292,12 @@ def test_a_hang_ends_when_the_client_goes(worn: Worn) -> None:
 
 
 def test_a_client_that_goes_in_the_middle_of_a_reply_does_no_harm(
-    worn: Worn, capfd: pytest.CaptureFixture[str]
+    mounted: Worn, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    worn.sandbox.script("lab4pay", Fault.SLOW_DRIP)
+    mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
     with pytest.raises(httpx.ReadTimeout):
-        worn.post("lab4pay", timeout=0.01)
-    assert worn.post("lab4pay").status_code == 200
+        mounted.post("lab4pay", timeout=0.01)
+    assert mounted.post("lab4pay").status_code == 200
     assert capfd.readouterr().err == ""
 
 

@@ -16,20 +16,20 @@ REFUSED = {"lab4pay": 400, "blink": 401}
 Wear = Callable[[Sandbox], Worn]
 
 
-def bearer(worn: Worn, provider: str) -> dict[str, str]:
+def bearer(mounted: Worn, provider: str) -> dict[str, str]:
     """The header with a token that was just given."""
-    return {"Authorization": f"Bearer {worn.token(provider).json()['access_token']}"}
+    return {"Authorization": f"Bearer {mounted.token(provider).json()['access_token']}"}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(worn: Worn, provider: str) -> None:
-    reply = worn.token(provider)
+def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(mounted: Worn, provider: str) -> None:
+    reply = mounted.token(provider)
     assert reply.status_code == CREATED[provider]
     assert fits(provider, reply)
     headers = {"Authorization": f"Bearer {reply.json()['access_token']}"}
-    assert worn.post(provider, headers=headers).status_code == 200
-    assert len(worn.sandbox.refunds(provider)) == 1
-    assert worn.sandbox.violations == ()
+    assert mounted.post(provider, headers=headers).status_code == 200
+    assert len(mounted.sandbox.refunds(provider)) == 1
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize(
@@ -43,27 +43,27 @@ def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(worn: Worn, pr
     ],
 )
 def test_wrong_credentials_get_no_token_but_the_documented_error(
-    worn: Worn, provider: str, wrong: dict[str, str]
+    mounted: Worn, provider: str, wrong: dict[str, str]
 ) -> None:
-    reply = worn.token(provider, **wrong)
+    reply = mounted.token(provider, **wrong)
     assert reply.status_code == REFUSED[provider]
     assert fits(provider, reply)
     assert "access_token" not in reply.json()
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_credentials_of_the_other_provider_get_no_token(worn: Worn, provider: str) -> None:
+def test_the_credentials_of_the_other_provider_get_no_token(mounted: Worn, provider: str) -> None:
     (other,) = set(PROVIDERS) - {provider}
     values = TOKEN_CREDENTIALS[other].values()
     body = dict(zip(TOKEN_CREDENTIALS[provider], values, strict=True))
-    assert worn.token(provider, **body).status_code == REFUSED[provider]
+    assert mounted.token(provider, **body).status_code == REFUSED[provider]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_token_of_one_provider_opens_nothing_at_another(worn: Worn, provider: str) -> None:
+def test_a_token_of_one_provider_opens_nothing_at_another(mounted: Worn, provider: str) -> None:
     (other,) = set(PROVIDERS) - {provider}
-    assert worn.post(other, headers=bearer(worn, provider)).status_code == 401
+    assert mounted.post(other, headers=bearer(mounted, provider)).status_code == 401
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -72,25 +72,25 @@ def test_a_token_is_good_until_it_expires_by_the_clock_that_is_passed(
     wear: Wear, provider: str, seconds: float, status: int
 ) -> None:
     now = [0.0]
-    worn = wear(Sandbox(clock=lambda: now[0]))
-    headers = bearer(worn, provider)
+    mounted = wear(Sandbox(clock=lambda: now[0]))
+    headers = bearer(mounted, provider)
     now[0] = seconds
-    assert worn.post(provider, headers=headers).status_code == status
-    assert len(worn.sandbox.refunds(provider)) == (status == 200)
-    assert worn.post(provider).status_code == 200
-    assert worn.post(provider, headers=bearer(worn, provider)).status_code == 200
+    assert mounted.post(provider, headers=headers).status_code == status
+    assert len(mounted.sandbox.refunds(provider)) == (status == 200)
+    assert mounted.post(provider).status_code == 200
+    assert mounted.post(provider, headers=bearer(mounted, provider)).status_code == 200
 
 
 def test_a_token_is_good_for_the_seconds_that_are_chosen_and_both_providers_say_so(wear: Wear) -> None:
     now = [1_000_000_000.25]
-    worn = wear(Sandbox(clock=lambda: now[0], token_seconds=60))
-    assert worn.token("lab4pay").json()["expires_in"] == "60"
-    expired_on = worn.token("blink").json()["expired_on"]
+    mounted = wear(Sandbox(clock=lambda: now[0], token_seconds=60))
+    assert mounted.token("lab4pay").json()["expires_in"] == "60"
+    expired_on = mounted.token("blink").json()["expired_on"]
     assert expired_on == "2001-09-09T01:47:40.250000Z"
     assert datetime.fromisoformat(expired_on) == datetime.fromtimestamp(now[0] + 60, UTC)
-    headers = bearer(worn, "blink")
+    headers = bearer(mounted, "blink")
     now[0] += 60
-    assert worn.post("blink", headers=headers).status_code == 401
+    assert mounted.post("blink", headers=headers).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -113,27 +113,27 @@ def test_lab4pay_says_how_long_a_token_is_good_in_the_form_that_is_chosen(
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(worn: Worn, provider: str) -> None:
-    headers = bearer(worn, provider)
-    worn.sandbox.expire_tokens()
-    assert worn.post(provider, headers=headers).status_code == 401
-    assert worn.post(provider).status_code == 200
-    assert worn.post(provider, headers=bearer(worn, provider)).status_code == 200
+def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(mounted: Worn, provider: str) -> None:
+    headers = bearer(mounted, provider)
+    mounted.sandbox.expire_tokens()
+    assert mounted.post(provider, headers=headers).status_code == 401
+    assert mounted.post(provider).status_code == 200
+    assert mounted.post(provider, headers=bearer(mounted, provider)).status_code == 200
 
 
 def test_the_credentials_for_a_token_can_be_chosen(wear: Wear) -> None:
     chosen = {"client_id": "test-client-two", "client_secret": "test-secret-two"}
-    worn = wear(Sandbox(token_credentials={"lab4pay": chosen}))
-    assert worn.token("lab4pay").status_code == 400
-    assert worn.token("lab4pay", **chosen).status_code == 200
-    assert worn.token("blink").status_code == 201
+    mounted = wear(Sandbox(token_credentials={"lab4pay": chosen}))
+    assert mounted.token("lab4pay").status_code == 400
+    assert mounted.token("lab4pay", **chosen).status_code == 200
+    assert mounted.token("blink").status_code == 201
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(wear: Wear, provider: str) -> None:
     def tokens(seed: str) -> list[str]:
-        worn = wear(Sandbox(seed=seed))
-        return [worn.token(provider).json()["access_token"] for _ in range(2)]
+        mounted = wear(Sandbox(seed=seed))
+        return [mounted.token(provider).json()["access_token"] for _ in range(2)]
 
     assert tokens("one") == tokens("one")
     assert len({*tokens("one"), *tokens("two")}) == 4
@@ -142,13 +142,13 @@ def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(wear: Wea
 @pytest.mark.parametrize(
     ("provider", "name"), [(provider, name) for provider in PROVIDERS for name in TOKEN_CREDENTIALS[provider]]
 )
-def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(worn: Worn, provider: str, name: str) -> None:
-    assert worn.token(provider, **{name: 1}).status_code == 400
+def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(mounted: Worn, provider: str, name: str) -> None:
+    assert mounted.token(provider, **{name: 1}).status_code == 400
     body = {key: value for key, value in TOKEN_CREDENTIALS[provider].items() if key != name}
     path = {"lab4pay": "/v1/auth/token/", "blink": "/api/pay/v1/tokens"}[provider]
     grant = {"grant_type": "client_credentials"}
-    assert worn.http.post(path, json={**grant, **body}).status_code == 400
-    assert worn.sandbox.violations == (
+    assert mounted.http.post(path, json={**grant, **body}).status_code == 400
+    assert mounted.sandbox.violations == (
         Violation(provider, f"/{name}", "type"),
         Violation(provider, f"/{name}", "required"),
     )
@@ -156,13 +156,13 @@ def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(worn: Worn,
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_of_any_call(
-    worn: Worn, provider: str
+    mounted: Worn, provider: str
 ) -> None:
-    worn.sandbox.script(provider, Fault.HTML_200)
-    worn.sandbox.script(provider, Fault.STATUS_520, operation="create_token")
-    assert worn.token(provider).status_code == 520
-    assert worn.post(provider).text.startswith("<")
-    assert worn.token(provider).status_code == CREATED[provider]
+    mounted.sandbox.script(provider, Fault.HTML_200)
+    mounted.sandbox.script(provider, Fault.STATUS_520, operation="create_token")
+    assert mounted.token(provider).status_code == 520
+    assert mounted.post(provider).text.startswith("<")
+    assert mounted.token(provider).status_code == CREATED[provider]
 
 
 @pytest.mark.parametrize(
@@ -175,17 +175,17 @@ def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_o
     ],
 )
 def test_a_fault_changes_the_fields_of_a_token(
-    worn: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+    mounted: Worn, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
-    worn.sandbox.script(provider, fault, operation="create_token")
-    told = worn.token(provider).json()
+    mounted.sandbox.script(provider, fault, operation="create_token")
+    told = mounted.token(provider).json()
     assert {name: told[name] for name in changed} == changed
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(worn: Worn, provider: str) -> None:
-    worn.sandbox.script(provider, Fault.ECHO_CREDENTIALS, operation="create_token")
-    echoed = worn.token(provider).text
+def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(mounted: Worn, provider: str) -> None:
+    mounted.sandbox.script(provider, Fault.ECHO_CREDENTIALS, operation="create_token")
+    echoed = mounted.token(provider).text
     assert all(secret in echoed for secret in TOKEN_CREDENTIALS[provider].values())
 
 
@@ -194,9 +194,9 @@ def test_a_script_for_an_operation_that_there_is_not_is_an_error_that_names_thos
         Sandbox().script("paybyrd", None, operation="create_token")
 
 
-def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(worn: Worn) -> None:
-    token = worn.token("blink").json()["access_token"]
-    worn.token("lab4pay", client_id=1)
-    told = repr((worn.sandbox.state(), worn.sandbox.violations))
+def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(mounted: Worn) -> None:
+    token = mounted.token("blink").json()["access_token"]
+    mounted.token("lab4pay", client_id=1)
+    told = repr((mounted.sandbox.state(), mounted.sandbox.violations))
     secrets = [value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()]
     assert not any(secret in told for secret in (token, *secrets))

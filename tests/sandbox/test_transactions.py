@@ -16,36 +16,36 @@ DATE = "2001-09-09T01:46:40.250Z"
 """The same, as Paybyrd writes it."""
 
 
-def status(worn: Worn, transaction_id: str) -> str:
+def status(mounted: Worn, transaction_id: str) -> str:
     """What Lab4Pay says of a transaction."""
-    reply = worn.ask("lab4pay", "get_transaction_status", transaction_id)
+    reply = mounted.ask("lab4pay", "get_transaction_status", transaction_id)
     assert fits("lab4pay", reply)
     told: str = reply.json()["status"]
     return told
 
 
-def refunded(worn: Worn, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
+def refunded(mounted: Worn, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
     """The id of a new refund of a payment at Lab4Pay."""
-    reply = worn.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
+    reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
     told: str = reply.json()["transaction_id"]
     return told
 
 
-def cancelled(worn: Worn, transaction_id: str) -> None:
+def cancelled(mounted: Worn, transaction_id: str) -> None:
     """Lab4Pay has taken a cancel, and said no more than that."""
-    reply = worn.ask("lab4pay", "cancel_transaction", transaction_id)
+    reply = mounted.ask("lab4pay", "cancel_transaction", transaction_id)
     assert (reply.status_code, reply.content) == (200, b"")
 
 
-def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(worn: Worn) -> None:
-    refund_id = refunded(worn, 4_000)
-    (refund,) = worn.sandbox.refunds("lab4pay")
+def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(mounted: Worn) -> None:
+    refund_id = refunded(mounted, 4_000)
+    (refund,) = mounted.sandbox.refunds("lab4pay")
     assert (refund.refund_id, refund.payment_id, refund.amount) == (refund_id, "lab4pay-payment", 4_000)
     assert refund.currency == "EUR"
-    assert worn.sandbox.remaining("lab4pay", "lab4pay-payment") == 6_000
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == 6_000
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize(
@@ -58,87 +58,87 @@ def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(
         ("none", 1),
     ],
 )
-def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(worn: Worn, payment_id: str, amount: int) -> None:
-    reply = worn.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
+def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(mounted: Worn, payment_id: str, amount: int) -> None:
+    reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 400
     assert fits("lab4pay", reply)
-    assert worn.sandbox.refunds("lab4pay") == ()
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.refunds("lab4pay") == ()
+    assert mounted.sandbox.violations == ()
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_lab4pay_tells_how_far_a_refund_is(worn: Worn, tied: bool) -> None:
-    refund_id = refunded(worn) if tied else worn.post("lab4pay").json()["transaction_id"]
+def test_lab4pay_tells_how_far_a_refund_is(mounted: Worn, tied: bool) -> None:
+    refund_id = refunded(mounted) if tied else mounted.post("lab4pay").json()["transaction_id"]
     seen = []
     for _ in range(4):
-        seen.append(status(worn, refund_id))
-        worn.sandbox.advance()
+        seen.append(status(mounted, refund_id))
+        mounted.sandbox.advance()
     assert seen == ["INITIATED", "IN_PROGRESS", "SUCCESS", "SUCCESS"]
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_lab4pay_tells_the_state_of_a_payment_and_refuses_an_id_that_it_does_not_know(worn: Worn) -> None:
-    assert status(worn, "lab4pay-payment") == "SUCCESS"
-    unknown = worn.ask("lab4pay", "get_transaction_status", "none")
+def test_lab4pay_tells_the_state_of_a_payment_and_refuses_an_id_that_it_does_not_know(mounted: Worn) -> None:
+    assert status(mounted, "lab4pay-payment") == "SUCCESS"
+    unknown = mounted.ask("lab4pay", "get_transaction_status", "none")
     assert unknown.status_code == 400
     assert fits("lab4pay", unknown)
 
 
-def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the_amount_back(worn: Worn) -> None:
-    refund_id = refunded(worn, 10_000)
-    cancelled(worn, refund_id)
-    assert status(worn, refund_id) == "CANCELED"
-    assert worn.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
-    worn.sandbox.advance()
-    assert status(worn, refund_id) == "CANCELED"
-    refunded(worn, 10_000)
+def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the_amount_back(mounted: Worn) -> None:
+    refund_id = refunded(mounted, 10_000)
+    cancelled(mounted, refund_id)
+    assert status(mounted, refund_id) == "CANCELED"
+    assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
+    mounted.sandbox.advance()
+    assert status(mounted, refund_id) == "CANCELED"
+    refunded(mounted, 10_000)
 
 
 @pytest.mark.parametrize(("heed_cancel", "end", "remaining"), [(True, "CANCELED", 10_000), (False, "SUCCESS", 9_900)])
 def test_a_refund_that_the_terminal_is_at_is_only_signalled_and_ends_as_the_terminal_will(
     wear: Wear, heed_cancel: bool, end: str, remaining: int
 ) -> None:
-    worn = wear(Sandbox(heed_cancel=heed_cancel))
-    refund_id, other = refunded(worn), worn.post("lab4pay").json()["transaction_id"]
-    worn.sandbox.advance()
-    cancelled(worn, refund_id)
-    assert status(worn, refund_id) == "IN_PROGRESS"
-    worn.sandbox.advance()
-    assert (status(worn, refund_id), status(worn, other)) == (end, "SUCCESS")
-    assert worn.sandbox.remaining("lab4pay", "lab4pay-payment") == remaining
+    mounted = wear(Sandbox(heed_cancel=heed_cancel))
+    refund_id, other = refunded(mounted), mounted.post("lab4pay").json()["transaction_id"]
+    mounted.sandbox.advance()
+    cancelled(mounted, refund_id)
+    assert status(mounted, refund_id) == "IN_PROGRESS"
+    mounted.sandbox.advance()
+    assert (status(mounted, refund_id), status(mounted, other)) == (end, "SUCCESS")
+    assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == remaining
 
 
-def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(worn: Worn) -> None:
-    refund_id = refunded(worn)
-    worn.sandbox.advance()
-    cancelled(worn, refund_id)
-    worn.sandbox.settle("lab4pay", refund_id, "SUCCESS")
-    worn.sandbox.advance()
-    assert status(worn, refund_id) == "SUCCESS"
+def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(mounted: Worn) -> None:
+    refund_id = refunded(mounted)
+    mounted.sandbox.advance()
+    cancelled(mounted, refund_id)
+    mounted.sandbox.settle("lab4pay", refund_id, "SUCCESS")
+    mounted.sandbox.advance()
+    assert status(mounted, refund_id) == "SUCCESS"
 
 
-def test_a_payment_that_was_replaced_gets_no_more_back_than_was_taken_from_it(worn: Worn) -> None:
-    refund_id = refunded(worn)
-    worn.sandbox.add_payment("lab4pay", "lab4pay-payment", 10_000, "EUR")
-    cancelled(worn, refund_id)
-    assert worn.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
+def test_a_payment_that_was_replaced_gets_no_more_back_than_was_taken_from_it(mounted: Worn) -> None:
+    refund_id = refunded(mounted)
+    mounted.sandbox.add_payment("lab4pay", "lab4pay-payment", 10_000, "EUR")
+    cancelled(mounted, refund_id)
+    assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
 
 
-def test_what_is_over_or_unknown_cannot_be_cancelled(worn: Worn) -> None:
-    done, stopped = refunded(worn), refunded(worn)
-    cancelled(worn, stopped)
-    worn.sandbox.advance()
-    worn.sandbox.advance()
+def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Worn) -> None:
+    done, stopped = refunded(mounted), refunded(mounted)
+    cancelled(mounted, stopped)
+    mounted.sandbox.advance()
+    mounted.sandbox.advance()
     for transaction_id in (done, stopped, "lab4pay-payment", "none"):
-        reply = worn.ask("lab4pay", "cancel_transaction", transaction_id)
+        reply = mounted.ask("lab4pay", "cancel_transaction", transaction_id)
         assert reply.status_code == 400
         assert fits("lab4pay", reply)
-    assert (status(worn, done), status(worn, stopped)) == ("SUCCESS", "CANCELED")
+    assert (status(mounted, done), status(mounted, stopped)) == ("SUCCESS", "CANCELED")
 
 
-def reverted(worn: Worn, payment_id: str = "lab4pay-payment") -> str:
+def reverted(mounted: Worn, payment_id: str = "lab4pay-payment") -> str:
     """The id of a new revert, which has begun and no more."""
-    reply = worn.ask("lab4pay", "revert_transaction", payment_id)
+    reply = mounted.ask("lab4pay", "revert_transaction", payment_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
     told = reply.json()
@@ -147,94 +147,94 @@ def reverted(worn: Worn, payment_id: str = "lab4pay-payment") -> str:
     return operation_id
 
 
-def operation(worn: Worn, operation_id: str) -> dict[str, str]:
+def operation(mounted: Worn, operation_id: str) -> dict[str, str]:
     """What Lab4Pay says of an operation."""
-    reply = worn.ask("lab4pay", "get_transaction_operation", operation_id)
+    reply = mounted.ask("lab4pay", "get_transaction_operation", operation_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
     told: dict[str, str] = reply.json()
     return told
 
 
-def test_a_revert_voids_the_last_payment_when_its_operation_is_done(worn: Worn) -> None:
-    operation_id = reverted(worn)
+def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Worn) -> None:
+    operation_id = reverted(mounted)
     seen = []
     for _ in range(4):
-        seen.append((operation(worn, operation_id)["status"], status(worn, "lab4pay-payment")))
-        worn.sandbox.advance()
+        seen.append((operation(mounted, operation_id)["status"], status(mounted, "lab4pay-payment")))
+        mounted.sandbox.advance()
     assert seen == [
         ("INITIATED", "SUCCESS"),
         ("IN_PROGRESS", "SUCCESS"),
         ("SUCCESS", "REVERTED"),
         ("SUCCESS", "REVERTED"),
     ]
-    assert operation(worn, operation_id) == {
+    assert operation(mounted, operation_id) == {
         "operation_id": operation_id,
         "operation_type": "transaction.revert",
         "transaction_id": "lab4pay-payment",
         "status": "SUCCESS",
     }
-    assert worn.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 1}).status_code == 400
-    assert worn.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 400
-    assert worn.sandbox.violations == ()
+    assert mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 1}).status_code == 400
+    assert mounted.ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 400
+    assert mounted.sandbox.violations == ()
 
 
-def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(worn: Worn) -> None:
-    worn.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
+def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(mounted: Worn) -> None:
+    mounted.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
     for transaction_id in ("lab4pay-payment", "none"):
-        assert worn.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
-    refunded(worn, payment_id="newer")
-    assert worn.ask("lab4pay", "revert_transaction", "newer").status_code == 400
+        assert mounted.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
+    refunded(mounted, payment_id="newer")
+    assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
 
 
-def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(worn: Worn) -> None:
-    refund_id = worn.post("lab4pay").json()["transaction_id"]
-    worn.sandbox.advance()
-    worn.sandbox.advance()
+def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mounted: Worn) -> None:
+    refund_id = mounted.post("lab4pay").json()["transaction_id"]
+    mounted.sandbox.advance()
+    mounted.sandbox.advance()
     for transaction_id in (refund_id, "lab4pay-payment"):
-        assert worn.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
+        assert mounted.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
 
 
-def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is_done(worn: Worn) -> None:
-    worn.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
-    reverted(worn, "newer")
-    assert worn.ask("lab4pay", "revert_transaction", "newer").status_code == 400
-    worn.sandbox.advance()
-    worn.sandbox.advance()
-    reverted(worn, "lab4pay-payment")
+def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is_done(mounted: Worn) -> None:
+    mounted.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
+    reverted(mounted, "newer")
+    assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
+    mounted.sandbox.advance()
+    mounted.sandbox.advance()
+    reverted(mounted, "lab4pay-payment")
 
 
-def test_a_revert_fails_where_a_refund_came_in_between(worn: Worn) -> None:
-    operation_id = reverted(worn)
-    refunded(worn)
-    worn.sandbox.advance()
-    worn.sandbox.advance()
-    assert operation(worn, operation_id)["status"] == "FAILED"
-    assert status(worn, "lab4pay-payment") == "SUCCESS"
+def test_a_revert_fails_where_a_refund_came_in_between(mounted: Worn) -> None:
+    operation_id = reverted(mounted)
+    refunded(mounted)
+    mounted.sandbox.advance()
+    mounted.sandbox.advance()
+    assert operation(mounted, operation_id)["status"] == "FAILED"
+    assert status(mounted, "lab4pay-payment") == "SUCCESS"
 
 
-def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_of_it_any_more(worn: Worn) -> None:
-    failed = reverted(worn)
-    worn.sandbox.advance()
-    refund_id = refunded(worn)
-    worn.sandbox.advance()
-    assert operation(worn, failed)["status"] == "FAILED"
-    cancelled(worn, refund_id)
-    worn.sandbox.advance()
-    assert status(worn, refund_id) == "CANCELED"
-    again = reverted(worn)
-    assert (again == failed, operation(worn, again)["status"]) == (False, "INITIATED")
+def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_of_it_any_more(mounted: Worn) -> None:
+    failed = reverted(mounted)
+    mounted.sandbox.advance()
+    refund_id = refunded(mounted)
+    mounted.sandbox.advance()
+    assert operation(mounted, failed)["status"] == "FAILED"
+    cancelled(mounted, refund_id)
+    mounted.sandbox.advance()
+    assert status(mounted, refund_id) == "CANCELED"
+    again = reverted(mounted)
+    assert (again == failed, operation(mounted, again)["status"]) == (False, "INITIATED")
 
 
-def test_an_operation_that_lab4pay_does_not_know_is_refused(worn: Worn) -> None:
-    reply = worn.ask("lab4pay", "get_transaction_operation", "lab4pay-payment")
+def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Worn) -> None:
+    reply = mounted.ask("lab4pay", "get_transaction_operation", "lab4pay-payment")
     assert reply.status_code == 400
     assert fits("lab4pay", reply)
 
 
 def test_paybyrd_tells_a_payment(wear: Wear) -> None:
-    worn = wear(Sandbox(clock=lambda: NOW))
-    reply = worn.ask("paybyrd", "get_transaction", "paybyrd-kwd")
+    mounted = wear(Sandbox(clock=lambda: NOW))
+    reply = mounted.ask("paybyrd", "get_transaction", "paybyrd-kwd")
     assert fits("paybyrd", reply)
     assert reply.json() == {
         "transactionId": "paybyrd-kwd",
@@ -251,9 +251,9 @@ def test_paybyrd_tells_a_payment(wear: Wear) -> None:
 
 
 def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(wear: Wear) -> None:
-    worn = wear(Sandbox(clock=lambda: NOW))
-    refund_id = worn.post("paybyrd").json()["transactionId"]
-    reply = worn.ask("paybyrd", "get_transaction", refund_id)
+    mounted = wear(Sandbox(clock=lambda: NOW))
+    refund_id = mounted.post("paybyrd").json()["transactionId"]
+    reply = mounted.ask("paybyrd", "get_transaction", refund_id)
     assert fits("paybyrd", reply)
     assert reply.json() == {
         "transactionId": refund_id,
@@ -281,41 +281,43 @@ def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(wear: We
         ("Error", "BYRD290", 10_000),
     ],
 )
-def test_paybyrd_tells_the_state_of_a_refund_with_its_code(worn: Worn, state: str, code: str, remaining: int) -> None:
-    refund_id = worn.post("paybyrd").json()["transactionId"]
-    worn.sandbox.settle("paybyrd", refund_id, state)
-    reply = worn.ask("paybyrd", "get_transaction", refund_id)
+def test_paybyrd_tells_the_state_of_a_refund_with_its_code(
+    mounted: Worn, state: str, code: str, remaining: int
+) -> None:
+    refund_id = mounted.post("paybyrd").json()["transactionId"]
+    mounted.sandbox.settle("paybyrd", refund_id, state)
+    reply = mounted.ask("paybyrd", "get_transaction", refund_id)
     assert fits("paybyrd", reply)
     assert (reply.status_code, reply.json()["status"], reply.json()["code"]) == (200, state, code)
-    assert worn.sandbox.remaining("paybyrd", "paybyrd-eur") == remaining
+    assert mounted.sandbox.remaining("paybyrd", "paybyrd-eur") == remaining
 
 
-def test_paybyrd_does_not_know_a_transaction_by_another_id(worn: Worn) -> None:
-    reply = worn.ask("paybyrd", "get_transaction", "none")
+def test_paybyrd_does_not_know_a_transaction_by_another_id(mounted: Worn) -> None:
+    reply = mounted.ask("paybyrd", "get_transaction", "none")
     assert (reply.status_code, reply.json()["code"]) == (404, "BYRD901")
     assert fits("paybyrd", reply)
 
 
-def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(worn: Worn) -> None:
-    accepted = [worn.post("paybyrd", "paybyrd-pending", json={"isoAmount": amount}).json() for amount in (100, 200)]
-    worn.post("paybyrd")
+def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: Worn) -> None:
+    accepted = [mounted.post("paybyrd", "paybyrd-pending", json={"isoAmount": amount}).json() for amount in (100, 200)]
+    mounted.post("paybyrd")
     for state, code in (("Processing", "BYRD201"), ("Success", "BYRD200")):
         for told, amount in zip(accepted, (-100, -200), strict=True):
-            reply = worn.http.get(told["links"]["href"], headers=HEADERS["paybyrd"])
+            reply = mounted.http.get(told["links"]["href"], headers=HEADERS["paybyrd"])
             assert reply.status_code == 200
             assert fits("paybyrd", reply)
             (transaction,) = reply.json()
             assert (transaction["status"], transaction["code"]) == (state, code)
             assert (transaction["isoAmount"], transaction["operationType"]) == (amount, "Refund")
-            same = worn.ask("paybyrd", "get_transaction", transaction["transactionId"])
+            same = mounted.ask("paybyrd", "get_transaction", transaction["transactionId"])
             assert same.json() == transaction
-        worn.sandbox.advance()
-    assert worn.sandbox.violations == ()
+        mounted.sandbox.advance()
+    assert mounted.sandbox.violations == ()
 
 
-def found(worn: Worn, reply: httpx.Response) -> list[str]:
+def found(mounted: Worn, reply: httpx.Response) -> list[str]:
     """The ids of the refunds that Paybyrd finds by the RequestId of a reply."""
-    told = worn.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
+    told = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
     assert told.status_code == 200
     assert fits("paybyrd", told)
     return [transaction["transactionId"] for transaction in told.json()]
@@ -323,24 +325,24 @@ def found(worn: Worn, reply: httpx.Response) -> list[str]:
 
 @pytest.mark.parametrize("payment_id", ["paybyrd-eur", "paybyrd-pending"])
 def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_and_no_other(
-    worn: Worn, payment_id: str
+    mounted: Worn, payment_id: str
 ) -> None:
-    replies = [worn.post("paybyrd", payment_id, json={"isoAmount": amount}) for amount in (100, 200)]
-    assert [found(worn, reply) for reply in replies] == [
-        [refund.refund_id] for refund in worn.sandbox.refunds("paybyrd")
+    replies = [mounted.post("paybyrd", payment_id, json={"isoAmount": amount}) for amount in (100, 200)]
+    assert [found(mounted, reply) for reply in replies] == [
+        [refund.refund_id] for refund in mounted.sandbox.refunds("paybyrd")
     ]
-    assert worn.sandbox.violations == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(worn: Worn) -> None:
-    reply = worn.post("paybyrd", "paybyrd-pending")
+def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(mounted: Worn) -> None:
+    reply = mounted.post("paybyrd", "paybyrd-pending")
     assert reply.json()["links"]["href"] == f"/api/v2/transactions?requestId={reply.headers['RequestId']}"
 
 
-def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(worn: Worn) -> None:
-    first, again = (worn.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
-    (refund,) = worn.sandbox.refunds("paybyrd")
-    assert found(worn, first) == found(worn, again) == [refund.refund_id]
+def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Worn) -> None:
+    first, again = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
+    (refund,) = mounted.sandbox.refunds("paybyrd")
+    assert found(mounted, first) == found(mounted, again) == [refund.refund_id]
 
 
 @pytest.mark.parametrize(
@@ -353,50 +355,50 @@ def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(wor
     ],
 )
 def test_the_request_id_of_a_faulty_reply_of_paybyrd_finds_the_refund_if_there_is_one(
-    worn: Worn, fault: Fault, executed: bool
+    mounted: Worn, fault: Fault, executed: bool
 ) -> None:
-    worn.sandbox.script("paybyrd", fault)
-    reply = worn.post("paybyrd")
-    refunds = [refund.refund_id for refund in worn.sandbox.refunds("paybyrd")]
-    assert found(worn, reply) == refunds
+    mounted.sandbox.script("paybyrd", fault)
+    reply = mounted.post("paybyrd")
+    refunds = [refund.refund_id for refund in mounted.sandbox.refunds("paybyrd")]
+    assert found(mounted, reply) == refunds
     assert len(refunds) == executed
 
 
-def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(worn: Worn) -> None:
+def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(mounted: Worn) -> None:
     replies = [
-        worn.post("paybyrd"),
-        worn.post("paybyrd", "none"),
-        worn.post("paybyrd", json={}),
-        worn.post("paybyrd", headers={"x-api-key": "wrong"}),
-        worn.ask("paybyrd", "get_transaction", "paybyrd-eur"),
-        worn.ask("paybyrd", "list_transactions", "none"),
+        mounted.post("paybyrd"),
+        mounted.post("paybyrd", "none"),
+        mounted.post("paybyrd", json={}),
+        mounted.post("paybyrd", headers={"x-api-key": "wrong"}),
+        mounted.ask("paybyrd", "get_transaction", "paybyrd-eur"),
+        mounted.ask("paybyrd", "list_transactions", "none"),
     ]
     assert len({reply.headers["RequestId"] for reply in replies}) == len(replies)
-    assert [found(worn, reply) for reply in replies[1:]] == [[]] * 5
+    assert [found(mounted, reply) for reply in replies[1:]] == [[]] * 5
 
 
 @pytest.mark.parametrize("request_id", ["none", "", "paybyrd-eur"])
-def test_a_request_that_paybyrd_does_not_know_is_an_empty_array(worn: Worn, request_id: str) -> None:
-    worn.post("paybyrd")
-    reply = worn.ask("paybyrd", "list_transactions", request_id)
+def test_a_request_that_paybyrd_does_not_know_is_an_empty_array(mounted: Worn, request_id: str) -> None:
+    mounted.post("paybyrd")
+    reply = mounted.ask("paybyrd", "list_transactions", request_id)
     assert (reply.status_code, reply.json()) == (200, [])
     assert fits("paybyrd", reply)
 
 
-def test_a_key_of_a_refund_does_not_answer_a_query(worn: Worn) -> None:
+def test_a_key_of_a_refund_does_not_answer_a_query(mounted: Worn) -> None:
     headers = {"idempotency-key": "key-1"}
-    refund_id = worn.post("paybyrd", headers=headers).json()["transactionId"]
-    assert worn.ask("paybyrd", "get_transaction", refund_id, headers=headers).json()["operationType"] == "Refund"
+    refund_id = mounted.post("paybyrd", headers=headers).json()["transactionId"]
+    assert mounted.ask("paybyrd", "get_transaction", refund_id, headers=headers).json()["operationType"] == "Refund"
 
 
 @pytest.mark.parametrize(("age", "amounts"), [("status", (100, 79.1)), ("success", ("100.00", "79.10"))])
 def test_blink_tells_a_payment_and_a_refund_in_its_envelope(wear: Wear, age: Any, amounts: tuple[Any, Any]) -> None:
-    worn = wear(Sandbox(blink_reply=age))
-    worn.post("blink", json={"partial_refund": True, "amount": 79.1})
-    refund_id = worn.sandbox.refunds("blink")[0].refund_id
+    mounted = wear(Sandbox(blink_reply=age))
+    mounted.post("blink", json={"partial_refund": True, "amount": 79.1})
+    refund_id = mounted.sandbox.refunds("blink")[0].refund_id
     told = []
     for name in ("blink-gbp", refund_id):
-        reply = worn.ask("blink", "get_transaction", name)
+        reply = mounted.ask("blink", "get_transaction", name)
         assert fits("blink", reply)
         assert set(reply.json()) == {"data"}
         told.append(reply.json()["data"])
@@ -407,18 +409,18 @@ def test_blink_tells_a_payment_and_a_refund_in_its_envelope(wear: Wear, age: Any
     ]
 
 
-def test_blink_tells_a_refund_that_is_pending_until_it_is_done(worn: Worn) -> None:
-    refund_id = worn.post("blink", "blink-pending").json()["refunded_transaction_id"]
+def test_blink_tells_a_refund_that_is_pending_until_it_is_done(mounted: Worn) -> None:
+    refund_id = mounted.post("blink", "blink-pending").json()["refunded_transaction_id"]
     seen = []
     for _ in range(2):
-        seen.append(worn.ask("blink", "get_transaction", refund_id).json()["data"]["status"])
-        worn.sandbox.advance()
+        seen.append(mounted.ask("blink", "get_transaction", refund_id).json()["data"]["status"])
+        mounted.sandbox.advance()
     assert seen == ["pending", "completed"]
 
 
 @pytest.mark.parametrize("operation_id", ["get_transaction", "cancel_transaction"])
-def test_blink_does_not_know_a_transaction_by_another_id(worn: Worn, operation_id: str) -> None:
-    reply = worn.ask("blink", operation_id, "none")
+def test_blink_does_not_know_a_transaction_by_another_id(mounted: Worn, operation_id: str) -> None:
+    reply = mounted.ask("blink", operation_id, "none")
     assert (reply.status_code, reply.json()["success"]) == (404, False)
     assert fits("blink", reply)
 
@@ -427,10 +429,10 @@ def test_blink_does_not_know_a_transaction_by_another_id(worn: Worn, operation_i
     ("options", "reference"), [({}, "unique-blink-captured"), ({"json": {"reference": "order-9/1"}}, "order-9/1")]
 )
 def test_blink_voids_a_payment_that_is_captured_and_no_refund_follows(
-    worn: Worn, options: dict[str, Any], reference: str
+    mounted: Worn, options: dict[str, Any], reference: str
 ) -> None:
-    assert worn.ask("blink", "get_transaction", "blink-captured").json()["data"]["status"] == "Captured"
-    reply = worn.ask("blink", "cancel_transaction", "blink-captured", **options)
+    assert mounted.ask("blink", "get_transaction", "blink-captured").json()["data"]["status"] == "Captured"
+    reply = mounted.ask("blink", "cancel_transaction", "blink-captured", **options)
     assert fits("blink", reply)
     assert reply.json() == {
         "success": True,
@@ -439,79 +441,79 @@ def test_blink_voids_a_payment_that_is_captured_and_no_refund_follows(
         "reference": reference,
         "transaction_id": "blink-captured",
     }
-    assert worn.ask("blink", "get_transaction", "blink-captured").json()["data"]["status"] == "voided"
-    assert worn.ask("blink", "cancel_transaction", "blink-captured").status_code == 400
-    assert worn.post("blink", "blink-captured").status_code == 400
-    assert worn.sandbox.refunds("blink") == ()
-    assert worn.sandbox.violations == ()
+    assert mounted.ask("blink", "get_transaction", "blink-captured").json()["data"]["status"] == "voided"
+    assert mounted.ask("blink", "cancel_transaction", "blink-captured").status_code == 400
+    assert mounted.post("blink", "blink-captured").status_code == 400
+    assert mounted.sandbox.refunds("blink") == ()
+    assert mounted.sandbox.violations == ()
 
 
-def test_blink_refunds_no_payment_that_is_captured_and_cancels_none_that_is_settled(worn: Worn) -> None:
-    for reply in (worn.post("blink", "blink-captured"), worn.ask("blink", "cancel_transaction", "blink-gbp")):
+def test_blink_refunds_no_payment_that_is_captured_and_cancels_none_that_is_settled(mounted: Worn) -> None:
+    for reply in (mounted.post("blink", "blink-captured"), mounted.ask("blink", "cancel_transaction", "blink-gbp")):
         assert (reply.status_code, reply.json()["success"]) == (400, False)
         assert fits("blink", reply)
-    assert worn.sandbox.refunds("blink") == ()
-    assert worn.post("blink").status_code == 200
+    assert mounted.sandbox.refunds("blink") == ()
+    assert mounted.post("blink").status_code == 200
 
 
-def test_a_payment_that_is_not_settled_can_be_added_at_blink_alone(worn: Worn) -> None:
-    worn.sandbox.add_payment("blink", "fresh", 500, "USD", settled=False)
-    assert worn.ask("blink", "cancel_transaction", "fresh").json()["amount"] == "5.00"
+def test_a_payment_that_is_not_settled_can_be_added_at_blink_alone(mounted: Worn) -> None:
+    mounted.sandbox.add_payment("blink", "fresh", 500, "USD", settled=False)
+    assert mounted.ask("blink", "cancel_transaction", "fresh").json()["amount"] == "5.00"
     for provider in ("lab4pay", "paybyrd"):
         with pytest.raises(ValueError, match=f"{provider} does not tell payments that are not settled apart"):
-            worn.sandbox.add_payment(provider, "fresh", 500, "EUR", settled=False)
+            mounted.sandbox.add_payment(provider, "fresh", 500, "EUR", settled=False)
 
 
 @pytest.mark.parametrize(
     ("provider", "state"), [("lab4pay", "DECLINED"), ("lab4pay", "MISPLACED"), ("blink", "failed"), ("blink", "odd")]
 )
-def test_a_refund_can_be_put_into_any_state_and_stays_there(worn: Worn, provider: str, state: str) -> None:
-    refund_id = refunded(worn) if provider == "lab4pay" else worn.post("blink").json()["refunded_transaction_id"]
-    worn.sandbox.settle(provider, refund_id, state)
-    worn.sandbox.advance()
-    assert [refund.state for refund in worn.sandbox.refunds(provider)] == [state]
+def test_a_refund_can_be_put_into_any_state_and_stays_there(mounted: Worn, provider: str, state: str) -> None:
+    refund_id = refunded(mounted) if provider == "lab4pay" else mounted.post("blink").json()["refunded_transaction_id"]
+    mounted.sandbox.settle(provider, refund_id, state)
+    mounted.sandbox.advance()
+    assert [refund.state for refund in mounted.sandbox.refunds(provider)] == [state]
     came_to_nothing = state in ("DECLINED", "failed")
     payment_id = {"lab4pay": "lab4pay-payment", "blink": "blink-gbp"}[provider]
-    assert worn.sandbox.remaining(provider, payment_id) == (10_000 if came_to_nothing else 9_900)
+    assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if came_to_nothing else 9_900)
 
 
-def test_a_refund_that_is_unknown_or_has_come_to_nothing_gets_no_other_state(worn: Worn) -> None:
+def test_a_refund_that_is_unknown_or_has_come_to_nothing_gets_no_other_state(mounted: Worn) -> None:
     with pytest.raises(ValueError, match="lab4pay has no such refund"):
-        worn.sandbox.settle("lab4pay", "none", "SUCCESS")
-    refund_id = refunded(worn)
-    worn.sandbox.settle("lab4pay", refund_id, "EXPIRED")
+        mounted.sandbox.settle("lab4pay", "none", "SUCCESS")
+    refund_id = refunded(mounted)
+    mounted.sandbox.settle("lab4pay", refund_id, "EXPIRED")
     with pytest.raises(ValueError, match="has come to nothing, which is final"):
-        worn.sandbox.settle("lab4pay", refund_id, "SUCCESS")
-    assert status(worn, refund_id) == "EXPIRED"
+        mounted.sandbox.settle("lab4pay", refund_id, "SUCCESS")
+    assert status(mounted, refund_id) == "EXPIRED"
 
 
 SECURED = [one for one in OPERATIONS if one[1] != "create_token"]
 
 
 @pytest.mark.parametrize(("provider", "operation_id"), SECURED)
-def test_nothing_is_told_or_done_without_a_credential(worn: Worn, provider: str, operation_id: str) -> None:
+def test_nothing_is_told_or_done_without_a_credential(mounted: Worn, provider: str, operation_id: str) -> None:
     method, path = OPERATIONS[provider, operation_id]
     kept = {k: v for k, v in HEADERS[provider].items() if k == "X-Pay-Connect-Integrator-Id"}
-    reply = worn.http.request(method, path.format("paybyrd-eur"), headers=kept)
+    reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=kept)
     assert reply.status_code == 401
     assert fits(provider, reply)
 
 
 @pytest.mark.parametrize("operation_id", [name for provider, name in SECURED if provider == "lab4pay"])
-def test_lab4pay_wants_its_integrator_in_every_call(worn: Worn, operation_id: str) -> None:
+def test_lab4pay_wants_its_integrator_in_every_call(mounted: Worn, operation_id: str) -> None:
     method, path = OPERATIONS["lab4pay", operation_id]
     body: dict[str, Any] = {"json": {"amount": 1}} if operation_id == "refund_transaction" else {}
     headers = {"Authorization": HEADERS["lab4pay"]["Authorization"]}
-    assert worn.http.request(method, path.format("x"), headers=headers, **body).status_code == 400
+    assert mounted.http.request(method, path.format("x"), headers=headers, **body).status_code == 400
     another = {"X-Pay-Connect-Integrator-Id": "another"}
-    assert worn.ask("lab4pay", operation_id, "x", headers=another, **body).status_code == 401
-    assert worn.sandbox.violations == (Violation("lab4pay", "header X-Pay-Connect-Integrator-Id", "required"),)
+    assert mounted.ask("lab4pay", operation_id, "x", headers=another, **body).status_code == 401
+    assert mounted.sandbox.violations == (Violation("lab4pay", "header X-Pay-Connect-Integrator-Id", "required"),)
 
 
-def test_a_list_of_transactions_is_asked_for_by_a_request_id(worn: Worn) -> None:
-    reply = worn.http.get("/api/v2/transactions", headers=HEADERS["paybyrd"])
+def test_a_list_of_transactions_is_asked_for_by_a_request_id(mounted: Worn) -> None:
+    reply = mounted.http.get("/api/v2/transactions", headers=HEADERS["paybyrd"])
     assert (reply.status_code, reply.json()["code"]) == (400, "BYRD900")
-    assert worn.sandbox.violations == (Violation("paybyrd", "query requestId", "required"),)
+    assert mounted.sandbox.violations == (Violation("paybyrd", "query requestId", "required"),)
 
 
 @pytest.mark.parametrize(
@@ -527,11 +529,11 @@ def test_a_list_of_transactions_is_asked_for_by_a_request_id(worn: Worn) -> None
     ],
 )
 def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
-    worn: Worn, fault: Fault, changed: dict[str, Any]
+    mounted: Worn, fault: Fault, changed: dict[str, Any]
 ) -> None:
-    href = worn.post("paybyrd", "paybyrd-pending").json()["links"]["href"]
-    worn.sandbox.script("paybyrd", fault)
-    (told,) = worn.http.get(href, headers=HEADERS["paybyrd"]).json()
+    href = mounted.post("paybyrd", "paybyrd-pending").json()["links"]["href"]
+    mounted.sandbox.script("paybyrd", fault)
+    (told,) = mounted.http.get(href, headers=HEADERS["paybyrd"]).json()
     assert {name: told[name] for name in changed} == changed
 
 
@@ -544,26 +546,28 @@ def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
     ],
 )
 def test_a_fault_changes_the_transaction_in_the_envelope_of_blink(
-    worn: Worn, fault: Fault, changed: dict[str, Any]
+    mounted: Worn, fault: Fault, changed: dict[str, Any]
 ) -> None:
-    worn.sandbox.script("blink", fault, Fault.NULL_OBJECT)
-    told = worn.ask("blink", "get_transaction", "blink-gbp").json()
+    mounted.sandbox.script("blink", fault, Fault.NULL_OBJECT)
+    told = mounted.ask("blink", "get_transaction", "blink-gbp").json()
     assert {name: told["data"][name] for name in changed} == changed
     assert set(told) == {"data"}
-    assert worn.ask("blink", "get_transaction", "blink-gbp").json() == {"data": None}
+    assert mounted.ask("blink", "get_transaction", "blink-gbp").json() == {"data": None}
 
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.ECHO_CREDENTIALS])
-def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(worn: Worn, fault: Fault) -> None:
-    refund_id = refunded(worn)
-    worn.sandbox.script("lab4pay", fault)
-    cancelled(worn, refund_id)
-    assert status(worn, refund_id) == "CANCELED"
+def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(mounted: Worn, fault: Fault) -> None:
+    refund_id = refunded(mounted)
+    mounted.sandbox.script("lab4pay", fault)
+    cancelled(mounted, refund_id)
+    assert status(mounted, refund_id) == "CANCELED"
 
 
-def test_a_fault_says_whether_a_cancel_was_carried_out(worn: Worn) -> None:
-    before, after = refunded(worn), refunded(worn)
-    worn.sandbox.script("lab4pay", Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER, operation="cancel_transaction")
+def test_a_fault_says_whether_a_cancel_was_carried_out(mounted: Worn) -> None:
+    before, after = refunded(mounted), refunded(mounted)
+    mounted.sandbox.script(
+        "lab4pay", Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER, operation="cancel_transaction"
+    )
     for transaction_id in (before, after):
-        assert worn.ask("lab4pay", "cancel_transaction", transaction_id).status_code == 500
-    assert (status(worn, before), status(worn, after)) == ("INITIATED", "CANCELED")
+        assert mounted.ask("lab4pay", "cancel_transaction", transaction_id).status_code == 500
+    assert (status(mounted, before), status(mounted, after)) == ("INITIATED", "CANCELED")

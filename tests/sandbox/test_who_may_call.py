@@ -17,21 +17,21 @@ from refundry import Account, AsyncRefundClient, Money, RefundClient, RefundErro
 from refundry.sandbox import CREDENTIALS, Fault, Sandbox, SandboxServer
 from refundry.sandbox.__main__ import main
 from tests.sandbox.support import PAYMENTS, Worn
-from tests.sandbox.support import worn as wear_as
+from tests.sandbox.support import mounted as wear_as
 
 PATHS = [("POST", "/api/v2/refund/paybyrd-eur"), ("POST", "/_sandbox/reset"), ("GET", "/_sandbox/state")]
 BODY = b'{"isoAmount": 100}'
 
 
 @pytest.fixture
-def worn() -> Iterator[Worn]:
+def mounted() -> Iterator[Worn]:
     with wear_as(Sandbox(), "server", host_names=["sandbox", "Other.test"]) as server:
         yield server
 
 
-def called(worn: Worn, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
+def called(mounted: Worn, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
     """What is answered on one connection to a call with these header lines, and no Host but theirs."""
-    url = httpx.URL(worn.base_url or "")
+    url = httpx.URL(mounted.base_url or "")
     head = [f"{method} {path} HTTP/1.1", f"x-api-key: {CREDENTIALS['paybyrd']}", "Content-Type: application/json"]
     head += [f"Content-Length: {len(BODY)}", *lines, "", ""]
     replies = []
@@ -66,33 +66,33 @@ FOREIGN = [
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("host", FOREIGN)
 def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
-    worn: Worn, host: str, method: str, path: str
+    mounted: Worn, host: str, method: str, path: str
 ) -> None:
-    worn.sandbox.script("paybyrd", Fault.STATUS_520)
-    refused = called(worn, method, path, f"Host: {host}", times=2)
+    mounted.sandbox.script("paybyrd", Fault.STATUS_520)
+    refused = called(mounted, method, path, f"Host: {host}", times=2)
     for reply in refused:
         assert reply.status_code == 403
         assert set(reply.json()) == {"message"}
         told = reply.json()["message"]
         assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in told
-    assert worn.sandbox.refunds("paybyrd") == ()
-    assert worn.sandbox.violations == ()
-    assert worn.sandbox.state()["providers"]["paybyrd"]["script"] == ["status_520"]
+    assert mounted.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.violations == ()
+    assert mounted.sandbox.state()["providers"]["paybyrd"]["script"] == ["status_520"]
 
 
 @pytest.mark.parametrize("lines", [(), ("Host: localhost", "Host: localhost"), ("Host: localhost", "Host: a.example")])
-def test_a_call_without_a_host_or_with_two_is_refused(worn: Worn, lines: tuple[str, ...]) -> None:
-    (reply,) = called(worn, *PATHS[0], *lines)
+def test_a_call_without_a_host_or_with_two_is_refused(mounted: Worn, lines: tuple[str, ...]) -> None:
+    (reply,) = called(mounted, *PATHS[0], *lines)
     assert reply.status_code == 403
-    assert worn.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.refunds("paybyrd") == ()
 
 
 @pytest.mark.parametrize(
     "host",
     ["localhost", "LocalHost:1", "127.0.0.1", "127.0.0.1:9", "[::1]:80", "localhost.", "sandbox:8787", "OTHER.test"],
 )
-def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(worn: Worn, host: str) -> None:
-    (reply,) = called(worn, *PATHS[0], f"Host: {host}")
+def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(mounted: Worn, host: str) -> None:
+    (reply,) = called(mounted, *PATHS[0], f"Host: {host}")
     assert reply.json()["code"] == "BYRD200"
 
 
@@ -115,22 +115,22 @@ def test_the_address_that_a_call_comes_to_is_a_name_of_the_sandbox() -> None:
         "sec-fetch-site: same-origin",
     ],
 )
-def test_a_call_of_a_web_page_is_refused_and_changes_nothing(worn: Worn, line: str, method: str, path: str) -> None:
-    worn.post("paybyrd")
-    (reply,) = called(worn, method, path, "Host: localhost", line)
+def test_a_call_of_a_web_page_is_refused_and_changes_nothing(mounted: Worn, line: str, method: str, path: str) -> None:
+    mounted.post("paybyrd")
+    (reply,) = called(mounted, method, path, "Host: localhost", line)
     assert (reply.status_code, reply.json()["message"].startswith("the sandbox answers no web page")) == (403, True)
     assert "access-control-allow-origin" not in reply.headers
-    assert len(worn.sandbox.refunds("paybyrd")) == 1
+    assert len(mounted.sandbox.refunds("paybyrd")) == 1
 
 
-def test_the_preflight_of_a_web_page_is_refused(worn: Worn) -> None:
-    reply = worn.http.options("/_sandbox/script", headers={"Origin": "https://attacker.example"})
+def test_the_preflight_of_a_web_page_is_refused(mounted: Worn) -> None:
+    reply = mounted.http.options("/_sandbox/script", headers={"Origin": "https://attacker.example"})
     assert reply.status_code == 403
     assert not any(name.startswith("access-control") for name in reply.headers)
 
 
-def test_a_person_may_look_at_the_state_in_a_browser(worn: Worn) -> None:
-    assert worn.http.get("/_sandbox/state", headers={"Sec-Fetch-Site": "none"}).json()["violations"] == []
+def test_a_person_may_look_at_the_state_in_a_browser(mounted: Worn) -> None:
+    assert mounted.http.get("/_sandbox/state", headers={"Sec-Fetch-Site": "none"}).json()["violations"] == []
 
 
 @pytest.mark.parametrize("name", ["", "http://sandbox", "sandbox:8787", "*", "sand box", "sandbox/", "größe"])
@@ -235,33 +235,33 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def accounts(worn: Worn, name: str) -> list[Account]:
-    url = f"http://{name}:{httpx.URL(worn.base_url or '').port}"
-    return worn.sandbox.accounts(base_url=url, plain_http_to=name)
+def accounts(mounted: Worn, name: str) -> list[Account]:
+    url = f"http://{name}:{httpx.URL(mounted.base_url or '').port}"
+    return mounted.sandbox.accounts(base_url=url, plain_http_to=name)
 
 
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 def test_accounts_reach_the_sandbox_in_a_network_of_containers(
-    worn: Worn, resolved: list[str], provider: str, monkeypatch: pytest.MonkeyPatch
+    mounted: Worn, resolved: list[str], provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
     arguments: dict[str, Any] = {"payment_id": PAYMENTS[provider], "amount": Money.of("1.00", "GBP")}
 
     async def refund() -> RefundStatus:
-        async with AsyncRefundClient(accounts(worn, "sandbox")) as client:
+        async with AsyncRefundClient(accounts(mounted, "sandbox")) as client:
             return (await client.refund(provider, reference="order-1/1", **arguments)).status
 
-    with RefundClient(accounts(worn, "sandbox")) as client:
+    with RefundClient(accounts(mounted, "sandbox")) as client:
         assert client.refund(provider, reference="order-1/2", **arguments).status is RefundStatus.SUCCEEDED
     assert asyncio.run(refund()) is RefundStatus.SUCCEEDED
     assert set(resolved) == {"sandbox"}
-    assert len(worn.sandbox.refunds(provider)) == 2
+    assert len(mounted.sandbox.refunds(provider)) == 2
 
 
 @pytest.mark.usefixtures("resolved")
-def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(worn: Worn) -> None:
-    with RefundClient(accounts(worn, "refundry")) as client, pytest.raises(RefundError) as refused:
+def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(mounted: Worn) -> None:
+    with RefundClient(accounts(mounted, "refundry")) as client, pytest.raises(RefundError) as refused:
         client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="order-1/1")
     assert refused.value.raw is not None
     assert b"not called 'refundry', which is the Host of the call" in refused.value.raw.body
-    assert worn.sandbox.refunds("paybyrd") == ()
+    assert mounted.sandbox.refunds("paybyrd") == ()

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl
 from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import TokenTranslation
-from refundry.providers.reader import Reader, given, plain_word, read_json
+from refundry.providers.fields import FieldReader, given, plain_word, read_json
+from refundry.providers.translation import TokenTranslation
 from refundry.refund import Capabilities, Operation
 from refundry.webhooks import News
 from refundry.wire import http_date
@@ -23,7 +23,7 @@ from refundry_blink.types import UNSET
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from refundry.providers.base import GeneratedRequest
+    from refundry.providers.translation import GeneratedRequest
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
 
@@ -96,7 +96,7 @@ class BlinkTranslation(TokenTranslation):
     ABSENT = UNSET
     TOKEN_STATUSES = (200, 201)
     DOCUMENTED_LIFE = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
-    VOID = (
+    void_hint = (
         "refundry does not void payments; one that has not settled is voided with cancel_transaction of refundry_blink"
     )
     CAPABILITIES = {
@@ -129,7 +129,7 @@ class BlinkTranslation(TokenTranslation):
         """The refund on 200, the error body on every other documented status."""
         return refund_transaction.read_reply(reply.status, reply.body)
 
-    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: Reader) -> Reading:
+    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
         """By `status` and `success` on 200, by the HTTP status on an error; where two contradict, unknown."""
         message = reader.text(parsed.message, "/message")
         success = reader.flag(parsed.success, "/success")
@@ -155,11 +155,11 @@ class BlinkTranslation(TokenTranslation):
         """The transaction in its envelope on 200, the error body on every other documented status."""
         return get_transaction.read_reply(reply.status, reply.body)
 
-    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+    def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
         """By its word. One that is not listed, or none, leaves the refund pending."""
         told = parsed.data
         if not isinstance(told, Transaction):
-            reader.note("/data", "is not an object")
+            reader.deviate("/data", "is not an object")
             return Reading(why="it gave no transaction")
         outcome, word = reader.state(told.status, "/data/status", BY_WORD)
         return Reading(
@@ -171,7 +171,7 @@ class BlinkTranslation(TokenTranslation):
             message=reader.text(told.message, "/data/message"),
         )
 
-    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+    def refusal(self, parsed: Any, reader: FieldReader) -> tuple[str | None, str | None]:
         """Its message, or its error."""
         return None, reader.text(parsed.message, "/message") or reader.text(parsed.error, "/error")
 
@@ -194,21 +194,21 @@ class BlinkTranslation(TokenTranslation):
         """The token on 200 and 201, the error body on every other documented status."""
         return create_token.read_reply(reply.status, reply.body)
 
-    def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
+    def token_lifetime(self, parsed: Any, reply: WireReply, reader: FieldReader) -> float | None:
         """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
         expires = reader.moment(parsed.expired_on, "/expired_on")
         if expires is None:
             if parsed.expired_on is UNSET:
-                reader.note("/expired_on", "is missing")
+                reader.deviate("/expired_on", "is missing")
             return None
         now = http_date(reply.header("date") or "")
         return None if now is None else expires.timestamp() - now
 
-    def authentic(self, headers: Mapping[str, str], body: bytes) -> None:
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> None:
         """Nothing proves it: the provider signs nothing, and sends no secret."""
         return
 
-    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...]:
+    def read_callback(self, body: bytes, reader: FieldReader) -> tuple[News, ...]:
         """Which transaction it claims to be about, in JSON or as a form. A payment's looks as a refund's does."""
         told = read_json(body)
         if not isinstance(told, dict):
@@ -234,12 +234,12 @@ def verdict(word: str | None, success: bool | None) -> Outcome:
     return by_word if (by_word in _ACCEPTED) is success else Outcome.UNKNOWN
 
 
-def _of_refund(parsed: RefundResponse, reader: Reader, success: bool | None, message: str | None) -> Reading:
+def _of_refund(parsed: RefundResponse, reader: FieldReader, success: bool | None, message: str | None) -> Reading:
     # The provider's plugin reads `error` too, where there is no `message`.
     message = message or reader.text(parsed.additional_properties.get("error", UNSET), "/error")
     word = reader.text(parsed.status, "/status")
     if word is not None and plain_word(word) not in (ALONE if success is None else BY_WORD):
-        reader.note("/status", "is not a word that the contract lists")
+        reader.deviate("/status", "is not a word that the contract lists")
     outcome = verdict(word, success)
     refund_id = reader.id_text(parsed.refunded_transaction_id, "/refunded_transaction_id")
     return Reading(

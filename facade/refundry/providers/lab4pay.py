@@ -10,8 +10,8 @@ from refundry.errors import InvalidRefund, Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import TokenTranslation
-from refundry.providers.reader import Reader, plain_word, read_json
+from refundry.providers.fields import FieldReader, plain_word, read_json
+from refundry.providers.translation import TokenTranslation
 from refundry.refund import Capabilities, Operation
 from refundry.webhooks import News, is_signed
 from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from refundry.accounts import Lab4Pay
-    from refundry.providers.base import GeneratedRequest
+    from refundry.providers.translation import GeneratedRequest
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
 
@@ -77,7 +77,7 @@ class Lab4PayTranslation(TokenTranslation):
     COUNTS_MINOR_UNITS = True
     DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
     KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
-    VOID = (
+    void_hint = (
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"
     )
@@ -120,7 +120,7 @@ class Lab4PayTranslation(TokenTranslation):
         operation = refund_transaction if request.payment_id is not None else refund_unreferenced
         return operation.read_reply(reply.status, _body(reply))
 
-    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: Reader) -> Reading:
+    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
         """By the HTTP status alone: it is all that Lab4Pay documents. A 200 has to name the transaction too."""
         outcome, reason = BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         if not isinstance(parsed, PayConnectTransactionIndependentRefundResponse | TransactionRefundResponse):
@@ -138,12 +138,12 @@ class Lab4PayTranslation(TokenTranslation):
         """The status on 200; for an error whatever object came, or nothing."""
         return get_transaction_status.read_reply(reply.status, _body(reply))
 
-    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+    def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
         """By its word. One that is not listed, or none, leaves the refund pending."""
         outcome, word = reader.state(parsed.status, "/status", _STATES)
         return Reading(outcome, code=word)
 
-    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+    def refusal(self, parsed: Any, reader: FieldReader) -> tuple[str | None, str | None]:
         """Nothing: no error body is documented."""
         return None, None
 
@@ -171,7 +171,7 @@ class Lab4PayTranslation(TokenTranslation):
         """The token on 200; for an error whatever object came, or nothing."""
         return create_token.read_reply(reply.status, _body(reply))
 
-    def life(self, parsed: Any, reply: WireReply, reader: Reader) -> float | None:
+    def token_lifetime(self, parsed: Any, reply: WireReply, reader: FieldReader) -> float | None:
         """`expires_in`, a text or a number. Its unit is not documented, and taken to be the second."""
         given = parsed.expires_in
         try:
@@ -181,10 +181,10 @@ class Lab4PayTranslation(TokenTranslation):
             life = math.nan
         if not math.isnan(life):
             return life
-        reader.note("/expires_in", "is not a number of seconds, in digits or as a text")
+        reader.deviate("/expires_in", "is not a number of seconds, in digits or as a text")
         return None
 
-    def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
         keys = self._lab4pay.webhook_secret_keys
         if not keys:
@@ -196,7 +196,7 @@ class Lab4PayTranslation(TokenTranslation):
         forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
         return any(is_signed(form, key, given) for form in forms for key in keys)
 
-    def read_callback(self, body: bytes, reader: Reader) -> list[News] | None:
+    def read_callback(self, body: bytes, reader: FieldReader) -> list[News] | None:
         """Each transaction that it holds, by itself, in an array, or under `data` or `transaction`.
 
         Its form is documented for a sister product alone, whose body is an array. What holds anything that is no
@@ -205,7 +205,7 @@ class Lab4PayTranslation(TokenTranslation):
         told = [*_leaves(read_json(body), "")]
         unread = [pointer for pointer, one in told if not _is_transaction(one)]
         if unread:
-            reader.note(unread[0], "is not a transaction with an id and a status")
+            reader.deviate(unread[0], "is not a transaction with an id and a status")
             return None
         return [_news(one, pointer, reader) for pointer, one in told]
 
@@ -244,7 +244,7 @@ def _is_transaction(value: Any) -> bool:
     return isinstance(value, dict) and "status" in value and ("id" in value or "transaction_id" in value)
 
 
-def _news(told: Mapping[str, Any], pointer: str, reader: Reader) -> News:
+def _news(told: Mapping[str, Any], pointer: str, reader: FieldReader) -> News:
     """What a transaction says. One that was charged, and is linked to no other, is a payment."""
     linked = told.get("linked_transaction_id")
     tags = told.get("tags")

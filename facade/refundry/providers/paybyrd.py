@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.checks import Secret
 from refundry.errors import InvalidRefund, Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.base import Access, Translation
-from refundry.providers.reader import Reader, given, plain_word, read_json, same_id
+from refundry.providers.fields import FieldReader, given, plain_word, read_json, same_id
+from refundry.providers.translation import Credentials, Translation
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
+from refundry.validation import Secret
 from refundry.webhooks import News, is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.api.transactions import get_transaction, list_transactions
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refundry.accounts import Paybyrd
-    from refundry.providers.base import GeneratedRequest
+    from refundry.providers.translation import GeneratedRequest
     from refundry.refund import RefundRequest
     from refundry.webhooks import About
     from refundry.wire import WireReply
@@ -163,9 +163,9 @@ class PaybyrdTranslation(Translation):
         super().__init__(account)
         self._paybyrd = account
 
-    def access(self, token: Secret | None) -> Access:
+    def access(self, token: Secret | None) -> Credentials:
         """The API key, in its header."""
-        return Access(self.account.headers, self.account.secrets)
+        return Credentials(self.account.headers, self.account.secrets)
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of isoAmount, as Paybyrd counts it, with the idempotency key."""
@@ -183,11 +183,11 @@ class PaybyrdTranslation(Translation):
         """The answer on 200, the acceptance on 202, the error body on every other documented status."""
         return refund_transaction.read_reply(reply.status, reply.body)
 
-    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: Reader) -> Reading:
+    def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
         """By HTTP status and Paybyrd code; where the two contradict each other, unknown."""
         code = reader.text(parsed.code, "/code")
         if code is not None and not (code in _ACCEPTED or code in _REFUSED or code in _QUERY_FIRST):
-            reader.note("/code", "is not a code that the contract lists")
+            reader.deviate("/code", "is not a code that the contract lists")
         found = verdict(status, code)
         message = _message(parsed, reader)
         said = self._said(parsed, request, reader) if found in _ACCEPTED.values() else {}
@@ -222,7 +222,7 @@ class PaybyrdTranslation(Translation):
         """The transaction or the array of them on 200, the error body on every other documented status."""
         return list_transactions.read_reply(reply.status, reply.body)
 
-    def state(self, refund: Refund, parsed: Any, reader: Reader) -> Reading:
+    def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
         """By the word and the code of the transaction; of several, by the one that is this refund."""
         if not isinstance(parsed, list):
             return self._fit_to_ask(refund, parsed, reader, "")
@@ -231,21 +231,21 @@ class PaybyrdTranslation(Translation):
             return Reading(Outcome.PENDING)  # what is there before the transaction is not documented
         if len(places) == 1:
             return self._fit_to_ask(refund, parsed[places[0]], reader, f"/{places[0]}")
-        tried = [(Reader(UNSET), index, parsed[index]) for index in places]
+        tried = [(FieldReader(UNSET), index, parsed[index]) for index in places]
         readings = [(self._fit_to_ask(refund, one, each, f"/{index}"), each) for each, index, one in tried]
         fitting = [(reading, each) for reading, each in readings if _is_of(refund, reading)]
         if len(fitting) != 1:
             return Reading(why="it gave several transactions, and not one that is this refund")
         reading, each = fitting[0]
-        for pointer, rule in each.departures:
-            reader.note(pointer, rule)
+        for pointer, rule in each.deviations:
+            reader.deviate(pointer, rule)
         return reading
 
-    def refusal(self, parsed: Any, reader: Reader) -> tuple[str | None, str | None]:
+    def refusal(self, parsed: Any, reader: FieldReader) -> tuple[str | None, str | None]:
         """The code and its sentence."""
         return reader.text(parsed.code, "/code"), _message(parsed, reader)
 
-    def authentic(self, headers: Mapping[str, str], body: bytes) -> bool:
+    def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
         account = self._paybyrd
         if not account.webhook_api_keys and not account.webhook_basics:
@@ -258,43 +258,43 @@ class PaybyrdTranslation(Translation):
         by_key = any(is_same(key, secret) for secret in account.webhook_api_keys)
         return by_key or any(is_basic(basic, *secrets) for secrets in account.webhook_basics)
 
-    def read_callback(self, body: bytes, reader: Reader) -> tuple[News, ...] | None:
+    def read_callback(self, body: bytes, reader: FieldReader) -> tuple[News, ...] | None:
         """An event of transaction.refund, with its transaction under `content`; any other is about no refund.
 
         Where the envelope names the event is not documented: its word decides only together with the transaction's.
         """
         envelope = read_json(body)
         if not isinstance(envelope, dict):
-            reader.note("", "is not an envelope with a content")
+            reader.deviate("", "is not an envelope with a content")
             return None
         content = envelope.get("content")
         event = (reader.text(envelope.get("event", UNSET), "/event") or "").lower()
         listed = _about_of_event(event)
         about = listed or _about_of_content(content) or ("other" if event else None)
         if about is None or (about == "refund" and not isinstance(content, dict)):
-            reader.note("", "is not an envelope with a content that says what it is about")
+            reader.deviate("", "is not an envelope with a content that says what it is about")
             return None
         if about == "refund":
             return (News(about, self._of_content(event, content, reader)),)
         if event and listed is None:
-            reader.note("/event", "is not an event that is documented")
+            reader.deviate("/event", "is not an event that is documented")
         return (News(about, Reading()),)
 
-    def _of_content(self, event: str, content: Any, reader: Reader) -> Reading:
+    def _of_content(self, event: str, content: Any, reader: FieldReader) -> Reading:
         """What the transaction of a refund says, together with the name of its event."""
         transaction = Transaction.from_dict(content)
         if event and transaction.status is UNSET:
             transaction.status = _BY_EVENT.get(event, "Processing")
         if transaction.transaction_id is UNSET:
-            reader.note("/content/transactionId", "is missing")
+            reader.deviate("/content/transactionId", "is missing")
         nobody = Refund(self.account.name, "callback", RefundStatus.PENDING)
         reading = self._of_transaction(nobody, transaction, reader, "/content")
         told = transaction.status if isinstance(transaction.status, str) else event
         by_event = _BY_EVENT.get(event)
         if event and by_event is None:
-            reader.note("/event", "is not an event that is documented")
+            reader.deviate("/event", "is not an event that is documented")
         elif by_event and _STATES.get(plain_word(told), reading.outcome) is not _STATES[plain_word(by_event)]:
-            reader.note("/content/status", "contradicts the event")
+            reader.deviate("/content/status", "contradicts the event")
         else:
             return replace(reading, code=told)
         return replace(reading, outcome=Outcome.PENDING, code=told)
@@ -303,14 +303,14 @@ class PaybyrdTranslation(Translation):
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
         return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
 
-    def _fit_to_ask(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+    def _fit_to_ask(self, refund: Refund, parsed: Transaction, reader: FieldReader, at: str) -> Reading:
         """As `_of_transaction`. An id that the refund has not yet has to be one that it can be asked about by."""
         reading = self._of_transaction(refund, parsed, reader, at)
         if refund.refund_id is not None:
             return reading
         return replace(reading, refund_id=reader.in_path(reading.refund_id, f"{at}/transactionId"))
 
-    def _of_transaction(self, refund: Refund, parsed: Transaction, reader: Reader, at: str) -> Reading:
+    def _of_transaction(self, refund: Refund, parsed: Transaction, reader: FieldReader, at: str) -> Reading:
         """What a transaction says about the refund that it is taken to be."""
         outcome, word = reader.state(parsed.status, f"{at}/status", _STATES)
         code = reader.text(parsed.code, f"{at}/code")
@@ -332,7 +332,7 @@ class PaybyrdTranslation(Translation):
         )
 
     def _said(
-        self, parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: Reader
+        self, parsed: RefundResponse | AcceptedResponse, request: RefundRequest, reader: FieldReader
     ) -> dict[str, Any]:
         """What an acceptance says about the refund, as fields of a Reading."""
         if isinstance(parsed, AcceptedResponse):
@@ -340,7 +340,7 @@ class PaybyrdTranslation(Translation):
             link = parsed.links if isinstance(parsed.links, AcceptedLinkResponse) else None
             tracking_id = reader.text(link.href, "/links/href") if link else None
             if tracking_id is not None and self._link(tracking_id) is None:
-                reader.note("/links/href", "leads elsewhere than to the transactions of this host")
+                reader.deviate("/links/href", "leads elsewhere than to the transactions of this host")
                 tracking_id = None
             return {"tracking_id": tracking_id}
         assert isinstance(request.amount, Money)
@@ -375,7 +375,12 @@ def idempotency_key(reference: str) -> str:
 
 
 def _amounts(
-    parsed: RefundResponse | Transaction, decimals: int | None, reader: Reader, at: str = "", *, signed: bool = False
+    parsed: RefundResponse | Transaction,
+    decimals: int | None,
+    reader: FieldReader,
+    at: str = "",
+    *,
+    signed: bool = False,
 ) -> tuple[Decimal | str, ...]:
     """The amount that Paybyrd counts, where it is known how, and the deprecated one in major units."""
     minor = None
@@ -383,7 +388,7 @@ def _amounts(
         minor = reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", decimals, signed=signed)
     major = reader.major_amount(parsed.amount, f"{at}/amount", signed=signed)
     if isinstance(minor, Decimal) and isinstance(major, Decimal) and minor != major:
-        reader.note(f"{at}/amount", "differs from isoAmount")
+        reader.deviate(f"{at}/amount", "differs from isoAmount")
     return given(minor, major)
 
 
@@ -406,16 +411,16 @@ def _about_of_content(content: Any) -> About | None:
     return "order" if "orderId" in content and "transactionId" not in content else None
 
 
-def _created_at(parsed: Transaction, reader: Reader, at: str) -> datetime | None:
+def _created_at(parsed: Transaction, reader: FieldReader, at: str) -> datetime | None:
     """When Paybyrd made the transaction, in UTC. A time at which there was no Paybyrd stands for none."""
     moment = reader.moment(parsed.created_date, f"{at}/createdDate")
     if moment is None or _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         return moment and moment.astimezone(UTC)
-    reader.note(f"{at}/createdDate", "is no time at which it can have been made")
+    reader.deviate(f"{at}/createdDate", "is no time at which it can have been made")
     return None
 
 
-def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: Reader) -> str | None:
+def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: FieldReader) -> str | None:
     """The sentence for people. An error that has none may have a `message`, as the older pages show of a 401."""
     description = reader.text(parsed.description, "/description")
     if description is not None or not isinstance(parsed, ErrorResponse):
@@ -423,18 +428,18 @@ def _message(parsed: RefundResponse | AcceptedResponse | ErrorResponse, reader: 
     return reader.text(parsed.additional_properties.get("message", UNSET), "/message")
 
 
-def _weaker(outcome: Outcome, word: str, code: str | None, reader: Reader, pointer: str) -> Outcome:
+def _weaker(outcome: Outcome, word: str, code: str | None, reader: FieldReader, pointer: str) -> Outcome:
     """What a final word says together with the code beside it."""
     if code is None:
         return Outcome.PENDING if plain_word(word) == plain_word(NEEDS_A_CODE) else outcome
     if code in _FINAL_CODES[outcome]:
         return outcome
     if not (plain_word(word) == plain_word(NEEDS_A_CODE) and code in _QUERY_FIRST):  # documented, and not known yet
-        reader.note(pointer, "does not go with the status")
+        reader.deviate(pointer, "does not go with the status")
     return Outcome.PENDING
 
 
-def _payment_of(refund: Refund, parsed: Transaction, reader: Reader, at: str) -> str | None:
+def _payment_of(refund: Refund, parsed: Transaction, reader: FieldReader, at: str) -> str | None:
     """The payment among the transactions that this one refers to: the refund's, or else the first."""
     referenced = parsed.referenced_transactions
     if not isinstance(referenced, list):

@@ -79,9 +79,9 @@ def _remote_urls(base_url: str, names: Sequence[str]) -> list[tuple[str, str]]:
 
 def _arguments(provider: str) -> str:
     """The credentials at a provider, each by the name of the account's argument that takes it."""
-    standing = CREDENTIALS[provider]
-    keys = _written(TOKEN_CREDENTIALS.get(provider, {"api_key": standing}))
-    token = f" (or access_token={standing})" if provider in TOKEN_CREDENTIALS else ""
+    fixed_credentials = CREDENTIALS[provider]
+    keys = _written(TOKEN_CREDENTIALS.get(provider, {"api_key": fixed_credentials}))
+    token = f" (or access_token={fixed_credentials})" if provider in TOKEN_CREDENTIALS else ""
     others = {"integrator_id": INTEGRATOR_ID} if provider == "lab4pay" else {}
     return f"{keys}{token} {_written({**others, **WEBHOOK_SECRETS.get(provider, {})})}".rstrip()
 

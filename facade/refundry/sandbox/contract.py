@@ -199,5 +199,5 @@ def _checks(document: Mapping[str, Any]) -> Callable[[Any], Check]:
     else:
         validator, formats = validators.OAS31Validator, validators.oas31_format_checker
     components = document.get("components", {})
-    # References are found from the root of the schema that the validator is given.
+    # MemoryLedger are found from the root of the schema that the validator is given.
     return lambda schema: validator({"components": components, **schema}, format_checker=formats).iter_errors

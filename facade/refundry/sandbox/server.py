@@ -155,7 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     @property
-    def _wearer(self) -> _Server:
+    def http_server(self) -> _Server:
         assert isinstance(self.server, _Server)
         return self.server
 
@@ -166,16 +166,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._deliver(body)
             return
         here: str = self.connection.getsockname()[0]
-        why = _why_refused(self.headers, self._wearer.host_names | {here})
+        why = _why_refused(self.headers, self.http_server.host_names | {here})
         if why is not None:
             self._deliver(json_reply(403, {"message": why}))
             return
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, body)
         if self.path.startswith(PREFIX):
-            self._deliver(control(self._wearer.sandbox, request))
+            self._deliver(control(self.http_server.sandbox, request))
         else:
-            self._deliver(self._wearer.sandbox.handle(request))
+            self._deliver(self.http_server.sandbox.handle(request))
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any  # noqa: N815 (http.server finds them so)
 
@@ -211,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             case Delivery.DRIPPING:
                 for byte in whole:
                     self.wfile.write(bytes([byte]))
-                    if self._wearer.closing.wait(self._wearer.drip_seconds):
+                    if self.http_server.closing.wait(self.http_server.drip_seconds):
                         break
             case Delivery.AFTER_INTERIM:
                 self.wfile.write(_INTERIM + whole)

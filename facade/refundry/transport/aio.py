@@ -13,8 +13,8 @@ from refundry.interruption import pass_through
 from refundry.transport import http11
 from refundry.transport.hiding import clear_variables
 from refundry.transport.http11 import Unsendable
-from refundry.transport.kept import Kept
 from refundry.transport.network import STAGGER, Trust, by_turns, has_input, nothing_sent, route, told, within
+from refundry.transport.pool import ConnectionPool
 from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
 
@@ -37,7 +37,7 @@ class AsyncHttpTransport:
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
-        self._kept: Kept[_Connection] = Kept()
+        self._kept: ConnectionPool[_Connection] = ConnectionPool()
         # A loop that is in the middle of many handshakes at once is held by all of them in one turn.
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Semaphore]] = WeakKeyDictionary()
 

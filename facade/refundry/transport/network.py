@@ -135,8 +135,8 @@ def within(seconds: float, deadline: float) -> float:
 
 def nothing_sent(error: BaseException) -> SendFailure:
     """What is told of an error that came before the first byte of the request."""
-    lasting = isinstance(error, Unsendable | ssl.SSLCertVerificationError)
-    return SendFailure(Evidence.NOT_SENT, told(error), lasting, cause=error)
+    permanent = isinstance(error, Unsendable | ssl.SSLCertVerificationError)
+    return SendFailure(Evidence.NOT_SENT, told(error), permanent, cause=error)
 
 
 def told(error: BaseException) -> str:

@@ -110,7 +110,7 @@ class HttpxTransport:
         before = any(isinstance(error, getattr(self._httpx, name)) for name in _NOTHING_SENT)
         evidence = Evidence.NOT_SENT if before else request.progress.evidence
         if isinstance(error, Unsendable):
-            return SendFailure(evidence, str(error), lasting=True, cause=error)
+            return SendFailure(evidence, str(error), permanent=True, cause=error)
         return SendFailure(evidence, type(error).__name__, cause=error)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from refundry.interruption import pass_through
 from refundry.transport import http11
 from refundry.transport.hiding import clear_variables
-from refundry.transport.kept import Kept
 from refundry.transport.network import STAGGER, Trust, by_turns, has_input, nothing_sent, route, told, within
+from refundry.transport.pool import ConnectionPool
 from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
 
@@ -37,7 +37,7 @@ class HttpTransport:
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
-        self._kept: Kept[_Connection] = Kept()
+        self._kept: ConnectionPool[_Connection] = ConnectionPool()
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once, over a kept connection where one is still good."""

@@ -1,0 +1,47 @@
+from refundry.accounts import Account as Account
+from refundry.accounts import Blink as Blink
+from refundry.accounts import Lab4Pay as Lab4Pay
+from refundry.accounts import Paybyrd as Paybyrd
+from refundry.client import AsyncRefundClient as AsyncRefundClient
+from refundry.client import RefundClient as RefundClient
+from refundry.errors import AuthenticationFailed as AuthenticationFailed
+from refundry.errors import InvalidRefund as InvalidRefund
+from refundry.errors import LookupFailed as LookupFailed
+from refundry.errors import NotSent as NotSent
+from refundry.errors import OutcomeUnknown as OutcomeUnknown
+from refundry.errors import Reason as Reason
+from refundry.errors import ReferenceConflict as ReferenceConflict
+from refundry.errors import RefundError as RefundError
+from refundry.errors import RefundInProgress as RefundInProgress
+from refundry.errors import RefundMismatch as RefundMismatch
+from refundry.errors import RefundRejected as RefundRejected
+from refundry.errors import Resend as Resend
+from refundry.errors import StillPending as StillPending
+from refundry.errors import UnsupportedOperation as UnsupportedOperation
+from refundry.errors import WebhookRejected as WebhookRejected
+from refundry.errors import WebhookUnreadable as WebhookUnreadable
+from refundry.limits import Retry as Retry
+from refundry.money import FULL as FULL
+from refundry.money import Amount as Amount
+from refundry.money import Full as Full
+from refundry.money import Money as Money
+from refundry.refund import Attempt as Attempt
+from refundry.refund import Capabilities as Capabilities
+from refundry.refund import ContractDeviation as ContractDeviation
+from refundry.refund import Operation as Operation
+from refundry.refund import Refund as Refund
+from refundry.refund import RefundRequest as RefundRequest
+from refundry.refund import RefundStatus as RefundStatus
+from refundry.transport import AsyncTransport as AsyncTransport
+from refundry.transport import Transport as Transport
+from refundry.validation import Secret as Secret
+from refundry.webhooks import RefundEvent as RefundEvent
+from refundry.wire import Evidence as Evidence
+from refundry.wire import Progress as Progress
+from refundry.wire import SendFailure as SendFailure
+from refundry.wire import Timeout as Timeout
+from refundry.wire import WireReply as WireReply
+from refundry.wire import WireRequest as WireRequest
+
+__version__: str
+__all__: list[str]

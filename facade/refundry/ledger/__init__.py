@@ -1,0 +1,1 @@
+"""What is known of each reference, and what may happen to it next."""

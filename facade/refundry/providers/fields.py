@@ -1,0 +1,253 @@
+"""Single values of a provider's message: what can be used is read, and what departs from the contract is noted."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from refundry.interruption import pass_through
+from refundry.money import EXPONENTS
+from refundry.outcome import Outcome
+from refundry.validation import is_path_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+_BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
+_MOST_DIGITS: Final = 20
+_BOM: Final = b"\xef\xbb\xbf"
+_EXACT_IN_A_FLOAT: Final = 2**53  # a whole number below it keeps every digit in a binary float
+_LONGEST_SHOWN: Final = 200
+_FLAGS: Final[Mapping[int | str, bool]] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
+
+
+def same_id(one: object, other: object) -> bool:
+    """Whether two ids of a provider are there and the same but for their case, and for one being a number.
+
+    Wider than how a reply is compared with its request: here it keeps a payment from being taken for its refund.
+    """
+    one, other = _digits(one) or one, _digits(other) or other
+    return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
+
+
+def plain_word(word: str) -> str:
+    """A provider's word for a state, so that its spellings are one: in lower case, with a blank for each separator."""
+    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
+
+
+def read_json(body: bytes) -> Any:
+    """A body of JSON; None where it is none, or contradicts itself."""
+    try:
+        return _decode(body.removeprefix(_BOM).decode())
+    except (ValueError, RecursionError) as error:
+        pass_through(error)
+        return None
+
+
+def contradiction_in(body: bytes) -> str | None:
+    """What makes this JSON mean one thing to one reader and another to the next; None for any other body.
+
+    A key that stands twice in an object has the last value for some readers, and the first for others.
+    """
+    try:
+        _decode(body.removeprefix(_BOM).decode())
+    except _TwiceError as error:
+        return str(error)
+    except RecursionError as error:
+        pass_through(error)
+        return "its body is nested too deeply"
+    except ValueError as error:
+        pass_through(error)
+    return None
+
+
+class _TwiceError(ValueError):
+    """A key stands twice in a JSON object, with different values."""
+
+
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(members)
+    if len(made) != len(members) and any(_written(value) != _written(made[name]) for name, value in members):
+        raise _TwiceError("a key stands twice in an object of its body, with different values")
+    return made
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+_decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant).decode
+
+
+class FieldReader:
+    """Reads single values of a reply: what can be used is returned, and what departs from the contract is noted.
+
+    `absent` stands for a field that the reply does not have.
+    """
+
+    def __init__(self, absent: object) -> None:
+        self._absent = absent
+        self.deviations: list[tuple[str, str]] = []
+
+    def deviate(self, pointer: str, rule: str) -> None:
+        """Note that the value at this JSON pointer departs from the contract."""
+        self.deviations.append((pointer, rule))
+
+    def text(self, value: object, pointer: str) -> str | None:
+        """A text that is not empty."""
+        if value is self._absent:
+            return None
+        if isinstance(value, str) and value:
+            return value
+        self.deviate(pointer, "is not a text, or an empty one")
+        return None
+
+    def id_text(self, value: object, pointer: str) -> str | None:
+        """An id: a text that is not empty, or the digits of a number, which is noted.
+
+        A number with a fraction, or one whose last digits a JSON reader may have lost, is no id.
+        """
+        digits = _digits(value)
+        if digits is None:
+            return self.text(value, pointer)
+        self.deviate(pointer, "is a number in place of a text")
+        return digits
+
+    def moment(self, value: object, pointer: str) -> datetime | None:
+        """A date and time of ISO 8601 with its time zone. One without a zone is noted and left out."""
+        if value is self._absent:
+            return None
+        moment = None
+        try:
+            moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+        except ValueError as error:
+            pass_through(error)
+        if moment is not None and moment.tzinfo is not None:
+            return moment
+        self.deviate(pointer, "is not a date and time of ISO 8601" if moment is None else "has no time zone")
+        return None
+
+    def flag(self, value: object, pointer: str) -> bool | None:
+        """True or False, also in the other forms that programs write them in, which are noted."""
+        if value is self._absent or isinstance(value, bool):
+            return value if isinstance(value, bool) else None
+        self.deviate(pointer, "is neither true nor false")
+        return _FLAGS.get(value) if isinstance(value, int | str) else None
+
+    def in_path(self, identifier: str | None, pointer: str) -> str | None:
+        """The id, where it can stand in an address to ask by. One that cannot is noted and left out."""
+        if identifier is None or is_path_id(identifier):
+            return identifier
+        self.deviate(pointer, "cannot stand in an address")
+        return None
+
+    def expect_object(self, parsed: Any, name: str) -> None:
+        """Note a member that is there and is no object. The generated model keeps it apart, as it came."""
+        if name in parsed.additional_properties:
+            self.deviate(f"/{name}", "is not an object")
+
+    def currency(self, value: object, pointer: str) -> str | None:
+        """A currency of ISO 4217."""
+        code = self.text(value, pointer)
+        if code is None or code in EXPONENTS:
+            return code
+        self.deviate(pointer, "is not a currency of ISO 4217")
+        return None
+
+    def state(self, value: object, pointer: str, states: Mapping[str, Outcome]) -> tuple[Outcome, str | None]:
+        """What a word for a state means, and the word itself. One that is missing, or not listed, is pending."""
+        if value is self._absent:
+            self.deviate(pointer, "is missing")
+            return Outcome.PENDING, None
+        word = self.text(value, pointer)
+        outcome = None if word is None else states.get(plain_word(word))
+        if word is not None and outcome is None:
+            self.deviate(pointer, "is not a word that the contract lists")
+        return outcome or Outcome.PENDING, word
+
+    def minor_units(self, value: object, pointer: str, currency: str, decimals: int) -> int | None:
+        """What is left to refund, zero or more, in the currency's own minor units.
+
+        The reply counts parts of a major unit, of which it has `decimals` decimals.
+        """
+        if value is self._absent:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**_MOST_DIGITS:
+            self.deviate(pointer, "is not a whole number")
+            return None
+        units, rest = rescaled(value, decimals, EXPONENTS[currency])
+        if rest:
+            self.deviate(pointer, "is not a whole number of minor units")
+        return None if rest else units
+
+    def minor_amount(self, value: object, pointer: str, decimals: int, *, signed: bool = False) -> Decimal | str | None:
+        """An amount in minor units, of which `decimals` says how many decimals they are of a major one: in major units.
+
+        Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
+        a number, but not as the contract has it, is noted and taken: an amount is there to be compared. What is there
+        and is no number is noted and given as a text; for null and an empty text there is nothing.
+        """
+        if value is self._absent:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
+            self.deviate(pointer, "is not a whole number")
+            if not isinstance(value, float) and not (isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value)):
+                return _shown(value)
+        return self._amount(value, pointer, decimals, signed)
+
+    def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | str | None:
+        """An amount in major units, a number or a text. As `minor_amount` otherwise."""
+        return None if value is self._absent else self._amount(value, pointer, 0, signed)
+
+    def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | str | None:
+        text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+        if not isinstance(text, str) or not _NUMBER.fullmatch(text):
+            self.deviate(pointer, "is not an amount")
+            return _shown(value)
+        _, digits, exponent = Decimal(text).as_tuple()
+        if (text.startswith("-") and not signed) or len(digits) > _MOST_DIGITS:
+            self.deviate(pointer, "is below zero, or has too many digits")
+        if not isinstance(exponent, int):
+            return Decimal("Infinity")
+        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
+        return Decimal((0, digits, exponent - decimals))
+
+
+def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
+    """A number of parts of a major unit, in parts of another size: how many, and what is left over, zero if exact."""
+    return divmod(units * int(10**wanted), int(10**decimals))
+
+
+def given(*amounts: Decimal | str | None) -> tuple[Decimal | str, ...]:
+    """The amounts that are there, for a Reading."""
+    return tuple(one for one in amounts if one is not None)
+
+
+def _digits(value: object) -> str | None:
+    """The digits of a whole number that is surely the one which was sent; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT_IN_A_FLOAT):
+        return None
+    return str(int(value))
+
+
+def _shown(value: object) -> str | None:
+    """What stands where an amount should, in words; None where nothing does."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        return value[:_LONGEST_SHOWN]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "an array" if isinstance(value, list) else "an object"

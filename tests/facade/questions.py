@@ -1,0 +1,182 @@
+"""What the tests of questions share: a transport that answers them by a list, and refunds to ask about."""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any, Final
+
+from refundry import Evidence, Refund, RefundError, RefundStatus, Retry, SendFailure, Timeout, WireReply, WireRequest
+from tests.facade.support import NO_STATE, ONE_EURO, PAYMENT, Answer, Caller, Scripted, reply, scripted
+
+HTML: Final = b"<html><body>It did not work</body></html>"
+BODIES: Final = (b"", b"{}", HTML, b"[]", b"\xff")
+"""Bodies that say nothing of a state."""
+HOSTILE_IDS: Final = ("..", ".", "", "a/b", "a?b", "a#b", "a%2fb", "a\\b", "a b", "a\r\nb", "a\0b", "\xe9", "a" * 201)
+BRIEFLY: Final = Retry(attempts=3, first_wait=0.001)
+"""Retries that cost a test no time."""
+ORIGIN: Final = "https://gateway.paybyrd.com"
+LINK: Final = "/api/v2/transactions?requestId=request-1"
+LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
+UNREACHED: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused")
+
+SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
+
+WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
+    "lab4pay": {
+        "INITIATED": PENDING,
+        "IN_PROGRESS": PENDING,
+        "SUCCESS": SUCCEEDED,
+        "FAILED": FAILED,
+        "EXPIRED": FAILED,
+        "CANCELED": FAILED,
+        "DECLINED": FAILED,
+        "REVERTED": FAILED,
+    },
+    "paybyrd": {
+        "Success": SUCCEEDED,
+        "AcquirerSuccess": SUCCEEDED,
+        "Processing": PENDING,
+        "TemporaryFailed": PENDING,
+        "Denied": FAILED,
+        "Canceled": FAILED,
+        "Error": PENDING,  # alone: it stands for failures that are not known yet too
+    },
+    "blink": {
+        "completed": SUCCEEDED,
+        "Accepted": SUCCEEDED,
+        "pending": PENDING,
+        "Pending Submission": PENDING,
+        "Captured": PENDING,
+        "Tendered": PENDING,
+        "Received": PENDING,
+        "Approved": PENDING,
+        "Deferred": PENDING,
+        "Authorised": PENDING,
+        "Authorized": PENDING,
+        "Pre-Auth": PENDING,
+        "Preauth": PENDING,
+        "failed": FAILED,
+        "declined": FAILED,
+        "Rejected": FAILED,
+        "cancelled": FAILED,
+        "Canceled": FAILED,
+        "voided": FAILED,
+        "expired": FAILED,
+    },
+}
+"""What each word of a transaction says about a refund."""
+DONE: Final = {"lab4pay": "SUCCESS", "paybyrd": "Success", "blink": "completed"}
+UNDONE: Final = {"lab4pay": "DECLINED", "paybyrd": "Denied", "blink": "declined"}
+VOIDS: Final = {"lab4pay": "revert_transaction of refundry_lab4pay", "blink": "cancel_transaction of refundry_blink"}
+
+PENDING_REPLIES: Final = {
+    "lab4pay": reply(200, {"transaction_id": "refund-1"}),
+    "paybyrd": reply(200, {"code": "BYRD201", "isoAmount": 100, "transactionId": "refund-1"}),
+    "blink": reply(200, {"status": "pending", "amount": 1, "refunded_transaction_id": "refund-1"}),
+}
+"""What accepts one euro of PAYMENT, and has not refunded it yet."""
+SECOND_REPLIES: Final = {
+    provider: replace(first, body=first.body.replace(b"refund-1", b"refund-2"))
+    for provider, first in PENDING_REPLIES.items()
+}
+"""The same of a second refund, which has an id of its own."""
+
+
+class LookupScript(Scripted):
+    """A Scripted whose questions are answered by a list, too, whose last answer repeats. One may be an exception."""
+
+    def __init__(self, *states: Answer | BaseException, answers: Sequence[Answer] = (NO_STATE,)) -> None:
+        super().__init__(*answers)
+        self._states = list(states)
+
+    def send(self, request: WireRequest, timeout: Timeout) -> Answer:
+        """As Scripted, the next state being the answer to a question."""
+        if request.method == "GET":
+            state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+            if isinstance(state, BaseException):
+                self.asked.append(request)
+                raise state
+            self._state = state
+        return super().send(request, timeout)
+
+
+def asked(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
+    """Look a refund up, or do what else can be done about one."""
+    given = getattr(client.client, verb)(known, **options)
+    told: Refund = client.run(given) if inspect.iscoroutine(given) else given
+    return told
+
+
+def pending(provider: str, **changes: Any) -> Refund:
+    """Return a refund of one euro of PAYMENT that the provider has accepted, and has not done yet."""
+    accepted = Refund(provider, "reference-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
+    return replace(accepted, **changes)
+
+
+def state(provider: str, word: object = ..., status: int = 200, **more: Any) -> WireReply:
+    """Return a reply to a question: the transaction with this word for its state, or without one."""
+    told = {"status": word, **more} if word is not ... else more
+    return reply(status, {"data": told} if provider == "blink" else told)
+
+
+def spelled(word: str) -> str:
+    """Return a word without what its spellings differ in."""
+    return " ".join(re.split(r"[\s_-]+", word)).strip().lower()
+
+
+def written(moment: datetime) -> str:
+    """Return a time as Paybyrd writes it in a transaction."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def dated(body: object, moment: datetime | None = None) -> WireReply:
+    """Return a reply with the Date header of this moment, or of now."""
+    return reply(200, body, (("date", format_datetime(moment or datetime.now(UTC), usegmt=True)),))
+
+
+def tracked(*transactions: object) -> WireReply:
+    """Return Paybyrd's reply of now to a question by requestId."""
+    return dated(list(transactions))
+
+
+def created() -> str:
+    """Return a time, as Paybyrd writes it, at which a refund that a test is about to send can have been made."""
+    return written(datetime.now(UTC) + timedelta(minutes=1))
+
+
+def transaction(**changes: Any) -> dict[str, Any]:
+    """Return a transaction of Paybyrd that says of itself that it is one euro refunded of PAYMENT just now."""
+    own = {"transactionId": "refund-1", "status": "Success", "code": "BYRD200", "isoAmount": -100, "currency": "EUR"}
+    return {**own, "referencedTransactions": [{"transactionId": PAYMENT}], "createdDate": created(), **changes}
+
+
+def accepted_for_later(**changes: Any) -> Refund:
+    """Return a refund that Paybyrd has just answered with 202."""
+    return pending("paybyrd", **{"refund_id": None, "tracking_id": LINK, "sent_at": datetime.now(UTC), **changes})
+
+
+def found(
+    provider: str, answer: Answer, refund: Refund | None = None, **options: Any
+) -> tuple[Refund | RefundError, list[str]]:
+    """Return what a caller is told of a refund that was asked about, and the pointers of what departs."""
+    with scripted("sync", provider, Scripted(NO_STATE, state=answer), **options) as client:
+        told: Refund | RefundError
+        try:
+            told = asked(client, pending(provider) if refund is None else refund)
+        except RefundError as error:
+            told = error
+        return told, [deviation.pointer for deviation in client.deviations]
+
+
+def status_of(provider: str, answer: Answer, refund: Refund | None = None) -> RefundStatus | type[RefundError]:
+    """Return the status that a caller is told of a refund that was asked about, or the class of the exception."""
+    told, _ = found(provider, answer, refund)
+    return told.status if isinstance(told, Refund) else type(told)
+
+
+def of_payment(client: Caller, provider: str, amount: object = ONE_EURO) -> Refund:
+    """Refund an amount of PAYMENT."""
+    return client.refund(provider, payment_id=PAYMENT, amount=amount, reference="reference-1")

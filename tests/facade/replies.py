@@ -1,0 +1,43 @@
+"""What the tests of replies share: what a reply may come to, in one name, and what one comes to."""
+
+from typing import Final
+
+from refundry import (
+    AuthenticationFailed,
+    OutcomeUnknown,
+    Reason,
+    Refund,
+    RefundError,
+    RefundRejected,
+    RefundRequest,
+    RefundStatus,
+    WireReply,
+)
+from refundry.outcome import Reading
+from tests.facade.support import ONE_EURO, PAYMENT, account, reply, told
+
+HTML: Final = b"<html><body>It did not work</body></html>"
+SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING
+ALREADY, EXCEEDS = Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING
+UNKNOWN, ACCESS = OutcomeUnknown, AuthenticationFailed
+
+Expected = RefundStatus | Reason | type[RefundError]
+"""A refund of this status, a refusal for this reason, or an exception of this class."""
+
+
+def expected_of(result: Refund | RefundError) -> Expected:
+    """Return what this is, in one name."""
+    if isinstance(result, Refund):
+        return result.status
+    return result.reason if type(result) is RefundRejected else type(result)
+
+
+def of(provider: str, status: int, body: object) -> Expected:
+    """Return what a refund of one euro comes to that is answered so."""
+    return expected_of(told(provider, reply(status, body)))
+
+
+def reading_of(provider: str, answer: WireReply) -> Reading:
+    """Return what a reply to one euro of PAYMENT is read as."""
+    request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
+    return account(provider).translation().read(request, answer)

@@ -1,0 +1,316 @@
+"""Why a refund was refused, asked of the payment."""
+
+import inspect
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from refundry import (
+    AuthenticationFailed,
+    InvalidRefund,
+    LookupFailed,
+    NotSent,
+    Operation,
+    OutcomeUnknown,
+    Reason,
+    RefundError,
+    RefundRejected,
+    Resend,
+    WireReply,
+)
+from tests.facade.questions import (
+    BRIEFLY,
+    HTML,
+    LOST,
+    PENDING_REPLIES,
+    UNREACHED,
+    VOIDS,
+    WORDS,
+    LookupScript,
+    of_payment,
+    spelled,
+    state,
+)
+from tests.facade.support import (
+    KINDS,
+    NO_STATE,
+    ONE_EURO,
+    PAYMENT,
+    Answer,
+    Caller,
+    Kind,
+    account,
+    caller,
+    reply,
+    scripted,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+
+REFUSALS: Final[Mapping[str, WireReply]] = {
+    "lab4pay": reply(400),
+    "blink": reply(400, {"success": False, "message": "It cannot be refunded"}),
+}
+UNREFUNDABLE: Final = {
+    "lab4pay": [word for word in WORDS["lab4pay"] if word != "SUCCESS"],
+    "blink": [
+        *("Captured", "Received", "Approved", "Deferred", "Tendered", "Pre-Auth", "Preauth", "Referred", "Reversed"),
+        *("Rejected", "Finished", "Canceled", "cancelled", "voided", "declined", "failed", "expired"),
+    ],
+}
+PAYMENTS: Final = {
+    "lab4pay": f"https://api-payment.lab4pay.com/v1/pay-connect/transactions/{PAYMENT}/status/",
+    "blink": f"https://secure.blinkpayment.co.uk/api/pay/v1/transactions/{PAYMENT}",
+}
+explaining = pytest.mark.parametrize("provider", sorted(VOIDS))
+
+
+@contextmanager
+def refused(
+    kind: Kind, provider: str, *answers: Answer | BaseException, refused_with: WireReply | None = None, **options: Any
+) -> Iterator[tuple[Caller, RefundRejected, LookupScript]]:
+    """Give what is told of a refusal of PAYMENT, and its client, to which questions are answered so."""
+    transport = LookupScript(*answers, answers=[REFUSALS[provider] if refused_with is None else refused_with])
+    made = account(provider, transport=transport)
+    with caller(kind, made, **{"retry": BRIEFLY, **options}) as client:
+        with pytest.raises(RefundRejected) as raised:
+            of_payment(client, provider)
+        assert transport.asked == []
+        yield client, raised.value, transport
+    assert len(transport.sent) == 1
+
+
+def explained(client: Caller, refusal: Any) -> RefundRejected:
+    """Explain a refusal, with a client of either kind."""
+    given: Any = client.client.explain(refusal)
+    told: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
+    return told
+
+
+@both_kinds
+@explaining
+def test_a_refusal_for_the_state_of_the_payment_says_so_and_names_the_void(kind: Kind, provider: str) -> None:
+    for word in UNREFUNDABLE[provider]:
+        with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
+            before = (refusal.reason, str(refusal))
+            told = explained(client, refusal)
+        assert (type(told), told.reason, told.resend) == (RefundRejected, Reason.NOT_REFUNDABLE, Resend.SAFE), word
+        assert VOIDS[provider] in str(told)
+        assert "'reference-1': not refundable (HTTP 400); the payment is " in str(told)
+        assert f"the payment is {spelled(word)}: " in spelled(str(told))
+        assert (told.raw, told.http_status) == (REFUSALS[provider], 400)
+        assert (told.provider, told.reference, told.payment_id, told.amount) == (
+            *(provider, "reference-1"),
+            *(PAYMENT, ONE_EURO),
+        )
+        assert [(question.method, question.url) for question in transport.asked] == [("GET", PAYMENTS[provider])]
+        assert (refusal.reason, str(refusal)) == before == (Reason.INVALID, before[1])
+
+
+def test_a_refusal_of_a_payment_that_was_refunded_before_says_so() -> None:
+    for word in ("Fully refunded", "fully_refunded"):
+        with refused("sync", "blink", state("blink", word)) as (client, refusal, _):
+            told = explained(client, refusal)
+        assert told.reason is Reason.ALREADY_REFUNDED
+        assert "already refunded" in str(told)
+        assert "the payment is fully refunded" in str(told)
+        assert VOIDS["blink"] not in str(told)
+
+
+@both_kinds
+@explaining
+def test_a_refusal_of_a_payment_that_can_be_refunded_comes_back_as_it_is(kind: Kind, provider: str) -> None:
+    words = {"lab4pay": ["SUCCESS", "success"], "blink": ["Accepted", "pending", "completed", "Partially refunded"]}
+    for word in (*words[provider], "MISPLACED", "", None, 7):
+        with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
+            assert explained(client, refusal) is refusal, word
+        assert refusal.reason is Reason.INVALID
+        assert len(transport.asked) == 1
+
+
+@explaining
+@pytest.mark.parametrize(
+    ("answer", "temporary", "times"),
+    [
+        (LOST, True, 3),
+        (UNREACHED, True, 3),
+        (replace(UNREACHED, permanent=True), False, 1),
+        (RuntimeError("odd"), True, 3),
+        *((reply(status, body), True, 1) for status in (302, 404, 422) for body in (b"", b"{}", HTML)),
+        *((reply(status, body), False, 1) for status in (401, 403) for body in (b"", b"{}", HTML)),
+        *((reply(status, body), True, 3) for status in (408, 429, 500, 503) for body in (b"", b"{}", HTML)),
+        *((reply(200, body), True, 1) for body in (b"", b"[]", b"\xff", HTML)),
+        (WireReply(200, (), b'{"status": "REVERTED", "data": {"status": "voided"}}', complete=False), True, 3),
+    ],
+    ids=repr,
+)
+def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
+    provider: str, answer: Answer | BaseException, temporary: bool, times: int
+) -> None:
+    with refused("sync", provider, answer) as (client, refusal, transport):
+        before = (refusal.reason, str(refusal), refusal.raw)
+        with pytest.raises(LookupFailed) as failed:
+            explained(client, refusal)
+    error = failed.value
+    assert (error.temporary, error.resend, len(transport.asked)) == (temporary, Resend.NEVER, times)
+    assert (error.provider, error.reference, error.payment_id) == (provider, "reference-1", PAYMENT)
+    assert (refusal.reason, str(refusal), refusal.raw) == before
+
+
+@explaining
+def test_another_status_than_200_explains_nothing_whatever_its_word(provider: str) -> None:
+    for status in (201, 202, 400, 404):
+        with refused("sync", provider, state(provider, UNREFUNDABLE[provider][0], status)) as (client, refusal, _):
+            with pytest.raises(LookupFailed):
+                explained(client, refusal)
+            assert refusal.reason is Reason.INVALID
+
+
+@both_kinds
+@explaining
+def test_a_payment_is_asked_about_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+    answers = LOST, reply(503), state(provider, UNREFUNDABLE[provider][0])
+    with refused(kind, provider, *answers) as (client, refusal, transport):
+        assert explained(client, refusal).reason is Reason.NOT_REFUNDABLE
+    assert len(transport.asked) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"success": False}),
+        (402, {"success": False}),
+        (422, {"success": False}),
+        (200, {"success": False}),
+        (200, {"status": "failed"}),
+    ],
+)
+def test_each_refusal_of_blink_can_be_explained(status: int, body: Any) -> None:
+    answer = state("blink", "Captured")
+    with refused("sync", "blink", answer, refused_with=reply(status, body)) as (client, refusal, _):
+        told = explained(client, refusal)
+    assert (told.reason, told.http_status) == (Reason.NOT_REFUNDABLE, status)
+
+
+@explaining
+@pytest.mark.parametrize("name", ["invalid", "invalid-shop", "other"])
+def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(provider: str, name: str) -> None:
+    answers = [REFUSALS[provider]]
+    transport = LookupScript(state(provider, UNREFUNDABLE[provider][0]), answers=answers)
+    with scripted("sync", provider, transport, name=name) as client, pytest.raises(RefundRejected) as raised:
+        client.refund(name, payment_id=PAYMENT, amount=ONE_EURO, reference="invalid")
+    with scripted("sync", provider, transport, name=name) as client:
+        assert f"{name} refused 'invalid': not refundable (HTTP 400)" in str(explained(client, raised.value))
+
+
+@both_kinds
+@explaining
+def test_a_refusal_that_was_kept_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
+    with refused(kind, provider, NO_STATE) as (_, refusal, _):
+        kept = json.dumps(refusal.to_dict())
+    transport = LookupScript(state(provider, UNREFUNDABLE[provider][0]))
+    with scripted(kind, provider, transport) as client:
+        told = explained(client, RefundError.from_dict(json.loads(kept)))
+    assert (told.reason, told.http_status, told.raw) == (Reason.NOT_REFUNDABLE, 400, None)
+    assert VOIDS[provider] in str(told)
+
+
+@both_kinds
+@pytest.mark.parametrize("body", [{"code": "BYRD900"}, {"code": "BYRD205"}, {"code": "BYRD230"}])
+def test_a_refusal_comes_back_as_it_is_from_a_provider_that_is_not_asked(kind: Kind, body: Any) -> None:
+    answer = state("paybyrd", "Success")
+    with refused(kind, "paybyrd", answer, refused_with=reply(400, body)) as (client, refusal, transport):
+        assert explained(client, refusal) is refusal
+    assert transport.asked == []
+
+
+@both_kinds
+def test_a_refusal_that_is_tied_to_no_payment_comes_back_as_it_is(kind: Kind) -> None:
+    transport = LookupScript(state("lab4pay", "REVERTED"), answers=[reply(400)])
+    with scripted(kind, "lab4pay", transport) as client:
+        with pytest.raises(RefundRejected) as refusal:
+            client.ask("lab4pay")
+        assert explained(client, refusal.value) is refusal.value
+    assert refusal.value.reason is Reason.INVALID
+    assert transport.asked == []
+
+
+@both_kinds
+@explaining
+def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
+    transport = LookupScript(state(provider, "REVERTED"))
+    facts: dict[str, Any] = {"provider": provider, "reference": "reference-1", "payment_id": PAYMENT}
+    with scripted(kind, provider, transport) as client:
+        for other in (NotSent("text", **facts), OutcomeUnknown("text", **facts), AuthenticationFailed("text", **facts)):
+            with pytest.raises(InvalidRefund) as error:
+                explained(client, other)
+            assert error.value.field == "refused"
+        for none in (None, "refused", ValueError()):
+            with pytest.raises(InvalidRefund) as error:
+                explained(client, none)
+            assert (error.value.field, error.value.resend) == ("refused", Resend.NEVER)
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("provider", "answer", "told"),
+    [
+        ("lab4pay", reply(400), RefundRejected),
+        ("lab4pay", reply(401), AuthenticationFailed),
+        ("lab4pay", reply(403), OutcomeUnknown),
+        ("lab4pay", reply(404), OutcomeUnknown),
+        ("lab4pay", reply(500), OutcomeUnknown),
+        ("lab4pay", LOST, OutcomeUnknown),
+        ("blink", reply(400, {"success": False}), RefundRejected),
+        ("blink", reply(401), AuthenticationFailed),
+        ("blink", reply(404, {"success": False}), RefundRejected),
+        ("blink", reply(409, {"success": False}), OutcomeUnknown),
+        ("blink", reply(429, {"success": False}), OutcomeUnknown),
+        ("blink", reply(500, {"success": False}), OutcomeUnknown),
+        ("paybyrd", reply(400, {"code": "BYRD900"}), RefundRejected),
+        ("paybyrd", reply(400, {"code": "BYRD205"}), RefundRejected),
+    ],
+)
+def test_a_refund_that_came_to_nothing_asks_nothing_by_itself(
+    kind: Kind, provider: str, answer: Answer, told: type[RefundError]
+) -> None:
+    transport = LookupScript(state(provider, "REVERTED"), answers=[answer])
+    with scripted(kind, provider, transport) as client, pytest.raises(RefundError) as raised:
+        of_payment(client, provider)
+    assert type(raised.value) is told
+    assert transport.asked == []
+
+
+@both_kinds
+@explaining
+def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind, provider: str) -> None:
+    told: list[tuple[Operation, int | None, str]] = []
+    word = UNREFUNDABLE[provider][0]
+    hook: dict[str, Any] = {"on_attempt": lambda one: told.append((one.operation, one.status, one.outcome))}
+    with refused(kind, provider, state(provider, word), reply(404), **hook) as (client, refusal, _):
+        explained(client, refusal)
+        with pytest.raises(LookupFailed):
+            explained(client, refusal)
+    assert told == [
+        (Operation.REFUND, 400, "RefundRejected"),
+        (Operation.LOOKUP, 200, "OK"),
+        (Operation.LOOKUP, 404, "LookupFailed"),
+    ]
+
+
+@both_kinds
+@explaining
+def test_a_refund_that_was_refused_for_the_payments_state_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+    states = [state(provider, UNREFUNDABLE[provider][0])]
+    transport = LookupScript(*states, answers=[REFUSALS[provider], PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client:
+        with pytest.raises(RefundRejected) as refusal:
+            of_payment(client, provider)
+        explained(client, refusal.value)
+        assert not of_payment(client, provider).replayed
+    assert len(transport.sent) == 2

@@ -1,0 +1,211 @@
+"""Refunds at Lab4Pay that a terminal carries out: of a transaction, and called off."""
+
+import json
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from refundry import (
+    FULL,
+    InvalidRefund,
+    LookupFailed,
+    RefundError,
+    RefundStatus,
+    Resend,
+    UnsupportedOperation,
+)
+from tests.facade.questions import (
+    BRIEFLY,
+    DONE,
+    FAILED,
+    HOSTILE_IDS,
+    HTML,
+    LOST,
+    PENDING,
+    PENDING_REPLIES,
+    SECOND_REPLIES,
+    SUCCEEDED,
+    UNREACHED,
+    LookupScript,
+    asked,
+    of_payment,
+    pending,
+    state,
+)
+from tests.facade.support import (
+    KINDS,
+    NO_STATE,
+    ONE_EURO,
+    PAYMENT,
+    PROVIDERS,
+    Answer,
+    Kind,
+    Scripted,
+    account,
+    caller,
+    reply,
+    scripted,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+# A refund of a transaction at Lab4Pay.
+
+
+LAB4PAY_REFUND: Final = f"https://api-payment.lab4pay.com/v1/pay-connect/transactions/{PAYMENT}/refund/"
+
+
+@both_kinds
+def test_a_refund_of_a_transaction_at_lab4pay_is_a_post_of_minor_units_to_it(kind: Kind) -> None:
+    transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
+    with scripted(kind, "lab4pay", transport) as client:
+        prepared = client.client.prepare("lab4pay", payment_id=PAYMENT, amount=ONE_EURO, reference="reference-1")
+        told = of_payment(client, "lab4pay")
+        assert client.deviations == []
+    (sent,) = transport.sent
+    assert (sent.method, sent.url, json.loads(sent.body)) == ("POST", LAB4PAY_REFUND, {"amount": 100})
+    assert (prepared.url, prepared.body) == (sent.url, sent.body)
+    assert {name.lower() for name, _ in sent.headers} == {"accept", "content-type"}
+    assert [(name, secret.reveal()) for name, secret in sent.credentials] == [
+        ("Authorization", "Bearer test-key"),
+        ("X-Pay-Connect-Integrator-Id", "test-integrator"),
+    ]
+    assert (told.status, told.refund_id, told.payment_id, told.amount) == (PENDING, "refund-1", PAYMENT, ONE_EURO)
+
+
+@both_kinds
+def test_full_at_lab4pay_is_refused_and_nothing_is_sent(kind: Kind) -> None:
+    transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(UnsupportedOperation) as refused:
+        of_payment(client, "lab4pay", FULL)
+    assert (refused.value.field, refused.value.resend) == ("amount", Resend.SAFE)
+    assert transport.asked == transport.sent == []
+
+
+@pytest.mark.parametrize("payment_id", HOSTILE_IDS)
+def test_a_payment_that_leads_elsewhere_is_refused_and_nothing_is_sent(payment_id: str) -> None:
+    transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
+    with scripted("sync", "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+        client.refund("lab4pay", payment_id=payment_id, amount=ONE_EURO, reference="reference-1")
+    assert refused.value.field == "payment_id"
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+def test_both_kinds_of_refund_at_lab4pay_are_one_under_one_reference(kind: Kind) -> None:
+    transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
+    with scripted(kind, "lab4pay", transport) as client:
+        of_payment(client, "lab4pay")
+        with pytest.raises(RefundError) as refused:
+            client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="reference-1")
+    assert refused.value.resend is Resend.NEVER
+    assert len(transport.sent) == 1
+
+
+# Calling a refund off.
+
+
+@both_kinds
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+def test_a_refund_cannot_be_called_off_where_the_capabilities_say_so(kind: Kind, provider: str) -> None:
+    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    with scripted(kind, provider, transport) as client:
+        assert not any(one.cancel for one in client.client.capabilities(provider).values())
+        for status in (PENDING, SUCCEEDED):
+            with pytest.raises(UnsupportedOperation) as refused:
+                asked(client, pending(provider, status=status), "cancel")
+            error = refused.value
+            assert (error.field, error.resend) == ("provider", Resend.NEVER)
+            assert (error.provider, error.reference) == (provider, "reference-1")
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+def test_a_refund_that_is_called_off_is_asked_about_afterwards(kind: Kind) -> None:
+    transport = LookupScript(state("lab4pay", "CANCELED"), answers=[reply(200)])
+    with scripted(kind, "lab4pay", transport) as client:
+        assert all(one.cancel for one in client.client.capabilities("lab4pay").values())
+        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
+    (sent,) = transport.sent
+    base = "https://api-payment.lab4pay.com/v1/pay-connect/transactions/refund-1"
+    assert (sent.method, sent.url, sent.body) == ("POST", f"{base}/cancel/", b"")
+    assert [question.url for question in transport.asked] == [f"{base}/status/"]
+
+
+@both_kinds
+def test_a_cancel_is_no_proof_whatever_its_reply(kind: Kind) -> None:
+    said = b'{"status": "CANCELED"}'
+    for status in (200, 201, 202, 204, 302, 400, 404, 409, 422):
+        transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[reply(status, said)])
+        with scripted(kind, "lab4pay", transport) as client:
+            assert asked(client, pending("lab4pay"), "cancel").status is SUCCEEDED, status
+        assert len(transport.sent) == len(transport.asked) == 1
+
+
+@both_kinds
+@pytest.mark.parametrize("answer", [LOST, reply(408), reply(429), reply(500), reply(503, HTML)], ids=repr)
+def test_a_cancel_that_may_not_have_been_taken_is_sent_again(kind: Kind, answer: Answer) -> None:
+    transport = LookupScript(state("lab4pay", "CANCELED"), answers=[answer, answer, reply(200)])
+    with caller(kind, account("lab4pay", transport=transport), retry=BRIEFLY) as client:
+        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
+    assert (len(transport.sent), len(transport.asked)) == (3, 1)
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("answer", "temporary"),
+    [(UNREACHED, True), (replace(UNREACHED, permanent=True), False), (reply(401), False), (reply(403), False)],
+    ids=repr,
+)
+def test_a_cancel_that_had_no_effect_is_told_and_the_state_is_not_asked_for(
+    kind: Kind, answer: Answer, temporary: bool
+) -> None:
+    transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[answer])
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(LookupFailed) as failed:
+        asked(client, pending("lab4pay"), "cancel")
+    error = failed.value
+    assert (error.refund, error.resend, error.temporary) == (pending("lab4pay"), Resend.NEVER, temporary)
+    assert transport.asked == []
+
+
+@both_kinds
+@pytest.mark.parametrize(("first", "second"), [(LOST, UNREACHED), (reply(500), UNREACHED), (LOST, reply(401))])
+def test_a_cancel_that_may_have_left_is_asked_about_whatever_became_of_sending_it_again(
+    kind: Kind, first: Answer, second: Answer
+) -> None:
+    transport = LookupScript(state("lab4pay", "CANCELED"), answers=[first, second])
+    with caller(kind, account("lab4pay", transport=transport), retry=BRIEFLY) as client:
+        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
+
+
+@both_kinds
+@pytest.mark.parametrize("status", [SUCCEEDED, FAILED])
+def test_a_final_refund_is_not_called_off(kind: Kind, status: RefundStatus) -> None:
+    transport = LookupScript(state("lab4pay", "INITIATED"), answers=[reply(200)])
+    refund = pending("lab4pay", status=status)
+    with scripted(kind, "lab4pay", transport) as client:
+        assert asked(client, refund, "cancel") == refund
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+def test_a_refund_whose_id_leads_elsewhere_is_not_called_off(kind: Kind) -> None:
+    for refund_id in (None, *HOSTILE_IDS):
+        transport = LookupScript(state("lab4pay", "CANCELED"), answers=[reply(200)])
+        with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+            asked(client, pending("lab4pay", refund_id=refund_id), "cancel")
+        assert (refused.value.field, refused.value.resend) == ("refund_id", Resend.NEVER)
+        assert transport.asked == transport.sent == []
+
+
+@both_kinds
+def test_a_refund_that_was_called_off_may_be_asked_for_again(kind: Kind) -> None:
+    answers = [PENDING_REPLIES["lab4pay"], reply(200), SECOND_REPLIES["lab4pay"]]
+    transport = LookupScript(state("lab4pay", "CANCELED"), answers=answers)
+    with scripted(kind, "lab4pay", transport) as client:
+        assert asked(client, client.ask("lab4pay"), "cancel").status is FAILED
+        assert not client.ask("lab4pay").replayed
+    assert len(transport.sent) == 3

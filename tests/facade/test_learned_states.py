@@ -1,0 +1,162 @@
+"""What a client learns by asking, and what a reference promises after it."""
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from refundry import (
+    LookupFailed,
+    RefundMismatch,
+)
+from tests.facade.questions import (
+    DONE,
+    FAILED,
+    HTML,
+    LINK,
+    LOST,
+    PENDING,
+    PENDING_REPLIES,
+    SECOND_REPLIES,
+    SUCCEEDED,
+    UNDONE,
+    LookupScript,
+    asked,
+    state,
+    tracked,
+    transaction,
+)
+from tests.facade.support import (
+    KINDS,
+    PROVIDERS,
+    Answer,
+    Kind,
+    reply,
+    scripted,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+# What a client learns by asking.
+
+
+@both_kinds
+@every_provider
+def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
+    transport = LookupScript(state(provider, DONE[provider]), answers=[PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client:
+        refund = client.ask(provider)
+        assert refund.status is PENDING
+        assert asked(client, refund).status is SUCCEEDED
+        again = client.ask(provider)
+    assert (again.status, again.replayed) == (SUCCEEDED, True)
+    assert len(transport.sent) == 1
+
+
+@both_kinds
+@every_provider
+def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
+    transport = LookupScript(state(provider, UNDONE[provider]), answers=answers)
+    with scripted(kind, provider, transport) as client:
+        assert asked(client, client.ask(provider)).status is FAILED
+        again = client.ask(provider)
+        assert (again.status, again.replayed, again.refund_id) == (PENDING, False, "refund-2")
+        assert client.ask(provider).replayed
+    first, second = transport.sent
+    # One key for a reference for good, so that no other process can send it under a second one.
+    assert (first.headers, first.body) == (second.headers, second.body)
+
+
+@both_kinds
+def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: Kind) -> None:
+    accepting = [reply(202, {"links": {"href": LINK}}), reply(202, {"links": {"href": LINK.replace("-1", "-2")}})]
+    transport = LookupScript(tracked(transaction(status="Denied", code="BYRD205")), answers=accepting)
+    with scripted(kind, "paybyrd", transport) as client:
+        refund = client.ask("paybyrd")
+        assert asked(client, refund).status is FAILED
+        again = client.ask("paybyrd")
+        assert (again.replayed, again.tracking_id) == (False, LINK.replace("-1", "-2"))
+        # What is asked about the first says nothing of the second.
+        assert asked(client, refund).status is FAILED
+        assert client.ask("paybyrd").replayed
+    assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
+
+
+@both_kinds
+@every_provider
+@pytest.mark.parametrize("words", [DONE, UNDONE], ids=["done", "undone"])
+def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: str, words: Mapping[str, str]) -> None:
+    transport = LookupScript(state(provider, words[provider]), answers=[PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client:
+        refund = client.ask(provider)
+        for other in (replace(refund, refund_id="refund-2"), replace(refund, reference="reference-2")):
+            asked(client, other)
+        again = client.ask(provider)
+    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+
+
+@both_kinds
+@every_provider
+def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -> None:
+    transport = LookupScript(state(provider, UNDONE[provider]), answers=[PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client, scripted(kind, provider, transport) as other:
+        assert asked(other, client.ask(provider)).status is FAILED
+        again = client.ask(provider)
+    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+
+
+@both_kinds
+@every_provider
+@pytest.mark.parametrize(
+    "answer", [LOST, reply(404, b"{}"), reply(200, HTML), reply(200, {"status": "MISPLACED", "data": {}})]
+)
+def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
+    transport = LookupScript(answer, answers=[PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client:
+        refund = client.ask(provider)
+        with contextlib.suppress(LookupFailed):
+            assert asked(client, refund).status is PENDING
+        again = client.ask(provider)
+    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+
+
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+def test_a_mismatch_changes_nothing(provider: str) -> None:
+    wrong: dict[str, dict[str, Any]] = {"paybyrd": {"isoAmount": -99}, "blink": {"amount": 0.99}}
+    transport = LookupScript(state(provider, UNDONE[provider], **wrong[provider]), answers=[PENDING_REPLIES[provider]])
+    with scripted("sync", provider, transport) as client:
+        with pytest.raises(RefundMismatch):
+            asked(client, client.ask(provider))
+        assert client.ask(provider).replayed
+    assert len(transport.sent) == 1
+
+
+@both_kinds
+@pytest.mark.parametrize("verb", ["wait", "cancel"])
+def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str) -> None:
+    transport = LookupScript(state("lab4pay", "INITIATED"), answers=[PENDING_REPLIES["lab4pay"]])
+    with scripted(kind, "lab4pay", transport) as client:
+        claimed = replace(client.ask("lab4pay"), status=FAILED)
+        assert asked(client, claimed, verb) == claimed
+        assert transport.asked == []
+        assert client.ask("lab4pay").replayed
+    assert len(transport.sent) == 1
+
+
+@both_kinds
+@pytest.mark.parametrize("word", ["Success", "Denied"])
+def test_the_transaction_of_one_reference_is_not_taken_for_that_of_another(kind: Kind, word: str) -> None:
+    accepting = [PENDING_REPLIES["paybyrd"], reply(202, {"links": {"href": LINK}})]
+    transport = LookupScript(tracked(transaction(status=word, code=None)), answers=accepting)
+    with scripted(kind, "paybyrd", transport) as client:
+        client.ask("paybyrd", reference="reference-1")
+        refund = client.ask("paybyrd", reference="reference-2")
+        with contextlib.suppress(LookupFailed, RefundMismatch):
+            assert asked(client, refund).status is PENDING
+        again = client.ask("paybyrd", reference="reference-2")
+    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 2)

@@ -1,0 +1,428 @@
+"""Asking what became of a refund: what is asked, what is no answer, and what the hooks are told."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Final
+
+import pytest
+
+from refundry import (
+    InvalidRefund,
+    LookupFailed,
+    Operation,
+    Refund,
+    RefundRejected,
+    Resend,
+    Retry,
+    UnsupportedOperation,
+    WireReply,
+)
+from tests.facade.questions import (
+    BODIES,
+    BRIEFLY,
+    DONE,
+    FAILED,
+    HOSTILE_IDS,
+    HTML,
+    LOST,
+    ORIGIN,
+    PENDING,
+    PENDING_REPLIES,
+    SUCCEEDED,
+    UNREACHED,
+    WORDS,
+    LookupScript,
+    asked,
+    found,
+    of_payment,
+    pending,
+    state,
+)
+from tests.facade.support import (
+    KINDS,
+    NO_STATE,
+    PROVIDERS,
+    Answer,
+    Kind,
+    Scripted,
+    account,
+    caller,
+    reply,
+    scripted,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+
+# What is asked.
+
+
+QUESTIONS: Final = {
+    "lab4pay": "https://api-payment.lab4pay.com/v1/pay-connect/transactions/refund-1/status/",
+    "paybyrd": f"{ORIGIN}/api/v2/transactions/refund-1",
+    "blink": "https://secure.blinkpayment.co.uk/api/pay/v1/transactions/refund-1",
+}
+
+
+@both_kinds
+@every_provider
+def test_a_question_is_a_get_of_the_refunds_own_transaction(kind: Kind, provider: str) -> None:
+    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    with scripted(kind, provider, transport) as client:
+        asked(client, pending(provider))
+    (question,) = transport.asked
+    assert (question.method, question.url, question.body) == ("GET", QUESTIONS[provider], b"")
+    secrets = {name: secret.reveal() for name, secret in question.credentials}
+    assert (
+        secrets
+        == {
+            "lab4pay": {"Authorization": "Bearer test-key", "X-Pay-Connect-Integrator-Id": "test-integrator"},
+            "paybyrd": {"x-api-key": "test-key"},
+            "blink": {"Authorization": "Bearer test-key"},
+        }[provider]
+    )
+    assert not any(name.lower() in ("authorization", "idempotency-key") for name, _ in question.headers)
+
+
+@both_kinds
+@every_provider
+def test_a_refund_may_be_asked_about_by_what_was_kept_of_it_in_another_client(kind: Kind, provider: str) -> None:
+    with scripted(kind, provider, Scripted(PENDING_REPLIES[provider])) as client:
+        kept = json.dumps(client.ask(provider).to_dict())
+    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    with scripted(kind, provider, transport) as client:
+        told = asked(client, json.loads(kept))
+        assert told == asked(client, Refund.from_dict(json.loads(kept)))
+    assert (told.provider, told.reference, told.status) == (provider, "reference-1", SUCCEEDED)
+    assert [question.url for question in transport.asked] == [QUESTIONS[provider]] * 2
+
+
+def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda values: {key: value for key, value in values.items() if key != name}
+
+
+def having(**changes: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    return lambda values: {**values, **changes}
+
+
+VERBS: Final = ("lookup", "wait", "cancel")
+
+
+@both_kinds
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (without("provider"), "provider"),
+        (without("reference"), "reference"),
+        (without("status"), "status"),
+        (having(provider="stripe"), "provider"),
+        (having(provider=["lab4pay"]), "provider"),
+        (having(provider=None), "provider"),
+        (having(reference=7), "reference"),
+        (having(status="done"), "status"),
+        (having(status=[]), "status"),
+        (having(amount="1.00"), "amount"),
+        (having(amount={}), "amount"),
+        (having(amount={"minor_units": "100", "currency": "EUR"}), "amount"),
+        (having(amount={"minor_units": 0, "currency": "EUR"}), "amount"),
+        (having(refund_id=7), "refund_id"),
+        (having(payment_id=["payment-1"]), "payment_id"),
+        (having(tracking_id={}), "tracking_id"),
+        (having(remaining="7"), "remaining"),
+        (having(replayed=None), "replayed"),
+        (having(sent_at="yesterday"), "sent_at"),
+        (having(sent_at=7), "sent_at"),
+    ],
+)
+def test_what_is_kept_of_a_refund_and_is_unfit_is_refused_and_nothing_is_asked(
+    kind: Kind, verb: str, change: Callable[[dict[str, Any]], dict[str, Any]], field: str
+) -> None:
+    transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+        asked(client, change(pending("lab4pay").to_dict()), verb)
+    assert (refused.value.field, refused.value.resend) == (field, Resend.NEVER)
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("known", [None, "refund-1", 7, [], object(), Refund])
+def test_what_is_no_refund_is_refused(kind: Kind, verb: str, known: object) -> None:
+    transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+        asked(client, known, verb)
+    assert (refused.value.field, refused.value.resend) == ("refund", Resend.NEVER)
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize(
+    ("field", "value"), [("refund_id", 7), ("tracking_id", b"x"), ("payment_id", []), ("status", "pending")]
+)
+def test_a_refund_that_was_made_by_hand_of_what_does_not_fit_is_refused(
+    kind: Kind, verb: str, field: str, value: Any
+) -> None:
+    transport = Scripted(NO_STATE)
+    with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
+        asked(client, pending("lab4pay", **{field: value}), verb)
+    assert (refused.value.field, refused.value.resend) == (field, Resend.NEVER)
+    assert transport.asked == transport.sent == []
+
+
+@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("currency", ["POUND", "gbp", "", 7, None])
+def test_a_currency_that_is_none_is_told_and_not_compared(provider: str, currency: object) -> None:
+    told, deviations = found(provider, state(provider, DONE[provider], currency=currency))
+    assert isinstance(told, Refund)
+    assert told.status is SUCCEEDED
+    assert deviations == ["/data/currency" if provider == "blink" else "/currency"]
+
+
+@pytest.mark.parametrize("known", [{1: 2, "note": 3}, {None: 1, "note": 3}])
+def test_what_is_no_refund_is_refused_whatever_its_keys(known: object) -> None:
+    with scripted("sync", "lab4pay", Scripted(NO_STATE)) as client, pytest.raises(InvalidRefund) as refused:
+        asked(client, known)
+    assert refused.value.resend is Resend.NEVER
+
+
+@both_kinds
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_closed_client_asks_nothing(kind: Kind, verb: str) -> None:
+    transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
+    with scripted(kind, "lab4pay", transport) as client:
+        client.close()
+        with pytest.raises(InvalidRefund, match="closed") as refused:
+            asked(client, pending("lab4pay"), verb)
+    assert refused.value.resend is Resend.NEVER
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+@every_provider
+@pytest.mark.parametrize("verb", ["lookup", "wait"])
+def test_a_refund_without_an_id_cannot_be_asked_about(kind: Kind, provider: str, verb: str) -> None:
+    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    with scripted(kind, provider, transport) as client, pytest.raises(UnsupportedOperation) as refused:
+        asked(client, pending(provider, refund_id=None), verb)
+    error = refused.value
+    assert (error.field, error.resend) == ("refund_id", Resend.NEVER)
+    assert (error.provider, error.reference) == (provider, "reference-1")
+    assert transport.asked == transport.sent == []
+
+
+@both_kinds
+@every_provider
+@pytest.mark.parametrize("verb", ["lookup", "wait"])
+def test_an_id_that_leads_elsewhere_is_refused_and_nothing_is_asked(kind: Kind, provider: str, verb: str) -> None:
+    for refund_id in HOSTILE_IDS:
+        transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+        with scripted(kind, provider, transport) as client, pytest.raises(InvalidRefund) as refused:
+            asked(client, pending(provider, refund_id=refund_id), verb)
+        error = refused.value
+        assert (type(error), error.field, error.resend) == (InvalidRefund, "refund_id", Resend.NEVER)
+        assert (error.provider, error.reference) == (provider, "reference-1")
+        assert transport.asked == transport.sent == []
+
+
+# What is no answer.
+
+
+def failing(provider: str, answer: Answer | BaseException, **options: Any) -> tuple[LookupFailed, LookupScript]:
+    """Return the exception of a question that gets this answer whenever it is asked, and how it was asked."""
+    transport = LookupScript(answer)
+    refund = pending(provider, remaining=7, provider_code="BYRD010")
+    with caller("sync", account(provider, transport=transport), retry=BRIEFLY, **options) as client:
+        with pytest.raises(LookupFailed) as failed:
+            asked(client, refund)
+        error = failed.value
+    assert error.refund == refund
+    assert error.resend is Resend.NEVER
+    assert (error.provider, error.reference) == (provider, "reference-1")
+    assert error.__cause__ is error.__context__ is None
+    assert transport.sent == []
+    return error, transport
+
+
+@every_provider
+def test_an_error_is_no_state_whatever_it_says(provider: str) -> None:
+    saying = [state(provider, word).body for word in WORDS[provider]]
+    for status in range(400, 600):
+        for body in (*BODIES, b'{"success": true, "code": "BYRD200", "message": "Refunded"}', *saying):
+            told, _ = found(provider, reply(status, body))
+            assert type(told) is LookupFailed, (status, body)
+            assert (told.refund, told.http_status, told.resend) == (pending(provider), status, Resend.NEVER)
+
+
+@every_provider
+def test_only_the_credentials_are_no_matter_of_time(provider: str) -> None:
+    for status in range(400, 600):
+        for body in (b"{}", HTML, b""):
+            told, _ = found(provider, reply(status, body))
+            assert isinstance(told, LookupFailed)
+            assert told.temporary is (status not in (401, 403)), (status, body)
+
+
+@every_provider
+def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) -> None:
+    for status in range(400, 600):
+        error, transport = failing(provider, reply(status, b"{}"))
+        assert error.http_status == status
+        assert len(transport.asked) == (3 if status in (408, 429) or status >= 500 else 1), status
+
+
+@every_provider
+@pytest.mark.parametrize("status", [100, 101, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308])
+def test_any_other_status_than_200_is_no_state_and_not_followed(provider: str, status: int) -> None:
+    body = state(provider, DONE[provider]).body
+    error, transport = failing(provider, WireReply(status, (("location", "https://evil.example/"),), body))
+    assert (error.http_status, len(transport.asked)) == (status, 1)
+
+
+@every_provider
+@pytest.mark.parametrize("body", [*BODIES[:1], *BODIES[2:], b"null", b'"SUCCESS"', b"{", b"NaN", b"[" * 50_000])
+def test_a_body_that_cannot_be_read_is_no_state(provider: str, body: bytes) -> None:
+    if (provider, body) == ("paybyrd", b"[]"):
+        return  # there it is a list of no transaction
+    error, transport = failing(provider, reply(200, body))
+    assert (error.http_status, error.temporary, len(transport.asked)) == (200, True, 1)
+
+
+@pytest.mark.parametrize("data", [None, [], "completed", 7, [{"status": "completed"}]])
+def test_an_envelope_of_blink_without_a_transaction_is_no_state(data: object) -> None:
+    for body in ({"data": data}, {"data": data, "status": "completed"}, {"status": "completed"}):
+        told, deviations = found("blink", reply(200, body))
+        assert type(told) is LookupFailed
+        assert deviations == ["/data"]
+
+
+@every_provider
+def test_a_reply_that_ended_early_is_no_state_and_asked_for_again(provider: str) -> None:
+    whole = state(provider, DONE[provider])
+    error, transport = failing(provider, replace(whole, complete=False))
+    assert (error.temporary, len(transport.asked)) == (True, 3)
+    assert "ended early" in str(error)
+
+
+@every_provider
+@pytest.mark.parametrize(
+    ("answer", "temporary", "times"),
+    [
+        (LOST, True, 3),
+        (UNREACHED, True, 3),
+        (replace(UNREACHED, permanent=True), False, 1),
+        (RuntimeError("odd"), True, 3),
+    ],
+    ids=["lost", "not sent", "never sent", "raised"],
+)
+def test_no_reply_is_no_state(provider: str, answer: Answer | BaseException, temporary: bool, times: int) -> None:
+    error, transport = failing(provider, answer)
+    assert (error.http_status, error.raw, error.temporary) == (None, None, temporary)
+    assert len(transport.asked) == times
+
+
+@both_kinds
+@every_provider
+def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+    for answer in (LOST, UNREACHED, reply(408), reply(429), reply(500), reply(503, HTML), RuntimeError("odd")):
+        transport = LookupScript(answer, answer, state(provider, DONE[provider]))
+        with caller(kind, account(provider, transport=transport), retry=BRIEFLY) as client:
+            assert asked(client, pending(provider)).status is SUCCEEDED
+        first, second, third = transport.asked
+        assert first == second == third
+
+
+@both_kinds
+def test_a_question_is_asked_as_often_as_the_retries_say(kind: Kind) -> None:
+    for attempts in (1, 2, 5):
+        transport = LookupScript(LOST)
+        retry = Retry(attempts=attempts, first_wait=0.001)
+        with (
+            caller(kind, account("blink", transport=transport), retry=retry) as client,
+            pytest.raises(LookupFailed),
+        ):
+            asked(client, pending("blink"))
+        assert len(transport.asked) == attempts
+
+
+@every_provider
+@pytest.mark.parametrize("status", [200, 401, 404, 429, 503])
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ((), None),
+        ((("retry-after", "3600"),), 3600.0),
+        (
+            (("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 09:49:37 GMT")),
+            3600.0,
+        ),
+        ((("retry-after", "soon"),), None),
+    ],
+)
+def test_what_is_no_answer_says_for_how_long_to_wait(
+    provider: str, status: int, headers: tuple[tuple[str, str], ...], seconds: float | None
+) -> None:
+    error, transport = failing(provider, reply(status, HTML, headers))
+    assert error.retry_after == seconds
+    # An hour is past the deadline of the call.
+    assert len(transport.asked) == (3 if seconds is None and status in (429, 503) else 1)
+
+
+def test_what_is_no_answer_holds_what_the_provider_said() -> None:
+    answer = reply(404, {"code": "BYRD901", "description": "Transaction not found"})
+    error, _ = failing("paybyrd", answer)
+    assert (error.provider_code, error.provider_message, error.raw) == ("BYRD901", "Transaction not found", answer)
+    assert "BYRD901" in str(error)
+    error, _ = failing("blink", reply(404, {"error": "No such transaction"}))
+    assert (error.provider_code, error.provider_message) == (None, "No such transaction")
+    assert "No such transaction" not in str(error)
+
+
+# What the hooks are told.
+
+
+@both_kinds
+def test_each_question_is_told_with_the_state_that_it_gave(kind: Kind) -> None:
+    attempts: list[tuple[Operation, str, int | None]] = []
+    transport = LookupScript(LOST, reply(404), state("lab4pay", "IN_PROGRESS"), state("lab4pay", "DECLINED"))
+    with caller(
+        kind,
+        account("lab4pay", transport=transport),
+        on_attempt=lambda attempt: attempts.append((attempt.operation, attempt.outcome, attempt.status)),
+    ) as client:
+        for _ in range(2):
+            with pytest.raises(LookupFailed):
+                asked(client, pending("lab4pay"))
+        assert [asked(client, pending("lab4pay")).status for _ in range(2)] == [PENDING, FAILED]
+    assert attempts == [
+        (Operation.LOOKUP, "LookupFailed", None),
+        (Operation.LOOKUP, "LookupFailed", 404),
+        (Operation.LOOKUP, "PENDING", 200),
+        (Operation.LOOKUP, "FAILED", 200),
+    ]
+
+
+def test_a_cancel_that_was_answered_is_told_as_one_that_went_well() -> None:
+    outcomes: list[str] = []
+    transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[reply(200)])
+    made = account("lab4pay", transport=transport)
+    with caller("sync", made, on_attempt=lambda attempt: outcomes.append(attempt.outcome)) as client:
+        asked(client, pending("lab4pay"), "cancel")
+    assert outcomes == ["OK", "SUCCEEDED"]
+
+
+@pytest.mark.parametrize("answer", [LOST, UNREACHED, reply(500), reply(200, HTML)], ids=repr)
+def test_a_question_for_a_reason_that_got_no_answer_is_not_told_as_one_that_went_well(answer: Answer) -> None:
+    outcomes: list[str] = []
+    transport = LookupScript(answer, answers=[reply(400)])
+    made = account("lab4pay", transport=transport)
+    with (
+        caller("sync", made, on_attempt=lambda attempt: outcomes.append(attempt.outcome)) as client,
+        pytest.raises(RefundRejected),
+    ):
+        of_payment(client, "lab4pay")
+    assert outcomes[0] == "RefundRejected"
+    assert outcomes[1:] != ["OK"]

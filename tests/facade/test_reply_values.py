@@ -1,0 +1,385 @@
+"""Single values of a reply: ids that are numbers or unfit, keys that stand twice, tokens, words for people."""
+
+import json
+from typing import Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from refundry import (
+    AuthenticationFailed,
+    LookupFailed,
+    OutcomeUnknown,
+    Refund,
+    RefundError,
+    RefundMismatch,
+    RefundRejected,
+    UnsupportedOperation,
+    WireReply,
+)
+from refundry.providers.fields import contradiction_in, read_json
+from refundry.providers.translation import TokenTranslation
+from tests.facade.questions import DONE, accepted_for_later, asked, dated, pending, state, transaction
+from tests.facade.replies import PENDING, SUCCEEDED, of
+from tests.facade.support import (
+    ACCEPTED,
+    NO_STATE,
+    ONE_EURO,
+    PAYMENT,
+    PROVIDERS,
+    Scripted,
+    account,
+    deviations,
+    reply,
+    scripted,
+    told,
+)
+
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+REFUND_ID_AT: Final = {"lab4pay": "transaction_id", "paybyrd": "transactionId", "blink": "refunded_transaction_id"}
+STATE_ID_AT: Final = {
+    "paybyrd": ("transactionId", "/transactionId"),
+    "blink": ("transaction_id", "/data/transaction_id"),
+}
+
+# Ids that are numbers.
+
+NUMBERS: Final = [
+    (b"7", "7"),
+    (b"0", "0"),
+    (b"-7", "-7"),
+    (b"12.0", "12"),
+    (b"1e3", "1000"),
+    (b"9007199254740993", "9007199254740993"),  # beyond what a binary float holds
+    (b"1234567890123456789012345678901234567890", "1234567890123456789012345678901234567890"),
+]
+NO_IDS: Final = [b"true", b"false", b"1.5", b"1e300", b"1e400", b"9007199254740993.0", b'""', b"null", b"[7]", b"{}"]
+
+
+def accepting(provider: str, refund_id: bytes) -> WireReply:
+    """Return a reply that accepts one euro of PAYMENT under this id, as it stands in JSON."""
+    body = {**ACCEPTED[provider], REFUND_ID_AT[provider]: "..."}
+    return reply(200, json.dumps(body).encode().replace(b'"..."', refund_id))
+
+
+@every_provider
+@pytest.mark.parametrize(("number", "digits"), NUMBERS)
+def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
+    provider: str, number: bytes, digits: str
+) -> None:
+    answer = accepting(provider, number)
+    transport = Scripted(answer, state=state(provider, DONE[provider]))
+    with scripted("sync", provider, transport) as client:
+        refund = client.ask(provider)
+        assert refund.refund_id == digits
+        assert [deviation.pointer for deviation in client.deviations] == [f"/{REFUND_ID_AT[provider]}"]
+        assert asked(client, refund).refund_id == digits
+    (question,) = transport.asked
+    assert f"/{digits}" in question.url
+
+
+@every_provider
+@pytest.mark.parametrize("value", NO_IDS)
+def test_what_is_no_id_is_told_and_left_out(provider: str, value: bytes) -> None:
+    answer = accepting(provider, value)
+    result = told(provider, answer)
+    if provider == "lab4pay":  # what names no transaction accepts none
+        assert type(result) is OutcomeUnknown
+    else:
+        assert isinstance(result, Refund)
+        assert result.refund_id is None
+    assert [pointer for pointer, _ in deviations(provider, answer)] == [f"/{REFUND_ID_AT[provider]}"]
+
+
+def refunded(provider: str, payment_id: str, answer: WireReply) -> Refund | RefundError:
+    with scripted("sync", provider, Scripted(answer)) as client:
+        try:
+            return client.refund(provider, payment_id=payment_id, amount=ONE_EURO, reference="reference-1")
+        except RefundError as error:
+            return error
+
+
+@given(st.integers(-(10**40), 10**40), st.integers(-(10**40), 10**40))
+def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(asked_for: int, reported: int) -> None:
+    bodies: dict[str, Any] = {
+        "paybyrd": {"code": "BYRD200", "sourceTransaction": {"transactionId": reported}},
+        "blink": {"success": True, "transaction_id": reported},
+    }
+    for provider, body in bodies.items():
+        result = refunded(provider, str(asked_for), reply(200, body))
+        if asked_for == reported:
+            assert isinstance(result, Refund)
+        else:
+            assert isinstance(result, RefundMismatch)
+            assert result.differences == (("payment_id", str(asked_for), str(reported)),)
+
+
+def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> None:
+    result = told("blink", reply(200, {"success": True, "reference": 7}))
+    assert isinstance(result, RefundMismatch)
+    assert result.differences == (("reference", "reference-1", "7"),)
+
+
+@pytest.mark.parametrize("number", [7, 7.0])
+def test_a_refund_whose_id_is_the_number_of_its_payment_has_none(number: float) -> None:
+    for provider in PROVIDERS:
+        body = {**ACCEPTED[provider], REFUND_ID_AT[provider]: number}
+        if provider == "blink":
+            del body["transaction_id"]
+        result = refunded(provider, "7", reply(200, body))
+        assert isinstance(result, Refund)
+        assert result.refund_id is None
+
+
+@pytest.mark.parametrize("provider", STATE_ID_AT)
+def test_the_id_of_a_state_is_compared_also_where_it_is_a_number(provider: str) -> None:
+    name, pointer = STATE_ID_AT[provider]
+    for number, digits in ((7, "7"), (8, "8"), (7.0, "7")):
+        own: dict[str, Any] = {name: number}
+        transport = Scripted(NO_STATE, state=state(provider, DONE[provider], **own))
+        with scripted("sync", provider, transport) as client:
+            refund = pending(provider, refund_id="7")
+            if digits == "7":
+                assert asked(client, refund).status is SUCCEEDED
+            else:
+                with pytest.raises(RefundMismatch) as mismatch:
+                    asked(client, refund)
+                assert mismatch.value.differences == (("refund_id", "7", "8"),)
+            assert [deviation.pointer for deviation in client.deviations] == [pointer]
+
+
+def test_a_transaction_that_refers_to_a_payment_by_number_is_of_that_payment() -> None:
+    for number, same in ((7, True), (8, False)):
+        answer = state("paybyrd", "Success", referencedTransactions=[{"transactionId": number}])
+        with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
+            refund = pending("paybyrd", payment_id="7")
+            if same:
+                assert asked(client, refund).payment_id == "7"
+            else:
+                with pytest.raises(RefundMismatch):
+                    asked(client, refund)
+
+
+def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
+    link = "/api/v2/transactions?requestId=request-1"
+    answer = reply(200, [{"transactionId": 7, "status": "Success", "isoAmount": 100, "currency": "EUR"}])
+    refund = pending("paybyrd", refund_id=None, payment_id="7", tracking_id=link)
+    with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
+        assert asked(client, refund).status is PENDING
+
+
+# Ids that cannot stand in an address.
+
+UNFIT: Final = ("a/b", "..", "a b", "a%2fb", "a?b", "a\r\nb", "\xe9", "a" * 201, 10**300)
+
+
+@every_provider
+@pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
+def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
+    provider: str, refund_id: object
+) -> None:
+    with scripted(
+        "sync", provider, Scripted(reply(200, {**ACCEPTED[provider], REFUND_ID_AT[provider]: refund_id}))
+    ) as client:
+        refund = client.ask(provider)
+        assert refund.refund_id is None
+        assert {deviation.pointer for deviation in client.deviations} == {f"/{REFUND_ID_AT[provider]}"}
+        with pytest.raises(UnsupportedOperation):
+            asked(client, refund)
+
+
+@pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
+def test_a_state_gives_no_id_that_cannot_be_asked_by_and_another_is_still_another(refund_id: object) -> None:
+    answer = dated(transaction(transactionId=refund_id))
+    with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
+        found = asked(client, accepted_for_later())
+        assert (found.status, found.refund_id) == (SUCCEEDED, None)
+        with pytest.raises(RefundMismatch):
+            asked(client, pending("paybyrd"))
+    with (
+        scripted(
+            "sync", "blink", Scripted(NO_STATE, state=state("blink", "completed", transaction_id=refund_id))
+        ) as client,
+        pytest.raises(RefundMismatch),
+    ):
+        asked(client, pending("blink"))
+
+
+# A key that stands twice.
+
+
+def twice(body: bytes) -> list[bytes]:
+    """Return an object's JSON with a key that stands twice in it, with different values: at its top and within."""
+    whole = body.removesuffix(b"}")
+    return [
+        whole + b',"note":1,"note":2}',
+        b'{"note":1,"note":"1",' + body[1:],
+        whole + b',"note":true,"note":1}',
+        whole + b',"note":null,"note":{}}',
+        whole + b',"more":{"note":1,"note":2}}',
+        whole + b',"more":[{},{"note":[1],"note":[2]}]}',
+        whole + b',"n\\u006fte":1,"note":2}',
+        whole + b',"note":1,"note":2,"note":1}',
+    ]
+
+
+@every_provider
+def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider: str) -> None:
+    for body in twice(reply(200, ACCEPTED[provider]).body):
+        answer = reply(200, body)
+        assert of(provider, 200, body) is OutcomeUnknown, body
+        ((pointer, rule),) = deviations(provider, answer)
+        assert (pointer, "twice" in rule) == ("", True)
+    for key in ACCEPTED[provider]:
+        body = reply(200, ACCEPTED[provider]).body.removesuffix(b"}") + f',"{key}":"another"}}'.encode()
+        assert of(provider, 200, body) is OutcomeUnknown, body
+
+
+@every_provider
+def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
+    whole = reply(200, ACCEPTED[provider]).body
+    for body in (whole.removesuffix(b"}") + b"," + whole[1:], whole.removesuffix(b"}") + b',"a":[1],"a":[1]}'):
+        assert isinstance(told(provider, reply(200, body)), Refund)
+        assert deviations(provider, reply(200, body)) == []
+
+
+@every_provider
+def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
+    refusing = {"lab4pay": {"detail": "no"}, "paybyrd": {"code": "BYRD900"}, "blink": {"success": False}}
+    whole = reply(400, refusing[provider]).body
+    assert isinstance(told(provider, reply(400, whole)), RefundRejected)
+    for body in twice(whole):
+        assert type(told(provider, reply(400, body))) is OutcomeUnknown, body
+        assert type(told(provider, reply(401, body))) is AuthenticationFailed, body
+
+
+@every_provider
+def test_a_state_that_says_two_things_under_one_key_is_none(provider: str) -> None:
+    for body in twice(state(provider, DONE[provider]).body):
+        transport = Scripted(NO_STATE, state=reply(200, body))
+        with scripted("sync", provider, transport) as client, pytest.raises(LookupFailed):
+            asked(client, pending(provider))
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=4),
+    lambda one: st.lists(one) | st.dictionaries(st.text(max_size=4), one),
+)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), values)))
+def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
+    body = ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members) + "}").encode()
+    written: dict[str, set[str]] = {}
+    for name, value in members:
+        written.setdefault(name, set()).add(json.dumps(value, sort_keys=True))
+    different = any(len(forms) > 1 for forms in written.values())
+    assert (contradiction_in(body) is not None) is different
+    assert (read_json(body) is None) is different
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":NaN}', b'{"a":' + b"9" * 5000 + b"}"])
+def test_what_is_no_json_contradicts_nothing(body: bytes) -> None:
+    assert contradiction_in(body) is None
+    assert read_json(body) is None
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000])
+def test_what_is_nested_too_deeply_is_not_taken_for_what_could_be_looked_through(body: bytes) -> None:
+    assert contradiction_in(body) is not None
+    assert read_json(body) is None
+
+
+# TokenCache.
+
+TOKENS: Final[dict[str, dict[str, Any]]] = {
+    "lab4pay": {"access_token": "fresh-token", "expires_in": 300},
+    "blink": {"access_token": "fresh-token", "expired_on": "2026-11-26T12:30:00Z"},
+}
+DESCRIBED: Final = {"lab4pay": (200,), "blink": (200, 201)}
+KEYS: Final = {
+    "lab4pay": {"access_token": None, "client_id": "test-client", "client_secret": "test-secret"},
+    "blink": {"access_token": None, "api_key": "test-api-key", "secret_key": "test-secret"},
+}
+with_tokens = pytest.mark.parametrize("provider", TOKENS)
+
+
+def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
+    """Return for how long the token in this reply is good, None where there is none, and what is told of it."""
+    translation = account(provider, **KEYS[provider]).translation()
+    assert isinstance(translation, TokenTranslation)
+    reading, token = translation.read_token(answer)
+    if token is not None:
+        assert next(secret.reveal() for _, secret in token.access.credentials) == "Bearer fresh-token"
+    return None if token is None else token.seconds, list(reading.deviations)
+
+
+@with_tokens
+@pytest.mark.parametrize("status", range(200, 300))
+def test_a_token_is_one_under_every_status_of_success(provider: str, status: int) -> None:
+    seconds, deviations = granted(provider, reply(status, TOKENS[provider]))
+    assert seconds is not None
+    expected = (
+        [] if status in DESCRIBED[provider] else [("", f"has status {status}, which the contract does not describe")]
+    )
+    assert deviations == expected
+
+
+@with_tokens
+@pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 403, 404, 429, 500, 503])
+def test_a_token_under_another_status_is_none(provider: str, status: int) -> None:
+    assert granted(provider, reply(status, TOKENS[provider]))[0] is None
+
+
+@with_tokens
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize(
+    "body", [b"", b"{}", b"OK", b'{"access_token": ""}', b'{"access_token":"a","access_token":"b"}']
+)
+def test_a_success_without_a_token_gives_none(provider: str, status: int, body: bytes) -> None:
+    assert granted(provider, reply(status, body))[0] is None
+
+
+@pytest.mark.parametrize("digits", [4299, 4300, 4301, 5000, 100_000])
+@pytest.mark.parametrize("written_as", ["%s", '"%s"', "-%s", "1e%s", "0.%s"])
+def test_a_life_of_thousands_of_digits_is_never_worse_than_a_reply_that_cannot_be_read(
+    digits: int, written_as: str
+) -> None:
+    body = b'{"access_token":"fresh-token","expires_in":%b}' % (written_as % ("9" * digits)).encode()
+    seconds, deviations = granted("lab4pay", reply(200, body))
+    assert seconds is None or seconds >= 0
+    assert seconds is not None or deviations
+    unreadable = reply(200, b'{"code":"BYRD200","isoAmount":%b}' % (b"9" * digits))
+    assert type(told("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
+
+
+# Words for people.
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (
+            {"message": "Authorization has been denied for this request."},
+            "Authorization has been denied for this request.",
+        ),
+        ({"description": "This one", "message": "Not this one"}, "This one"),
+        ({"description": None, "message": "This one"}, "This one"),
+        ({"description": "", "message": "This one"}, "This one"),
+        ({"message": 7}, None),
+        ({}, None),
+    ],
+)
+def test_an_error_of_paybyrd_may_have_a_message_in_place_of_a_description(
+    status: int, body: dict[str, Any], message: str | None
+) -> None:
+    result = told("paybyrd", reply(status, {"code": "BYRD900", **body}))
+    assert isinstance(result, AuthenticationFailed | RefundRejected)
+    assert result.provider_message == message
+    transport = Scripted(NO_STATE, state=reply(status, body))
+    with scripted("sync", "paybyrd", transport) as client, pytest.raises(LookupFailed) as failed:
+        asked(client, pending("paybyrd", payment_id=PAYMENT))
+    assert failed.value.provider_message == message

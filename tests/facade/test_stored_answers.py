@@ -1,0 +1,266 @@
+"""What is kept of a reference, and what it brings back: a replay, a stored refusal, the refund that has failed."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pytest
+
+from refundry import AuthenticationFailed, OutcomeUnknown, Reason, Refund, RefundRejected, Resend, WireReply
+from tests.facade.questions import (
+    DONE,
+    FAILED,
+    LINK,
+    LOST,
+    PENDING,
+    PENDING_REPLIES,
+    SECOND_REPLIES,
+    SUCCEEDED,
+    UNDONE,
+    LookupScript,
+    asked,
+    state,
+    tracked,
+    transaction,
+)
+from tests.facade.support import KINDS, PAYMENT, PROVIDERS, Answer, Kind, Scripted, reply, scripted
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+every_provider = pytest.mark.parametrize("provider", PROVIDERS)
+
+WINDOWS: Final[dict[str, timedelta | None]] = {"lab4pay": None, "paybyrd": timedelta(days=1), "blink": None}
+"""For how long a provider gives its stored answer to a reference."""
+
+
+# A replay.
+
+
+def whole(provider: str, *, done: bool) -> WireReply:
+    """Return an acceptance that says all that the provider can say, of the first refund."""
+    bodies: dict[str, dict[str, Any]] = {
+        "lab4pay": {"transaction_id": "refund-1"},
+        "paybyrd": {
+            "code": "BYRD200" if done else "BYRD201",
+            "description": "A sentence",
+            "isoAmount": 100,
+            "transactionId": "refund-1",
+            "sourceTransaction": {"transactionId": PAYMENT, "isoRemainingAmount": 200},
+        },
+        "blink": {
+            "status": "completed" if done else "pending",
+            "message": "A sentence",
+            "amount": 1,
+            "transaction_id": PAYMENT,
+            "refunded_transaction_id": "refund-1",
+        },
+    }
+    return reply(200, bodies[provider], (("x-name", "a value"),))
+
+
+@both_kinds
+@every_provider
+@pytest.mark.parametrize("done", [True, False])
+def test_a_replay_says_what_is_needed_to_ask_about_it_and_holds_no_reply(kind: Kind, provider: str, done: bool) -> None:
+    with scripted(kind, provider, Scripted(whole(provider, done=done))) as client:
+        first = client.ask(provider)
+        again = client.ask(provider)
+    assert first.raw == whole(provider, done=done)
+    assert (again.raw, again.provider_message, again.remaining, again.replayed) == (None, None, None, True)
+    for name in ("provider", "reference", "status", "amount", "refund_id", "payment_id", "tracking_id"):
+        assert getattr(again, name) == getattr(first, name)
+    assert (again.provider_code, again.sent_at) == (first.provider_code, first.sent_at)
+    assert Refund.from_dict(again.to_dict()) == again
+
+
+@both_kinds
+@every_provider
+def test_a_replay_of_what_was_learnt_holds_no_reply(kind: Kind, provider: str) -> None:
+    answer = state(provider, DONE[provider], message="A sentence", description="A sentence")
+    transport = LookupScript(answer, answers=[PENDING_REPLIES[provider]])
+    with scripted(kind, provider, transport) as client:
+        refund = client.ask(provider)
+        learnt = asked(client, refund)
+        again = client.ask(provider)
+    assert learnt.raw == answer
+    assert (again.status, again.replayed, again.sent_at) == (SUCCEEDED, True, refund.sent_at)
+    assert (again.raw, again.provider_message, again.remaining) == (None, None, None)
+
+
+@every_provider
+def test_a_refund_says_when_it_was_sent(provider: str) -> None:
+    before = datetime.now(UTC)
+    with scripted("sync", provider, Scripted(PENDING_REPLIES[provider])) as client:
+        sent_at = client.ask(provider).sent_at
+    assert sent_at is not None
+    assert before <= sent_at <= datetime.now(UTC)
+    assert sent_at.utcoffset() == timedelta(0)
+
+
+def test_a_refund_that_was_sent_again_says_when_it_was_first_sent() -> None:
+    clock: list[datetime] = []
+
+    def lose(_: object) -> Answer:
+        clock.append(datetime.now(UTC))
+        return LOST
+
+    before = datetime.now(UTC)
+    with scripted("sync", "paybyrd", Scripted(lose, LOST, PENDING_REPLIES["paybyrd"])) as client:
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown):
+                client.ask("paybyrd")
+        sent_at = client.ask("paybyrd").sent_at
+    assert sent_at is not None
+    assert before <= sent_at <= clock[0]
+
+
+# A refusal that the provider has stored.
+
+REFUSALS: Final[dict[str, dict[str, tuple[Answer, type[RefundRejected | AuthenticationFailed]]]]] = {
+    "lab4pay": {"invalid": (reply(400), RefundRejected), "the key": (reply(401), AuthenticationFailed)},
+    "paybyrd": {
+        "invalid": (reply(400, {"code": "BYRD900"}), RefundRejected),
+        "declined": (reply(200, {"code": "BYRD205"}), RefundRejected),
+        "already refunded": (reply(400, {"code": "BYRD230"}), RefundRejected),
+        "exceeds remaining": (reply(400, {"code": "BYRD231"}), RefundRejected),
+        "the key": (reply(401, {"code": "BYRD401"}), AuthenticationFailed),
+        "no right": (reply(403, {"code": "BYRD403"}), AuthenticationFailed),
+    },
+    "blink": {
+        "invalid": (reply(422, {"success": False}), RefundRejected),
+        "declined": (reply(200, {"success": False}), RefundRejected),
+        "the key": (reply(401, {"success": False}), AuthenticationFailed),
+        "no right": (reply(403, {"success": False}), AuthenticationFailed),
+    },
+}
+ROWS: Final = [(provider, case) for provider, cases in REFUSALS.items() for case in cases]
+
+
+@both_kinds
+@pytest.mark.parametrize(("provider", "case"), ROWS)
+def test_a_refusal_says_until_when_its_reference_brings_back_the_same_answer(
+    kind: Kind, provider: str, case: str
+) -> None:
+    answer, cls = REFUSALS[provider][case]
+    window = WINDOWS[provider]
+    with scripted(kind, provider, Scripted(answer)) as client:
+        for _ in range(2):  # from each answer on anew: a process cannot know that it asks for the first time
+            before = datetime.now(UTC)
+            with pytest.raises(cls) as refused:
+                client.ask(provider)
+            error: Any = refused.value
+            until = error.same_answer_until
+            assert (type(refused.value), refused.value.resend) == (cls, Resend.SAFE)
+            if window is None:
+                assert until is None
+                assert "this reference" not in str(refused.value)
+            else:
+                assert until is not None
+                assert before + window <= until <= datetime.now(UTC) + window
+                assert f"until {until:%Y-%m-%d %H:%M} UTC" in str(refused.value)
+
+
+@pytest.mark.parametrize("case", REFUSALS["paybyrd"])
+def test_another_reference_is_not_advised_where_an_earlier_success_may_be_the_cause(case: str) -> None:
+    answer, cls = REFUSALS["paybyrd"][case]
+    with scripted("sync", "paybyrd", Scripted(answer)) as client, pytest.raises(cls) as refused:
+        client.ask("paybyrd")
+    its_own = case in ("already refunded", "exceeds remaining")
+    assert ("give it up for good" in str(refused.value)) is not its_own
+    assert ("an earlier success of this very refund" in str(refused.value)) is its_own
+
+
+@pytest.mark.parametrize("case", REFUSALS["paybyrd"])
+def test_a_refused_reference_is_asked_again_under_the_key_that_it_had(case: str) -> None:
+    transport = Scripted(REFUSALS["paybyrd"][case][0], PENDING_REPLIES["paybyrd"])
+    with scripted("sync", "paybyrd", transport) as client:
+        with pytest.raises((RefundRejected, AuthenticationFailed)):
+            client.ask("paybyrd")
+        assert not client.ask("paybyrd").replayed
+    first, second = transport.sent
+    assert (first.headers, first.body) == (second.headers, second.body)
+    assert "idempotency-key" in dict(first.headers)
+
+
+# After a refund that has failed.
+
+LATER: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
+LATER_AGAIN: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.replace("-1", "-2")}})
+
+
+def undone(provider: str) -> WireReply:
+    """Return the state of a refund that has failed."""
+    return state(provider, UNDONE[provider])
+
+
+def undone_by_link(_: str) -> WireReply:
+    """Return the list with a refund that has failed."""
+    return tracked(transaction(status="Denied", code="BYRD205"))
+
+
+FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], WireReply, WireReply]]] = {
+    # The provider, what accepts the refund, its failure, the stored answer, and the acceptance of a second refund.
+    **{
+        f"an id at {provider}{way}": (provider, PENDING_REPLIES[provider], undone, stored, SECOND_REPLIES[provider])
+        for provider in PROVIDERS
+        for way, stored in (
+            ("", PENDING_REPLIES[provider]),
+            (" in another reply", whole(provider, done=False)),
+            (" that is done", whole(provider, done=True)),
+        )
+    },
+    "a link": ("paybyrd", LATER, undone_by_link, LATER, LATER_AGAIN),
+    "the id that a link led to": (
+        *("paybyrd", LATER, undone_by_link),
+        *(PENDING_REPLIES["paybyrd"], SECOND_REPLIES["paybyrd"]),
+    ),
+}
+
+
+@both_kinds
+@pytest.mark.parametrize("case", FAILURES)
+def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(kind: Kind, case: str) -> None:
+    provider, accepting, failure, stored, second = FAILURES[case]
+    transport = LookupScript(failure(provider), answers=[accepting, stored, stored, second])
+    window = WINDOWS[provider]
+    with scripted(kind, provider, transport) as client:
+        assert asked(client, client.ask(provider)).status is FAILED
+        for _ in range(2):
+            before = datetime.now(UTC)
+            with pytest.raises(RefundRejected, match="stored answer") as refused:
+                client.ask(provider)
+            error = refused.value
+            assert (type(error), error.reason, error.resend) == (RefundRejected, Reason.OTHER, Resend.SAFE)
+            assert (error.raw, error.provider, error.reference) == (stored, provider, "reference-1")
+            until = error.same_answer_until
+            assert (until is None) if window is None else (until is not None and until >= before + window)
+        again = client.ask(provider)
+        assert (again.status, again.replayed) == (PENDING, False)
+        assert client.ask(provider).replayed
+    assert len(transport.sent) == 4
+
+
+@both_kinds
+@every_provider
+def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, provider: str) -> None:
+    first, second = PENDING_REPLIES[provider], SECOND_REPLIES[provider]
+    transport = LookupScript(undone(provider), answers=[first, second, first, second])
+    with scripted(kind, provider, transport) as client:
+        for refund_id in ("refund-1", "refund-2"):
+            refund = client.ask(provider)
+            assert refund.refund_id == refund_id
+            assert asked(client, refund).status is FAILED
+        for _ in range(2):
+            with pytest.raises(RefundRejected, match="stored answer"):
+                client.ask(provider)
+    assert len(transport.sent) == 4
+
+
+@both_kinds
+@every_provider
+def test_what_has_failed_under_one_reference_says_nothing_of_another(kind: Kind, provider: str) -> None:
+    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
+    transport = LookupScript(undone(provider), answers=answers)
+    with scripted(kind, provider, transport) as client:
+        assert asked(client, client.ask(provider)).status is FAILED
+        assert client.ask(provider, reference="reference-2").status is PENDING
+        assert client.ask(provider, reference="reference-2").replayed

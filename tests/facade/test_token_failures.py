@@ -1,0 +1,217 @@
+"""What is told where an access token cannot be had."""
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from refundry import (
+    AuthenticationFailed,
+    LookupFailed,
+    NotSent,
+    Operation,
+    RefundRejected,
+    Resend,
+    Retry,
+)
+from tests.facade.support import (
+    KINDS,
+    ONCE,
+    ONE_EURO,
+    PAYMENT,
+    Kind,
+    reply,
+)
+from tests.facade.tokens import (
+    AT_NOON,
+    DONE,
+    FAILED,
+    FAILURES,
+    KEYED,
+    KEYS,
+    KEYS_REFUSED,
+    LASTING_FAILURES,
+    REFUND,
+    THREE_TIMES,
+    called,
+    granted,
+    pending,
+    shop,
+    told_of,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+with_keys = pytest.mark.parametrize("provider", KEYED)
+
+
+# A fetch that fails.
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("failure", FAILED)
+def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_again(
+    kind: Kind, provider: str, failure: str
+) -> None:
+    with shop(kind, provider, FAILED[failure](provider), granted(provider)) as it:
+        with pytest.raises(told_of(provider, failure)) as error:
+            it.client.ask(provider)
+        assert it.rest.sent == []
+        assert not it.client.ask(provider).replayed
+    assert (type(error.value), error.value.resend) == (told_of(provider, failure), Resend.SAFE)
+    assert (error.value.provider, error.value.reference) == (provider, "reference-1")
+    given = FAILED[failure](provider)
+    assert error.value.__cause__ is (given if isinstance(given, RuntimeError) else None)
+    assert error.value.__context__ is None
+    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN, Operation.TOKEN, REFUND[provider]]
+    assert it.attempts[0].outcome == told_of(provider, failure).__name__
+    assert it.bearers == ["test-token-1"]
+
+
+@with_keys
+@pytest.mark.parametrize("failure", FAILED)
+def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) -> None:
+    with (
+        shop("sync", provider, FAILED[failure](provider)) as it,
+        pytest.raises(told_of(provider, failure), match=": no access token: ") as error,
+    ):
+        it.client.ask(provider)
+    reason = str(error.value).partition(": no access token: ")[2]
+    assert reason.partition("(HTTP")[0].strip()
+    assert it.attempts[0].status is None or f"(HTTP {it.attempts[0].status})" in reason
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
+    given = FAILURES[failure](provider)
+    with shop(kind, provider, given, given, granted(provider), retry=THREE_TIMES) as it:
+        assert not it.client.ask(provider).replayed
+    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN] * 3 + [REFUND[provider]]
+    assert len(it.rest.sent) == 1
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_token_is_asked_for_as_often_as_the_retry_says(kind: Kind, provider: str, failure: str) -> None:
+    with shop(kind, provider, FAILURES[failure](provider), retry=THREE_TIMES) as it, pytest.raises(NotSent) as error:
+        it.client.ask(provider)
+    assert error.value.resend is Resend.SAFE
+    assert (len(it.tokens.sent), it.rest.sent) == (3, [])
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("failure", LASTING_FAILURES)
+def test_a_token_that_is_refused_is_not_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
+    with (
+        shop(kind, provider, LASTING_FAILURES[failure](provider), granted(provider), retry=THREE_TIMES) as it,
+        pytest.raises(told_of(provider, failure)) as error,
+    ):
+        it.client.ask(provider)
+    assert error.value.resend is Resend.SAFE
+    assert (len(it.tokens.sent), it.rest.sent) == (1, [])
+
+
+RETRY_AFTER: Final = {
+    "seconds": (("retry-after", "7"),),
+    "a date": (("retry-after", "Thu, 01 Jan 2026 12:00:07 GMT"), *AT_NOON),
+}
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("form", RETRY_AFTER)
+def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(
+    kind: Kind, provider: str, status: int, form: str, pauses: list[float]
+) -> None:
+    busy = reply(status, {"message": "too many"}, RETRY_AFTER[form])
+    with shop(kind, provider, busy, granted(provider), retry=THREE_TIMES) as it:
+        it.client.ask(provider)
+    assert pauses == [7.0]
+    assert len(it.tokens.sent) == 2
+
+
+@both_kinds
+@with_keys
+def test_a_token_is_not_asked_for_again_where_the_time_that_is_named_is_past_the_deadline(
+    kind: Kind, provider: str, pauses: list[float]
+) -> None:
+    busy = reply(429, {"message": "too many"}, (("retry-after", "3600"),))
+    with shop(kind, provider, busy, granted(provider), retry=THREE_TIMES) as it, pytest.raises(NotSent):
+        it.client.ask(provider)
+    assert pauses == []
+    assert (len(it.tokens.sent), it.rest.sent) == (1, [])
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize(
+    ("failure", "temporary"),
+    [("no connection", True), ("500", True), ("400", False), ("401", False), ("403", False), ("404", False)],
+)
+def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
+    kind: Kind, provider: str, failure: str, temporary: bool
+) -> None:
+    with (
+        shop(kind, provider, FAILED[failure](provider), state=DONE[provider]) as it,
+        pytest.raises(LookupFailed, match="no access token") as error,
+    ):
+        called(it.client, "lookup", pending(provider))
+    assert (error.value.temporary, error.value.resend) == (temporary, Resend.NEVER)
+    assert error.value.refund == pending(provider)
+    assert it.rest.asked == []
+    if told_of(provider, failure) is AuthenticationFailed:
+        assert error.value.raw == FAILED[failure](provider)
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
+def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provider: str, retry: Retry) -> None:
+    body = {"message": "No such keys", "success": False}
+    for status in KEYS_REFUSED[provider]:
+        refused = reply(status, body, (("retry-after", "7"),))
+        with shop(kind, provider, refused, retry=retry) as it, pytest.raises(AuthenticationFailed) as raised:
+            it.client.ask(provider)
+        error = raised.value
+        assert not isinstance(error, RefundRejected | NotSent)
+        assert (error.http_status, error.raw, error.retry_after) == (status, refused, 7.0)
+        assert error.provider_message == (None if provider == "lab4pay" else "No such keys")
+        assert (error.amount, error.payment_id) == (ONE_EURO, None if provider == "lab4pay" else PAYMENT)
+        # No answer of the refund is stored: it was never sent.
+        assert (error.same_answer_until, error.resend) == (None, Resend.SAFE)
+        assert it.told == [(Operation.TOKEN, status, "AuthenticationFailed")]
+
+
+@both_kinds
+@with_keys
+def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -> None:
+    with shop(kind, provider, reply(401), granted(provider), retry=THREE_TIMES) as it:
+        with pytest.raises(AuthenticationFailed):
+            it.client.ask(provider)
+        assert not it.client.ask(provider).replayed
+    assert (len(it.tokens.sent), len(it.rest.sent)) == (2, 1)
+
+
+@both_kinds
+@with_keys
+def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provider: str) -> None:
+    with shop(kind, provider, asyncio.CancelledError(), granted(provider)) as it:
+        with pytest.raises(asyncio.CancelledError):
+            it.client.ask(provider)
+        assert it.rest.sent == []
+        assert not it.client.ask(provider).replayed
+    assert len(it.tokens.sent) == 2
+
+
+@both_kinds
+@with_keys
+def test_the_token_is_used_as_it_came_also_where_it_holds_a_key(kind: Kind, provider: str) -> None:
+    token = f"{next(iter(KEYS[provider].values()))}:test-token"
+    with shop(kind, provider, granted(provider, token)) as it:
+        it.client.ask(provider)
+    assert it.bearers == [token]

@@ -1,0 +1,310 @@
+"""Access tokens: fetched with the keys of an account, used by all of its calls, and renewed when they are refused."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from refundry import (
+    Attempt,
+    AuthenticationFailed,
+    InvalidRefund,
+    LookupFailed,
+    Operation,
+    OutcomeUnknown,
+    RefundStatus,
+    Resend,
+    Retry,
+    WireReply,
+    WireRequest,
+)
+from tests.facade.canary import shown
+from tests.facade.support import (
+    KINDS,
+    NO_STATE,
+    ONCE,
+    ONE_EURO,
+    PAYMENT,
+    Answer,
+    Kind,
+    Scripted,
+    accepted,
+    account,
+    caller,
+    reply,
+)
+from tests.facade.tokens import (
+    DONE,
+    FAILED,
+    GRANTED,
+    HOUR,
+    KEYED,
+    KEYS,
+    REFUND,
+    THREE_TIMES,
+    TOKEN_PATHS,
+    UNAUTHORISED,
+    UNREACHABLE,
+    Asked,
+    SplitTransport,
+    bearer,
+    called,
+    granted,
+    keyed,
+    pending,
+    shop,
+    told_of,
+)
+
+both_kinds = pytest.mark.parametrize("kind", KINDS)
+with_keys = pytest.mark.parametrize("provider", KEYED)
+
+
+# One token for all calls.
+
+
+@both_kinds
+@with_keys
+def test_the_first_call_fetches_a_token_and_later_ones_use_it(kind: Kind, provider: str) -> None:
+    with shop(kind, provider) as it:
+        for number in range(4):
+            it.client.ask(provider, reference=f"r-{number}")
+    assert len(it.tokens.sent) == 1
+    assert it.bearers == ["test-token-1"] * 4
+    token = (Operation.TOKEN, GRANTED[provider], "OK")
+    refund = (REFUND[provider], 200, it.attempts[-1].outcome)
+    assert it.told == [token, refund, refund, refund, refund]
+    assert [attempt.reference for attempt in it.attempts] == ["r-0", "r-0", "r-1", "r-2", "r-3"]
+
+
+@both_kinds
+def test_nothing_is_fetched_before_it_is_needed(kind: Kind) -> None:
+    with shop(kind, "blink") as it:
+        with pytest.raises(InvalidRefund):
+            it.client.ask("blink", reference="")
+        assert it.tokens.sent == []
+
+
+@with_keys
+def test_a_token_is_asked_for_with_the_keys_alone_and_they_do_not_show(provider: str) -> None:
+    with shop("sync", provider) as it:
+        it.client.ask(provider)
+    (request,) = it.tokens.sent
+    grant = {"grant_type": "client_credentials"} if provider == "lab4pay" else {}
+    assert (request.method, request.target) == ("POST", TOKEN_PATHS[provider])
+    assert json.loads(request.body) == {**grant, **KEYS[provider]}
+    assert request.redacted_headers == (("Content-Type", "application/json"), ("Accept", "application/json"))
+    assert not any(key in shown(request) + f"{request.body!s}" for key in KEYS[provider].values())
+
+
+@both_kinds
+def test_one_token_serves_every_operation_of_lab4pay(kind: Kind) -> None:
+    answers = [accepted("lab4pay"), reply(200, {"transaction_id": "refund-2"}), reply(200)]
+    with shop(kind, "lab4pay", answers=answers, state=DONE["lab4pay"]) as it:
+        refund = it.client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
+        it.client.refund("lab4pay", payment_id=PAYMENT, amount=ONE_EURO, reference="r-2")
+        assert called(it.client, "cancel", refund).status is RefundStatus.SUCCEEDED
+        assert called(it.client, "lookup", refund).status is RefundStatus.SUCCEEDED
+        assert called(it.client, "wait", refund).status is RefundStatus.SUCCEEDED
+    assert len(it.tokens.sent) == 1
+    assert (len(it.rest.sent), len(it.rest.asked)) == (3, 3)
+    assert it.bearers == ["test-token-1"] * 6
+
+
+@both_kinds
+def test_one_token_serves_every_operation_of_blink(kind: Kind) -> None:
+    with shop(kind, "blink", state=DONE["blink"]) as it:
+        it.client.ask("blink")
+        assert called(it.client, "lookup", pending("blink")).status is RefundStatus.SUCCEEDED
+        assert called(it.client, "wait", pending("blink")).status is RefundStatus.SUCCEEDED
+        event = called(it.client, "webhook", "blink", headers={}, body=b'{"transaction_id":"refund-1"}')
+        assert called(it.client, "confirm", event).authentic
+    assert len(it.tokens.sent) == 1
+    assert it.bearers == ["test-token-1"] * 4
+
+
+@both_kinds
+@with_keys
+def test_a_question_fetches_the_token_where_it_comes_first(kind: Kind, provider: str) -> None:
+    with shop(kind, provider, state=DONE[provider]) as it:
+        assert called(it.client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
+        it.client.ask(provider, reference="r-2")
+    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN, Operation.LOOKUP, REFUND[provider]]
+
+
+@both_kinds
+@with_keys
+def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> None:
+    tokens = [Scripted(granted(provider, f"test-token-of-shop-{number}")) for number in (1, 2)]
+    rest = Scripted(accepted(provider))
+    shops = [
+        keyed(provider, name=f"shop-{number}", transport=SplitTransport(at, rest))
+        for number, at in enumerate(tokens, start=1)
+    ]
+    amount: dict[str, Any] = {"amount": ONE_EURO, "reference": "r-1"}
+    with caller(kind, *shops) as client:
+        for name in ("shop-1", "shop-2"):
+            client.refund(name, payment_id=PAYMENT, **amount)
+    assert [len(at.sent) for at in tokens] == [1, 1]
+    assert [bearer(request) for request in rest.sent] == ["test-token-of-shop-1", "test-token-of-shop-2"]
+
+
+@with_keys
+def test_two_clients_have_tokens_of_their_own(provider: str) -> None:
+    at = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
+    rest = Scripted(NO_STATE, state=DONE[provider])
+    for _ in range(2):
+        with caller("sync", keyed(provider, transport=SplitTransport(at, rest))) as client:
+            called(client, "lookup", pending(provider))
+    assert [bearer(request) for request in rest.asked] == ["test-token-1", "test-token-2"]
+
+
+@both_kinds
+@with_keys
+def test_a_refund_that_is_replayed_needs_no_token(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
+    with shop(kind, provider) as it:
+        it.client.ask(provider)
+        clock(2 * HOUR)
+        assert it.client.ask(provider).replayed
+    assert len(it.tokens.sent) == 1
+
+
+# A token that the provider refuses.
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"success": false, "message": "expired"}'])
+def test_a_token_that_is_refused_is_renewed_once_and_the_refund_sent_again(
+    kind: Kind, provider: str, retry: Retry, body: bytes
+) -> None:
+    with shop(kind, provider, answers=[reply(401, body), accepted(provider)], retry=retry) as it:
+        refund = it.client.ask(provider)
+        assert it.client.ask(provider, reference="r-2").refund_id == refund.refund_id
+    token, refused = (Operation.TOKEN, GRANTED[provider], "OK"), (REFUND[provider], 401, "AuthenticationFailed")
+    sent = (REFUND[provider], 200, refund.status.name)
+    assert it.told == [token, refused, token, sent, sent]
+    assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
+    first, second, _ = it.rest.sent
+    assert (first.target, first.body) == (second.target, second.body)
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
+def test_a_refund_that_is_refused_with_a_new_token_too_is_not_sent_a_third_time(
+    kind: Kind, provider: str, retry: Retry
+) -> None:
+    with shop(kind, provider, answers=[UNAUTHORISED, UNAUTHORISED, accepted(provider)], retry=retry) as it:
+        with pytest.raises(AuthenticationFailed) as error:
+            it.client.ask(provider)
+        assert (error.value.resend, error.value.http_status) == (Resend.SAFE, 401)
+        assert (len(it.tokens.sent), len(it.rest.sent)) == (2, 2)
+        assert not it.client.ask(provider).replayed
+    assert len(it.rest.sent) == 3
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(401, {"success": True}),
+        reply(401, {"status": "completed"}),
+        reply(401, {"success": True, "message": "Unauthorized"}),
+        WireReply(401, (), b'{"success": false', complete=False),
+    ],
+)
+def test_a_refusal_of_the_token_that_does_not_prove_itself_is_unknown_and_not_sent_again(
+    kind: Kind, answer: WireReply
+) -> None:
+    with shop(kind, "blink", answers=[answer, accepted("blink")], retry=THREE_TIMES) as it:
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknown) as unknown:
+                it.client.ask("blink")
+            assert unknown.value.resend is Resend.NEVER
+    assert (len(it.tokens.sent), len(it.rest.sent)) == (1, 1)
+
+
+@both_kinds
+def test_what_the_credentials_do_not_allow_is_not_tried_with_a_new_token(kind: Kind) -> None:
+    forbidden = reply(403, {"success": False, "message": "Forbidden"})
+    with shop(kind, "blink", answers=[forbidden, accepted("blink")]) as it, pytest.raises(AuthenticationFailed):
+        it.client.ask("blink")
+    assert (len(it.tokens.sent), len(it.rest.sent)) == (1, 1)
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
+def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retry: Retry) -> None:
+    transport = Scripted(UNAUTHORISED, accepted(provider), state=UNAUTHORISED)
+    with caller(kind, account(provider, transport=transport), retry=retry) as client:
+        with pytest.raises(AuthenticationFailed) as error:
+            client.ask(provider)
+        with pytest.raises(LookupFailed):
+            called(client, "lookup", pending(provider))
+    assert error.value.resend is Resend.SAFE
+    assert [bearer(request) for request in (*transport.sent, *transport.asked)] == ["test-key"] * 2
+    assert all(request.target not in TOKEN_PATHS.values() for request in transport.sent)
+
+
+@both_kinds
+@with_keys
+@pytest.mark.parametrize("failure", ["no connection", "no reply", "500", "400", "401", "a page"])
+def test_a_refund_whose_token_was_refused_and_cannot_be_renewed_is_not_sent(
+    kind: Kind, provider: str, failure: str
+) -> None:
+    tokens = granted(provider), FAILED[failure](provider), granted(provider, "test-token-3")
+    with shop(kind, provider, *tokens, answers=[UNAUTHORISED, accepted(provider)]) as it:
+        with pytest.raises(told_of(provider, failure)) as error:
+            it.client.ask(provider)
+        assert error.value.resend is Resend.SAFE
+        assert not it.client.ask(provider).replayed
+    assert it.bearers == ["test-token-1", "test-token-3"]
+
+
+@both_kinds
+@with_keys
+def test_a_renewal_after_a_refusal_that_fails_for_now_is_tried_again(kind: Kind, provider: str) -> None:
+    tokens = granted(provider), UNREACHABLE, reply(500), granted(provider, "test-token-4")
+    answers = [UNAUTHORISED, accepted(provider)]
+    with shop(kind, provider, *tokens, answers=answers, retry=THREE_TIMES) as it:
+        it.client.ask(provider)
+    assert it.bearers == ["test-token-1", "test-token-4"]
+
+
+@both_kinds
+@with_keys
+def test_a_question_whose_token_is_refused_is_asked_again_with_a_new_one(kind: Kind, provider: str) -> None:
+    def state(request: WireRequest) -> Answer:
+        return UNAUTHORISED if bearer(request) == "test-token-1" else DONE[provider]
+
+    tokens = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
+    made = keyed(provider, transport=SplitTransport(tokens, Asked(state)))
+    attempts: list[Attempt] = []
+    with caller(kind, made, on_attempt=attempts.append) as client:
+        assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
+        assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
+    token, asked = (Operation.TOKEN, GRANTED[provider]), (Operation.LOOKUP, 200)
+    expected = [token, (Operation.LOOKUP, 401), token, asked, asked]
+    assert [(attempt.operation, attempt.status) for attempt in attempts] == expected
+
+
+@both_kinds
+@with_keys
+def test_a_question_that_is_refused_with_a_new_token_too_is_not_asked_a_third_time(kind: Kind, provider: str) -> None:
+    with shop(kind, provider, state=UNAUTHORISED, retry=THREE_TIMES) as it, pytest.raises(LookupFailed) as error:
+        called(it.client, "lookup", pending(provider))
+    assert (error.value.http_status, error.value.temporary) == (401, False)
+    assert it.bearers == ["test-token-1", "test-token-2"]
+
+
+@both_kinds
+def test_a_cancel_whose_token_is_refused_is_sent_again_with_a_new_one(kind: Kind) -> None:
+    with shop(kind, "lab4pay", answers=[UNAUTHORISED, reply(200)], state=DONE["lab4pay"]) as it:
+        assert called(it.client, "cancel", pending("lab4pay")).status is RefundStatus.SUCCEEDED
+    assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
+    cancel = [attempt.status for attempt in it.attempts if attempt.operation is Operation.CANCEL]
+    assert cancel == [401, 200]

@@ -1,0 +1,348 @@
+"""What an event of a callback teaches of a refund that is known, and what it teaches a client."""
+
+from dataclasses import replace
+from itertools import product
+from typing import Any, Final
+
+import pytest
+
+from refundry import (
+    Evidence,
+    Money,
+    OutcomeUnknown,
+    Paybyrd,
+    Refund,
+    RefundEvent,
+    RefundStatus,
+    SendFailure,
+    WireReply,
+)
+from refundry.outcome import may_follow
+from refundry.sandbox import CREDENTIALS, WEBHOOK_SECRETS, Sandbox, SandboxTransport
+from refundry.transport.over_httpx import HttpxTransport
+from refundry.webhooks import Proof, learnt, may_free
+from tests.facade.callbacks import FAILED, PENDING, REFUND, SECRETS, SUCCEEDED, answer, both_kinds, news, proof, receive
+from tests.facade.support import (
+    NO_STATE,
+    ONE_EURO,
+    PAYMENT,
+    PROVIDERS,
+    Answer,
+    Caller,
+    Kind,
+    Scripted,
+    accepted,
+    account,
+    caller,
+    reply,
+)
+
+# All that follows: (what is known, what is told, whether its word undoes what was done).
+FOLLOWING: Final = {
+    (PENDING, SUCCEEDED, False),
+    (PENDING, FAILED, False),
+    (PENDING, FAILED, True),
+    (SUCCEEDED, FAILED, True),
+}
+TOLD: Final = [(SUCCEEDED, False), (PENDING, False), (FAILED, False), (FAILED, True)]
+
+KNOWN: Final = Refund("shop", "order-1/1", PENDING, ONE_EURO, REFUND, PAYMENT, 7, raw=WireReply(200, (), b"{}"))
+EVENT: Final = RefundEvent("shop", "refund", REFUND, PAYMENT, SUCCEEDED, "signature", "", provider_code="SUCCESS")
+
+
+def as_event(status: RefundStatus | None, undone: bool = False) -> RefundEvent:
+    """Return a signed event of the refund in this state."""
+    return replace(EVENT, status=status, undone=undone)
+
+
+@pytest.mark.parametrize(("known", "told"), [*product(RefundStatus, TOLD)])
+def test_a_state_never_moves_backwards(known: RefundStatus, told: tuple[RefundStatus, bool]) -> None:
+    status, undone = told
+    follows = (known, status, undone) in FOLLOWING
+    assert may_follow(known, status, undone=undone) is follows
+    assert as_event(status, undone).supersedes(known) is follows
+    taught = learnt(as_event(status, undone), replace(KNOWN, status=known))
+    assert (taught and taught.status) == (status if follows else None)
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_of_a_refund_that_nothing_is_known_of_every_state_is_news(told: tuple[RefundStatus, bool]) -> None:
+    assert as_event(*told).supersedes(None)
+
+
+@pytest.mark.parametrize("known", [None, *RefundStatus])
+def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None:
+    assert not as_event(None).supersedes(known)
+    assert learnt(as_event(None), KNOWN) is None
+
+
+@both_kinds
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["INITIATED", "SUCCESS", "REVERTED"], [PENDING, SUCCEEDED, FAILED]),
+        (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
+        (["SUCCESS", "IN_PROGRESS", "INITIATED"], [SUCCEEDED, SUCCEEDED, SUCCEEDED]),
+        (["SUCCESS", "FAILED", "EXPIRED"], [SUCCEEDED, SUCCEEDED, SUCCEEDED]),
+        (["DECLINED", "SUCCESS", "REVERTED"], [FAILED, FAILED, FAILED]),
+        (["IN_PROGRESS", "EXPIRED", "SUCCESS"], [PENDING, FAILED, FAILED]),
+    ],
+)
+def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
+    kind: Kind, words: list[str], kept: list[RefundStatus]
+) -> None:
+    known: RefundStatus | None = None
+    states = []
+    for word in words:
+        body = news("lab4pay", word)
+        event = receive("lab4pay", proof("lab4pay", body), body, kind=kind)
+        known = event.status if event.supersedes(known) else known
+        states.append(known)
+    assert states == kept
+
+
+def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
+    assert learnt(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
+    taught = learnt(EVENT, KNOWN)
+    assert taught is not None
+    assert taught.raw is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"provider": "another shop"},
+        {"refund_id": "refund-2"},
+        {"refund_id": REFUND.upper()},
+        {"payment_id": "payment-2"},
+        {"amount": Money.of("1.01", "EUR")},
+        {"amount": Money.of("1.00", "GBP")},
+    ],
+)
+def test_an_event_of_another_refund_teaches_nothing(other: dict[str, Any]) -> None:
+    assert learnt(replace(EVENT, **other), KNOWN) is None
+
+
+@pytest.mark.parametrize("less", [{"payment_id": None}, {"amount": ONE_EURO}, {"about": "transaction"}])
+def test_what_an_event_does_not_say_does_not_keep_it_from_teaching(less: dict[str, Any]) -> None:
+    taught = learnt(replace(EVENT, **less), KNOWN)
+    assert taught is not None
+    assert (taught.payment_id, taught.amount) == (PAYMENT, ONE_EURO)
+
+
+def test_what_was_not_known_of_a_refund_is_learnt_with_its_state() -> None:
+    taught = learnt(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
+    assert taught is not None
+    assert (taught.amount, taught.payment_id) == (ONE_EURO, PAYMENT)
+
+
+UNNAMED: Final = Refund("shop", "till-1/1", PENDING, ONE_EURO)
+ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
+
+
+@pytest.mark.parametrize("status", RefundStatus)
+def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundStatus) -> None:
+    """As one is whose outcome is unknown: its reply was lost, and the provider echoes the reference."""
+    taught = learnt(replace(ECHOED, status=status), UNNAMED)
+    assert taught is not None
+    assert (taught.refund_id, taught.status, taught.reference) == (REFUND, status, "till-1/1")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"reference": None},
+        {"reference": "till-1/2"},
+        {"about": "transaction"},  # a payment may have been given the same name
+        {"amount": Money.of("2.00", "EUR")},
+    ],
+)
+def test_a_refund_without_an_id_is_taught_by_nothing_else(other: dict[str, Any]) -> None:
+    assert learnt(replace(ECHOED, **other), UNNAMED) is None
+
+
+def test_a_reference_does_not_stand_in_for_an_id_that_is_known() -> None:
+    assert learnt(ECHOED, replace(UNNAMED, refund_id="refund-2")) is None
+
+
+FREEING: Final[dict[Proof, bool]] = {"signature": True, "asked": True, "shared secret": False, "nothing": False}
+
+
+@pytest.mark.parametrize("status", RefundStatus)
+@pytest.mark.parametrize(("proved_by", "frees"), FREEING.items())
+def test_a_failure_frees_a_reference_only_by_a_signature_or_by_asking(
+    status: RefundStatus, proved_by: Proof, frees: bool
+) -> None:
+    assert may_free(replace(EVENT, status=status, proof=proved_by)) is (frees and status is FAILED)
+
+
+@pytest.mark.parametrize(("provider", "frees"), {"lab4pay": True, "paybyrd": False, "blink": False}.items())
+def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_proves(provider: str, frees: bool) -> None:
+    word = {"lab4pay": "FAILED", "paybyrd": "Denied", "blink": "failed"}[provider]
+    body = news(provider, word)
+    assert may_free(receive(provider, proof(provider, body), body)) is frees
+
+
+@pytest.mark.parametrize(
+    ("status", "proved_by", "refund_id", "asked_first"),
+    [
+        (FAILED, "shared secret", REFUND, True),
+        (FAILED, "signature", REFUND, False),
+        (FAILED, "asked", REFUND, False),
+        (SUCCEEDED, "shared secret", REFUND, False),
+        (PENDING, "shared secret", REFUND, False),
+        (None, "nothing", REFUND, True),
+        (None, "nothing", None, False),
+        (None, "shared secret", None, False),
+    ],
+)
+def test_what_is_to_be_confirmed_is_what_nothing_proves_and_a_failure_by_a_shared_secret(
+    status: RefundStatus | None, proved_by: Proof, refund_id: str | None, asked_first: bool
+) -> None:
+    assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is asked_first
+
+
+# What a client learns.
+
+LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the network failed")
+
+
+def learning(kind: Kind, provider: str, *answers: Answer, state: Answer = NO_STATE) -> tuple[Caller, Scripted]:
+    """Return a client of an account with the secrets of its callbacks, and its transport."""
+    transport = Scripted(*answers, state=state)
+    return caller(kind, account(provider, **SECRETS[provider], transport=transport)), transport
+
+
+def told(client: Caller, provider: str, word: str, **more: Any) -> RefundEvent:
+    """Return the event of a callback."""
+    body = news(provider, word, **more)
+    return client.client.webhook(provider, headers=proof(provider, body), body=body)
+
+
+def learn(client: Caller, event: RefundEvent) -> None:
+    """Let a client of either kind learn of an event."""
+    answer(client, client.client.learn(event))
+
+
+def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
+    """Return the event after the provider was asked about it."""
+    return answer(client, client.client.confirm(event))
+
+
+UNLINKED: Final = {"linked_transaction_id": None, "client_transaction_id": "reference-1", "tags": ["refund"]}
+
+
+@both_kinds
+def test_a_client_that_has_learnt_a_state_gives_it_under_the_same_reference(kind: Kind) -> None:
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"))
+    with it as client:
+        assert client.ask("lab4pay").status is PENDING
+        for word in ("SUCCESS", "SUCCESS", "IN_PROGRESS", "FAILED"):
+            learn(client, told(client, "lab4pay", word, **UNLINKED))
+            again = client.ask("lab4pay")
+            assert (again.status, again.replayed, again.refund_id) == (SUCCEEDED, True, REFUND)
+            assert (again.reference, again.amount, again.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
+    assert (len(transport.sent), transport.asked) == (1, [])
+
+
+@both_kinds
+@pytest.mark.parametrize("words", [["FAILED"], ["DECLINED"], ["SUCCESS", "REVERTED"], ["REVERTED", "SUCCESS"]])
+def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[str]) -> None:
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), reply(200, {"transaction_id": "refund-2"}))
+    with it as client:
+        client.ask("lab4pay")
+        for word in words:
+            learn(client, told(client, "lab4pay", word, **UNLINKED))
+        again = client.ask("lab4pay")
+        assert (again.replayed, again.refund_id) == (False, "refund-2")
+        learn(client, told(client, "lab4pay", "FAILED", **UNLINKED))  # that of the first, come late
+        assert client.ask("lab4pay").replayed
+    assert len(transport.sent) == 2
+
+
+@both_kinds
+def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked(kind: Kind) -> None:
+    content = {"transactionId": REFUND, "operationType": "Refund", "isoAmount": -100, "currency": "EUR"}
+    done = reply(200, {**content, "status": "Success", "code": "BYRD200"})
+    it, transport = learning(kind, "paybyrd", accepted("paybyrd"), state=done)
+    with it as client:
+        assert client.ask("paybyrd").status is SUCCEEDED
+        claim = told(client, "paybyrd", "Denied")
+        assert (claim.status, claim.to_be_confirmed) == (FAILED, True)
+        learn(client, claim)
+        learn(client, confirmed(client, claim))
+        assert client.ask("paybyrd").replayed
+    assert (len(transport.sent), len(transport.asked)) == (1, 1)
+
+
+@both_kinds
+def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) -> None:
+    came_to_nothing = reply(200, {"status": "FAILED"})
+    second = reply(200, {"transaction_id": "refund-2"})
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=came_to_nothing)
+    with it as client:
+        client.ask("lab4pay")
+        event = confirmed(client, told(client, "lab4pay", "SUCCESS", **UNLINKED))
+        learn(client, event)
+        assert (event.proof, event.status) == ("asked", FAILED)
+        assert not client.ask("lab4pay").replayed
+    assert len(transport.sent) == 2
+
+
+@both_kinds
+@pytest.mark.parametrize("word", ["SUCCESS", "IN_PROGRESS"])
+def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference(kind: Kind, word: str) -> None:
+    it, transport = learning(kind, "lab4pay", LOST)
+    with it as client:
+        with pytest.raises(OutcomeUnknown):
+            client.ask("lab4pay")
+        for other in (
+            {**UNLINKED, "client_transaction_id": "reference-2"},
+            {**UNLINKED, "tags": []},  # it may be a payment of the same name
+            {"linked_transaction_id": PAYMENT},
+        ):
+            learn(client, told(client, "lab4pay", word, **other))
+            with pytest.raises(OutcomeUnknown):
+                client.ask("lab4pay")
+        learn(client, told(client, "lab4pay", word, **UNLINKED))
+        found = client.ask("lab4pay")
+        assert (found.replayed, found.refund_id, found.amount) == (True, REFUND, ONE_EURO)
+        assert found.status is (SUCCEEDED if word == "SUCCESS" else PENDING)
+    assert len(transport.sent) == 1
+
+
+@both_kinds
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_client_learns_nothing_of_what_it_has_not_asked_for(kind: Kind, provider: str) -> None:
+    it, transport = learning(kind, provider, accepted(provider))
+    with it as client:
+        learn(client, told(client, provider, "FAILED", refund_id="refund-2"))
+        refund = client.ask(provider)
+        learn(client, told(client, provider, "FAILED", refund_id="refund-2"))
+        assert client.ask(provider) == replace(refund, replayed=True)
+    assert (len(transport.sent), transport.asked) == (1, [])
+
+
+@both_kinds
+def test_the_row_of_a_refund_accepted_by_a_link_alone_is_found_by_asking_about_each(kind: Kind) -> None:
+    """As docs/callbacks.md has it: two equal parts of one payment, and a callback about the second."""
+    sandbox = Sandbox()
+    shop = Paybyrd(
+        api_key=CREDENTIALS["paybyrd"],
+        webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
+        transport=HttpxTransport(SandboxTransport(sandbox)),
+    )
+    with caller(kind, shop) as client:
+        rows = [
+            client.refund("paybyrd", payment_id="paybyrd-pending", amount=ONE_EURO, reference=f"order-1/{part}")
+            for part in (1, 2)
+        ]
+        assert [(row.refund_id, row.status, bool(row.tracking_id)) for row in rows] == [(None, PENDING, True)] * 2
+
+        second = answer(client, client.client.lookup(rows[1]))
+        assert second.refund_id is not None
+        callback = sandbox.callback("paybyrd", second.refund_id)
+        (event,) = client.client.webhooks("paybyrd", headers=callback.headers, body=callback.body)
+        fitting = [row for row in rows if (row.payment_id, row.amount) == (event.payment_id, event.amount)]
+        found = [row for row in fitting if answer(client, client.client.lookup(row)).refund_id == event.refund_id]
+    assert (len(fitting), found) == (2, [rows[1]])
