@@ -15,13 +15,13 @@ _MODULE_OF = {
         "errors": "AuthenticationFailed InvalidRefund LookupFailed NotSent OutcomeUnknown Reason ReferenceConflict"
         " RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
         " WebhookRejected WebhookUnreadable",
-        "limits": "Retry",
+        "limits": "Retry Timeout",
         "money": "FULL Amount Full Money",
         "refund": "Attempt Capabilities ContractDeviation Operation Refund RefundRequest RefundStatus",
         "transport": "AsyncTransport Transport",
         "validation": "Secret",
         "webhooks": "RefundEvent",
-        "wire": "Evidence Progress SendFailure Timeout WireReply WireRequest",
+        "wire": "Evidence Progress SendFailure WireReply WireRequest",
     }.items()
     for name in names.split()
 }

@@ -21,6 +21,7 @@ from refundry.errors import UnsupportedOperation as UnsupportedOperation
 from refundry.errors import WebhookRejected as WebhookRejected
 from refundry.errors import WebhookUnreadable as WebhookUnreadable
 from refundry.limits import Retry as Retry
+from refundry.limits import Timeout as Timeout
 from refundry.money import FULL as FULL
 from refundry.money import Amount as Amount
 from refundry.money import Full as Full
@@ -39,7 +40,6 @@ from refundry.webhooks import RefundEvent as RefundEvent
 from refundry.wire import Evidence as Evidence
 from refundry.wire import Progress as Progress
 from refundry.wire import SendFailure as SendFailure
-from refundry.wire import Timeout as Timeout
 from refundry.wire import WireReply as WireReply
 from refundry.wire import WireRequest as WireRequest
 

@@ -1,14 +1,12 @@
-"""RefundClient and AsyncRefundClient: two thin senders around the same core."""
+"""RefundClient and AsyncRefundClient: the verbs. Both run the same flows."""
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 
 import refundry
 from refundry.errors import InvalidRefund
-from refundry.interruption import pass_through
 from refundry.later import Later
 
 TYPE_CHECKING = False
@@ -23,20 +21,14 @@ if TYPE_CHECKING:
     from refundry import refund as refunds
     from refundry import webhooks as callbacks
     from refundry.accounts import Account
-    from refundry.flows.effects import Effect, Flow
-    from refundry.money import Amount
-    from refundry.owner import Owner
-    from refundry.providers.translation import Translation
-    from refundry.refund import Refund
+    from refundry.core import Started
     from refundry.transport import AsyncTransport, Transport
-    from refundry.wire import SendFailure, WireReply, WireRequest
 
-    Ask = Callable[[Owner, Translation, Refund], Flow[Refund]]
     Result = TypeVar("Result")
 
 
 class _Client(ABC):
-    """What needs no sending."""
+    """What both clients have in common: the verbs that send nothing."""
 
     _SEND: str
 
@@ -93,11 +85,10 @@ class _Client(ABC):
     def prepare(
         self, provider: str, *, payment_id: str | None = None, amount: refundry.Amount, reference: str
     ) -> refundry.WireRequest:
-        """The request that would be sent for a first attempt: method, url, redacted_headers, body. Nothing is sent.
+        """The request of a first attempt: method, url, redacted_headers, body. Nothing is sent.
 
-        Its credentials do not show; a token that would have to be fetched is not. The reference is not taken.
-        `payment_id` is left out for a refund that is tied to no payment. Raises what the refund would raise before
-        sending.
+        Its credentials do not show, no token is fetched, and the reference is not reserved. Leave `payment_id` out for
+        a refund that belongs to no payment. Raises what `refund` would raise before sending.
         """
         return self._core.prepare(provider, payment_id, amount, reference)
 
@@ -111,14 +102,14 @@ class _Client(ABC):
         return the_one(self.webhooks(provider, headers=headers, body=body), provider)
 
     def webhooks(self, provider: str, *, headers: callbacks.Headers, body: bytes) -> tuple[refundry.RefundEvent, ...]:
-        """All that a callback says, from the headers and the body of its HTTP request as they came. Nothing is sent.
+        """All events of a callback, from the headers and the body of its HTTP request as they came. Nothing is sent.
 
-        `provider` is the name of the account that it is for: give each its own address. What a callback says of
-        something else than a refund is an event too, by its `about`.
+        `provider` is the name of the account: give the callbacks of each account their own address. News of something
+        else than a refund is an event too, told apart by `about`.
 
-        Raises WebhookRejected where it does not prove that the provider sent it, which at Blink nothing can: there
-        `authentic` is False and `status` None until `confirm` has asked. Raises WebhookUnreadable where it proves that,
-        and cannot be read; InvalidRefund where the account has not been given what proves it.
+        Raises WebhookRejected where the callback does not prove that the provider sent it. At Blink nothing can prove
+        that: `authentic` is False and `status` None until `confirm` has looked the refund up. Raises WebhookUnreadable
+        where an authentic callback cannot be read; InvalidRefund where the account has no secret to verify it with.
         """
         return self._core.events(provider, headers, body)
 
@@ -127,16 +118,16 @@ class _Client(ABC):
 
 
 class RefundClient(_Client):
-    """Gives money back through its providers. May be used by many threads. Close it, or use it in a `with`.
+    """Refunds payments through its accounts. Threads may share it. Close it, or use it in a `with`.
 
-    `providers` are the accounts, each under a name of its own. `timeout` bounds each attempt, `retry` says how often
-    and for how long a call may try. `ssl_context` stands in for the certificates to trust. `on_attempt` is called
-    after each attempt to send, `on_deviation` for each thing in a reply that its contract does not allow; what they
-    raise is logged and goes no further.
+    `providers` are the accounts, each with a name of its own. `timeout` bounds each attempt; `retry` says how often and
+    for how long a call may try. `ssl_context` replaces the certificates to trust. `transport` carries the requests of
+    every account that has none of its own. `on_attempt` is called after each attempt, `on_deviation` for each deviation
+    of a reply from its contract; what they raise is logged and goes no further.
 
-    A reference is used for one refund, for the life of the client: asked for again, an accepted refund is returned as
-    `replayed`, and one whose outcome is unknown is not sent again, except to a provider that de-duplicates it. This
-    is not kept over a restart, nor shared between clients.
+    A reference belongs to one refund, for the life of the client. A repeated call returns an accepted refund as
+    `replayed`, and does not send an unknown one again, except to a provider that de-duplicates it. The client keeps
+    nothing over a restart, and shares nothing with other clients.
     """
 
     _SEND = "send"
@@ -144,95 +135,72 @@ class RefundClient(_Client):
     def refund(self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str) -> refundry.Refund:
         """Refund a payment: an amount of it, or FULL.
 
-        Returns only what the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise; its class says
-        what is certain, and its `resend` whether asking again is safe.
+        Returns only a refund that the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise: its
+        class says what is certain, and its `resend` whether sending the same refund again is safe.
         """
-        return self._refund(provider, _required(payment_id), amount, reference)
+        return self._run(self._core.refund(provider, _required(payment_id), amount, reference))
 
     def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
-        """Refund an amount that is tied to no payment, to the card that is presented. As `refund` otherwise."""
-        return self._refund(provider, None, amount, reference)
-
-    def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
-        translation = self._core.translation(provider)
-        return self._driven(
-            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
-        )
+        """Refund an amount that belongs to no payment, to the card that is presented. As `refund` otherwise."""
+        return self._run(self._core.refund(provider, None, amount, reference))
 
     def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
 
-        `refund` is one that was returned, or what its `to_dict` gave, also in another process. A word for its state
-        that the contract does not list leaves it PENDING. Raises LookupFailed where the provider could not be asked or
-        gave no state, which says nothing about the refund; RefundMismatch where it reports another amount or payment;
-        UnsupportedOperation where the refund has no id that this provider can be asked by.
+        `refund` is a Refund, or its `to_dict()`, also in another process. A word that the contract does not list leaves
+        the refund PENDING. Raises LookupFailed where the provider could not be asked or gave no state, which says
+        nothing about the refund; RefundMismatch where it reports another amount or payment; UnsupportedOperation where
+        the refund has no id to ask by.
         """
-        return self._about(refund, self._core.lookup)
+        return self._run(self._core.lookup(refund))
 
     def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
-        """Ask until the refund is final, SUCCEEDED or FAILED. One that is final already is returned as it is.
+        """Look the refund up until it is final, SUCCEEDED or FAILED. A final one is returned as it is.
 
-        `timeout` and `poll` are in seconds; from `poll` on, the time between two questions grows to 20 seconds, and a
-        longer Retry-After is honoured. A question that fails for the moment is asked again. Raises StillPending, with
-        the last known state, after the timeout, and what `lookup` raises where asking again is of no use.
+        `timeout` and `poll` are in seconds. The time between two lookups grows from `poll` to 20 seconds; a longer
+        Retry-After is honoured. A lookup that fails for a temporary reason is repeated. Raises StillPending, with the
+        last known state, after the timeout, and what `lookup` raises for any other reason.
         """
-        return self._about(
-            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
-        )
+        return self._run(self._core.wait(refund, timeout, poll))
 
     def cancel(self, refund: refunds.Known) -> refundry.Refund:
-        """Ask for a refund that is on its way to be called off, then for its state, which is what is returned.
+        """Cancel a pending refund, then look its state up and return it.
 
-        FAILED says that it was called off (or failed), SUCCEEDED that it was too late, PENDING that the terminal has
-        yet to decide. Only where the capabilities say `cancel`, UnsupportedOperation elsewhere. Raises LookupFailed
-        where the cancel was not sent or was refused, and what `lookup` raises.
+        FAILED: it was cancelled, or failed. SUCCEEDED: the cancellation came too late. PENDING: the terminal has not
+        decided. Raises UnsupportedOperation where the capabilities do not say `cancel`, LookupFailed where the
+        cancellation was not sent or was refused, and what `lookup` raises.
         """
-        return self._about(refund, self._core.cancel)
+        return self._run(self._core.cancel(refund))
 
     def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
-        """Ask the provider about what a callback is about: the event with the state that the provider gives.
+        """Look up the refund that a callback names. Returns the event with the provider's present state.
 
         Raises InvalidRefund for an event without refund_id, and what `lookup` raises.
         """
-        translation = self._core.translation(event.provider)
-        return self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
+        return self._run(self._core.confirm(event))
 
     def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
-        """Ask why a payment cannot be refunded: the refusal, with the reason NOT_REFUNDABLE and what to do about it.
+        """Look up why a payment cannot be refunded. Returns the refusal, with the reason NOT_REFUNDABLE and a way on.
 
-        It asks for the state of the payment, at Lab4Pay and Blink. The refusal comes back as it is where that state
-        does not explain it, and at a provider that is not asked. Raises LookupFailed where the provider could not be
-        asked, which says nothing about the refusal: it still holds.
+        Lab4Pay and Blink are asked for the state of the payment. The refusal is returned as it is where that state
+        does not explain it, and at a provider that has no such question. Raises LookupFailed where the provider could
+        not be asked; the refusal still holds.
         """
-        translation = self._core.refused(refused)
-        return self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+        return self._run(self._core.explain(refused))
 
     def learn(self, event: refundry.RefundEvent) -> None:
-        """Let the client know what a callback says, so that a later call with the same reference starts from there.
+        """Record the state that a callback gives, so that a later call with the same reference starts from it.
 
-        Only what proves where it comes from is believed. FAILED frees a reference only where the provider was asked
+        An event that is not authentic changes nothing. FAILED frees a reference only where the provider was asked
         (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
         """
         self._core.learn(event)
 
-    def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
-        translation, known = self._core.known(refund)
-        return self._driven(translation, lambda owner: ask(owner, translation, known))
+    def _run(self, started: Started[Result]) -> Result:
+        from refundry.flows.run import run
 
-    def _driven(self, translation: Translation, flow: Callable[[Owner], Flow[Result]]) -> Result:
-        transport: Transport = self._transport(translation.account)
-        owner = self._core.owner()
-        with owner.lock:
-            steps = flow(owner)
-            try:
-                step = next(steps)
-                while True:
-                    step = steps.send(_done(transport, step))
-            except StopIteration as finished:
-                result: Result = finished.value
-                return result
-            finally:
-                steps.close()
+        with started.owner.lock:
+            return run(started.flow, self._transport(started.account))
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> Transport:
         from refundry.transport.sync import HttpTransport
@@ -261,64 +229,41 @@ class AsyncRefundClient(_Client):
         self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str
     ) -> refundry.Refund:
         """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
-        return await self._refund(provider, _required(payment_id), amount, reference)
+        return await self._run(self._core.refund(provider, _required(payment_id), amount, reference))
 
     async def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """As RefundClient.refund_unreferenced."""
-        return await self._refund(provider, None, amount, reference)
-
-    async def _refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Refund:
-        translation = self._core.translation(provider)
-        return await self._driven(
-            translation, lambda owner: self._core.refund(owner, translation, payment_id, amount, reference)
-        )
+        return await self._run(self._core.refund(provider, None, amount, reference))
 
     async def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.lookup."""
-        return await self._about(refund, self._core.lookup)
+        return await self._run(self._core.lookup(refund))
 
     async def wait(self, refund: refunds.Known, *, timeout: float = 120.0, poll: float = 1.0) -> refundry.Refund:
         """As RefundClient.wait."""
-        return await self._about(
-            refund, lambda owner, translation, known: self._core.wait(owner, translation, known, timeout, poll)
-        )
+        return await self._run(self._core.wait(refund, timeout, poll))
 
     async def cancel(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.cancel."""
-        return await self._about(refund, self._core.cancel)
+        return await self._run(self._core.cancel(refund))
 
     async def confirm(self, event: refundry.RefundEvent) -> refundry.RefundEvent:
         """As RefundClient.confirm."""
-        translation = self._core.translation(event.provider)
-        return await self._driven(translation, lambda owner: self._core.confirm(owner, translation, event))
+        return await self._run(self._core.confirm(event))
 
     async def explain(self, refused: refundry.RefundRejected) -> refundry.RefundRejected:
         """As RefundClient.explain."""
-        translation = self._core.refused(refused)
-        return await self._driven(translation, lambda owner: self._core.explain(owner, translation, refused))
+        return await self._run(self._core.explain(refused))
 
     async def learn(self, event: refundry.RefundEvent) -> None:
         """As RefundClient.learn."""
         self._core.learn(event)
 
-    async def _about(self, refund: refunds.Known, ask: Ask) -> Refund:
-        translation, known = self._core.known(refund)
-        return await self._driven(translation, lambda owner: ask(owner, translation, known))
+    async def _run(self, started: Started[Result]) -> Result:
+        from refundry.flows.run import arun
 
-    async def _driven(self, translation: Translation, flow: Callable[[Owner], Flow[Result]]) -> Result:
-        transport: AsyncTransport = self._transport(translation.account)
-        owner = self._core.owner()
-        with owner.lock:
-            steps = flow(owner)
-            try:
-                step = next(steps)
-                while True:
-                    step = steps.send(await _adone(transport, step))
-            except StopIteration as finished:
-                result: Result = finished.value
-                return result
-            finally:
-                steps.close()
+        with started.owner.lock:
+            return await arun(started.flow, self._transport(started.account))
 
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> AsyncTransport:
         from refundry.transport.aio import AsyncHttpTransport
@@ -345,68 +290,3 @@ def _required(payment_id: str | None) -> str:
             field="payment_id",
         )
     return payment_id
-
-
-def _done(transport: Transport, step: Effect) -> object:
-    from refundry.flows.effects import Send, Sleep
-
-    if isinstance(step, Send):
-        try:
-            _hand_over(step.request, transport)
-            return _answer(transport.send(step.request, step.timeout))
-        except Exception as error:  # noqa: BLE001 (whatever a transport raises, the caller is told what is known)
-            return _raised(error, step.request)
-    if isinstance(step, Sleep):
-        time.sleep(step.seconds)
-        return None
-    try:
-        return step.future.result(step.seconds)
-    except TimeoutError as late:
-        pass_through(late)
-        return None
-
-
-async def _adone(transport: AsyncTransport, step: Effect) -> object:
-    from refundry.flows.effects import Send, Sleep
-
-    if isinstance(step, Send):
-        try:
-            _hand_over(step.request, transport)
-            return _answer(await transport.asend(step.request, step.timeout))
-        except Exception as error:  # noqa: BLE001 (as above)
-            return _raised(error, step.request)
-    import asyncio
-
-    if isinstance(step, Sleep):
-        await asyncio.sleep(step.seconds)
-        return None
-    try:
-        async with asyncio.timeout(step.seconds):
-            return await asyncio.wrap_future(step.future)
-    except TimeoutError as late:
-        pass_through(late)
-        return None
-
-
-def _hand_over(request: WireRequest, transport: object) -> None:
-    """Count the request as maybe sent from now on, unless its transport says when it begins to write."""
-    if not getattr(transport, "tells_progress", False):
-        from refundry.wire import Evidence
-
-        request.progress.evidence = Evidence.MAYBE_SENT
-
-
-def _answer(given: object) -> WireReply | SendFailure:
-    from refundry.wire import Evidence, SendFailure, WireReply
-
-    if isinstance(given, WireReply | SendFailure) and given.is_well_formed():
-        return given
-    return SendFailure(Evidence.MAYBE_SENT, f"the transport gave back an unfit {type(given).__name__}")
-
-
-def _raised(error: Exception, request: WireRequest) -> SendFailure:
-    """What is known where a transport raised, unless that is what interrupted the call."""
-    from refundry.wire import SendFailure
-
-    pass_through(error)
-    return SendFailure(request.progress.evidence, f"the transport raised {type(error).__name__}", cause=error)

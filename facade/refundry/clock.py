@@ -1,42 +1,112 @@
-"""Points in time, as a process has to measure them that waits on a clock which is not its own."""
+"""Time and chance. The core reads both through one object, so that a simulation can stand in for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from time import monotonic, time
-from typing import TYPE_CHECKING
+import time
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+def _uniform(low: float, high: float) -> float:
+    from random import uniform  # slow to import, and only a wait needs it
+
+    return uniform(low, high)
+
+
+def _boot() -> float:
+    """Linux alone has the clock."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+class Clock:
+    """The clocks of a machine, in seconds, and its randomness.
+
+    `monotonic` measures how long something takes. `boot` counts from the start of the machine, also while it sleeps,
+    where the system has such a clock; elsewhere it is `monotonic`. `wall` counts from 1970, and a person may set it
+    back. `uniform` draws a number between two others.
+    """
+
+    def __init__(
+        self,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        boot: Callable[[], float] = _boot,
+        wall: Callable[[], float] = time.time,
+        uniform: Callable[[float, float], float] = _uniform,
+    ) -> None:
+        self.monotonic = monotonic
+        self.boot = boot
+        self.wall = wall
+        self.uniform = uniform
+
+
+SYSTEM = Clock()
+"""The clocks of this machine."""
+
+
 class Moment:
-    """A point in time, on the wall clock (seconds since 1970) and on the monotonic clock of this machine."""
+    """A point in time, by two clocks of this machine."""
 
-    wall: float
-    monotonic: float
+    __slots__ = ("boot", "clock", "wall")
 
-    def seconds_ago(self) -> float:
-        """For how many seconds it is past at the least favourable reading, the larger of both clocks.
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.wall = clock.wall()
+        self.boot = clock.boot()
 
-        The monotonic clock stands still while a machine sleeps, and the wall clock may be set back.
-        """
-        return max(time() - self.wall, monotonic() - self.monotonic)
-
-
-def now() -> Moment:
-    """This moment."""
-    return Moment(time(), monotonic())
+    def age(self) -> float:
+        """The seconds since then, by the clock that counted more of them: the wall clock may have been set back."""
+        return max(self.clock.wall() - self.wall, self.clock.boot() - self.boot)
 
 
-def in_seconds(seconds: float) -> datetime:
-    """The wall time so many seconds from now, in UTC."""
-    return utc(time() + seconds)
+class Deadline:
+    """A wall time at which something ends. It is over once either clock of this machine says so.
+
+    The wall clock may be set back, so the deadline is also kept by the boot clock. Another process reads the boot
+    clock anew when it unpickles the deadline. Raises ValueError for a time without a time zone.
+    """
+
+    __slots__ = ("_boot", "_clock", "moment")
+
+    def __init__(self, moment: datetime, clock: Clock = SYSTEM) -> None:
+        self.moment = in_utc(moment)
+        self._clock = clock
+        self._boot = clock.boot() + moment.timestamp() - clock.wall()
+
+    def is_over(self) -> bool:
+        """Whether the time has come."""
+        return self._clock.wall() >= self.moment.timestamp() or self._clock.boot() >= self._boot
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Deadline) and self.moment == other.moment
+
+    def __hash__(self) -> int:
+        return hash(self.moment)
+
+    def __copy__(self) -> Deadline:
+        return self
+
+    def __deepcopy__(self, _: object) -> Deadline:
+        return self
+
+    def __reduce__(self) -> tuple[type[Deadline], tuple[datetime]]:
+        return Deadline, (self.moment,)
 
 
 def utc(wall: float) -> datetime:
     """A wall time as a datetime in UTC."""
-    from datetime import UTC, datetime  # only needed where a time is told
+    from datetime import UTC, datetime  # only an error or a refund needs it
 
     return datetime.fromtimestamp(wall, UTC)
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same time in UTC. Raises ValueError for a time without a time zone."""
+    from datetime import UTC
+
+    if moment.tzinfo is None:
+        raise ValueError("a moment needs a time zone, as datetime.now(UTC) has")
+    return moment.astimezone(UTC)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from time import monotonic, time
 
 import refundry
+from refundry.clock import Deadline, in_utc
 from refundry.later import Later
 
 TYPE_CHECKING = False
@@ -191,7 +191,7 @@ class RefundRejected(RefundError):
     ) -> None:
         super().__init__(message, **facts)
         self.reason = reason
-        self.same_answer_until = same_answer_until and _utc(same_answer_until)
+        self.same_answer_until = same_answer_until and in_utc(same_answer_until)
 
 
 class AuthenticationFailed(RefundError):
@@ -209,7 +209,7 @@ class AuthenticationFailed(RefundError):
         self, message: str, *, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
     ) -> None:
         super().__init__(message, **facts)
-        self.same_answer_until = same_answer_until and _utc(same_answer_until)
+        self.same_answer_until = same_answer_until and in_utc(same_answer_until)
 
 
 class OutcomeUnknown(RefundError):
@@ -230,16 +230,21 @@ class OutcomeUnknown(RefundError):
     @property
     def resend(self) -> Resend:
         """SAME_REFERENCE before `resend_until`, NEVER from then on."""
-        return Resend.NEVER if self._limit is None or self._limit.is_over() else Resend.SAME_REFERENCE
+        return Resend.NEVER if self._deadline is None or self._deadline.is_over() else Resend.SAME_REFERENCE
 
     @property
     def resend_until(self) -> datetime.datetime | None:
         """Until when the same reference may be sent again (UTC); None where it never may."""
-        return None if self._limit is None else self._limit.moment
+        return None if self._deadline is None else self._deadline.moment
 
     @resend_until.setter
     def resend_until(self, moment: datetime.datetime | None) -> None:
-        self._limit = None if moment is None else _Limit(moment)
+        self._deadline = None if moment is None else Deadline(moment)
+
+    def until(self, deadline: Deadline | None) -> typing.Self:
+        """The same error with this `resend_until`, which the clock of the deadline measures."""
+        self._deadline = deadline
+        return self
 
 
 class RefundMismatch(OutcomeUnknown):
@@ -306,38 +311,6 @@ _CLASSES: Final = {
 }
 
 
-class _Limit:
-    """A moment of the wall clock, and the same moment of the monotonic clock as far as this process can know it.
-
-    It is over when either says so: the wall clock may be set back, and the monotonic clock stands still while the
-    machine sleeps. In another process only the wall clock is known, and its reading by the monotonic clock begins anew.
-    """
-
-    __slots__ = ("_monotonic", "moment")
-
-    def __init__(self, moment: datetime.datetime) -> None:
-        self.moment = _utc(moment)
-        self._monotonic = monotonic() + moment.timestamp() - time()
-
-    def is_over(self) -> bool:
-        return time() >= self.moment.timestamp() or monotonic() >= self._monotonic
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Limit) and self.moment == other.moment
-
-    def __hash__(self) -> int:
-        return hash(self.moment)
-
-    def __copy__(self) -> _Limit:
-        return self
-
-    def __deepcopy__(self, _: object) -> _Limit:
-        return self
-
-    def __reduce__(self) -> tuple[typing.Any, ...]:
-        return _Limit, (self.moment,)
-
-
 def _class_of(values: Mapping[str, Any]) -> type[RefundError]:
     """The nearest class that is known here, and that is not safer than the values say."""
     wider = values.get("is_a")
@@ -393,13 +366,7 @@ def _refund_from_dict(values: Any) -> refundry.Refund:
 
 def moment(text: str) -> datetime.datetime:
     """The moment that `to_dict` wrote as ISO 8601, in UTC. Raises a ValueError or an OverflowError where it is none."""
-    return _utc(datetime.datetime.fromisoformat(text))
-
-
-def _utc(moment: datetime.datetime) -> datetime.datetime:
-    if moment.tzinfo is None:
-        raise ValueError("a moment needs a time zone, as datetime.now(UTC) has")
-    return moment.astimezone(datetime.UTC)
+    return in_utc(datetime.datetime.fromisoformat(text))
 
 
 def _reason(text: str) -> Reason:

@@ -63,53 +63,42 @@ class Observer:
         result: object,
     ) -> None:
         """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging."""
-        self._tell(
-            translation,
-            lambda: Attempt(
-                provider=translation.account.name,
-                reference=reference,
-                operation=operation,
-                evidence=Evidence.ANSWERED if isinstance(answer, WireReply) else answer.evidence,
-                status=answer.status if isinstance(answer, WireReply) else None,
-                seconds=seconds,
-                outcome=_named(result),
-            ),
-            logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG,
-            answer.cause if isinstance(answer, SendFailure) else None,
+        level = logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG
+        if not self._is_heard(level):
+            return
+        reply, failure = (answer, None) if isinstance(answer, WireReply) else (None, answer)
+        attempt = Attempt(
+            provider=translation.account.name,
+            reference=reference,
+            operation=operation,
+            evidence=Evidence.ANSWERED if failure is None else failure.evidence,
+            status=None if reply is None else reply.status,
+            seconds=seconds,
+            outcome=_named(result),
         )
+        self._tell(attempt, translation.account.origin, level, None if failure is None else failure.cause)
 
     def broken_off(
         self, translation: Translation, reference: str, operation: Operation, evidence: Evidence, seconds: float
     ) -> None:
         """Tell of an attempt that was broken off while it was under way."""
         outcome = NotSent if evidence is Evidence.NOT_SENT else _BROKEN_OFF[operation]
-        self._tell(
-            translation,
-            lambda: Attempt(
-                provider=translation.account.name,
-                reference=reference,
-                operation=operation,
-                evidence=evidence,
-                status=None,
-                seconds=seconds,
-                outcome=outcome.__name__,
-            ),
-            logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG,
-        )
+        level = logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG
+        if self._is_heard(level):
+            name, origin = translation.account.name, translation.account.origin
+            attempt = Attempt(name, reference, operation, evidence, None, seconds, outcome.__name__)
+            self._tell(attempt, origin, level, None)
 
-    def _tell(
-        self, translation: Translation, make: Callable[[], Attempt], level: int, cause: BaseException | None = None
-    ) -> None:
-        logged = LOG.isEnabledFor(level)
-        # Without the API of OpenTelemetry being loaded, there is nobody who could have asked for spans.
-        trace = sys.modules.get("opentelemetry.trace")
-        if self._on_attempt is None and trace is None and not logged:
-            return
-        attempt = make()
-        if logged:
+    def _is_heard(self, level: int) -> bool:
+        # Without the API of OpenTelemetry being loaded, nobody can have asked for spans.
+        return self._on_attempt is not None or LOG.isEnabledFor(level) or "opentelemetry.trace" in sys.modules
+
+    def _tell(self, attempt: Attempt, origin: str, level: int, cause: BaseException | None) -> None:
+        if LOG.isEnabledFor(level):
             _harmless(lambda one: _log(level, one, cause), attempt)
+        trace = sys.modules.get("opentelemetry.trace")
         if trace is not None:
-            _harmless(lambda one: _span(trace, translation.account.origin, one), attempt)
+            _harmless(lambda one: _span(trace, origin, one), attempt)
         _harmless(self._on_attempt, attempt)
 
     def deviations(

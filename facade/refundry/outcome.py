@@ -1,7 +1,7 @@
-"""The policy, in one place: from what is known of an attempt to what the caller is told, and whether to send again.
+"""The policy, in one place: from evidence to outcome, and from outcome to whether a refund may be sent again.
 
-A provider's translation gives a Reading: what the reply says, in refundry's words. Everything that no Reading claims
-is unknown. Nothing here knows a provider.
+A provider's translation gives a Reading: what the reply says of the refund. What no Reading claims is unknown. Nothing
+here knows a provider, a socket or a store.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import copy
 import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from time import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from refundry.errors import (
     AuthenticationFailed,
@@ -32,12 +31,17 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
-    from typing import Any, Final
 
+    from refundry.clock import Clock, Deadline
     from refundry.refund import RefundRequest
+
+Answer = WireReply | SendFailure
+"""What an attempt ends with: the reply, or why there is none."""
+
+Read = TypeVar("Read")
 
 
 class Outcome(StrEnum):
@@ -89,16 +93,21 @@ class Reading:
 
 
 class Times(Protocol):
-    """The times of one refund, by the clock of this process, and what follows from them."""
+    """The times of one refund, and the clock that they are read by."""
 
     @property
-    def sent_at(self) -> datetime:
-        """When it was first sent."""
+    def clock(self) -> Clock:
+        """The clock of the client."""
         ...
 
     @property
-    def resend_until(self) -> datetime | None:
-        """Until when it may be sent again if its outcome is unknown; None where it may not."""
+    def sent_at(self) -> datetime:
+        """When the refund was first sent."""
+        ...
+
+    @property
+    def resend_until(self) -> Deadline | None:
+        """Until when the refund may be sent again if its outcome is unknown; None where it may not."""
         ...
 
     @property
@@ -115,6 +124,38 @@ class CredentialsRefused(SendFailure):
     code: str | None = None
     message: str | None = None
 
+
+# --- What an HTTP status says by itself. Whatever else a status means is the provider's contract to say.
+
+CREDENTIALS_REFUSED: Final = frozenset({401, 403})
+"""The statuses of a provider that refuses the credentials of a question or of the keys for a token."""
+_CHECKED_FIRST: Final = 401
+"""All three providers check the credentials before they do anything, so this status proves that nothing was executed,
+whatever its body holds. A token may then have expired."""
+_TEMPORARY: Final = frozenset({408, 429})
+
+
+def of_status(status: int) -> Outcome:
+    """What the status of a reply says of a refund where its body cannot be read."""
+    return Outcome.AUTHENTICATION_FAILED if status == _CHECKED_FIRST else Outcome.UNKNOWN
+
+
+def is_token_refused(answer: Answer, *, denied: bool) -> bool:
+    """Whether a new token may be accepted where the provider `denied` the attempt with this one."""
+    return denied and isinstance(answer, WireReply) and answer.status == _CHECKED_FIRST
+
+
+def is_temporary(reply: WireReply) -> bool:
+    """Whether the same request may soon get another answer."""
+    return reply.status in _TEMPORARY or reply.status >= 500 or not reply.complete
+
+
+def asked_to_wait(answer: Answer, clock: Clock) -> float | None:
+    """The seconds for which the provider asks for no further request, or None."""
+    return answer.retry_after if isinstance(answer, SendFailure) else retry_after(answer, clock)
+
+
+# --- Tables.
 
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
@@ -140,32 +181,62 @@ def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
     return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
 
 
+def read_safely(read: Callable[[WireReply], Read], reply: WireReply, unreadable: Callable[[str], Read]) -> Read:
+    """What a reply says. A fault in reading it must not hide that the money may have moved."""
+    try:
+        return read(reply)
+    except Exception as error:  # noqa: BLE001 (see above)
+        pass_through(error)
+        return unreadable(f"reading the reply failed with {type(error).__name__}")
+
+
+def of_no_token(reply: WireReply, reading: Reading, *, keys_refused: bool, clock: Clock) -> SendFailure:
+    """The failure of a refund whose token could not be had by this reply."""
+    wait = retry_after(reply, clock)
+    if not keys_refused:
+        return SendFailure(
+            Evidence.NOT_SENT,
+            f"no access token: {reading.why} (HTTP {reply.status})",
+            permanent=not is_temporary(reply) and reply.status >= 400,
+            retry_after=wait,
+        )
+    return CredentialsRefused(
+        Evidence.NOT_SENT,
+        f"no access token: the keys were refused (HTTP {reply.status})",
+        permanent=True,
+        retry_after=wait,
+        reply=reply,
+        code=reading.code,
+        message=reading.message,
+    )
+
+
 def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
-    """What the caller is told where no reply to the refund came."""
+    """The outcome for the caller of an attempt without a reply."""
     facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
     error: RefundError
     if isinstance(failure, CredentialsRefused):
         text = f"nothing was sent to {request.provider} for {request.reference!r}: {failure.detail}"
-        return AuthenticationFailed(text, **facts, **_said(failure))
+        return AuthenticationFailed(text, **facts, **_refusal(failure))
     if failure.evidence is Evidence.NOT_SENT:
         error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
     else:
         text = f"{request.provider} may have refunded {request.reference!r}: {failure.detail}"
-        error = OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+        error = OutcomeUnknown(text, **facts).until(times.resend_until)
     error.__cause__ = failure.cause
     return error
 
 
-def _said(refused: CredentialsRefused) -> dict[str, Any]:
+def _refusal(refused: CredentialsRefused) -> dict[str, Any]:
     return {"raw": refused.reply, "provider_code": refused.code, "provider_message": refused.message}
 
 
 def of_reply(
     request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, times: Times
 ) -> Refund | RefundError:
-    """What the caller is told about a reply: the refund where it was accepted, the exception to raise otherwise.
+    """The outcome of an attempt with a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was asked for as FULL.
+    `currency` is the account's, for the amount of a refund that was requested as FULL.
     """
     differences = compare(request, reading) if reading.outcome in _CERTAIN else ()
     if reading.outcome in _ACCEPTED and not differences:
@@ -187,12 +258,12 @@ def of_reply(
         **facts_of(request),
         "provider_code": reading.code,
         "provider_message": reading.message,
-        "retry_after": retry_after(reply),
+        "retry_after": retry_after(reply, times.clock),
         "raw": reply,
     }
     if differences:
         return _mismatch(differences, times.resend_until, facts)
-    words = f"(HTTP {reply.status}{_words(reading)})"
+    words = f"(HTTP {reply.status}{_words(reading.code)})"
     what = repr(request.reference)
     match reading.outcome:
         case Outcome.REJECTED:
@@ -208,11 +279,11 @@ def of_reply(
             return AuthenticationFailed(_with_ways_on(text, times), same_answer_until=times.same_answer_until, **facts)
         case _:
             text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
-            return OutcomeUnknown(text, resend_until=times.resend_until, **facts)
+            return OutcomeUnknown(text, **facts).until(times.resend_until)
 
 
 def _with_ways_on(text: str, times: Times, reason: Reason = Reason.OTHER) -> str:
-    """A refusal, with what can be done where the provider has stored it."""
+    """The text of a refusal, with the ways on where the provider has stored it."""
     until = times.same_answer_until
     if until is None:
         return text
@@ -222,8 +293,13 @@ def _with_ways_on(text: str, times: Times, reason: Reason = Reason.OTHER) -> str
     return f"{stored}: wait until then, or give it up for good and record the one reference that follows it"
 
 
+def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
+    """Whether the provider gave the refund one of these ids."""
+    return bool(ids) and not {refund.refund_id, refund.tracking_id}.isdisjoint(ids)
+
+
 def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
-    """What the caller is told of an acceptance that names a refund of this reference which has failed since."""
+    """The outcome of an acceptance that names a refund of this reference which has failed since."""
     text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
     return RefundRejected(
         _with_ways_on(text, times),
@@ -237,30 +313,25 @@ def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Tim
 
 
 def of_state(
-    refund: Refund,
-    answer: WireReply | SendFailure,
-    reading: Reading,
-    *,
-    currency: str | None,
-    retry_after: float | None,
+    refund: Refund, answer: Answer, reading: Reading, *, currency: str | None, clock: Clock
 ) -> Refund | RefundError:
-    """What the caller is told of a refund that was asked about: its state now, or the exception to raise.
+    """The outcome of a lookup: the refund in its present state, or the exception to raise.
 
     `currency` is the account's, for the amount of a refund whose amount is not known yet.
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
-        return of_no_answer(refund, answer, reading, retry_after=retry_after)
+        return of_no_answer(refund, answer, reading.why, code=reading.code, message=reading.message, clock=clock)
     facts: dict[str, Any] = {
         **facts_of(refund),
         "provider_code": reading.code,
         "provider_message": reading.message,
-        "retry_after": retry_after,
+        "retry_after": retry_after(answer, clock),
         "raw": answer,
     }
     if differences := _state_differences(refund, reading):
         return _mismatch(differences, None, facts)
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
-    if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at):
+    if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at, clock):
         return replace(refund, replayed=False, raw=answer)
     return replace(
         refund,
@@ -277,53 +348,74 @@ def of_state(
 
 
 def of_no_answer(
-    refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
+    refund: Refund, answer: Answer, why: str, *, code: str | None = None, message: str | None = None, clock: Clock
 ) -> LookupFailed:
-    """What the caller is told of a question about a refund that got no answer which can be relied on."""
-    facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
+    """The outcome of a question that got no reliable answer. `why`, `code` and `message` are those of its reply."""
+    facts: dict[str, Any] = {**facts_of(refund), "refund": refund, "retry_after": asked_to_wait(answer, clock)}
     what = f"{refund.provider} could not be asked about {refund.reference!r}"
     if isinstance(answer, SendFailure):
-        temporary = not answer.permanent
-        said = _said(answer) if isinstance(answer, CredentialsRefused) else {}
-        return LookupFailed(
-            f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts, **said
-        )
-    denied = answer.status in (401, 403)
-    why = "it refused the credentials" if denied else reading.why
+        refusal = _refusal(answer) if isinstance(answer, CredentialsRefused) else {}
+        return LookupFailed(f"{what}: {answer.detail}", temporary=not answer.permanent, **facts, **refusal)
+    denied = answer.status in CREDENTIALS_REFUSED
+    why = "it refused the credentials" if denied else why
     return LookupFailed(
-        f"{what}: {why} (HTTP {answer.status}{_words(reading)})",
+        f"{what}: {why} (HTTP {answer.status}{_words(code)})",
         temporary=not denied,
-        retry_after=retry_after,
-        provider_code=reading.code,
-        provider_message=reading.message,
+        provider_code=code,
+        provider_message=message,
         raw=answer,
         **facts,
     )
 
 
-def may_follow(known: RefundStatus, told: RefundStatus, *, undone: bool) -> bool:
-    """Whether what is told of a refund is newer than what is known of it. A state never moves backwards.
+def has_no_effect(answer: Answer) -> bool:
+    """Whether a request to cancel certainly changed nothing."""
+    if isinstance(answer, SendFailure):
+        return answer.evidence is Evidence.NOT_SENT
+    return answer.status in CREDENTIALS_REFUSED
 
-    `undone` says that the provider's word for it undoes a refund that was done.
+
+def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
+    """Whether a question may be repeated: another answer may come soon."""
+    if isinstance(answer, WireReply) and not is_temporary(answer):
+        return False
+    return isinstance(outcome_for_caller, LookupFailed) and outcome_for_caller.temporary
+
+
+def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
+    """Whether a status is newer than the known one. A status never moves backwards.
+
+    `undone`: the provider's word for the new status undoes a refund that was done.
     """
-    if undone and (known, told) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+    if undone and (known, new) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
         return True
-    return told in _FOLLOWED_BY[known]
+    return new in _FOLLOWED_BY[known]
 
 
-def may_retry(told: Refund | RefundError, result: Refund | RefundError) -> bool:
-    """Whether a refund is sent again without being asked for again.
+def may_retry(answer: Answer, attempt_outcome: Refund | RefundError, outcome_for_caller: Refund | RefundError) -> bool:
+    """Whether a refund may be sent again within the same call.
 
-    `result` is what came of the last attempt, `told` what is known after it. Only where nothing was executed by it and
-    the provider has not said no, or where the provider de-duplicates; and not where it has answered with another
-    refund than the one that was asked for, for it would again.
+    Only where the last attempt executed nothing without a refusal, or where the provider de-duplicates; and not where
+    the provider answered with another refund (RefundMismatch), for it would again.
     """
-    return (
-        not isinstance(told, Refund) and told.resend is not Resend.NEVER and type(result) in (NotSent, OutcomeUnknown)
-    )
+    if isinstance(answer, SendFailure) and answer.permanent:
+        return False
+    if isinstance(outcome_for_caller, Refund) or outcome_for_caller.resend is Resend.NEVER:
+        return False
+    return type(attempt_outcome) in (NotSent, OutcomeUnknown)
 
 
-def settled_by_lookup(
+def is_stored_answer(last: Answer, previous: Answer, attempt_outcome: Refund | RefundError) -> bool:
+    """Whether the provider gave the answer that it has stored under the key: the same reply twice, with its own code.
+
+    A third attempt would bring it too, so the refund is looked up instead.
+    """
+    if not isinstance(last, WireReply) or not isinstance(previous, WireReply):
+        return False
+    return (last.status, last.body) == (previous.status, previous.body) and attempt_outcome.provider_code is not None
+
+
+def resolve_by_lookup(
     unknown: OutcomeUnknown,
     request: RefundRequest,
     found: Refund | RefundError,
@@ -332,11 +424,10 @@ def settled_by_lookup(
     is_first: bool,
     times: Times,
 ) -> Refund | RefundError:
-    """What the caller is told when an unknown refund was asked about by what its reply had to go by.
+    """The outcome for the caller once an unknown refund was looked up by what its reply gave to ask by.
 
-    It is settled only by a transaction that says itself that it is this refund: of this payment and this amount, and
-    created since it was first sent. One that came to nothing settles it only where nothing had been lost before that
-    reply (`is_first`).
+    Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
+    refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
     """
     if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
         return unknown
@@ -356,55 +447,57 @@ def settled_by_lookup(
     )
 
 
-def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None) -> bool:
+def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
     """Whether a transaction was created after a refund was sent. False where either time is not known.
 
-    Between the provider's clock and this one stands the Date of the reply, which has just come.
+    The Date of the reply, which has just come, tells how far the provider's clock is ahead of this one.
     """
     date = http_date(reply.header("date") or "")
     if created_at is None or sent_at is None or date is None:
         return False
-    ahead = date - time()
+    ahead = date - clock.wall()
     return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
-def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRejected:
-    """A refusal whose reason is the payment's state: it cannot be refunded, or not yet, or has been.
+def explained(refused: RefundRejected, word: str, reason: Reason, void_hint: str) -> RefundRejected:
+    """A refusal with the state of its payment as the reason: `word` is the provider's word for the state.
 
-    `void` says what else can be done with one that cannot be refunded.
+    `void_hint` says what the provider has for a payment that cannot be refunded.
     """
-    told = copy.copy(refused)
-    told.reason = payment.reason
-    # The first place where the reason could stand is its own: the name of the account cannot hold what is around it.
-    text = str(refused).replace(f": {refused.reason.value} (", f": {told.reason.value} (", 1)
-    instead = f": {void}" if told.reason is Reason.NOT_REFUNDABLE else ""
-    told.args = (f"{text}; the payment is {payment.code}{instead}",)
-    return told
+    explained_refusal = copy.copy(refused)
+    explained_refusal.reason = reason
+    # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
+    text = str(refused).replace(f": {refused.reason.value} (", f": {reason.value} (", 1)
+    hint = f": {void_hint}" if reason is Reason.NOT_REFUNDABLE else ""
+    explained_refusal.args = (f"{text}; the payment is {word}{hint}",)
+    return explained_refusal
 
 
 def after_unknown(
-    earlier: OutcomeUnknown, result: Refund | RefundError, reading: Reading, times: Times
+    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, settles_earlier: bool, times: Times
 ) -> Refund | RefundError:
-    """What the caller is told when a refund whose outcome was unknown was sent again.
+    """The outcome for the caller of an attempt that followed an unknown one.
 
-    What proves that nothing was executed this time proves nothing about the first time, unless it is the provider's
-    own verdict on the same idempotency key. A refusal is none while the first may still be worked on, nor where the
-    first may be the cause of it.
+    Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
+    idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
+    `settles_earlier` says so.
     """
-    if isinstance(result, Refund | OutcomeUnknown) or (type(result) is RefundRejected and reading.settles_earlier):
-        return result
-    told = copy.copy(earlier)
-    told.resend_until = times.resend_until
-    told.retry_after = result.retry_after
-    told.args = (f"{earlier}; sent again: {result}",)
-    return told
+    if isinstance(attempt_outcome, Refund | OutcomeUnknown):
+        return attempt_outcome
+    if type(attempt_outcome) is RefundRejected and settles_earlier:
+        return attempt_outcome
+    unknown = copy.copy(earlier)
+    unknown.until(times.resend_until)
+    unknown.retry_after = attempt_outcome.retry_after
+    unknown.args = (f"{earlier}; sent again: {attempt_outcome}",)
+    return unknown
 
 
 def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
-    """The fields in which the reply speaks of another refund: name, what was asked, what is reported.
+    """The fields in which a reply names another refund: the field, the value asked for, the value reported.
 
-    What the reply does not say is not compared, and neither is the amount of a refusal. After FULL the amounts of the
-    reply are compared with each other alone.
+    A field that the reply does not have is not compared, nor is the amount of a refusal. After FULL the amounts of the
+    reply are compared with each other only.
     """
     asked = request.amount.decimal if isinstance(request.amount, Money) else None
     return _differing(
@@ -442,11 +535,11 @@ def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str]
 
 
 def _mismatch(
-    differences: tuple[tuple[str, str, str], ...], resend_until: datetime | None, facts: Mapping[str, Any]
+    differences: tuple[tuple[str, str, str], ...], resend_until: Deadline | None, facts: Mapping[str, Any]
 ) -> RefundMismatch:
-    told = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
-    text = f"{facts['provider']} reports {told} for {facts['reference']!r}"
-    return RefundMismatch(text, differences=differences, resend_until=resend_until, **facts)
+    named = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
+    text = f"{facts['provider']} reports {named} for {facts['reference']!r}"
+    return RefundMismatch(text, differences=differences, **facts).until(resend_until)
 
 
 def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
@@ -464,5 +557,5 @@ def _uuid_in_lower_case(name: str | None) -> str | None:
     return name.lower() if name and _UUID.fullmatch(name) else name
 
 
-def _words(reading: Reading) -> str:
-    return f", {reading.code}" if reading.code and _PLAIN_CODE.fullmatch(reading.code) else ""
+def _words(code: str | None) -> str:
+    return f", {code}" if code and _PLAIN_CODE.fullmatch(code) else ""

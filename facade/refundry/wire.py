@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Any, Final, NoReturn
 
 from refundry import __version__
-from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
 from refundry.validation import Secret
 
@@ -16,8 +15,6 @@ MAX_REPLY_BYTES: Final = 1024 * 1024
 
 USER_AGENT: Final = f"refundry/{__version__}"
 """What a transport of refundry says that it is."""
-
-SECONDS_OF_A_DAY: Final = 86_400
 
 
 class Evidence(StrEnum):
@@ -154,24 +151,3 @@ class SendFailure:
             and isinstance(self.retry_after, float | int | None)
             and isinstance(self.cause, BaseException | None)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """How long to wait, in seconds: to connect, for each read and write, and for one attempt as a whole.
-
-    RefundClient cannot bound how long the system takes to look up the address of a host; AsyncRefundClient does.
-    Raises InvalidRefund for what is no number of seconds above zero, or more than a day.
-    """
-
-    connect: float = 5.0
-    read: float = 30.0
-    total: float = 60.0
-
-    def __post_init__(self) -> None:
-        for name in self.__slots__:
-            value: Any = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= SECONDS_OF_A_DAY:
-                raise InvalidRefund(
-                    f"the {name} timeout is a number of seconds above zero, and no more than a day", field="timeout"
-                )

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from refundry.clock import SYSTEM
+
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
@@ -22,7 +24,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """A clock of the tokens that goes on only when it is told to."""
     now = [1000.0]
-    monkeypatch.setattr("refundry.flows.tokens.monotonic", lambda: now[0])
+    monkeypatch.setattr(SYSTEM, "monotonic", lambda: now[0])
 
     def later(seconds: float) -> None:
         now[0] += seconds

@@ -37,6 +37,7 @@ from refundry import (
     WebhookUnreadable,
     WireReply,
 )
+from refundry.clock import SYSTEM
 
 DOCUMENT: Final = (Path(__file__).resolve().parents[2] / "docs" / "outcomes.md").read_text(encoding="utf-8")
 HOUR: Final = 3600.0
@@ -195,8 +196,8 @@ class Clocks:
 @pytest.fixture
 def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
     clocks = Clocks()
-    monkeypatch.setattr("refundry.errors.time", lambda: clocks.wall)
-    monkeypatch.setattr("refundry.errors.monotonic", lambda: clocks.monotonic)
+    monkeypatch.setattr(SYSTEM, "wall", lambda: clocks.wall)
+    monkeypatch.setattr(SYSTEM, "boot", lambda: clocks.monotonic)
     return clocks
 
 

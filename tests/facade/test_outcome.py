@@ -30,6 +30,7 @@ from refundry import (
     SendFailure,
     WireReply,
 )
+from refundry.clock import SYSTEM, Clock, Deadline
 from refundry.outcome import Outcome, Reading, after_unknown, compare, is_created_since, of_failure, of_reply, of_state
 
 REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
@@ -43,9 +44,14 @@ RESEND = pytest.mark.parametrize(("until", "resend"), [(LATER, Resend.SAME_REFER
 class Times:
     """The times of a refund, as they are set."""
 
-    resend_until: datetime | None = LATER
+    until: datetime | None = LATER
     same_answer_until: datetime | None = None
     sent_at: datetime = NOW
+    clock: Clock = SYSTEM
+
+    @property
+    def resend_until(self) -> Deadline | None:
+        return None if self.until is None else Deadline(self.until)
 
 
 def concluded(
@@ -165,7 +171,7 @@ def test_every_error_names_the_payment_and_the_amount(amount: Amount) -> None:
     told += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
     refund = Refund("blink", "r-1", RefundStatus.PENDING, amount=Money.of("1.00", "EUR"), payment_id="p-1")
     for answer in (SendFailure(Evidence.MAYBE_SENT, "no"), REPLY):
-        told += [of_state(refund, answer, Reading(), currency=None, retry_after=None)]
+        told += [of_state(refund, answer, Reading(), currency=None, clock=SYSTEM)]
     errors = [error for error in told if isinstance(error, RefundError)]
     assert {type(error) for error in errors} == {
         *(RefundRejected, AuthenticationFailed, OutcomeUnknown, RefundMismatch, NotSent, LookupFailed)
@@ -198,7 +204,7 @@ def test_a_lost_attempt_is_settled_by_an_acceptance_and_by_a_refusal_that_is_a_v
     assert isinstance(lost, OutcomeUnknown)
     reading = Reading(outcome, settles_earlier=settles)
     result = concluded(reading)
-    told = after_unknown(lost, result, reading, Times())
+    told = after_unknown(lost, result, settles_earlier=settles, times=Times())
     is_verdict = outcome is Outcome.REJECTED and settles
     if is_verdict or isinstance(result, Refund | OutcomeUnknown):
         assert told is result
@@ -220,15 +226,15 @@ def test_a_transaction_is_of_this_refund_only_where_it_was_created_since_by_the_
 ) -> None:
     sent_at = datetime.now(UTC)
     reply = WireReply(200, (("date", format_datetime(sent_at + ahead, usegmt=True)),), b"{}")
-    assert is_created_since(sent_at + ahead + after, reply, sent_at) is expected
+    assert is_created_since(sent_at + ahead + after, reply, sent_at, SYSTEM) is expected
 
 
 def test_without_one_of_the_times_a_transaction_may_be_older() -> None:
     dated = WireReply(200, (("date", format_datetime(NOW, usegmt=True)),), b"{}")
-    assert is_created_since(NOW + MINUTE, dated, NOW)
-    assert not is_created_since(None, dated, NOW)
-    assert not is_created_since(NOW + MINUTE, dated, None)
-    assert not is_created_since(NOW + MINUTE, REPLY, NOW)
+    assert is_created_since(NOW + MINUTE, dated, NOW, SYSTEM)
+    assert not is_created_since(None, dated, NOW, SYSTEM)
+    assert not is_created_since(NOW + MINUTE, dated, None, SYSTEM)
+    assert not is_created_since(NOW + MINUTE, REPLY, NOW, SYSTEM)
 
 
 @pytest.mark.parametrize(

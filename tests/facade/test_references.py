@@ -31,6 +31,7 @@ from refundry import (
     WireReply,
     WireRequest,
 )
+from refundry.clock import SYSTEM
 from tests.facade.support import (
     KINDS,
     ONCE,
@@ -62,19 +63,18 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 without_keys = pytest.mark.parametrize("provider", ["lab4pay", "blink"])
 
 
-@pytest.fixture(params=["both clocks", "the wall clock alone", "the monotonic clock alone"])
+@pytest.fixture(params=["both clocks", "the wall clock alone", "the boot clock alone"])
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Clocks that go on only when they are told to. A machine that sleeps stops one, and a hand may set the other."""
-    now = {"time": 1_800_000_000.0, "monotonic": 1000.0}
+    now = {"wall": 1_800_000_000.0, "boot": 1000.0}
     for name in now:
-        for module in ("clock", "errors"):
-            monkeypatch.setattr(f"refundry.{module}.{name}", lambda name=name: now[name])
+        monkeypatch.setattr(SYSTEM, name, lambda name=name: now[name])
 
     def later(seconds: float) -> None:
-        if request.param != "the monotonic clock alone":
-            now["time"] += seconds
+        if request.param != "the boot clock alone":
+            now["wall"] += seconds
         if request.param != "the wall clock alone":
-            now["monotonic"] += seconds
+            now["boot"] += seconds
 
     return later
 
@@ -423,8 +423,7 @@ def test_a_day_is_measured_by_the_wall_clock_where_a_machine_has_slept_meanwhile
         return LOST
 
     now = [1_800_000_000.0]
-    for module in ("clock", "errors"):
-        monkeypatch.setattr(f"refundry.{module}.time", lambda: now[0])
+    monkeypatch.setattr(SYSTEM, "wall", lambda: now[0])
     transport = Scripted(asleep)
     retry = Retry(attempts=3, first_wait=0.001)
     with (
@@ -438,8 +437,7 @@ def test_a_day_is_measured_by_the_wall_clock_where_a_machine_has_slept_meanwhile
 
 def test_whether_to_send_again_is_decided_anew_after_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_800_000_000.0]
-    for module in ("clock", "errors"):
-        monkeypatch.setattr(f"refundry.{module}.time", lambda: now[0])
+    monkeypatch.setattr(SYSTEM, "wall", lambda: now[0])
 
     def sleep(_: float) -> None:
         now[0] += DAY

@@ -27,6 +27,7 @@ from refundry import (
     WireReply,
     WireRequest,
 )
+from refundry.clock import SYSTEM
 from tests.facade.support import KINDS, PAYMENT, PROVIDERS, Kind, Scripted, accepted, account, caller, reply
 
 NOTHING_LEFT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
@@ -151,7 +152,7 @@ def test_a_retry_that_does_not_leave_does_not_make_a_lost_refund_safe() -> None:
 
 def test_the_key_is_not_used_for_longer_than_the_provider_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [time.monotonic()]
-    monkeypatch.setattr("refundry.clock.monotonic", lambda: now[0])
+    monkeypatch.setattr(SYSTEM, "boot", lambda: now[0])
 
     def slow(_: WireRequest) -> SendFailure:
         now[0] += DAY
@@ -209,8 +210,7 @@ def test_a_retry_after_past_the_deadline_is_not_waited_for_and_nothing_is_sent_a
 
 def test_the_deadline_bounds_the_call_and_shortens_the_last_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    for module in ("core", "flows.attempts"):
-        monkeypatch.setattr(f"refundry.{module}.monotonic", lambda: now[0])
+    monkeypatch.setattr(SYSTEM, "monotonic", lambda: now[0])
 
     def slow(_: WireRequest) -> SendFailure:
         now[0] += 25
@@ -375,7 +375,7 @@ def test_a_reference_is_in_progress_while_its_refund_waits_to_be_sent_again(monk
                 client.ask("blink")
             seen.append(in_progress.type)
 
-        monkeypatch.setattr("refundry.client.time.sleep", meanwhile)
+        monkeypatch.setattr("time.sleep", meanwhile)
         assert client.ask("blink").status is RefundStatus.SUCCEEDED
     assert seen == [RefundInProgress]
     assert len(transport.sent) == 2

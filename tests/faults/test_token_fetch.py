@@ -38,6 +38,7 @@ from refundry import (
     WireReply,
     WireRequest,
 )
+from refundry.clock import SYSTEM
 from refundry.sandbox import INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Reply, Request, Sandbox, SandboxServer
 from tests.facade.canary import CANARY, assert_hidden, watched
 from tests.facade.support import ONCE, PAYMENT, Kind, accepted, caller
@@ -211,7 +212,7 @@ def failure(future: Future[Any]) -> BaseException | None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """The clock of the tokens, which can be put forward."""
     ahead = [0.0]
-    monkeypatch.setattr("refundry.flows.tokens.monotonic", lambda: time.monotonic() + ahead[0])
+    monkeypatch.setattr(SYSTEM, "monotonic", lambda: time.monotonic() + ahead[0])
 
     def later(seconds: float) -> None:
         ahead[0] += seconds

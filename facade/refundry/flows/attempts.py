@@ -1,241 +1,131 @@
-"""From a thing to get from a provider to the answers: tokens, attempts, and the waits between them.
+"""From a call to its answer: credentials, attempts, and the waits between them.
 
-What it is for, and whether it may be sent again, is the task's to say.
+A call says what it asks for, what an answer means for it, and whether another attempt may follow.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from time import monotonic
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, TypeVar
 
+from refundry import outcome
 from refundry.flows.effects import Flow, Send, Sleep, WaitFor
-from refundry.flows.tokens import Fetch, TokenCache
-from refundry.interruption import pass_through
-from refundry.limits import retry_after
-from refundry.outcome import CredentialsRefused, Outcome, Reading
-from refundry.providers.translation import IssuedToken, TokenTranslation
+from refundry.flows.tokens import Fetch, TokenCache, TokenCall
+from refundry.providers.translation import TokenTranslation
 from refundry.redaction import redacted
-from refundry.refund import Operation
-from refundry.validation import Secret
-from refundry.wire import Evidence, SendFailure, Timeout, WireReply
+from refundry.wire import Evidence, SendFailure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from refundry.limits import Retry
+    from refundry.clock import Clock
+    from refundry.flows.calls import Call, Conclusion
+    from refundry.limits import Retry, Timeout
     from refundry.observe import Observer
+    from refundry.outcome import Answer
     from refundry.owner import Owner
-    from refundry.providers.translation import Credentials, GeneratedRequest, Translation
-    from refundry.wire import Progress
+    from refundry.providers.translation import Credentials, Translation
+    from refundry.validation import Secret
 
-Answer = WireReply | SendFailure
-Secrets = tuple[Secret, ...]
 Result = TypeVar("Result")
 
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
-# The call that fetches a token tells those that wait for it when it is broken off, unless that is prevented too.
+# The call that fetches a token tells the others when it is broken off, unless an interruption prevents even that.
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 
 
-@dataclass(slots=True)
-class Conclusion(Generic[Result]):
-    """What came of one request: the answer to it, what that says, and what is told of it."""
+class Attempts:
+    """Sends the calls of a client, and keeps the tokens of its accounts."""
 
-    answer: Answer
-    reading: Reading
-    result: Result
-    told: Result
-
-
-@dataclass(slots=True)
-class Call(Generic[Result]):
-    """One thing to get from a provider: what to ask for, and what to make of the answer.
-
-    `read` says what a reply holds, `conclude` what that comes to; it takes every credential of the request out of what
-    is kept of it. `again` decides by what was tried last, and by the one before it, whether to send once more. `begin`
-    is told of each request just before it is handed to the transport.
-    """
-
-    owner: Owner
-    translation: Translation
-    operation: Operation
-    reference: str
-    request: GeneratedRequest
-    read: Callable[[WireReply], Reading]
-    conclude: Callable[[Answer, Reading, Secrets], Conclusion[Result]]
-    again: Callable[[Conclusion[Result], Conclusion[Result] | None], bool]
-    begin: Callable[[Progress], None] = lambda _: None
-
-
-class Sending:
-    """Sends tasks for the accounts of a client, and keeps their tokens."""
-
-    def __init__(self, timeout: Timeout, retry: Retry, observer: Observer) -> None:
+    def __init__(self, timeout: Timeout, retry: Retry, observer: Observer, clock: Clock) -> None:
         self._timeout = timeout
         self._retry = retry
         self._observer = observer
+        self._clock = clock
         self._tokens: dict[str, TokenCache] = {}
 
-    def send_with_retries(self, task: Call[Result], deadline: float, attempts: int) -> Flow[Conclusion[Result]]:
-        """Send what is to be sent, and again where that is allowed and there is time for it."""
-        translation = task.translation
-        before: Conclusion[Result] | None = None
+    def send_with_retries(
+        self, owner: Owner, call: Call[Result], deadline: float, attempts: int
+    ) -> Flow[Conclusion[Result]]:
+        """Send a call, and send it again where that is allowed and the deadline leaves time for it."""
+        translation = call.translation
+        fixed = translation.fixed_credentials
+        previous: Conclusion[Result] | None = None
         number, renewed = 1, False
         while True:
-            access: Credentials | SendFailure | None = translation.fixed_credentials
-            if access is None:
-                access = yield from self._token(task.owner, translation, task.reference, deadline)
-            if isinstance(access, SendFailure):
-                last = task.conclude(access, Reading(), ())
+            credentials = fixed or (yield from self._token(owner, translation, call.reference, deadline))
+            if isinstance(credentials, SendFailure):
+                last = self._conclude(call, credentials, ())
             else:
-                last = yield from self.send_once(task, access, deadline)
-                refused = last.reading.outcome is Outcome.AUTHENTICATION_FAILED and _is_unauthorised(last.answer)
-                if translation.fixed_credentials is None and refused and not renewed:
-                    # Nothing was executed, and the token may only have expired: with a new one it is sent again.
+                last = yield from self.send_once(call, credentials, deadline)
+                if last.credentials_refused and fixed is None and not renewed:
+                    # Nothing was executed, and the token may only have expired: a new one is tried once.
                     renewed = True
-                    self._tokens_of(translation).discard(access)
+                    self._tokens_of(translation).discard(credentials)
                     continue
-            if number >= attempts or not task.again(last, before):
+            if number >= attempts or not call.may_retry(last, previous):
                 return last
-            wait = self._retry.wait(number, asked_to_wait(last.answer))
-            if monotonic() + wait >= deadline:
+            wait = self._retry.wait(number, outcome.asked_to_wait(last.answer, self._clock), self._clock)
+            if self._clock.monotonic() + wait >= deadline:
                 return last
             yield Sleep(wait)
-            if not task.again(last, before):  # a machine may have slept meanwhile, longer than the provider remembers
+            if not call.may_retry(last, previous):  # the machine may have slept past the provider's window
                 return last
-            before, number = last, number + 1
+            previous, number = last, number + 1
 
-    def send_once(self, task: Call[Result], access: Credentials, deadline: float) -> Flow[Conclusion[Result]]:
-        """Send one attempt."""
-        started = monotonic()
+    def send_once(self, call: Call[Result], credentials: Credentials, deadline: float) -> Flow[Conclusion[Result]]:
+        """Send one attempt of a call, and record how it ended."""
+        clock, observer = self._clock.monotonic, self._observer
+        started = clock()
         left = deadline - started
         if left <= 0:
-            return task.conclude(_TOO_LATE, Reading(), ())
+            return self._conclude(call, _TOO_LATE, ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
-        request = task.translation.wire(task.request, access)
-        task.begin(request.progress)
+        request = call.translation.wire(call.request, credentials)
+        call.begin(request.progress)
         try:
             answer: Answer = yield Send(request, timeout)
         except GeneratorExit:
-            # Nothing is decided here, for this may be prevented: what is broken off is known by the lack of an outcome.
-            self._observer.broken_off(
-                task.translation, task.reference, task.operation, request.progress.evidence, monotonic() - started
-            )
+            # Nothing is decided here, for an interruption may prevent it: the lack of an outcome says enough.
+            evidence = request.progress.evidence
+            observer.broken_off(call.translation, call.reference, call.operation, evidence, clock() - started)
             raise
         if isinstance(answer, SendFailure):
-            answer = redacted(answer, access.secrets)
-        reading = read_safely(task.read, answer) if isinstance(answer, WireReply) else Reading()
-        tried = task.conclude(answer, reading, access.secrets)
-        self._observer.attempt(
-            task.translation, task.reference, task.operation, answer, monotonic() - started, tried.told
-        )
-        if tried.reading.deviations:
-            self._observer.deviations(task.translation, task.operation, tried.reading.deviations)
-        return tried
+            answer = redacted(answer, credentials.secrets)
+        conclusion = self._conclude(call, answer, credentials.secrets)
+        seconds, outcome_for_caller = clock() - started, conclusion.outcome_for_caller
+        observer.attempt(call.translation, call.reference, call.operation, answer, seconds, outcome_for_caller)
+        if conclusion.deviations:
+            observer.deviations(call.translation, call.operation, conclusion.deviations)
+        return conclusion
+
+    @staticmethod
+    def _conclude(call: Call[Result], answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[Result]:
+        conclusion = call.conclude(answer, secrets)
+        call.record(conclusion)
+        return conclusion
 
     def _token(
         self, owner: Owner, translation: Translation, reference: str, deadline: float
     ) -> Flow[Credentials | SendFailure]:
-        """The access to use: the one that is kept, or a new one, fetched once for all that wait for it."""
+        """The credentials with the cached token, or with a new one that one call fetches for all that wait for it."""
         assert isinstance(translation, TokenTranslation)
         tokens = self._tokens_of(translation)
-        while (left := deadline - monotonic()) > 0:
-            found = tokens.take(owner)
+        while (left := deadline - self._clock.monotonic()) > 0:
+            found = tokens.acquire(owner)
             if not isinstance(found, Fetch):
                 return found
-            if found.owner is owner:
-                task = _token_task(translation, reference, tokens, found, deadline)
+            if found.is_owner(owner):
+                call = TokenCall(translation, reference, tokens, found, deadline, self._clock)
                 try:
-                    return (yield from self.send_once(task, translation.keys, deadline)).result
+                    yield from self.send_once(call, translation.keys, deadline)
+                    return call.credentials
                 except BaseException:
-                    tokens.give(found, None)
+                    tokens.complete(found, None)
                     raise
-            got: Credentials | SendFailure | None = yield WaitFor(found.future, min(left, _SECONDS_BETWEEN_LOOKS))
-            if got is not None:
-                return got
+            completed: Credentials | SendFailure | None = yield WaitFor(found.future, min(left, _SECONDS_BETWEEN_LOOKS))
+            if completed is not None:
+                return completed
         return _TOO_LATE
 
     def _tokens_of(self, translation: Translation) -> TokenCache:
-        return self._tokens.setdefault(translation.account.name, TokenCache())
-
-
-def read_safely(read: Callable[[WireReply], Reading], reply: WireReply) -> Reading:
-    """What a reply says. A fault in reading it must not hide that the money may have moved."""
-    try:
-        return read(reply)
-    except Exception as error:  # noqa: BLE001 (see above)
-        pass_through(error)
-        return Reading(why=f"reading the reply failed with {type(error).__name__}")
-
-
-def asked_to_wait(answer: Answer) -> float | None:
-    """For how many seconds the answer asks not to be sent to, or None."""
-    return answer.retry_after if isinstance(answer, SendFailure) else retry_after(answer)
-
-
-def is_temporary(reply: WireReply) -> bool:
-    """Whether another request may get another answer soon."""
-    return reply.status in (408, 429) or reply.status >= 500 or not reply.complete
-
-
-def _token_task(
-    translation: TokenTranslation, reference: str, tokens: TokenCache, fetch: Fetch, deadline: float
-) -> Call[Credentials | SendFailure]:
-    """The task of a fetch. It ends the fetch with its answer, before any hook is told and may need a token itself.
-
-    What is told of it is how it went, its result what to go on with: an older token, where a renewal failed.
-    """
-    granted: IssuedToken | None = None
-
-    def read(reply: WireReply) -> Reading:
-        nonlocal granted
-        reading, granted = translation.read_token(reply)
-        return reading
-
-    def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[Credentials | SendFailure]:
-        came: IssuedToken | SendFailure
-        if isinstance(answer, SendFailure):
-            came = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
-        else:
-            came = granted or _no_token(translation, answer, reading, secrets)
-        # What had no more time here is not the end for those that wait for it.
-        own = isinstance(came, SendFailure) and monotonic() >= deadline
-        got = tokens.give(fetch, None if own else came)
-        told = came.access if isinstance(came, IssuedToken) else came
-        return Conclusion(answer, reading, got if got is not None else told, told)
-
-    return Call(
-        fetch.owner,
-        translation,
-        Operation.TOKEN,
-        reference,
-        translation.token_request(),
-        read,
-        conclude,
-        lambda *_: False,
-    )
-
-
-def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading, secrets: Secrets) -> SendFailure:
-    """Why a reply gives no token. One that says the keys are wrong is told with the reply."""
-    if answer.status not in translation.KEYS_REFUSED:
-        return SendFailure(
-            Evidence.NOT_SENT,
-            f"no access token: {reading.why} (HTTP {answer.status})",
-            permanent=not is_temporary(answer) and answer.status >= 400,
-            retry_after=asked_to_wait(answer),
-        )
-    return CredentialsRefused(
-        Evidence.NOT_SENT,
-        f"no access token: the keys were refused (HTTP {answer.status})",
-        permanent=True,
-        retry_after=asked_to_wait(answer),
-        reply=redacted(answer, secrets),
-        code=redacted(reading.code, secrets),
-        message=redacted(reading.message, secrets),
-    )
-
-
-def _is_unauthorised(answer: Answer) -> bool:
-    return isinstance(answer, WireReply) and answer.status == 401
+        name = translation.account.name
+        return self._tokens.get(name) or self._tokens.setdefault(name, TokenCache(self._clock))

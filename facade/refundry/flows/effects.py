@@ -1,6 +1,7 @@
-"""What the steps of a call ask of the client that drives them: to send, to wait, or to wait for another call.
+"""What a flow asks of its driver: to send, to sleep, or to wait for another call.
 
-The steps are generators. They do no I/O, so that a thread and an event loop drive the very same ones.
+A flow is a generator. It yields effects and is sent their results, and it does no I/O, so a thread and an event loop
+drive the very same flows (`flows.run`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from refundry.wire import Timeout, WireRequest
+    from refundry.limits import Timeout
+    from refundry.wire import WireRequest
 
 
 @dataclass(slots=True)
 class Send:
-    """Send this request. Is answered with a WireReply or a SendFailure."""
+    """Send this request. Its result is a WireReply or a SendFailure."""
 
     request: WireRequest
     timeout: Timeout
@@ -25,14 +27,14 @@ class Send:
 
 @dataclass(slots=True)
 class Sleep:
-    """Wait for so many seconds."""
+    """Sleep for so many seconds. Its result is None."""
 
     seconds: float
 
 
 @dataclass(slots=True)
 class WaitFor:
-    """Wait for what another call is about to learn. Is answered with that, or with None after so many seconds."""
+    """Wait for a future that another call completes. Its result is the future's, or None after so many seconds."""
 
     future: Future[Any]
     seconds: float

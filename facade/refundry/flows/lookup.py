@@ -1,175 +1,225 @@
-"""Asking about a refund that was asked for before: its state, until it is final, and that it be called off."""
+"""Questions as flows: the state of a refund, once or until it is final; its cancellation; the state of a payment."""
 
 from __future__ import annotations
 
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from refundry import outcome
-from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
-from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, asked_to_wait, is_temporary
+from refundry.errors import InvalidRefund, LookupFailed, RefundError, RefundRejected, Resend, StillPending
+from refundry.flows.calls import Call, Conclusion
 from refundry.flows.effects import Flow, Sleep
-from refundry.limits import jittered, seconds
+from refundry.limits import check_seconds, jittered
 from refundry.outcome import Outcome, Reading
 from refundry.redaction import redacted
 from refundry.refund import Operation, Refund, RefundStatus
-from refundry.wire import Evidence, SendFailure, WireReply
+from refundry.wire import SendFailure
 
 if TYPE_CHECKING:
-    from refundry.flows.attempts import Sending
+    from refundry.clock import Clock
+    from refundry.flows.attempts import Attempts
     from refundry.limits import Retry
+    from refundry.outcome import Answer
     from refundry.owner import Owner
     from refundry.providers.translation import GeneratedRequest, Translation
+    from refundry.validation import Secret
 
 State = Refund | RefundError
+Answered = TypeVar("Answered")
 
+_NOTHING: Final = Reading()
 _LONGEST_POLL: Final = 20.0
 _POLL_GROWS_BY: Final = 1.5
 
 
-class Asking:
-    """The questions about a refund, as steps. Each is asked for the call that owns it."""
+@dataclass(slots=True)
+class StateConclusion(Conclusion[State]):
+    """A conclusion with what the reply says of the refund."""
 
-    def __init__(self, sending: Sending, retry: Retry) -> None:
-        self._sending = sending
+    reading: Reading = _NOTHING
+
+
+@dataclass(slots=True)
+class PaymentConclusion(Conclusion[LookupFailed | None]):
+    """A conclusion with what the reply says of the payment."""
+
+    reading: Reading = _NOTHING
+
+
+class _Question(Call[Answered]):
+    """A call about a refund that asks for no money."""
+
+    operation = Operation.LOOKUP
+
+    def __init__(self, translation: Translation, refund: Refund, request: GeneratedRequest, clock: Clock) -> None:
+        self.translation = translation
+        self.reference = refund.reference
+        self.request = request
+        self._refund = refund
+        self._clock = clock
+
+    def may_retry(self, last: Conclusion[Answered], previous: object) -> bool:
+        """Where another answer may come soon."""
+        return outcome.may_ask_again(last.answer, last.outcome_for_caller)
+
+
+class StateCall(_Question[State]):
+    """A lookup. Its outcome is the refund in its present state, or why there is no answer."""
+
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> StateConclusion:
+        """By the provider's word for the state, once the reply was compared with the refund."""
+        reading = _NOTHING
+        if not isinstance(answer, SendFailure):
+            reading = outcome.read_safely(
+                lambda reply: self.translation.read_state(self._refund, reply), answer, lambda why: Reading(why=why)
+            )
+        currency = self.translation.account.currency
+        state = outcome.of_state(self._refund, answer, reading, currency=currency, clock=self._clock)
+        state = redacted(state, secrets)
+        refused = outcome.is_token_refused(answer, denied=reading.outcome is Outcome.AUTHENTICATION_FAILED)
+        return StateConclusion(answer, state, state, refused, reading.deviations, reading)
+
+
+class CancelCall(_Question[LookupFailed | None]):
+    """A request to cancel a refund. Its answer proves nothing, so a lookup follows it.
+
+    `may_have_effect` says that an attempt may have reached the provider.
+    """
+
+    operation = Operation.CANCEL
+    may_have_effect = False
+
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[LookupFailed | None]:
+        """LookupFailed where the provider did not take the request."""
+        failed = None
+        if outcome.has_no_effect(answer) or isinstance(answer, SendFailure) or outcome.is_temporary(answer):
+            failed = outcome.of_no_answer(self._refund, answer, "it did not take the cancel", clock=self._clock)
+            failed = redacted(failed, secrets)
+        return Conclusion(answer, failed, failed, outcome.is_token_refused(answer, denied=True))
+
+    def record(self, conclusion: Conclusion[LookupFailed | None]) -> None:
+        """Note whether the provider may have cancelled the refund."""
+        if not outcome.has_no_effect(conclusion.answer):
+            self.may_have_effect = True
+
+
+class PaymentCall(_Question[LookupFailed | None]):
+    """A lookup of the payment that a refusal is about."""
+
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> PaymentConclusion:
+        """LookupFailed where the reply gives no state."""
+        reading, failed = _NOTHING, None
+        if not isinstance(answer, SendFailure):
+            reading = outcome.read_safely(self.translation.read_payment, answer, lambda why: Reading(why=why))
+        if reading.outcome not in outcome.STATES:
+            failed = outcome.of_no_answer(self._refund, answer, reading.why, clock=self._clock)
+            failed = redacted(failed, secrets)
+        refused = outcome.is_token_refused(answer, denied=True)
+        return PaymentConclusion(answer, failed, failed, refused, reading.deviations, reading)
+
+
+class Lookups:
+    """The questions of a client, as flows. Each belongs to the call that owns it."""
+
+    def __init__(self, attempts: Attempts, retry: Retry, clock: Clock) -> None:
+        self._attempts = attempts
         self._retry = retry
+        self._clock = clock
 
     def lookup(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
-        """The state of a refund, asked for until there is an answer."""
-        deadline = monotonic() + self._retry.deadline
-        tried = yield from self.state(owner, translation, refund, deadline, self._retry.attempts)
-        return _returned(tried.told)
+        """The state of a refund. Raises LookupFailed without an answer, RefundMismatch where another is reported."""
+        last = yield from self.state(owner, translation, refund, self._deadline(), self._retry.attempts)
+        return _refund_or_raise(last.outcome_for_caller)
 
     def wait(self, owner: Owner, translation: Translation, refund: Refund, timeout: float, poll: float) -> Flow[Refund]:
-        """The state of a refund, asked for until it is final or the time is over."""
+        """The state of a refund once it is final. Raises StillPending after `timeout` seconds."""
         try:
-            seconds(timeout, "timeout", "timeout")
-            seconds(poll, "poll", "poll")
+            check_seconds(timeout, "timeout", "timeout")
+            check_seconds(poll, "poll", "poll")
         except InvalidRefund as refused:
             raise about(refund, refused) from None
-        deadline = monotonic() + timeout
+        now = self._clock.monotonic
+        deadline = now() + timeout
         failure: LookupFailed | None = None
         pause = poll
         while refund.status is RefundStatus.PENDING:
-            tried = yield from self.state(owner, translation, refund, deadline, 1)
-            left = deadline - monotonic()
-            not_before = asked_to_wait(tried.answer) or 0.0
-            if isinstance(tried.told, LookupFailed) and (tried.told.temporary or left <= 0):
-                failure = tried.told
+            last = yield from self.state(owner, translation, refund, deadline, 1)
+            state, left = last.outcome_for_caller, deadline - now()
+            not_before = outcome.asked_to_wait(last.answer, self._clock) or 0.0
+            if isinstance(state, LookupFailed) and (state.temporary or left <= 0):
+                failure = state
             else:
-                refund, failure = _returned(tried.told), None
+                refund, failure = _refund_or_raise(state), None
             if refund.status is RefundStatus.PENDING:
                 if left <= max(min(poll, timeout / 10), not_before):
                     raise _still_pending(refund, timeout) from failure
-                # Ever shorter towards the end, so that the last answer is a late one.
-                yield Sleep(max(min(jittered(pause), left / 2), not_before))
+                # Shorter towards the end, so that the last answer is a late one.
+                yield Sleep(max(min(jittered(pause, self._clock), left / 2), not_before))
                 pause = min(pause * _POLL_GROWS_BY, max(_LONGEST_POLL, poll))
-                if monotonic() >= deadline:  # a pause may last longer than was asked for
+                if now() >= deadline:  # a sleep may last longer than it was set to
                     raise _still_pending(refund, timeout) from failure
         return refund
 
     def cancel(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
-        """The state of a refund after asking for it to be called off."""
+        """The state of a refund after a request to cancel it. Raises LookupFailed where that had no effect."""
         try:
             request = translation.cancel_request(refund)
         except InvalidRefund as refused:
             raise about(refund, refused) from None
         if refund.status is not RefundStatus.PENDING:
             return refund
-
-        may_have_left = False
-
-        def read(reply: WireReply) -> Reading:
-            # A reply proves nothing, be it yes or no: what became of it is asked for afterwards.
-            denied = _is_without_effect(reply)
-            said = Outcome.AUTHENTICATION_FAILED if denied else Outcome.UNKNOWN
-            return Reading(said, why="it did not take the cancel")
-
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[LookupFailed | None]:
-            nonlocal may_have_left
-            without_effect = _is_without_effect(answer)
-            may_have_left = may_have_left or not without_effect
-            failed = without_effect or isinstance(answer, SendFailure) or is_temporary(answer)
-            told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
-            told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
-
-        task = Call(owner, translation, Operation.CANCEL, refund.reference, request, read, conclude, _may_answer_later)
-        deadline = monotonic() + self._retry.deadline
-        tried = yield from self._sending.send_with_retries(task, deadline, self._retry.attempts)
-        if tried.told is not None and not may_have_left:
-            raise tried.told
+        call = CancelCall(translation, refund, request, self._clock)
+        deadline = self._deadline()
+        last = yield from self._attempts.send_with_retries(owner, call, deadline, self._retry.attempts)
+        if last.outcome_for_caller is not None and not call.may_have_effect:
+            raise last.outcome_for_caller
         state = yield from self.state(owner, translation, refund, deadline, self._retry.attempts)
-        return _returned(state.told)
+        return _refund_or_raise(state.outcome_for_caller)
 
     def state(
         self, owner: Owner, translation: Translation, refund: Refund, deadline: float, attempts: int
-    ) -> Flow[Conclusion[State]]:
-        """What came of asking for the state. InvalidRefund where the refund has nothing to be asked about by."""
+    ) -> Flow[StateConclusion]:
+        """The conclusion of a lookup. Raises InvalidRefund where the refund has no id to ask by."""
         try:
             request = translation.state_request(refund)
         except InvalidRefund as refused:
             raise about(refund, refused) from None
+        call = StateCall(translation, refund, request, self._clock)
+        last = yield from self._attempts.send_with_retries(owner, call, deadline, attempts)
+        assert isinstance(last, StateConclusion)
+        return last
 
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[State]:
-            told = outcome.of_state(
-                refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
-            )
-            told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
+    def explain(self, owner: Owner, translation: Translation, refused: RefundRejected) -> Flow[RefundRejected]:
+        """The refusal, with the state of its payment as the reason where the provider gives one that says why."""
+        request = None if refused.payment_id is None else translation.payment_request(refused.payment_id)
+        if request is None or refused.provider is None:
+            return refused
+        refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
+        call = PaymentCall(translation, refund, request, self._clock)
+        last = yield from self._attempts.send_with_retries(owner, call, self._deadline(), self._retry.attempts)
+        if last.outcome_for_caller is not None:
+            raise last.outcome_for_caller
+        assert isinstance(last, PaymentConclusion)
+        payment = last.reading
+        if payment.code is None:
+            return refused
+        return outcome.explained(refused, payment.code, payment.reason, translation.void_hint)
 
-        task = Call(
-            owner,
-            translation,
-            Operation.LOOKUP,
-            refund.reference,
-            request,
-            lambda reply: translation.read_state(refund, reply),
-            conclude,
-            _may_answer_later,
-        )
-        return (yield from self._sending.send_with_retries(task, deadline, attempts))
-
-    def payment(
-        self, owner: Owner, translation: Translation, refund: Refund, request: GeneratedRequest
-    ) -> Flow[Reading]:
-        """What a payment says of why it cannot be refunded. Raises LookupFailed where the provider gave no answer."""
-
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[LookupFailed | None]:
-            told = None
-            if reading.outcome not in outcome.STATES:
-                told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
-            told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
-
-        task = Call(
-            owner,
-            translation,
-            Operation.LOOKUP,
-            refund.reference,
-            request,
-            translation.read_payment,
-            conclude,
-            _may_answer_later,
-        )
-        deadline = monotonic() + self._retry.deadline
-        tried = yield from self._sending.send_with_retries(task, deadline, self._retry.attempts)
-        if tried.told is not None:
-            raise tried.told
-        return tried.reading
+    def _deadline(self) -> float:
+        return self._clock.monotonic() + self._retry.deadline
 
 
 def about(refund: Refund, refused: InvalidRefund) -> InvalidRefund:
-    """What is refused of a refund that was asked for before: that refund is as it was."""
+    """An argument that was refused in a question: the refund that it is about stays as it was."""
     refused.resend = Resend.NEVER
     refused.provider, refused.reference = refund.provider, refund.reference
     return refused
 
 
-def _returned(told: State) -> Refund:
-    if isinstance(told, Refund):
-        return told
-    raise told
+def _refund_or_raise(state: State) -> Refund:
+    if isinstance(state, Refund):
+        return state
+    raise state
 
 
 def _still_pending(refund: Refund, timeout: float) -> StillPending:
@@ -182,15 +232,3 @@ def _still_pending(refund: Refund, timeout: float) -> StillPending:
         provider_message=refund.provider_message,
         raw=refund.raw,
     )
-
-
-def _may_answer_later(last: Conclusion[Any], _: object) -> bool:
-    if isinstance(last.answer, WireReply) and not is_temporary(last.answer):
-        return False
-    return isinstance(last.told, LookupFailed) and last.told.temporary
-
-
-def _is_without_effect(answer: Answer) -> bool:
-    if isinstance(answer, SendFailure):
-        return answer.evidence is Evidence.NOT_SENT
-    return answer.status in (401, 403)

@@ -1,18 +1,25 @@
-"""The access tokens of one account: one fetch however many calls need it, and renewed before it expires."""
+"""The access token of one account: one fetch however many calls need it, renewed before the token expires."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from time import monotonic
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from refundry import outcome
+from refundry.flows.calls import Call, Conclusion
+from refundry.outcome import Reading
 from refundry.owner import Guarded, Owner
 from refundry.providers.translation import IssuedToken
+from refundry.redaction import redacted
+from refundry.refund import Operation
+from refundry.wire import Evidence, SendFailure
 
 if TYPE_CHECKING:
-    from refundry.providers.translation import Credentials
-    from refundry.wire import SendFailure
+    from refundry.clock import Clock
+    from refundry.outcome import Answer
+    from refundry.providers.translation import Credentials, TokenTranslation
+    from refundry.validation import Secret
 
 # A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
 _MARGIN: Final = 0.1
@@ -24,10 +31,10 @@ LONGEST_LIFE: Final = 3600.0
 
 @dataclass(slots=True, eq=False)
 class Fetch:
-    """A fetch that is under way since `began`. Its owner does it; the other calls wait for it.
+    """A fetch of a token that is under way since `began`. Its owner does it, and the other calls wait for the future.
 
-    The future gives what came of it: the access, a failure, or None where the call that did it was broken off. It gives
-    nothing where even that was prevented, so who waits looks now and then whether the owner is still running.
+    The future gives the credentials with the new token, a failure, or None where the owner was broken off. An
+    interruption may prevent even that, so a call that waits looks now and then whether the owner is still running.
     """
 
     owner: Owner
@@ -35,63 +42,119 @@ class Fetch:
     future: Future[Credentials | SendFailure | None] = field(default_factory=Future)
 
     def __post_init__(self) -> None:
-        self.future.set_running_or_notify_cancel()  # so that one who gives up waiting does not cancel it for all
+        self.future.set_running_or_notify_cancel()  # so that a call which gives up waiting cancels it for no other
+
+    def is_owner(self, owner: Owner) -> bool:
+        """Whether this call does the fetch."""
+        return self.owner is owner
 
 
 class TokenCache(Guarded):
     """The token of an account, for any number of threads or tasks. It fetches nothing itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
-        self._access: Credentials | None = None
-        self._fresh_until = self._good_until = 0.0
+        self._clock = clock
+        self._credentials: Credentials | None = None
+        self._fresh_until = self._expires_at = 0.0
         self._fetch: Fetch | None = None
 
-    def take(self, owner: Owner) -> Credentials | Fetch:
-        """The access to use, or the fetch to do (where its owner is this one) or to wait for.
+    def acquire(self, owner: Owner) -> Credentials | Fetch:
+        """The credentials with the token, or the fetch to do (where this call is its owner) or to wait for.
 
-        While a token that is still good is being renewed, the others go on with it.
+        While a token that has not expired is being renewed, the other calls go on with it.
         """
-        now = monotonic()
+        now = self._clock.monotonic()
         with self._lock:
             fetch = self._fetch
             if fetch is not None and not fetch.owner.is_running():
                 fetch = None
-            if self._access is not None and now < (self._good_until if fetch else self._fresh_until):
-                return self._access
+            if self._credentials is not None and now < (self._expires_at if fetch else self._fresh_until):
+                return self._credentials
             if fetch is None:
                 fetch = self._fetch = Fetch(owner, now)
             return fetch
 
-    def give(self, fetch: Fetch, came: IssuedToken | SendFailure | None) -> Credentials | SendFailure | None:
-        """End a fetch with what came of it, None where it was broken off. A token's life counts from its beginning.
+    def complete(self, fetch: Fetch, fetched: IssuedToken | SendFailure | None) -> Credentials | SendFailure | None:
+        """End a fetch with its token or its failure; with None where it was broken off.
 
-        Returns what to go on with. That is the token from before where it is still good and could not be renewed.
+        Returns what the calls go on with: the previous token where it has not expired and could not be renewed. The
+        life of a token counts from the beginning of its fetch.
         """
-        now = monotonic()
-        use: Credentials | SendFailure | None
+        now = self._clock.monotonic()
+        usable: Credentials | SendFailure | None
         with self._lock:
-            if isinstance(came, IssuedToken):
-                use = came.access
-                life = min(came.seconds, LONGEST_LIFE)
-                self._good_until = fetch.began + life
-                self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
-                self._access = came.access
-            elif self._access is not None and now < self._good_until:
-                use = self._access
-                if came is not None:  # not each of the next calls has to find out that it cannot be renewed
-                    pause = max(_SECONDS_BEFORE_ANOTHER, came.retry_after or 0.0)
-                    self._fresh_until = min(now + pause, self._good_until)
+            if isinstance(fetched, IssuedToken):
+                usable = self._credentials = fetched.access
+                life = min(fetched.seconds, LONGEST_LIFE)
+                self._expires_at = fetch.began + life
+                self._fresh_until = self._expires_at - min(_MARGIN * life, _LONGEST_MARGIN)
+            elif self._credentials is not None and now < self._expires_at:
+                usable = self._credentials
+                if fetched is not None:  # so that not each of the next calls tries to renew it
+                    pause = max(_SECONDS_BEFORE_ANOTHER, fetched.retry_after or 0.0)
+                    self._fresh_until = min(now + pause, self._expires_at)
             else:
-                use = came
+                usable = fetched
             if self._fetch is fetch:
                 self._fetch = None
-        if not fetch.future.done():  # a call may be broken off after it has ended its fetch
-            fetch.future.set_result(use)
-        return use
+        if not fetch.future.done():  # an interruption may come after the fetch has ended
+            fetch.future.set_result(usable)
+        return usable
 
-    def discard(self, access: Credentials) -> None:
-        """Forget this token, which the provider has refused. One that was fetched since stays."""
+    def discard(self, credentials: Credentials) -> None:
+        """Forget this token, which the provider has refused. A token that was fetched since stays."""
         with self._lock:
-            if self._access is access:
-                self._access = None
+            if self._credentials is credentials:
+                self._credentials = None
+
+
+class TokenCall(Call[IssuedToken | SendFailure]):
+    """A fetch of a token. Once recorded, `credentials` is what the calls go on with: a token, or why there is none."""
+
+    operation = Operation.TOKEN
+
+    def __init__(
+        self,
+        translation: TokenTranslation,
+        reference: str,
+        tokens: TokenCache,
+        fetch: Fetch,
+        deadline: float,
+        clock: Clock,
+    ) -> None:
+        self.translation: TokenTranslation = translation
+        self.reference = reference
+        self.request = translation.token_request()
+        self.credentials: Credentials | SendFailure
+        self._tokens = tokens
+        self._fetch = fetch
+        self._deadline = deadline
+        self._clock = clock
+
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[IssuedToken | SendFailure]:
+        """The new token, or why there is none. Nothing of the refund has been sent either way."""
+        if isinstance(answer, SendFailure):
+            failure = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
+            return Conclusion(answer, failure, failure)
+        reading, issued = outcome.read_safely(self.translation.read_token, answer, lambda why: (Reading(why=why), None))
+        if issued is not None:
+            return Conclusion(answer, issued, issued, deviations=reading.deviations)
+        shown = replace(reading, code=redacted(reading.code, secrets), message=redacted(reading.message, secrets))
+        refused = answer.status in self.translation.KEYS_REFUSED
+        failure = outcome.of_no_token(redacted(answer, secrets), shown, keys_refused=refused, clock=self._clock)
+        return Conclusion(answer, failure, failure, deviations=reading.deviations)
+
+    def may_retry(self, last: object, previous: object) -> bool:
+        """Never: the call that needs the token may be sent once more, and fetches one then."""
+        return False
+
+    def record(self, conclusion: Conclusion[IssuedToken | SendFailure]) -> None:
+        """End the fetch, before a hook learns of it: the hook may need a token itself."""
+        fetched = conclusion.attempt_outcome
+        # A failure for lack of time is the caller's own, and no reason for the waiting calls to give up.
+        out_of_time = isinstance(fetched, SendFailure) and self._clock.monotonic() >= self._deadline
+        usable = self._tokens.complete(self._fetch, None if out_of_time else fetched)
+        if usable is None:
+            usable = fetched.access if isinstance(fetched, IssuedToken) else fetched
+        self.credentials = usable

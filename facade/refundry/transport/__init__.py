@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+from refundry.limits import Timeout
+from refundry.wire import SendFailure, WireReply, WireRequest
 
 
 class Transport(Protocol):

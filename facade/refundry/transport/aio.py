@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
-    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+    from refundry.limits import Timeout
+from refundry.wire import SendFailure, WireReply, WireRequest
 
 Arguments = ParamSpec("Arguments")
 

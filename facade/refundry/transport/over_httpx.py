@@ -17,7 +17,7 @@ from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, Wi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refundry.wire import Timeout
+    from refundry.limits import Timeout
 
 # The only ones that come before the first byte. A read or write that failed or timed out, a protocol error, a refusing
 # proxy: each may come after it.

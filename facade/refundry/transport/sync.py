@@ -20,7 +20,8 @@ from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
 
 if TYPE_CHECKING:
-    from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
+    from refundry.limits import Timeout
+from refundry.wire import SendFailure, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
 _UNDER_WAY: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)

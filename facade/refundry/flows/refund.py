@@ -1,0 +1,184 @@
+"""A refund as a flow: reserve the reference, send, record, and look up what a reply left unknown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from refundry import outcome
+from refundry.errors import NotSent, OutcomeUnknown, RefundError
+from refundry.flows.calls import Call, Conclusion
+from refundry.interruption import pass_through
+from refundry.money import Money
+from refundry.outcome import Reading
+from refundry.redaction import redacted
+from refundry.refund import Refund, RefundStatus
+from refundry.wire import SendFailure, WireReply
+
+if TYPE_CHECKING:
+    from refundry.clock import Clock
+    from refundry.flows.attempts import Attempts
+    from refundry.flows.effects import Flow
+    from refundry.flows.lookup import Lookups
+    from refundry.ledger.memory import MemoryLedger, Reservation
+    from refundry.limits import Retry
+    from refundry.outcome import Answer
+    from refundry.owner import Owner
+    from refundry.providers.translation import Translation
+    from refundry.refund import RefundRequest
+    from refundry.validation import Secret
+    from refundry.wire import Progress
+
+Outcome = Refund | RefundError
+
+
+class RefundCall(Call[Outcome]):
+    """The attempts to refund under one reservation.
+
+    `tracking_id` is what the first unknown reply can be looked up by, None where none can. `is_first` says that no
+    attempt before that reply was lost.
+    """
+
+    def __init__(self, translation: Translation, reservation: Reservation, ledger: MemoryLedger) -> None:
+        self.translation = translation
+        self.operation = reservation.request.operation
+        self.reference = reservation.request.reference
+        self.request = translation.refund_request(reservation.request)
+        self.tracking_id: str | None = None
+        self.is_first = False
+        self._reservation = reservation
+        self._ledger = ledger
+
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[Outcome]:
+        """The outcome of the attempt, and what the caller learns where an earlier attempt was unknown."""
+        reservation = self._reservation
+        request = reservation.request
+        attempt_outcome: Outcome
+        if isinstance(answer, SendFailure):
+            reading = Reading()
+            attempt_outcome = outcome.of_failure(request, answer, reservation)
+        else:
+            reading = outcome.read_safely(
+                lambda reply: self.translation.read(request, reply), answer, lambda why: Reading(why=why)
+            )
+            currency = self.translation.account.currency
+            attempt_outcome = redacted(
+                outcome.of_reply(request, answer, reading, currency=currency, times=reservation), secrets
+            )
+        if isinstance(attempt_outcome, Refund) and outcome.names_one_of(reservation.failed_ids, attempt_outcome):
+            attempt_outcome = outcome.stored_answer_of_failed(request, attempt_outcome, reservation)
+        outcome_for_caller = attempt_outcome
+        if reservation.earlier is not None:
+            outcome_for_caller = outcome.after_unknown(
+                reservation.earlier, attempt_outcome, settles_earlier=reading.settles_earlier, times=reservation
+            )
+        refused = outcome.is_token_refused(answer, denied=reading.outcome is outcome.Outcome.AUTHENTICATION_FAILED)
+        return Conclusion(answer, attempt_outcome, outcome_for_caller, refused, reading.deviations)
+
+    def may_retry(self, last: Conclusion[Outcome], previous: Conclusion[Outcome] | None) -> bool:
+        """By the policy; not where the provider gave its stored answer once more."""
+        if not outcome.may_retry(last.answer, last.attempt_outcome, last.outcome_for_caller):
+            return False
+        return previous is None or not outcome.is_stored_answer(last.answer, previous.answer, last.attempt_outcome)
+
+    def begin(self, progress: Progress) -> None:
+        """Record that the reference is being sent."""
+        self._reservation.begin(progress)
+
+    def record(self, conclusion: Conclusion[Outcome]) -> None:
+        """Record how the attempt ended, and which reference the provider's ids belong to."""
+        reservation, outcome_for_caller = self._reservation, conclusion.outcome_for_caller
+        if (
+            self.tracking_id is None
+            and isinstance(conclusion.answer, WireReply)
+            and type(conclusion.attempt_outcome) is OutcomeUnknown
+        ):
+            self.tracking_id = self.translation.tracking_of(conclusion.answer)
+            self.is_first = reservation.is_first
+        is_about_an_earlier_one = outcome_for_caller is not conclusion.attempt_outcome
+        reservation.record_attempt(outcome_for_caller, is_about_an_earlier_one=is_about_an_earlier_one)
+        if isinstance(outcome_for_caller, Refund):
+            self._ledger.keep_ids(outcome_for_caller)
+
+
+class Refunds:
+    """The refunds of a client, as flows."""
+
+    def __init__(self, attempts: Attempts, lookups: Lookups, ledger: MemoryLedger, retry: Retry, clock: Clock) -> None:
+        self._attempts = attempts
+        self._lookups = lookups
+        self._ledger = ledger
+        self._retry = retry
+        self._clock = clock
+
+    def refund(self, owner: Owner, translation: Translation, request: RefundRequest) -> Flow[Refund]:
+        """Refund once under a reference. Returns what the provider accepted, and raises a RefundError otherwise.
+
+        A flow that is closed while an attempt is under way leaves the reference unknown.
+        """
+        try:
+            _need_room()
+        except RecursionError as full:
+            pass_through(full)
+            raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request)) from full
+        window = translation.check(request).idempotency_window
+        margin = self._retry.deadline + self._retry.longest_wait
+        reservation = self._ledger.reserve(request, window, margin, owner)
+        if isinstance(reservation, Refund):
+            return reservation
+        try:
+            outcome_for_caller = yield from self._send(owner, translation, reservation)
+        except RefundError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
+            pass_through(error)
+            outcome_for_caller = reservation.after_fault(error)
+        self._ledger.release(reservation)
+        if isinstance(outcome_for_caller, Refund):
+            return outcome_for_caller
+        raise outcome_for_caller
+
+    def _send(self, owner: Owner, translation: Translation, reservation: Reservation) -> Flow[Outcome]:
+        call = RefundCall(translation, reservation, self._ledger)
+        deadline = self._clock.monotonic() + self._retry.deadline
+        last = yield from self._attempts.send_with_retries(owner, call, deadline, self._retry.attempts)
+        unknown = last.outcome_for_caller
+        if isinstance(unknown, OutcomeUnknown) and call.tracking_id is not None:
+            return (yield from self._resolve(owner, call, reservation, unknown, call.tracking_id, deadline))
+        return unknown
+
+    def _resolve(
+        self,
+        owner: Owner,
+        call: RefundCall,
+        reservation: Reservation,
+        unknown: OutcomeUnknown,
+        tracking_id: str,
+        deadline: float,
+    ) -> Flow[Outcome]:
+        """Look up an unknown refund once, by what its reply gave to ask by."""
+        request = reservation.request
+        refund = Refund(
+            provider=request.provider,
+            reference=request.reference,
+            status=RefundStatus.PENDING,
+            amount=request.amount if isinstance(request.amount, Money) else None,
+            payment_id=request.payment_id,
+            tracking_id=tracking_id,
+            sent_at=reservation.sent_at,
+        )
+        state = yield from self._lookups.state(owner, call.translation, refund, deadline, 1)
+        resolved = outcome.resolve_by_lookup(
+            unknown, request, state.outcome_for_caller, state.reading, is_first=call.is_first, times=reservation
+        )
+        if resolved is unknown or self._ledger.is_of_another(request.reference, state.outcome_for_caller):
+            return unknown
+        reservation.record_lookup(resolved)
+        if isinstance(resolved, Refund):
+            self._ledger.keep_ids(resolved)
+        return resolved
+
+
+def _need_room(levels: int = 64) -> None:
+    """Raise RecursionError before anything is sent, where the stack has no room for a whole call."""
+    if levels:
+        _need_room(levels - 1)
