@@ -19,7 +19,7 @@ _MODULE_OF = {
         "money": "FULL Amount Full Money",
         "refund": "Attempt Capabilities ContractDeviation Operation Refund RefundRequest RefundStatus",
         "transport": "AsyncTransport Transport",
-        "validation": "Secret",
+        "redaction": "Secret",
         "webhooks": "RefundEvent",
         "wire": "Evidence Progress SendFailure Timeout WireReply WireRequest",
     }.items()

@@ -25,6 +25,7 @@ from refundry.money import FULL as FULL
 from refundry.money import Amount as Amount
 from refundry.money import Full as Full
 from refundry.money import Money as Money
+from refundry.redaction import Secret as Secret
 from refundry.refund import Attempt as Attempt
 from refundry.refund import Capabilities as Capabilities
 from refundry.refund import ContractDeviation as ContractDeviation
@@ -34,7 +35,6 @@ from refundry.refund import RefundRequest as RefundRequest
 from refundry.refund import RefundStatus as RefundStatus
 from refundry.transport import AsyncTransport as AsyncTransport
 from refundry.transport import Transport as Transport
-from refundry.validation import Secret as Secret
 from refundry.webhooks import RefundEvent as RefundEvent
 from refundry.wire import Evidence as Evidence
 from refundry.wire import Progress as Progress

@@ -9,7 +9,8 @@ import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
-from refundry.validation import Secret, account_name, credential, origin, text_secret
+from refundry.redaction import Secret
+from refundry.validation import account_name, credential, origin, text_secret
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.errors import (
     InvalidRefund,
     LookupFailed,
@@ -27,7 +28,6 @@ from refundry.money import Money
 from refundry.observe import Observer
 from refundry.outcome import Reading
 from refundry.owner import Owner
-from refundry.redaction import redacted
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 

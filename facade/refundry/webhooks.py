@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
 from refundry.money import Money
+from refundry.redaction import Secret
 from refundry.refund import Refund, RefundStatus
-from refundry.validation import Secret, is_path_id
+from refundry.validation import is_path_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from refundry.echoes import redacted
 from refundry.flows.effects import Flow, Send, Sleep, WaitFor
 from refundry.flows.tokens import Fetch, TokenCache
 from refundry.interruption import pass_through
 from refundry.limits import retry_after
 from refundry.outcome import CredentialsRefused, Outcome, Reading
 from refundry.providers.translation import IssuedToken, TokenTranslation
-from refundry.redaction import redacted
+from refundry.redaction import Secret
 from refundry.refund import Operation
-from refundry.validation import Secret
 from refundry.wire import Evidence, SendFailure, Timeout, WireReply
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
 from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, asked_to_wait, is_temporary
 from refundry.flows.effects import Flow, Sleep
 from refundry.limits import jittered, seconds
 from refundry.outcome import Outcome, Reading
-from refundry.redaction import redacted
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply
 

@@ -15,8 +15,8 @@ from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.fields import FieldReader, given, plain_word, read_json, same_id
 from refundry.providers.translation import Credentials, Translation
+from refundry.redaction import Secret
 from refundry.refund import Capabilities, Operation, Refund, RefundStatus
-from refundry.validation import Secret
 from refundry.webhooks import News, is_basic, is_same
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.api.transactions import get_transaction, list_transactions

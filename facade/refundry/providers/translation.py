@@ -12,8 +12,9 @@ from refundry.interruption import pass_through
 from refundry.money import EXPONENTS, FULL, MAX_MINOR_UNITS, Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.fields import FieldReader, contradiction_in, plain_word, rescaled, same_id
+from refundry.redaction import Secret
 from refundry.refund import Operation
-from refundry.validation import Secret, is_header_text, path_id
+from refundry.validation import is_header_text, path_id
 from refundry.wire import SecretBytes, WireReply, WireRequest
 
 if TYPE_CHECKING:
