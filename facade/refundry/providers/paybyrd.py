@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from refundry.capabilities import Capabilities, counted, decimals
 from refundry.errors import InvalidRefund, Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers.fields import FieldReader, given, plain_word, read_json, same_id
-from refundry.providers.translation import Credentials, Translation
-from refundry.redaction import Secret
-from refundry.refund import Capabilities, Operation, Refund, RefundStatus
-from refundry.webhooks import News, is_basic, is_same
+from refundry.providers.signatures import is_basic, is_same, no_proof
+from refundry.providers.translation import News, Translation, refund_id_of
+from refundry.refund import Operation, Refund, RefundStatus
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.api.transactions import get_transaction, list_transactions
 from refundry_paybyrd.models import (
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from refundry.accounts import Paybyrd
-    from refundry.providers.translation import GeneratedRequest
+    from refundry.providers.translation import About, GeneratedRequest
     from refundry.refund import RefundRequest
-    from refundry.webhooks import About
     from refundry.wire import WireReply
 
 _Verdicts = dict[str | None, tuple[Outcome, Reason]]
@@ -144,7 +143,6 @@ class PaybyrdTranslation(Translation):
 
     PACKAGE = "refundry_paybyrd"
     ABSENT = UNSET
-    COUNTS_MINOR_UNITS = True
     CAPABILITIES = {
         Operation.REFUND: Capabilities(
             partial=True,
@@ -163,17 +161,13 @@ class PaybyrdTranslation(Translation):
         super().__init__(account)
         self._paybyrd = account
 
-    def access(self, token: Secret | None) -> Credentials:
-        """The API key, in its header."""
-        return Credentials(self.account.headers, self.account.secrets)
-
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of isoAmount, as Paybyrd counts it, with the idempotency key."""
         assert request.payment_id is not None
         assert isinstance(request.amount, Money)
         return refund_transaction.build_request(
             request.payment_id,
-            body=Body(iso_amount=self.counted(request.amount)),
+            body=Body(iso_amount=counted(request.amount, self.account)),
             idempotency_key=idempotency_key(request.reference),
         )
 
@@ -198,7 +192,7 @@ class PaybyrdTranslation(Translation):
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the refund's transaction, or, where it has no id yet, of what came of the request."""
         if refund.refund_id is not None or refund.tracking_id is None:
-            return get_transaction.build_request(self.refund_id_of(refund, ", nor a tracking_id"))
+            return get_transaction.build_request(refund_id_of(refund, ", nor a tracking_id"))
         found = self._link(refund.tracking_id)
         if found is None:
             raise InvalidRefund(
@@ -249,11 +243,8 @@ class PaybyrdTranslation(Translation):
         """By the secret that comes with it: a key in x-api-key, or a name and a password as Basic."""
         account = self._paybyrd
         if not account.webhook_api_keys and not account.webhook_basics:
-            raise InvalidRefund(
-                f"{self.account.name} has neither webhook_api_key nor webhook_username and webhook_password, without "
-                "which no callback can be believed",
-                field="webhook_api_key",
-            )
+            missing = "neither webhook_api_key nor webhook_username and webhook_password"
+            raise no_proof(self.account.name, missing, "webhook_api_key")
         key, basic = headers.get("x-api-key", ""), headers.get("authorization", "")
         by_key = any(is_same(key, secret) for secret in account.webhook_api_keys)
         return by_key or any(is_basic(basic, *secrets) for secrets in account.webhook_basics)
@@ -318,11 +309,11 @@ class PaybyrdTranslation(Translation):
             outcome = _weaker(outcome, word, code, reader, f"{at}/code")
         currency = reader.currency(parsed.currency, f"{at}/currency")
         known = currency or (refund.amount.currency if refund.amount else None)
-        decimals = None if known is None else self.decimals(known)
+        places = None if known is None else decimals(known, self.account)
         return Reading(
             outcome,
             _REFUSED[code][1] if code in _REFUSED else Reason.OTHER,
-            amounts=_amounts(parsed, decimals, reader, at, signed=True),
+            amounts=_amounts(parsed, places, reader, at, signed=True),
             currency=currency,
             refund_id=reader.id_text(parsed.transaction_id, f"{at}/transactionId"),
             payment_id=_payment_of(refund, parsed, reader, at),
@@ -344,10 +335,10 @@ class PaybyrdTranslation(Translation):
                 tracking_id = None
             return {"tracking_id": tracking_id}
         assert isinstance(request.amount, Money)
-        decimals = self.decimals(request.amount.currency)
-        assert decimals is not None
+        places = decimals(request.amount.currency, self.account)
+        assert places is not None
         said: dict[str, Any] = {
-            "amounts": _amounts(parsed, decimals, reader),
+            "amounts": _amounts(parsed, places, reader),
             "refund_id": reader.in_path(reader.id_text(parsed.transaction_id, "/transactionId"), "/transactionId"),
         }
         reader.expect_object(parsed, "sourceTransaction")
@@ -356,7 +347,7 @@ class PaybyrdTranslation(Translation):
             at = "/sourceTransaction"
             left, currency = source.iso_remaining_amount, request.amount.currency
             said["payment_id"] = reader.id_text(source.transaction_id, f"{at}/transactionId")
-            said["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, decimals)
+            said["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, places)
         return said
 
 
