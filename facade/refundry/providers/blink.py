@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from refundry.capabilities import Capabilities
 from refundry.errors import Reason
 from refundry.money import Money
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, given, plain_word, read_json
 from refundry.providers.translation import News, TokenTranslation, refund_id_of
 from refundry.refund import Operation
@@ -179,11 +179,11 @@ class BlinkTranslation(TokenTranslation):
         """GET of the payment."""
         return get_transaction.build_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+    def payment_state(self, parsed: Any) -> PaymentState:
         """The word of a payment that has not settled, never will, or has nothing left to refund."""
         status = getattr(getattr(parsed, "data", None), "status", None)
         word = plain_word(status) if isinstance(status, str) else ""
-        return (word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else None
+        return PaymentState(word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else PaymentState()
 
     def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the two keys."""

@@ -10,7 +10,7 @@ from refundry.capabilities import Capabilities, counted
 from refundry.errors import Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
-from refundry.outcome import CREDENTIALS_REFUSED, Outcome, Reading
+from refundry.outcome import CREDENTIALS_REFUSED, Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, plain_word, read_json
 from refundry.providers.signatures import is_signed, no_proof
 from refundry.providers.translation import News, TokenTranslation, refund_id_of
@@ -72,6 +72,7 @@ _SORTED: Final[tuple[dict[str, Any], ...]] = (
 class Lab4PayTranslation(TokenTranslation):
     """Refunds of a payment, and refunds that are tied to none, at one terminal."""
 
+    account: Lab4Pay
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
     UNDOING = frozenset({"reverted"})
@@ -95,10 +96,6 @@ class Lab4PayTranslation(TokenTranslation):
         )
         for operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED)
     }
-
-    def __init__(self, account: Lab4Pay) -> None:
-        super().__init__(account)
-        self._lab4pay = account
 
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of the amount, as Lab4Pay counts it; where it is tied to no payment, with the reference too."""
@@ -155,13 +152,13 @@ class Lab4PayTranslation(TokenTranslation):
         """GET of the status of the payment."""
         return self._status_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+    def payment_state(self, parsed: Any) -> PaymentState:
         """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
         status = getattr(parsed, "status", UNSET)
         word = plain_word(status) if isinstance(status, str) else ""
         if word not in _STATES or word == _REFUNDABLE:
-            return None
-        return word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE
+            return PaymentState()
+        return PaymentState(word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE)
 
     def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
@@ -186,11 +183,11 @@ class Lab4PayTranslation(TokenTranslation):
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
-        keys = self._lab4pay.webhook_secret_keys
+        keys = self.account.webhook_secret_keys
         if not keys:
             raise no_proof(self.account.name, "no webhook_secret_key", "webhook_secret_key")
         given = headers.get("signature", "")
-        forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
+        forms = [body] if self.account.webhook_signature == "body" else _sorted_forms(body)
         return any(is_signed(form, key, given) for form in forms for key in keys)
 
     def read_callback(self, body: bytes, reader: FieldReader) -> list[News] | None:

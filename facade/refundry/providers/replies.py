@@ -61,7 +61,7 @@ def read_payment(translation: Translation, reply: WireReply) -> PaymentState | N
         return parsed
     if reply.status != 200:
         return NoAnswer("it gave no state")
-    return PaymentState(*(translation.payment_state(parsed) or ()))
+    return translation.payment_state(parsed)
 
 
 def read_token(translation: TokenTranslation, reply: WireReply) -> IssuedToken | NoAnswer:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from refundry.errors import UnsupportedOperation
-from refundry.outcome import CREDENTIALS_REFUSED, Reading
+from refundry.outcome import CREDENTIALS_REFUSED, PaymentState, Reading
 from refundry.validation import path_id
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from refundry.accounts import Account
     from refundry.capabilities import Capabilities
-    from refundry.errors import Reason
     from refundry.providers.fields import FieldReader
     from refundry.refund import Operation, Refund, RefundRequest
     from refundry.wire import WireReply
@@ -139,9 +138,9 @@ class Translation(ABC):
         """The request for the state of a payment; None where that state explains no refusal of this provider."""
         return None
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
-        """The provider's word for a state in which a payment cannot be refunded, with the reason; None otherwise."""
-        return None
+    def payment_state(self, parsed: Any) -> PaymentState:
+        """What a reply of 200 to a `payment_request` says."""
+        return PaymentState()
 
     # Callbacks.
 
