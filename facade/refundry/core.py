@@ -296,10 +296,10 @@ class Core:
 
     def learn(self, event: RefundEvent) -> None:
         """Record what a callback says of a refund of this client, where it proves where it comes from."""
-        from refundry.webhooks import learnt, may_free
+        from refundry.webhooks import may_free, refund_after
 
         known = self._references.known(event.provider, event.refund_id, event.reference)
-        refund = None if known is None else learnt(event, known)
+        refund = None if known is None else refund_after(event, known)
         if refund is not None:
             self._references.record_state(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
 

@@ -82,7 +82,7 @@ def read_token(translation: TokenTranslation, reply: WireReply) -> IssuedToken |
     if undescribed:
         reader.deviate("", f"has status {reply.status}, which the contract does not describe")
     stated = translation.token_lifetime(parsed, reply, reader)
-    lifetime = translation.DOCUMENTED_LIFE if stated is None else max(stated, 0.0)
+    lifetime = translation.DEFAULT_TOKEN_LIFETIME if stated is None else max(stated, 0.0)
     return IssuedToken(with_token(translation.account, Secret(token)), lifetime, tuple(reader.deviations))
 
 

@@ -161,7 +161,7 @@ class TokenTranslation(Translation):
 
     TOKEN_STATUSES: ClassVar[Sequence[int]] = (200,)
     """The statuses for which the contract describes a token."""
-    DOCUMENTED_LIFE: ClassVar[float]
+    DEFAULT_TOKEN_LIFETIME: ClassVar[float]
     """The lifetime in seconds of a token whose reply states none that can be read."""
     KEYS_REFUSED: ClassVar[frozenset[int]] = CREDENTIALS_REFUSED
     """The statuses by which a reply to a `token_request` refuses the keys."""
