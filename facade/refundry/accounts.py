@@ -1,4 +1,4 @@
-"""The accounts: where each provider is, and the credentials to it. How its messages read is in `providers`."""
+"""The accounts: where each provider is, and the credentials to it. Plain data: a translation reads for each."""
 
 from __future__ import annotations
 
@@ -9,43 +9,55 @@ import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
-from refundry.validation import Secret, account_name, credential, origin, text_secret
+from refundry.redaction import Secret
+from refundry.validation import account_name, credential, origin, text_secret
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    translations, typing = Later("refundry.providers.translation"), Later("typing")
+    typing = Later("typing")
 if TYPE_CHECKING:
     import typing
-    from typing import TypeVar
-
-    from refundry.providers import translation as translations
+    from typing import Final, TypeVar
 
     Value = TypeVar("Value")
+
+_NO_KEYS: Final[Mapping[str, Secret]] = {}
 
 
 class Account(ABC):
     """One account at a provider.
 
-    `name` is what a refund is asked for by; it differs between several accounts of one provider. `environment`
-    chooses the provider's own host; `base_url` (scheme, host and port; https, or http to this machine) stands in for
-    it. `currency` is the account's, where it has one: with it, an amount in another currency is refused before it is
-    sent. `minor_units` is what a provider that counts in them counts of a currency whose major unit has not a hundred:
-    "iso", the minor units of ISO 4217, or "hundredths" of the major unit. No provider publishes it, so without it such
-    an amount is refused before it is sent. `transport` carries the requests instead of the client's own connections.
+    `name` is the provider that the client's calls take; give several accounts of one provider different names.
+    `environment` chooses the provider's own host; `base_url` (scheme, host and port; https, or http to this machine)
+    replaces it. `currency` is the account's, where it has one: an amount in another currency is then refused before
+    anything is sent. `minor_units` says what a provider that counts in minor units counts in a currency with other than
+    two decimals: "iso", the minor units of ISO 4217, or "hundredths" of the major unit. No provider publishes it, so
+    without it such an amount is refused before anything is sent. `transport` carries the requests in place of the
+    client's own connections.
 
-    `plain_http_to` names the host of `base_url`, and says that plain http may go there: credentials and refunds are
-    then readable, and can be changed, on the way. It is for a sandbox in a network of containers. It can be a name
-    without a dot (`sandbox`), a name under .internal, .local, .localhost, .test, .home.arpa or .svc, or an address of
-    a private network. A provider's own host is never among them, nor is any other name with a dot: whether it leads
-    over the Internet cannot be seen from its text.
+    `plain_http_to` names the host of `base_url`, and allows plain http to it: anybody on the way can then read and
+    change the credentials and the refunds. It is for a sandbox in a network of containers. The host is a name without a
+    dot (`sandbox`), a name under .internal, .local, .localhost, .test, .home.arpa or .svc, or an address of a private
+    network. Any other name with a dot is refused, as a provider's own host is: its text does not show whether it leads
+    over the Internet.
 
-    It cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
-    environment, currency or credential that cannot be used. The text of it shows no value that an account was given:
-    a credential may stand in the wrong place.
+    An account cannot be pickled, for it holds credentials. Raises InvalidRefund, with `field`, for a name, address,
+    environment, currency or credential that cannot be used. Its message shows no value that was given, for a credential
+    may stand in the wrong argument.
     """
 
     HOSTS: typing.ClassVar[Mapping[str, str]]
+    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
+    """Whether the provider takes amounts as whole numbers of minor units."""
 
+    keys: Mapping[str, Secret] = _NO_KEYS
+    """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
+    token: Secret | None = None
+    """The access token that was given."""
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """The credentials that each request carries, except for the token."""
+
+    @abstractmethod
     def __init__(
         self,
         *,
@@ -57,7 +69,7 @@ class Account(ABC):
         currency: str | None = None,
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
     ) -> None:
-        # No value stands in a message: a variable of the environment may hold the secret that belongs in another.
+        # A message shows no value: a variable of the environment may hold the secret of another one.
         if environment not in self.HOSTS:
             raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
         if currency is not None and currency not in EXPONENTS:
@@ -71,23 +83,14 @@ class Account(ABC):
         self.transport = transport
 
     @property
-    @abstractmethod
     def secrets(self) -> tuple[Secret, ...]:
-        """Every credential that its requests go out with. Those that prove a callback are never sent."""
-
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """What each request carries besides the token."""
-        return ()
+        """Every credential that a request is sent with. Those that prove a callback are never sent."""
+        return _given(self.token, *self.keys.values(), *(secret for _, secret in self.headers))
 
     @property
     def fetches_token(self) -> bool:
-        """Whether an access token has to be fetched with the account's other credentials."""
-        return False
-
-    @abstractmethod
-    def translation(self) -> translations.Translation:
-        """How this provider's messages read, for this account."""
+        """Whether an access token has to be fetched with the keys."""
+        return bool(self.keys)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
@@ -96,32 +99,21 @@ class Account(ABC):
         raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
 
 
-class TokenAccount(Account):
-    """An account whose requests carry an access token: the one that was given, or one that is fetched with its keys."""
+class Lab4Pay(Account):
+    """One terminal at Lab4Pay, with the client id and secret of its pairing or an access token, and the integrator id.
 
-    keys: Mapping[str, Secret]
-    token: Secret | None
+    It refunds a payment of this terminal, in full or in part, or an amount that is tied to no payment; always with an
+    amount. An accepted refund is PENDING: the terminal has the request, and nobody has presented a card yet. Lab4Pay
+    de-duplicates nothing, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's.
+    Lab4Pay counts in cents: `minor_units` says what those are in a currency without cents (see Account).
 
-    @property
-    def fetches_token(self) -> bool:
-        """Whether it was given its keys."""
-        return self.token is None
-
-
-class Lab4Pay(TokenAccount):
-    """One terminal at Lab4Pay: by the client id and secret of its pairing, or by an access token, and the integrator.
-
-    Refunds a payment of this terminal, all or in parts, or an amount that is tied to no payment; always with an
-    amount. An accepted refund is PENDING: the terminal has been told, and nobody has presented a card yet. Nothing is
-    de-duplicated, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's. Lab4Pay
-    counts in cents: what those are in a currency that has none, `minor_units` has to say (see Account).
-
-    `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says over what that
-    is signed: its body as it is, or "sorted-keys", its JSON written anew with the keys in order, which a sample of
-    Lab4Pay's does and its text does not. While the terminal is paired anew, `previous_webhook_secret_key` is good too.
+    `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says what is signed:
+    "body", the body as it is, or "sorted-keys", its JSON with the keys in order. Lab4Pay's text says the first, and a
+    sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
     """
 
     HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
+    COUNTS_MINOR_UNITS = True
 
     def __init__(
         self,
@@ -150,7 +142,7 @@ class Lab4Pay(TokenAccount):
             currency=currency,
             minor_units=minor_units,
         )
-        self.integrator_id = credential(integrator_id, "integrator_id")
+        self.headers = (("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),)
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_keys = _in_rotation(
             "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
@@ -159,40 +151,25 @@ class Lab4Pay(TokenAccount):
             raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
         self.webhook_signature = webhook_signature
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token or the client id and secret, and the integrator id."""
-        return _given(self.token, *self.keys.values(), self.integrator_id)
-
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """The integrator id."""
-        return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
-
-    def translation(self) -> translations.Translation:
-        """See `providers.lab4pay`."""
-        from refundry.providers.lab4pay import Lab4PayTranslation
-
-        return Lab4PayTranslation(self)
-
 
 class Paybyrd(Account):
-    """An account at Paybyrd, by its API key.
+    """An account at Paybyrd, with its API key.
 
-    Which host takes the keys of the sandbox is in doubt: the present pages name the one of `environment="sandbox"`, the
-    older ones send test keys to the production host, where the key alone decides. Where the sandbox's host refuses a
-    test key, set the other with `base_url="https://gateway.paybyrd.com"`.
+    Which host takes the keys of the sandbox is in doubt: the present pages name the one of `environment="sandbox"`; the
+    older pages send test keys to the production host, where the key alone decides. Where the sandbox's host refuses a
+    test key, set `base_url="https://gateway.paybyrd.com"`.
 
-    Refunds one payment by its transaction id, all or in parts; always with an amount. Paybyrd de-duplicates by
-    idempotency key for 24 hours; the key is made from the reference. It has no `currency`: that is the payment's. What
-    it counts in a currency with other than two decimals, `minor_units` has to say (see Account).
+    It refunds one payment by its transaction id, in full or in part; always with an amount. Paybyrd de-duplicates by
+    idempotency key for 24 hours; the key is made from the reference. The account has no `currency`, for each payment
+    has its own. `minor_units` says what Paybyrd counts in a currency with other than two decimals (see Account).
 
-    A callback is proved by what was set up for it there: `webhook_api_key`, or `webhook_username` and
-    `webhook_password`. While that is changed, what it was before is good too: `previous_webhook_api_key`, or
-    `previous_webhook_username` and `previous_webhook_password`.
+    The secret that was set up there proves a callback: `webhook_api_key`, or `webhook_username` and `webhook_password`.
+    During a change the secret before it is good too: `previous_webhook_api_key`, or `previous_webhook_username` and
+    `previous_webhook_password`.
     """
 
     HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
+    COUNTS_MINOR_UNITS = True
 
     def __init__(
         self,
@@ -219,7 +196,7 @@ class Paybyrd(Account):
             transport=transport,
             minor_units=minor_units,
         )
-        self.api_key = credential(api_key, "api_key")
+        self.headers = (("x-api-key", credential(api_key, "api_key")),)
         self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
         self.webhook_basics = _given(
             _basic("webhook", webhook_username, webhook_password),
@@ -228,32 +205,16 @@ class Paybyrd(Account):
         if webhook_username is None and previous_webhook_username is not None:
             raise InvalidRefund("webhook_username is missing, beside the one before it", field="webhook_username")
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The API key."""
-        return (self.api_key,)
 
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """The API key."""
-        return (("x-api-key", self.api_key),)
+class Blink(Account):
+    """An account at Blink, with its API key and secret key, or an access token, which is good for half an hour.
 
-    def translation(self) -> translations.Translation:
-        """See `providers.paybyrd`."""
-        from refundry.providers.paybyrd import PaybyrdTranslation
+    Sandbox and production share one host; the keys decide. It refunds one payment by its transaction id, in part or in
+    full. FULL needs no amount, but what it refunds after an earlier part is inferred: an amount is safer. Only card
+    payments that have settled can be refunded. Blink de-duplicates nothing. Nothing proves that a callback is Blink's.
 
-        return PaybyrdTranslation(self)
-
-
-class Blink(TokenAccount):
-    """An account at Blink: by its API key and secret key, or by an access token, which is good for half an hour.
-
-    Sandbox and production share one host; the keys decide. Refunds one payment by its transaction id, in parts or in
-    full; FULL needs no amount, but what it refunds after an earlier part is inferred: an amount is the safer. Only card
-    payments that have settled can be refunded. Nothing is de-duplicated. Nothing proves that a callback is Blink's.
-
-    An account can have payments in several currencies, and no refund says which. `currency` is for one whose payments
-    are all in the same: with it, `refund.amount` is known also after FULL.
+    An account can have payments in several currencies, and no refund says which. Give `currency` where all payments are
+    in the same: `refund.amount` is then known after FULL too.
     """
 
     HOSTS = {"production": "https://secure.blinkpayment.co.uk", "sandbox": "https://secure.blinkpayment.co.uk"}
@@ -281,20 +242,13 @@ class Blink(TokenAccount):
         )
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token, or the two keys."""
-        return _given(self.token, *self.keys.values())
 
-    def translation(self) -> translations.Translation:
-        """See `providers.blink`."""
-        from refundry.providers.blink import BlinkTranslation
-
-        return BlinkTranslation(self)
+KINDS: Final[dict[str, type[Account]]] = {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}
+"""The class of the accounts of each provider, by the provider's name."""
 
 
 def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> tuple[dict[str, Secret], Secret | None]:
-    """The keys that tokens are fetched with, or the token: one of the two, and whole."""
+    """The keys that tokens are fetched with, or the token. Raises InvalidRefund for both, or for some of the keys."""
     names = " and ".join(keys)
     if access_token is not None:
         for name, value in keys.items():
@@ -310,7 +264,7 @@ def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> 
 def _in_rotation(
     field: str, checked: Callable[[object, str], Secret], now: object, previous: object
 ) -> tuple[Secret, ...]:
-    """The secrets that prove a callback: the one of now, and the one before it while the provider still uses that."""
+    """The secrets that prove a callback: the present one, and the previous one while the provider still uses it."""
     if now is None and previous is not None:
         raise InvalidRefund(f"{field} is missing, beside the one before it", field=field)
     given = ((field, now), (f"previous_{field}", previous))
@@ -318,7 +272,7 @@ def _in_rotation(
 
 
 def _basic(what: str, username: object, password: object) -> tuple[Secret, Secret] | None:
-    """A name and a password as HTTP Basic has them; None where neither is given."""
+    """A name and a password of HTTP Basic; None where neither is given."""
     fields = {f"{what}_username": username, f"{what}_password": password}
     if username is None and password is None:
         return None

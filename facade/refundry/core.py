@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
+from refundry.capabilities import check
 from refundry.clock import SYSTEM, Clock
 from refundry.errors import InvalidRefund, LookupFailed, RefundRejected, Resend
 from refundry.flows.attempts import Attempts
@@ -15,6 +16,8 @@ from refundry.ledger.memory import MemoryLedger
 from refundry.limits import Retry, Timeout
 from refundry.observe import Observer
 from refundry.owner import Owner
+from refundry.providers.credentials import shown_credentials, wire_request
+from refundry.providers.registry import translation_of
 from refundry.refund import Refund, RefundRequest, RefundStatus
 
 if TYPE_CHECKING:
@@ -68,7 +71,7 @@ class Core:
             if account.name in self._translations:
                 raise InvalidRefund(f"two providers are named {account.name!r}; give one a name=", field="name")
             _check_transport(account.transport, send_name, f"the transport of {account.name}")
-            self._translations[account.name] = account.translation()
+            self._translations[account.name] = translation_of(account)
         _check_transport(transport, send_name, "the transport")
 
     @property
@@ -96,9 +99,9 @@ class Core:
         """The request of a first attempt."""
         translation = self.translation(provider)
         request = RefundRequest(provider, payment_id, amount, reference)
-        translation.check(request)
-        credentials = translation.fixed_credentials or translation.access(None)
-        return translation.wire(translation.refund_request(request), credentials)
+        account = translation.account
+        check(request, account, translation.CAPABILITIES)
+        return wire_request(translation.refund_request(request), account, shown_credentials(account))
 
     def refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Started[Refund]:
         """A refund; of no payment where `payment_id` is None."""
@@ -191,10 +194,10 @@ class Core:
 
     def learn(self, event: RefundEvent) -> None:
         """Record the state that a callback gives of a refund of this client, where it proves where it comes from."""
-        from refundry.webhooks import learnt, may_free
+        from refundry.webhooks import may_free, refund_after
 
         known = self._ledger.find(event.provider, event.refund_id, event.reference)
-        refund = None if known is None else learnt(event, known)
+        refund = None if known is None else refund_after(event, known)
         if refund is not None:
             self._ledger.record_state(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
 

@@ -1,4 +1,4 @@
-"""Money: an exact amount in a currency, counted in minor units, and FULL, all that is left to refund."""
+"""Money, an exact amount in a currency, and FULL, the rest of a payment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
-# ISO 4217, active currencies of list one, by the number of decimals that one major unit has.
+# ISO 4217, active currencies of list one, by the number of decimals of a major unit.
 _CODES_BY_EXPONENT: Final = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
     2: "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW CNY"
@@ -25,7 +25,7 @@ _CODES_BY_EXPONENT: Final = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-# Those of list three that left list one since 2014, as what they were: what was paid in them is refunded for years.
+# Currencies of list three that left list one since 2014: their payments are refunded for years.
 _RETIRED_BY_EXPONENT: Final = {0: "BYR", 2: "ANG BGN CUC HRK LTL LVL MRO SLL STD VEF ZWL"}
 EXPONENTS: Final[dict[str, int]] = {
     code: exponent
@@ -34,12 +34,12 @@ EXPONENTS: Final[dict[str, int]] = {
     for code in codes.split()
 }
 RETIRED: Final = frozenset(code for codes in _RETIRED_BY_EXPONENT.values() for code in codes.split())
-"""The currencies that ISO 4217 has withdrawn, and that can still be refunded."""
+"""The currencies that ISO 4217 has withdrawn, and in which refunds are still possible."""
 
 MAX_MINOR_UNITS: Final = 10**15
-"""The largest amount. Up to it a JSON number keeps every digit, also where the reader holds it as a binary float."""
+"""The largest amount. A JSON number up to it keeps every digit, even in a reader that makes it a binary float."""
 
-# Wide enough for every amount that is accepted and for what may stand left of it in one that is not; never rounds.
+# Wide enough for every accepted amount, and for the digits of many that are refused; it never rounds.
 _EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
 _PLAIN_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -56,22 +56,21 @@ class Full(Enum):
 
 
 FULL: Final = Full.FULL
-"""All that is left of the payment, as the provider counts it. Not an amount: the caller need not know it."""
+"""The rest of the payment, as the provider counts it. It is no amount: the caller need not know it."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Money:
     """An amount above zero, in whole minor units of one currency (EUR 79.10 is 7910, JPY 79 is 79, KWD 7.910 is 7910).
 
-    Make it with `Money.of` or `Money.from_minor`. Frozen, hashable, and within one currency ordered, added and
-    subtracted; with another currency, or with what is no Money, each of these is a TypeError. What they give is an
-    amount again: InvalidRefund where it would be zero or less, or too large. There is no Money of zero for `sum` to
-    begin with, so it takes one of the amounts: `sum(rest, start=first)`. The currency is never sent by any of the
-    providers: it is what the caller believes the payment to be in, and decides how many decimals the amount has.
+    Make it with `Money.of` or `Money.from_minor`. It is frozen and hashable. Within one currency it can be ordered,
+    added and subtracted; another currency, or what is no Money, is a TypeError. A sum or difference is an amount too:
+    InvalidRefund where it would be zero or less, or too large. There is no Money of zero, so `sum` starts from one of
+    the amounts: `sum(rest, start=first)`. The currency is sent to no provider: it is the one in which the caller
+    believes the payment to be, and decides how many decimals the amount has.
 
-    Raises InvalidRefund with `field` "amount" or "currency" for zero or less, more than 10**15 minor units,
-    anything that is not a whole number of minor units, and a code that ISO 4217 does not list, nor has withdrawn
-    lately.
+    Raises InvalidRefund with `field` "amount" or "currency" for zero or less, more than 10**15 minor units, anything
+    that is not a whole number of minor units, and a currency that ISO 4217 neither lists nor has withdrawn lately.
     """
 
     minor_units: int
@@ -91,15 +90,15 @@ class Money:
     def of(cls, amount: str | int | Decimal, currency: str) -> Money:
         """The amount written in major units: `Money.of("79.10", "EUR")`.
 
-        A float is refused, since it has already lost the digits; so is a number with more decimals than the
-        currency has, unless they are zeros.
+        A float is refused, for it has already lost digits; so is a number with more decimals than the currency has,
+        unless they are zeros.
         """
         if isinstance(amount, bool) or not isinstance(amount, str | int | Decimal):
             raise InvalidRefund(
                 f"an amount is a str, an int or a Decimal, not {type(amount).__name__}; write '1.00'", field="amount"
             )
         if not isinstance(currency, str) or currency not in EXPONENTS:
-            return cls(0, currency)  # the constructor says what is wrong with the currency
+            return cls(0, currency)  # raises, and says what is wrong with the currency
         try:
             if isinstance(amount, str) and not _PLAIN_NUMBER.fullmatch(amount):
                 raise InvalidOperation
@@ -121,7 +120,7 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, with as many decimals as the currency has."""
-        # Made from its digits, for arithmetic would round it to the decimal context of the caller.
+        # Made from digits, for arithmetic would round it to the decimal context of the caller.
         return Decimal((0, tuple(map(int, str(self.minor_units))), -EXPONENTS[self.currency]))
 
     def __add__(self, other: Money) -> Money:
@@ -158,16 +157,21 @@ class Money:
 
 
 Amount = Money | Full
-"""What a refund may ask for: an exact amount, or FULL."""
+"""The amount of a refund: exact, or FULL."""
+
+
+def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
+    """Units of `decimals` decimals as units of `wanted` decimals: how many, and the rest, which is zero if exact."""
+    return divmod(units * int(10**wanted), int(10**decimals))
 
 
 def to_plain(amount: Amount) -> str | dict[str, str | int]:
-    """The amount as JSON can hold it: {"minor_units": int, "currency": str}, or "FULL"."""
+    """The amount as a JSON value: {"minor_units": int, "currency": str}, or "FULL"."""
     if isinstance(amount, Full):
         return amount.value
     return {"minor_units": amount.minor_units, "currency": amount.currency}
 
 
 def from_plain(value: Any) -> Amount:
-    """What `to_plain` was given. Raises a ValueError, a TypeError or a KeyError for what it never gives."""
+    """The amount that `to_plain` wrote. Raises ValueError, TypeError or KeyError for what it never writes."""
     return Full(value) if isinstance(value, str) else Money(value["minor_units"], value["currency"])

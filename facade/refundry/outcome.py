@@ -92,6 +92,32 @@ class Reading:
         return next((one for one in self.amounts if not isinstance(one, str)), None)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class NoAnswer:
+    """A reply without what was asked for: an access token, or the state of a payment. It says nothing of a refund.
+
+    `why` says in words what is missing; `code` and `message` are the provider's own. `deviations` as in a Reading.
+    """
+
+    why: str
+    code: str | None = None
+    message: str | None = None
+    deviations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentState:
+    """The state of a payment, as far as it explains a refusal.
+
+    `word` is the provider's word for a state in which the payment cannot be refunded, and `reason` the reason that this
+    is. Both are None for every other state.
+    """
+
+    word: str | None = None
+    reason: Reason | None = None
+    deviations: tuple[tuple[str, str], ...] = ()
+
+
 class Times(Protocol):
     """The times of one refund, and the clock that they are read by."""
 
@@ -128,7 +154,7 @@ class CredentialsRefused(SendFailure):
 # --- What an HTTP status says by itself. Whatever else a status means is the provider's contract to say.
 
 CREDENTIALS_REFUSED: Final = frozenset({401, 403})
-"""The statuses of a provider that refuses the credentials of a question or of the keys for a token."""
+"""The statuses that refuse the credentials of a question. Of a refund, the provider's table says which do."""
 _CHECKED_FIRST: Final = 401
 """All three providers check the credentials before they do anything, so this status proves that nothing was executed,
 whatever its body holds. A token may then have expired."""
@@ -190,13 +216,13 @@ def read_safely(read: Callable[[WireReply], Read], reply: WireReply, unreadable:
         return unreadable(f"reading the reply failed with {type(error).__name__}")
 
 
-def of_no_token(reply: WireReply, reading: Reading, *, keys_refused: bool, clock: Clock) -> SendFailure:
+def of_no_token(reply: WireReply, no_token: NoAnswer, *, keys_refused: bool, clock: Clock) -> SendFailure:
     """The failure of a refund whose token could not be had by this reply."""
     wait = retry_after(reply, clock)
     if not keys_refused:
         return SendFailure(
             Evidence.NOT_SENT,
-            f"no access token: {reading.why} (HTTP {reply.status})",
+            f"no access token: {no_token.why} (HTTP {reply.status})",
             permanent=not is_temporary(reply) and reply.status >= 400,
             retry_after=wait,
         )
@@ -206,8 +232,8 @@ def of_no_token(reply: WireReply, reading: Reading, *, keys_refused: bool, clock
         permanent=True,
         retry_after=wait,
         reply=reply,
-        code=reading.code,
-        message=reading.message,
+        code=no_token.code,
+        message=no_token.message,
     )
 
 
@@ -459,17 +485,19 @@ def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: dat
     return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
-def explained(refused: RefundRejected, word: str, reason: Reason, void_hint: str) -> RefundRejected:
-    """A refusal with the state of its payment as the reason: `word` is the provider's word for the state.
+def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) -> RefundRejected:
+    """A refusal with the state of its payment as the reason. It is the same where the state does not explain it.
 
     `void_hint` says what the provider has for a payment that cannot be refunded.
     """
+    if payment.reason is None:
+        return refused
     explained_refusal = copy.copy(refused)
-    explained_refusal.reason = reason
+    explained_refusal.reason = payment.reason
     # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
-    text = str(refused).replace(f": {refused.reason.value} (", f": {reason.value} (", 1)
-    hint = f": {void_hint}" if reason is Reason.NOT_REFUNDABLE else ""
-    explained_refusal.args = (f"{text}; the payment is {word}{hint}",)
+    text = str(refused).replace(f": {refused.reason.value} (", f": {payment.reason.value} (", 1)
+    hint = f": {void_hint}" if payment.reason is Reason.NOT_REFUNDABLE else ""
+    explained_refusal.args = (f"{text}; the payment is {payment.word}{hint}",)
     return explained_refusal
 
 

@@ -1,47 +1,25 @@
-"""What may go out: ids, references, credentials and addresses, each checked before anything is sent."""
+"""Checks of ids, references, credentials and addresses, before anything is sent."""
 
 from __future__ import annotations
 
 import re
 
 from refundry.errors import InvalidRefund
-from refundry.later import Later
+from refundry.redaction import Secret
 
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
-    typing = Later("typing")
 if TYPE_CHECKING:
-    import typing
     from typing import Final
 
-# Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
+# Printable ASCII without the characters that have a meaning in an address: no server or proxy reads another path.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
 _HOST: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
 _NUMBER: Final = re.compile(r"[0-9]*|0x[0-9a-f]*")
-# Names that the Internet does not resolve: RFC 6761, 6762 and 8375, ICANN's reservation of 2024, and those that
-# Kubernetes gives to services. Addresses of RFC 1918 and 4193.
+# Names that the Internet does not resolve: RFC 6761, 6762 and 8375, ICANN's reservation of 2024, and the names of
+# services in Kubernetes. Addresses of RFC 1918 and 4193.
 _PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".test", ".home.arpa", ".svc")
 _PRIVATE_NETWORKS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
-
-
-class Secret:
-    """A credential that does not show: not in a repr, not in a format, not in a pickle. `reveal()` gives its text."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The credential itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    def __reduce__(self) -> typing.NoReturn:
-        raise TypeError("a credential is not pickled; make the provider anew where it is used")
 
 
 def is_path_id(value: str) -> bool:
@@ -86,7 +64,7 @@ def credential(value: object, field: str) -> Secret:
 
 
 def text_secret(value: object, field: str) -> Secret:
-    """The value as a Secret that stands in no header of ours: printable, without blanks at its ends.
+    """The value as a Secret that is not sent in a header: printable, without blanks at its ends.
 
     InvalidRefund otherwise, which does not show the value.
     """
@@ -98,7 +76,7 @@ def text_secret(value: object, field: str) -> Secret:
 
 
 def account_name(value: object) -> str:
-    """The value, if an account can be asked for by it: as for `path_id`, but InvalidRefund does not show the value."""
+    """The value, if it can name an account, as for `path_id`. Its InvalidRefund does not show the value."""
     if isinstance(value, str) and is_path_id(value):
         return value
     raise InvalidRefund(
@@ -107,15 +85,15 @@ def account_name(value: object) -> str:
 
 
 def _is_clean(value: str) -> bool:
-    """Whether a text is one that can be typed and read again. A half of a surrogate pair is not printable either."""
+    """Whether a text is printable, which half a surrogate pair is not, not empty, and without blanks at its ends."""
     return bool(value) and value.isprintable() and value == value.strip()
 
 
 def origin(base_url: object, plain_http_to: object = None) -> str:
-    """Scheme, host and port of a base URL: https, or http to this very machine or to the host that is named for it.
+    """Scheme, host and port of a base URL: https, or http to this machine or to the host in `plain_http_to`.
 
-    Raises InvalidRefund for any other, and for a host named in `plain_http_to` that is not the one of the base URL or
-    may be reached over the Internet. It shows neither of the two.
+    Raises InvalidRefund for any other URL, and for a host in `plain_http_to` that is not the one of the base URL, or
+    may be on the Internet. Its message shows neither.
     """
     from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
 
@@ -151,7 +129,7 @@ def origin(base_url: object, plain_http_to: object = None) -> str:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a host, a name or an address, is this very machine by its text alone."""
+    """Whether the text of a host, a name or an address, says that it is this machine."""
     from ipaddress import ip_address  # only a base URL of the caller's own needs it
 
     try:
@@ -161,7 +139,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _plain_http_host(value: object) -> str:
-    """The host, if by its text alone it is none of the Internet. InvalidRefund otherwise."""
+    """The host, if its text says that it is not on the Internet. InvalidRefund otherwise."""
     host = value.lower() if isinstance(value, str) else ""
     if not _HOST.fullmatch(host):
         raise InvalidRefund("plain_http_to is not a host name alone, such as 'sandbox'", field="plain_http_to")

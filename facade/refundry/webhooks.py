@@ -1,9 +1,7 @@
-"""Callbacks of the providers: whether one comes from its provider, and what it says of which refund."""
+"""Callbacks: whether one comes from its provider, and what it says of which refund."""
 
 from __future__ import annotations
 
-import hmac
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -12,41 +10,28 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
 from refundry.money import Money
+from refundry.outcome import STATES, may_follow, money_of
+from refundry.providers.fields import FieldReader, plain_word
+from refundry.providers.translation import About
 from refundry.refund import Refund, RefundStatus
-from refundry.validation import Secret, is_path_id
+from refundry.validation import is_path_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refundry.outcome import Reading
-    from refundry.providers.fields import FieldReader
-    from refundry.providers.translation import Translation
-
+    from refundry.providers.translation import News, Translation
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 """The headers of a callback, as any server has them."""
 
-About = Literal["refund", "transaction", "payment", "order", "other"]
-"""What a callback is about. "transaction" is one that does not say whether it is a refund or a payment."""
-
 Proof = Literal["signature", "shared secret", "asked", "nothing"]
-"""What makes an event believed. "asked": the provider gave this state itself, when it was asked."""
+"""What proves an event. "asked": a lookup gave the state that it has now."""
 
 MAX_CALLBACK_BYTES: Final = 1024 * 1024
-"""The size of a body that is read at the most. A callback is a few kilobytes."""
+"""The largest body that is read. A callback has a few kilobytes."""
 
 _MAYBE_A_REFUND: Final[tuple[About, ...]] = ("refund", "transaction")
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """One thing that a callback tells, as its provider's translation reads it.
-
-    `reading` has the refund's id, state and word. For what is about something else it has nothing that counts.
-    """
-
-    about: About
-    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +39,22 @@ class RefundEvent:
     """What a callback says of one refund, or that it is about something else.
 
     `provider` is the name of the account. `about` says what the event is about: a refund; a transaction that may be a
-    refund or a payment, for Lab4Pay and Blink tell of both in the same form; a payment, an order or something else,
-    which teaches nothing of a refund. `refund_id` is the provider's id of the refund or transaction, None for the
-    others. Match it with the refunds that you keep. `payment_id` is the refunded payment's, where it is told.
+    refund or a payment, for Lab4Pay and Blink report both in the same form; a payment, an order or something else,
+    which says nothing of a refund. `refund_id` is the provider's id of the refund or transaction, None for the others.
+    Match it with the refunds that you keep. `payment_id` is the refunded payment's, where the callback names it.
 
-    `proof` says what makes the event believed, and `authentic` that there is such a proof. A signature is over the
-    whole body. A shared secret proves who sent the callback, and not that nobody changed it on the way. What is
-    `to_be_confirmed` is not acted on before `confirm` has asked.
+    `proof` says what proves the event, and `authentic` that something does. A signature is over the whole body. A
+    shared secret proves who sent the callback, and not that nobody changed it on the way. Where `to_be_confirmed` is
+    True, act on the event only after `confirm`.
 
     `status` is how far the refund is, `provider_code` the provider's word for it, and `amount` what is refunded, where
-    it is told with its currency. The three are None unless the event is authentic. `undone` says that the refund was
-    done before, and no longer is. `reference` is the caller's own, where the provider echoes it. In an event that is
-    not authentic it is a claim, as the ids are.
+    the callback has it with its currency. The three are None unless the event is authentic. `undone` says that the
+    refund was done, and no longer is. `reference` is the caller's own, where the provider echoes it. In an event that
+    is not authentic it is a claim, as the ids are.
 
-    `identity` is the same for every delivery of the same news, and for no other news: keep it to recognise a replay.
-    `raw` is the whole body as it came, also where it holds several events. It may hold personal data, and is in no
-    repr.
+    `identity` is the same for every delivery of the same event, and differs for every other event: keep it to recognise
+    a replay. `raw` is the whole body as it came, also where it holds several events. It may hold personal data, and is
+    in no repr.
     """
 
     provider: str
@@ -87,28 +72,27 @@ class RefundEvent:
 
     @property
     def authentic(self) -> bool:
-        """Whether it is proved that the provider says so."""
+        """Whether something proves that the provider says so."""
         return self.proof != "nothing"
 
     @property
     def to_be_confirmed(self) -> bool:
-        """Whether the provider is to be asked (`confirm`) before anybody acts on it.
+        """Whether to `confirm` the event before anybody acts on it.
 
-        Where nothing proves it; and where a refund FAILED by a shared secret alone, for who has seen one callback can
-        make up the next, and the one who is told so pays again.
+        True where nothing proves the event, and where only a shared secret proves that a refund FAILED: whoever has
+        seen one callback can make up the next, and a refund that is believed to have failed is paid again.
         """
         if self.refund_id is None:
             return False
         return not self.authentic or (self.status is RefundStatus.FAILED and self.proof == "shared secret")
 
     def supersedes(self, known: RefundStatus | None) -> bool:
-        """Whether this is newer than a status that is known already, in whatever order the callbacks came.
+        """Whether this is newer than a known status, in whatever order the callbacks come.
 
-        `known` is the status that was kept of the same refund, None where nothing was. False for an event without a
-        status, and for one that says the same again. A PENDING refund becomes SUCCEEDED or FAILED; one that SUCCEEDED
-        becomes FAILED only by a word that undoes it (`undone`); one that FAILED stays so.
+        `known` is the status that you keep of the same refund, None where you keep none. False for an event without a
+        status, and for one with the same status. A PENDING refund becomes SUCCEEDED or FAILED; a SUCCEEDED refund
+        becomes FAILED only by a word that undoes it (`undone`); a FAILED refund stays FAILED.
         """
-        from refundry.outcome import may_follow
 
         if self.status is None:
             return False
@@ -121,14 +105,12 @@ def received(
     body: bytes,
     tell: Callable[[tuple[tuple[str, str], ...]], None],
 ) -> tuple[RefundEvent, ...]:
-    """All events of a callback; none where it is read and tells of nothing.
+    """The events of a callback; none where it can be read and reports nothing.
 
-    `tell` is given (JSON pointer, rule) of what in it departs from the contract, where something does.
-    Raises WebhookRejected for a callback that does not prove where it comes from, or that cannot be one;
-    WebhookUnreadable for one that proves it, and cannot be read; InvalidRefund for an account without what would prove
-    it, and for a body that is not bytes.
+    `tell` receives the deviations, as (JSON pointer, rule), where there are any. Raises WebhookRejected for a callback
+    that does not prove where it comes from, or that cannot be one; WebhookUnreadable for one that is proved and cannot
+    be read; InvalidRefund for an account without the secret that would prove it, and for a body that is not bytes.
     """
-    from refundry.providers.fields import FieldReader
 
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):
@@ -149,21 +131,21 @@ def received(
         raise WebhookRejected(f"a callback for {name} does not prove that it comes from there", provider=name)
     reader = FieldReader(translation.ABSENT)
     try:
-        told = translation.read_callback(body, reader)
+        news = translation.read_callback(body, reader)
     except RecursionError as error:
         pass_through(error)
         reader.deviate("", "is nested too deeply to be read")
-        told = None
-    if told is not None and not all(_is_named(one, reader) for one in told):
-        told = None
-    if proved is None and not told:
+        news = None
+    if news is not None and not all(_is_named(one, reader) for one in news):
+        news = None
+    if proved is None and not news:
         raise WebhookRejected(f"a callback for {name} names no transaction", provider=name)
     if reader.deviations:
         tell(tuple(reader.deviations))
-    if told is None:
+    if news is None:
         why = reader.deviations[-1][1] if reader.deviations else "its form is not known"
         raise WebhookUnreadable(f"a callback for {name} is proved, and cannot be read: it {why}", provider=name)
-    return tuple(_event(translation, one, body, index, proved=bool(proved)) for index, one in enumerate(told))
+    return tuple(_event(translation, one, body, index, proved=bool(proved)) for index, one in enumerate(news))
 
 
 def the_one(events: tuple[RefundEvent, ...], provider: str) -> RefundEvent:
@@ -177,10 +159,10 @@ def the_one(events: tuple[RefundEvent, ...], provider: str) -> RefundEvent:
 
 
 def confirmed(translation: Translation, event: RefundEvent, refund: Refund) -> RefundEvent:
-    """The event with the state that the provider gave when it was asked.
+    """The event with the state that a lookup gave.
 
-    Its identity is that of this state: what an unproved callback claims must not use up that of the true news. Neither
-    is the reference kept that it claims, for no provider gives one when it is asked.
+    Its identity is made of this state, so that an unproved callback cannot use up the identity of a true event. The
+    reference that an unproved callback claims is left out, for no lookup confirms one.
     """
     return replace(
         event,
@@ -195,13 +177,13 @@ def confirmed(translation: Translation, event: RefundEvent, refund: Refund) -> R
     )
 
 
-def learnt(event: RefundEvent, known: Refund) -> Refund | None:
-    """The refund as it is after this event; None where the event says nothing new of it.
+def refund_after(event: RefundEvent, known: Refund) -> Refund | None:
+    """The refund after this event; None where the event says nothing new of it.
 
-    `known` is what is kept of the refund, without refund_id where it was accepted by a link alone, or where its outcome
-    is not known. One with a refund_id is taught by an event of this id. One without is taught by its reference alone,
-    and only by what says that it is a refund: a payment may have been given the same name. An event of another payment
-    or another amount teaches nothing.
+    `known` is the refund as recorded. It has no refund_id where it was accepted with a link only, or where its outcome
+    is unknown. A refund with a refund_id is changed by an event with this id. A refund without one is changed by an
+    event with its reference, and only by one about a refund: a payment may have the same reference. An event with
+    another payment or another amount changes nothing.
     """
     if event.status is None or event.provider != known.provider:
         return None
@@ -230,37 +212,14 @@ def learnt(event: RefundEvent, known: Refund) -> Refund | None:
 
 
 def may_free(event: RefundEvent) -> bool:
-    """Whether its reference may be used again after this event: a refund that came to nothing, beyond doubt."""
+    """Whether the reference of the refund may be used again after this event: the refund FAILED, beyond doubt."""
     return event.status is RefundStatus.FAILED and not event.to_be_confirmed
 
 
-def is_signed(message: bytes, key: Secret, given: str) -> bool:
-    """Whether this is the HMAC-SHA256 of the message, in hexadecimal. A wrong one takes as long as the right."""
-    expected = hmac.new(key.reveal().encode(), message, sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), given.strip().lower().encode("utf-8", "replace"))
-
-
-def is_same(given: str, secret: Secret) -> bool:
-    """Whether this is the secret. A wrong one takes as long as the right."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.reveal().encode())
-
-
-def is_basic(given: str, username: Secret, password: Secret) -> bool:
-    """Whether this header is that name and password, as HTTP Basic has them."""
-    scheme, _, encoded = given.partition(" ")
-    try:
-        text = b64decode(encoded.strip(), validate=True)
-    except ValueError as error:
-        pass_through(error)
-        text = b""
-    expected = f"{username.reveal()}:{password.reveal()}".encode()
-    return hmac.compare_digest(text, expected) and scheme.lower() == "basic"
-
-
 def _by_name(headers: Headers) -> dict[str, str]:
-    """Headers by name in lower case. One that comes twice proves nothing, and is left out."""
+    """The headers by name in lower case, without those that come twice: they prove nothing."""
     found: dict[str, list[str]] = {}
-    items = getattr(headers, "items", None)  # not only a Mapping has them: so do the headers of http.server
+    items = getattr(headers, "items", None)  # the headers of http.server have items, and are no Mapping
     try:
         pairs: Iterable[Any] = headers if items is None else items()
         for name, value in pairs:
@@ -272,12 +231,12 @@ def _by_name(headers: Headers) -> dict[str, str]:
 
 
 def _text(value: Any) -> Any:
-    """A name or a value as a text, also where a server gives the bytes of it, as ASGI does."""
+    """A name or a value as a text; ASGI gives bytes."""
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _is_named(one: News, reader: FieldReader) -> bool:
-    """Whether it has the id of the refund that it is about, or is about something else."""
+    """Whether the event has the id of its refund, or is about something else."""
     if one.about not in _MAYBE_A_REFUND:
         return True
     refund_id = one.reading.refund_id
@@ -288,12 +247,11 @@ def _is_named(one: News, reader: FieldReader) -> bool:
 
 
 def _event(translation: Translation, one: News, body: bytes, index: int, *, proved: bool) -> RefundEvent:
-    from refundry.outcome import STATES
 
     name, reading = translation.account.name, one.reading
     refund_id = reading.refund_id if one.about in _MAYBE_A_REFUND else None
     if refund_id is None:
-        # What is about no refund may be told of in the same body several times.
+        # One body may hold several events about no refund.
         identity = _identity(name, body, str(index))
         return RefundEvent(name, one.about, None, None, None, _proof(translation, proved=proved), identity, raw=body)
     status = STATES.get(reading.outcome) if proved else None
@@ -314,23 +272,22 @@ def _event(translation: Translation, one: News, body: bytes, index: int, *, prov
 
 
 def _proof(translation: Translation, *, proved: bool) -> Proof:
-    """What the provider proves its callbacks by, which is the same for each of its operations."""
+    """What proves the callbacks of this provider, the same for each of its operations."""
     return next(iter(translation.CAPABILITIES.values())).callbacks if proved else "nothing"
 
 
 def _is_undone(translation: Translation, status: RefundStatus | None, word: str | None) -> bool:
-    return status is RefundStatus.FAILED and translation.undoes(word)
+    return status is RefundStatus.FAILED and word is not None and plain_word(word) in translation.UNDOING
 
 
 def _amount(reading: Reading) -> Money | None:
-    """What is refunded, where the callback says it once, or twice the same."""
-    from refundry.outcome import money_of
+    """The refunded amount, where all amounts of the callback are equal."""
 
     return money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None
 
 
 def _identity(provider: str, about: str | bytes, *state: str) -> str:
-    """By transaction and state, for no provider documents an id or a time of a callback; else by the whole body."""
+    """A hash of a transaction and its state, for no provider documents an id of a callback; or of a whole body."""
     said = "\n".join(one.lower() for one in state).encode("utf-8", "surrogatepass")
     if isinstance(about, str):
         about = about.encode("utf-8", "surrogatepass")

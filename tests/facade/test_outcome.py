@@ -24,7 +24,6 @@ from refundry import (
     RefundError,
     RefundMismatch,
     RefundRejected,
-    RefundRequest,
     RefundStatus,
     Resend,
     SendFailure,
@@ -32,6 +31,7 @@ from refundry import (
 )
 from refundry.clock import SYSTEM, Clock, Deadline
 from refundry.outcome import Outcome, Reading, after_unknown, compare, is_created_since, of_failure, of_reply, of_state
+from refundry.refund import RefundRequest
 
 REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
 REPLY = WireReply(200, (), b"{}")

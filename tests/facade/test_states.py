@@ -18,6 +18,8 @@ from refundry import (
     RefundStatus,
     Resend,
 )
+from refundry.providers.registry import translation_of
+from refundry.providers.replies import read_state
 from scripts.contract import effective
 from tests.facade.questions import (
     DONE,
@@ -271,9 +273,9 @@ NOON: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
     ids=lambda value: ascii(value)[:40],
 )
 def test_the_time_at_which_a_refund_was_made_is_read_in_utc(value: object, moment: datetime | None) -> None:
-    translation = account("paybyrd").translation()
+    translation = translation_of(account("paybyrd"))
     for answer, at in ((state("paybyrd", "Success", createdDate=value), ""), (tracked({"createdDate": value}), "/0")):
-        reading = translation.read_state(pending("paybyrd", tracking_id=LINK), answer)
+        reading = read_state(translation, pending("paybyrd", tracking_id=LINK), answer)
         noted = f"{at}/createdDate" in [pointer for pointer, _ in reading.deviations]
         assert (reading.created_at, noted) == (moment, moment is None)
         assert reading.created_at is None or reading.created_at.tzinfo is UTC

@@ -20,7 +20,7 @@ from refundry import (
 from refundry.outcome import may_follow
 from refundry.sandbox import CREDENTIALS, WEBHOOK_SECRETS, Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
-from refundry.webhooks import Proof, learnt, may_free
+from refundry.webhooks import Proof, may_free, refund_after
 from tests.facade.callbacks import FAILED, PENDING, REFUND, SECRETS, SUCCEEDED, answer, both_kinds, news, proof, receive
 from tests.facade.support import (
     NO_STATE,
@@ -61,7 +61,7 @@ def test_a_state_never_moves_backwards(known: RefundStatus, told: tuple[RefundSt
     follows = (known, status, undone) in FOLLOWING
     assert may_follow(known, status, undone=undone) is follows
     assert as_event(status, undone).supersedes(known) is follows
-    taught = learnt(as_event(status, undone), replace(KNOWN, status=known))
+    taught = refund_after(as_event(status, undone), replace(KNOWN, status=known))
     assert (taught and taught.status) == (status if follows else None)
 
 
@@ -73,7 +73,7 @@ def test_of_a_refund_that_nothing_is_known_of_every_state_is_news(told: tuple[Re
 @pytest.mark.parametrize("known", [None, *RefundStatus])
 def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None:
     assert not as_event(None).supersedes(known)
-    assert learnt(as_event(None), KNOWN) is None
+    assert refund_after(as_event(None), KNOWN) is None
 
 
 @both_kinds
@@ -102,8 +102,8 @@ def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
 
 
 def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
-    assert learnt(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
-    taught = learnt(EVENT, KNOWN)
+    assert refund_after(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
+    taught = refund_after(EVENT, KNOWN)
     assert taught is not None
     assert taught.raw is None
 
@@ -120,18 +120,18 @@ def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
     ],
 )
 def test_an_event_of_another_refund_teaches_nothing(other: dict[str, Any]) -> None:
-    assert learnt(replace(EVENT, **other), KNOWN) is None
+    assert refund_after(replace(EVENT, **other), KNOWN) is None
 
 
 @pytest.mark.parametrize("less", [{"payment_id": None}, {"amount": ONE_EURO}, {"about": "transaction"}])
 def test_what_an_event_does_not_say_does_not_keep_it_from_teaching(less: dict[str, Any]) -> None:
-    taught = learnt(replace(EVENT, **less), KNOWN)
+    taught = refund_after(replace(EVENT, **less), KNOWN)
     assert taught is not None
     assert (taught.payment_id, taught.amount) == (PAYMENT, ONE_EURO)
 
 
 def test_what_was_not_known_of_a_refund_is_learnt_with_its_state() -> None:
-    taught = learnt(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
+    taught = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
     assert taught is not None
     assert (taught.amount, taught.payment_id) == (ONE_EURO, PAYMENT)
 
@@ -143,7 +143,7 @@ ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
 @pytest.mark.parametrize("status", RefundStatus)
 def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundStatus) -> None:
     """As one is whose outcome is unknown: its reply was lost, and the provider echoes the reference."""
-    taught = learnt(replace(ECHOED, status=status), UNNAMED)
+    taught = refund_after(replace(ECHOED, status=status), UNNAMED)
     assert taught is not None
     assert (taught.refund_id, taught.status, taught.reference) == (REFUND, status, "till-1/1")
 
@@ -158,11 +158,11 @@ def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundSta
     ],
 )
 def test_a_refund_without_an_id_is_taught_by_nothing_else(other: dict[str, Any]) -> None:
-    assert learnt(replace(ECHOED, **other), UNNAMED) is None
+    assert refund_after(replace(ECHOED, **other), UNNAMED) is None
 
 
 def test_a_reference_does_not_stand_in_for_an_id_that_is_known() -> None:
-    assert learnt(ECHOED, replace(UNNAMED, refund_id="refund-2")) is None
+    assert refund_after(ECHOED, replace(UNNAMED, refund_id="refund-2")) is None
 
 
 FREEING: Final[dict[Proof, bool]] = {"signature": True, "asked": True, "shared secret": False, "nothing": False}

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.flows.effects import Flow, Send, Sleep, WaitFor
 from refundry.flows.tokens import Fetch, TokenCache, TokenCall
+from refundry.providers.credentials import fixed_credentials, token_credentials, wire_request
 from refundry.providers.translation import TokenTranslation
-from refundry.redaction import redacted
 from refundry.wire import Evidence, SendFailure
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from refundry.observe import Observer
     from refundry.outcome import Answer
     from refundry.owner import Owner
-    from refundry.providers.translation import Credentials, Translation
-    from refundry.validation import Secret
+    from refundry.providers.credentials import Credentials
+    from refundry.providers.translation import Translation
+    from refundry.redaction import Secret
 
 Result = TypeVar("Result")
 
@@ -40,6 +42,7 @@ class Attempts:
         self._retry = retry
         self._observer = observer
         self._clock = clock
+        self._fixed: dict[str, Credentials | None] = {}
         self._tokens: dict[str, TokenCache] = {}
 
     def send_with_retries(
@@ -47,7 +50,10 @@ class Attempts:
     ) -> Flow[Conclusion[Result]]:
         """Send a call, and send it again where that is allowed and the deadline leaves time for it."""
         translation = call.translation
-        fixed = translation.fixed_credentials
+        account = translation.account
+        if account.name not in self._fixed:
+            self._fixed[account.name] = fixed_credentials(account)
+        fixed = self._fixed[account.name]
         previous: Conclusion[Result] | None = None
         number, renewed = 1, False
         while True:
@@ -79,7 +85,7 @@ class Attempts:
         if left <= 0:
             return self._conclude(call, _TOO_LATE, ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
-        request = call.translation.wire(call.request, credentials)
+        request = wire_request(call.request, call.translation.account, credentials)
         call.begin(request.progress)
         try:
             answer: Answer = yield Send(request, timeout)
@@ -116,7 +122,7 @@ class Attempts:
             if found.is_owner(owner):
                 call = TokenCall(translation, reference, tokens, found, deadline, self._clock)
                 try:
-                    yield from self.send_once(call, translation.keys, deadline)
+                    yield from self.send_once(call, token_credentials(translation.account), deadline)
                     return call.credentials
                 except BaseException:
                     tokens.complete(found, None)

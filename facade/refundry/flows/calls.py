@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 if TYPE_CHECKING:
     from refundry.outcome import Answer
     from refundry.providers.translation import GeneratedRequest, Translation
+    from refundry.redaction import Secret
     from refundry.refund import Operation
-    from refundry.validation import Secret
     from refundry.wire import Progress
 
 Result = TypeVar("Result")

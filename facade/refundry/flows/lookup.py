@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, RefundRejected, Resend, StillPending
 from refundry.flows.calls import Call, Conclusion
 from refundry.flows.effects import Flow, Sleep
 from refundry.limits import check_seconds, jittered
-from refundry.outcome import Outcome, Reading
-from refundry.redaction import redacted
+from refundry.outcome import NoAnswer, Outcome, PaymentState, Reading
+from refundry.providers.replies import read_payment, read_state
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.wire import SendFailure
 
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from refundry.outcome import Answer
     from refundry.owner import Owner
     from refundry.providers.translation import GeneratedRequest, Translation
-    from refundry.validation import Secret
+    from refundry.redaction import Secret
 
 State = Refund | RefundError
 Answered = TypeVar("Answered")
 
 _NOTHING: Final = Reading()
+_NO_STATE: Final = PaymentState()
+_NO_REPLY: Final = NoAnswer("there is no reply")
 _LONGEST_POLL: Final = 20.0
 _POLL_GROWS_BY: Final = 1.5
 
@@ -41,9 +44,9 @@ class StateConclusion(Conclusion[State]):
 
 @dataclass(slots=True)
 class PaymentConclusion(Conclusion[LookupFailed | None]):
-    """A conclusion with what the reply says of the payment."""
+    """A conclusion with the state of the payment."""
 
-    reading: Reading = _NOTHING
+    payment: PaymentState = _NO_STATE
 
 
 class _Question(Call[Answered]):
@@ -71,7 +74,7 @@ class StateCall(_Question[State]):
         reading = _NOTHING
         if not isinstance(answer, SendFailure):
             reading = outcome.read_safely(
-                lambda reply: self.translation.read_state(self._refund, reply), answer, lambda why: Reading(why=why)
+                lambda reply: read_state(self.translation, self._refund, reply), answer, lambda why: Reading(why=why)
             )
         currency = self.translation.account.currency
         state = outcome.of_state(self._refund, answer, reading, currency=currency, clock=self._clock)
@@ -108,14 +111,15 @@ class PaymentCall(_Question[LookupFailed | None]):
 
     def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> PaymentConclusion:
         """LookupFailed where the reply gives no state."""
-        reading, failed = _NOTHING, None
+        payment: PaymentState | NoAnswer = _NO_REPLY
         if not isinstance(answer, SendFailure):
-            reading = outcome.read_safely(self.translation.read_payment, answer, lambda why: Reading(why=why))
-        if reading.outcome not in outcome.STATES:
-            failed = outcome.of_no_answer(self._refund, answer, reading.why, clock=self._clock)
-            failed = redacted(failed, secrets)
+            payment = outcome.read_safely(lambda reply: read_payment(self.translation, reply), answer, NoAnswer)
+        if isinstance(payment, PaymentState):
+            return PaymentConclusion(answer, None, None, deviations=payment.deviations, payment=payment)
+        failed = outcome.of_no_answer(self._refund, answer, payment.why, clock=self._clock)
+        failed = redacted(failed, secrets)
         refused = outcome.is_token_refused(answer, denied=True)
-        return PaymentConclusion(answer, failed, failed, refused, reading.deviations, reading)
+        return PaymentConclusion(answer, failed, failed, refused, payment.deviations)
 
 
 class Lookups:
@@ -200,10 +204,7 @@ class Lookups:
         if last.outcome_for_caller is not None:
             raise last.outcome_for_caller
         assert isinstance(last, PaymentConclusion)
-        payment = last.reading
-        if payment.code is None:
-            return refused
-        return outcome.explained(refused, payment.code, payment.reason, translation.void_hint)
+        return outcome.explained(refused, last.payment, translation.void_hint)
 
     def _deadline(self) -> float:
         return self._clock.monotonic() + self._retry.deadline

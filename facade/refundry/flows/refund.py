@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from refundry import outcome
+from refundry.capabilities import check
+from refundry.echoes import redacted
 from refundry.errors import NotSent, OutcomeUnknown, RefundError
 from refundry.flows.calls import Call, Conclusion
 from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import Reading
-from refundry.redaction import redacted
+from refundry.providers.replies import read_refund
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import SendFailure, WireReply
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from refundry.outcome import Answer
     from refundry.owner import Owner
     from refundry.providers.translation import Translation
+    from refundry.redaction import Secret
     from refundry.refund import RefundRequest
-    from refundry.validation import Secret
     from refundry.wire import Progress
 
 Outcome = Refund | RefundError
@@ -58,7 +60,7 @@ class RefundCall(Call[Outcome]):
             attempt_outcome = outcome.of_failure(request, answer, reservation)
         else:
             reading = outcome.read_safely(
-                lambda reply: self.translation.read(request, reply), answer, lambda why: Reading(why=why)
+                lambda reply: read_refund(self.translation, request, reply), answer, lambda why: Reading(why=why)
             )
             currency = self.translation.account.currency
             attempt_outcome = redacted(
@@ -120,7 +122,7 @@ class Refunds:
         except RecursionError as full:
             pass_through(full)
             raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request)) from full
-        window = translation.check(request).idempotency_window
+        window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
         reservation = self._ledger.reserve(request, window, margin, owner)
         if isinstance(reservation, Refund):

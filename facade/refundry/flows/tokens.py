@@ -7,19 +7,21 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.flows.calls import Call, Conclusion
-from refundry.outcome import Reading
+from refundry.outcome import NoAnswer
 from refundry.owner import Guarded, Owner
-from refundry.providers.translation import IssuedToken
-from refundry.redaction import redacted
+from refundry.providers.credentials import IssuedToken, token_keys
+from refundry.providers.replies import read_token
 from refundry.refund import Operation
 from refundry.wire import Evidence, SendFailure
 
 if TYPE_CHECKING:
     from refundry.clock import Clock
     from refundry.outcome import Answer
-    from refundry.providers.translation import Credentials, TokenTranslation
-    from refundry.validation import Secret
+    from refundry.providers.credentials import Credentials
+    from refundry.providers.translation import TokenTranslation
+    from refundry.redaction import Secret
 
 # A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
 _MARGIN: Final = 0.1
@@ -85,8 +87,8 @@ class TokenCache(Guarded):
         usable: Credentials | SendFailure | None
         with self._lock:
             if isinstance(fetched, IssuedToken):
-                usable = self._credentials = fetched.access
-                life = min(fetched.seconds, LONGEST_LIFE)
+                usable = self._credentials = fetched.credentials
+                life = min(fetched.lifetime, LONGEST_LIFE)
                 self._expires_at = fetch.began + life
                 self._fresh_until = self._expires_at - min(_MARGIN * life, _LONGEST_MARGIN)
             elif self._credentials is not None and now < self._expires_at:
@@ -125,7 +127,7 @@ class TokenCall(Call[IssuedToken | SendFailure]):
     ) -> None:
         self.translation: TokenTranslation = translation
         self.reference = reference
-        self.request = translation.token_request()
+        self.request = translation.token_request(token_keys(translation.account))
         self.credentials: Credentials | SendFailure
         self._tokens = tokens
         self._fetch = fetch
@@ -137,13 +139,13 @@ class TokenCall(Call[IssuedToken | SendFailure]):
         if isinstance(answer, SendFailure):
             failure = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
             return Conclusion(answer, failure, failure)
-        reading, issued = outcome.read_safely(self.translation.read_token, answer, lambda why: (Reading(why=why), None))
-        if issued is not None:
-            return Conclusion(answer, issued, issued, deviations=reading.deviations)
-        shown = replace(reading, code=redacted(reading.code, secrets), message=redacted(reading.message, secrets))
+        token = outcome.read_safely(lambda reply: read_token(self.translation, reply), answer, NoAnswer)
+        if isinstance(token, IssuedToken):
+            return Conclusion(answer, token, token, deviations=token.deviations)
+        shown = replace(token, code=redacted(token.code, secrets), message=redacted(token.message, secrets))
         refused = answer.status in self.translation.KEYS_REFUSED
         failure = outcome.of_no_token(redacted(answer, secrets), shown, keys_refused=refused, clock=self._clock)
-        return Conclusion(answer, failure, failure, deviations=reading.deviations)
+        return Conclusion(answer, failure, failure, deviations=token.deviations)
 
     def may_retry(self, last: object, previous: object) -> bool:
         """Never: the call that needs the token may be sent once more, and fetches one then."""
@@ -156,5 +158,5 @@ class TokenCall(Call[IssuedToken | SendFailure]):
         out_of_time = isinstance(fetched, SendFailure) and self._clock.monotonic() >= self._deadline
         usable = self._tokens.complete(self._fetch, None if out_of_time else fetched)
         if usable is None:
-            usable = fetched.access if isinstance(fetched, IssuedToken) else fetched
+            usable = fetched.credentials if isinstance(fetched, IssuedToken) else fetched
         self.credentials = usable

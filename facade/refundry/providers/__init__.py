@@ -1,1 +1,1 @@
-"""The providers: one file each, a pure translation between a refund and the provider's own messages."""
+"""The providers: each a pure translation between refunds and the provider's own messages."""

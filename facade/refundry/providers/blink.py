@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
+from refundry.capabilities import Capabilities
 from refundry.errors import Reason
 from refundry.money import Money
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, given, plain_word, read_json
-from refundry.providers.translation import TokenTranslation
-from refundry.refund import Capabilities, Operation
-from refundry.webhooks import News
+from refundry.providers.translation import News, TokenTranslation, refund_id_of
+from refundry.refund import Operation
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
 from refundry_blink.api.tokens import create_token
@@ -27,11 +27,10 @@ if TYPE_CHECKING:
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
 
-# What a word for the state of a transaction means, of a refund's reply or of one that is asked about. From the pages on
-# refunds and on transactions, and from the glossary of states (blinkpayment.atlassian.net, 21430544), which is written
-# for payments: confirm in the sandbox. Accepted is what a transaction is once it has settled; what comes before that is
-# on its way. Words are compared as the provider's own shop plugin does: in lower case, with blanks, hyphens and
-# underscores alike.
+# Words for the state of a transaction, in a refund's reply and in a lookup: from the pages on refunds and on
+# transactions, and from the glossary of states (blinkpayment.atlassian.net, 21430544), which is written for payments:
+# confirm in the sandbox. A transaction is Accepted once it has settled, and pending before. Words are compared as the
+# provider's own shop plugin does: in lower case, with blanks, hyphens and underscores alike.
 BY_WORD: Final[Mapping[str, Outcome]] = {
     "completed": Outcome.SUCCEEDED,
     "accepted": Outcome.SUCCEEDED,
@@ -57,13 +56,13 @@ BY_WORD: Final[Mapping[str, Outcome]] = {
 _ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
 _BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
 UNCONFIRMED: Final = ("reversed", "finished", "referred")
-"""Words of the glossary that may be final for a refund, or not: they are taken for none until that is confirmed."""
+"""Words of the glossary that may or may not be final for a refund: unlisted until that is confirmed."""
 ALONE: Final = ("completed", "pending", "failed")
-"""The words of the reply without `success` (api-docs.blinkpayment.co.uk, March 2025). Any other may be the payment's,
-for so is the transaction_id of that reply."""
+"""The words of a reply without `success` (api-docs.blinkpayment.co.uk, March 2025). Any other word may be the
+payment's, as the transaction_id of that reply is."""
 
-# A payment in one of these is not refunded, but can be cancelled or has come to nothing
-# (api-docs.blinkpayment.co.uk/docs/transactions), or has been refunded already.
+# A payment in one of these states cannot be refunded: it can be cancelled, has failed, or is refunded already
+# (api-docs.blinkpayment.co.uk/docs/transactions).
 PAYMENT_WORDS: Final[Mapping[str, Reason]] = {
     **{word: Reason.NOT_REFUNDABLE for word, state in BY_WORD.items() if state is Outcome.REJECTED},
     **dict.fromkeys(
@@ -73,8 +72,8 @@ PAYMENT_WORDS: Final[Mapping[str, Reason]] = {
     "fully refunded": Reason.ALREADY_REFUNDED,
 }
 
-# api-docs.blinkpayment.co.uk/docs/errors. 408, 429 and 5xx prove nothing: so the provider's plugin treats them too. A
-# 409 conflicts with another request, which may be the same refund.
+# api-docs.blinkpayment.co.uk/docs/errors. 408, 429 and 5xx prove nothing, as in the provider's own plugin. A 409 is a
+# conflict with another request, which may be the same refund.
 ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     400: (Outcome.REJECTED, Reason.INVALID),
     401: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
@@ -84,7 +83,7 @@ ERROR_BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     422: (Outcome.REJECTED, Reason.INVALID),
 }
 NEEDS_SUCCESS_FALSE: Final = frozenset({402})
-"""The statuses whose body refuses by `success: false` alone, and not by a message."""
+"""The statuses whose body refuses only by `success: false`, not by a message."""
 
 _MOST_FORM_BYTES: Final = 16 * 1024  # of a callback that nothing proves
 
@@ -95,7 +94,7 @@ class BlinkTranslation(TokenTranslation):
     PACKAGE = "refundry_blink"
     ABSENT = UNSET
     TOKEN_STATUSES = (200, 201)
-    DOCUMENTED_LIFE = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
+    DEFAULT_TOKEN_LIFETIME = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
     void_hint = (
         "refundry does not void payments; one that has not settled is voided with cancel_transaction of refundry_blink"
     )
@@ -117,7 +116,7 @@ class BlinkTranslation(TokenTranslation):
         """POST with the amount as a number of major units, or without one for FULL."""
         assert request.payment_id is not None
         if isinstance(request.amount, Money):
-            # Exact: a binary float keeps every digit of an amount that Money accepts, and is written back as short.
+            # A binary float keeps every digit of an amount that Money accepts, and writes no more of them.
             amount = request.amount.decimal
             number = int(amount) if amount == int(amount) else float(amount)
             body = Body(partial_refund=True, amount=number, reference=request.reference)
@@ -130,7 +129,7 @@ class BlinkTranslation(TokenTranslation):
         return refund_transaction.read_reply(reply.status, reply.body)
 
     def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
-        """By `status` and `success` on 200, by the HTTP status on an error; where two contradict, unknown."""
+        """By `status` and `success` on 200, by the HTTP status on an error; unknown where these contradict the body."""
         message = reader.text(parsed.message, "/message")
         success = reader.flag(parsed.success, "/success")
         if isinstance(parsed, RefundResponse):
@@ -138,17 +137,17 @@ class BlinkTranslation(TokenTranslation):
         outcome, reason = ERROR_BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         message = message or reader.text(parsed.error, "/error")
         by_message = parsed.success is UNSET and message is not None and status not in NEEDS_SUCCESS_FALSE
-        said_no = success is False or by_message
+        refused = success is False or by_message
         word = parsed.additional_properties.get("status")
-        said_yes = success or (isinstance(word, str) and BY_WORD.get(plain_word(word)) in _ACCEPTED)
-        if said_yes or (outcome is Outcome.REJECTED and not said_no):
+        accepted = success or (isinstance(word, str) and BY_WORD.get(plain_word(word)) in _ACCEPTED)
+        if accepted or (outcome is Outcome.REJECTED and not refused):
             outcome, reason = Outcome.UNKNOWN, Reason.OTHER
         why = "its status and body do not say whether it was refunded" if outcome is Outcome.UNKNOWN else ""
         return Reading(outcome, reason, why, message=message)
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
-        """GET of the refund's own transaction. The payment's would not say what was refunded of it."""
-        refund_id = self.refund_id_of(refund, ", as the older replies do not; the provider's portal shows it")
+        """GET of the refund's own transaction. The payment's does not say what was refunded of it."""
+        refund_id = refund_id_of(refund, ", as the older replies do not; the provider's portal shows it")
         return get_transaction.build_request(refund_id)
 
     def parse_state(self, reply: WireReply) -> Any:
@@ -156,38 +155,37 @@ class BlinkTranslation(TokenTranslation):
         return get_transaction.read_reply(reply.status, reply.body)
 
     def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
-        """By its word. One that is not listed, or none, leaves the refund pending."""
-        told = parsed.data
-        if not isinstance(told, Transaction):
+        """By the word of the transaction. An unlisted or missing word leaves the refund pending."""
+        transaction = parsed.data
+        if not isinstance(transaction, Transaction):
             reader.deviate("/data", "is not an object")
             return Reading(why="it gave no transaction")
-        outcome, word = reader.state(told.status, "/data/status", BY_WORD)
+        outcome, word = reader.state(transaction.status, "/data/status", BY_WORD)
         return Reading(
             outcome,
-            amounts=given(reader.major_amount(told.amount, "/data/amount")),
-            currency=reader.currency(told.currency, "/data/currency"),
-            refund_id=reader.id_text(told.transaction_id, "/data/transaction_id"),
+            amounts=given(reader.major_amount(transaction.amount, "/data/amount")),
+            currency=reader.currency(transaction.currency, "/data/currency"),
+            refund_id=reader.id_text(transaction.transaction_id, "/data/transaction_id"),
             code=word,
-            message=reader.text(told.message, "/data/message"),
+            message=reader.text(transaction.message, "/data/message"),
         )
 
     def refusal(self, parsed: Any, reader: FieldReader) -> tuple[str | None, str | None]:
-        """Its message, or its error."""
+        """The message, or the error."""
         return None, reader.text(parsed.message, "/message") or reader.text(parsed.error, "/error")
 
     def payment_request(self, payment_id: str) -> GeneratedRequest | None:
         """GET of the payment."""
         return get_transaction.build_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
-        """The word of a payment that has not settled, never will, or has nothing left to refund."""
+    def payment_state(self, parsed: Any) -> PaymentState:
+        """The word of a payment that has not settled, never will, or is refunded already."""
         status = getattr(getattr(parsed, "data", None), "status", None)
         word = plain_word(status) if isinstance(status, str) else ""
-        return (word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else None
+        return PaymentState(word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else PaymentState()
 
-    def token_request(self) -> GeneratedRequest:
+    def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the two keys."""
-        keys = self.keys_to_send()
         return create_token.build_request(body=TokenRequest(api_key=keys["api_key"], secret_key=keys["secret_key"]))
 
     def parse_token(self, reply: WireReply) -> Any:
@@ -195,7 +193,7 @@ class BlinkTranslation(TokenTranslation):
         return create_token.read_reply(reply.status, reply.body)
 
     def token_lifetime(self, parsed: Any, reply: WireReply, reader: FieldReader) -> float | None:
-        """From the reply's own Date to `expired_on`, so that no clock of ours is trusted; None without the first."""
+        """From the reply's own Date to `expired_on`, independent of the clock of this machine; None without a Date."""
         expires = reader.moment(parsed.expired_on, "/expired_on")
         if expires is None:
             if parsed.expired_on is UNSET:
@@ -205,17 +203,17 @@ class BlinkTranslation(TokenTranslation):
         return None if now is None else expires.timestamp() - now
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Nothing proves it: the provider signs nothing, and sends no secret."""
+        """None: the provider signs nothing, and sends no secret."""
         return
 
     def read_callback(self, body: bytes, reader: FieldReader) -> tuple[News, ...]:
-        """Which transaction it claims to be about, in JSON or as a form. A payment's looks as a refund's does."""
-        told = read_json(body)
-        if not isinstance(told, dict):
-            told = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
-        word, reference = told.get("status"), told.get("reference")
+        """The transaction that the callback names, in JSON or as a form. A payment's looks like a refund's."""
+        fields = read_json(body)
+        if not isinstance(fields, dict):
+            fields = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
+        word, reference = fields.get("status"), fields.get("reference")
         reading = Reading(
-            refund_id=reader.id_text(told.get("transaction_id", UNSET), "/transaction_id"),
+            refund_id=reader.id_text(fields.get("transaction_id", UNSET), "/transaction_id"),
             reference=reference if isinstance(reference, str) and reference else None,
             code=word if isinstance(word, str) else None,
         )
@@ -223,14 +221,14 @@ class BlinkTranslation(TokenTranslation):
 
 
 def verdict(word: str | None, success: bool | None) -> Outcome:
-    """What a reply of 200 says by its `status` and its `success`, of which either may be missing."""
+    """What a reply of 200 says by `status` and `success`; either may be missing."""
     if word is None:
         return Outcome.UNKNOWN if success is None else _BY_FLAG[success]
     word = plain_word(word)
     if success is None:
         return BY_WORD[word] if word in ALONE else Outcome.UNKNOWN
     by_word = BY_WORD.get(word, Outcome.PENDING if success else Outcome.UNKNOWN)
-    # Of two that accept, the weaker is believed; where one denies the other, neither is.
+    # Where both accept, the weaker is believed; where they contradict each other, neither is.
     return by_word if (by_word in _ACCEPTED) is success else Outcome.UNKNOWN
 
 

@@ -1,4 +1,4 @@
-"""Single values of a provider's message: what can be used is read, and what departs from the contract is noted."""
+"""Reads single values of a provider's message: it returns what can be used, and collects the deviations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
-from refundry.money import EXPONENTS
+from refundry.money import EXPONENTS, rescaled
 from refundry.outcome import Outcome
 from refundry.validation import is_path_id
 
@@ -28,21 +28,21 @@ _FLAGS: Final[Mapping[int | str, bool]] = {1: True, "1": True, "true": True, 0: 
 
 
 def same_id(one: object, other: object) -> bool:
-    """Whether two ids of a provider are there and the same but for their case, and for one being a number.
+    """Whether two ids of a provider are present and equal, ignoring case and whether one is a number.
 
-    Wider than how a reply is compared with its request: here it keeps a payment from being taken for its refund.
+    This is wider than the comparison of a reply with its request: it keeps a payment from being taken for its refund.
     """
     one, other = _digits(one) or one, _digits(other) or other
     return isinstance(one, str) and isinstance(other, str) and one.lower() == other.lower()
 
 
 def plain_word(word: str) -> str:
-    """A provider's word for a state, so that its spellings are one: in lower case, with a blank for each separator."""
+    """A provider's word for a state in one spelling: lower case, with a blank for each separator."""
     return _BETWEEN_WORDS.sub(" ", word).strip().lower()
 
 
 def read_json(body: bytes) -> Any:
-    """A body of JSON; None where it is none, or contradicts itself."""
+    """The value of a JSON body; None where the body is no JSON, or contradicts itself."""
     try:
         return _decode(body.removeprefix(_BOM).decode())
     except (ValueError, RecursionError) as error:
@@ -51,9 +51,9 @@ def read_json(body: bytes) -> Any:
 
 
 def contradiction_in(body: bytes) -> str | None:
-    """What makes this JSON mean one thing to one reader and another to the next; None for any other body.
+    """Why two readers may understand this JSON differently; None for any other body.
 
-    A key that stands twice in an object has the last value for some readers, and the first for others.
+    Of a key that stands twice in an object, some readers take the first value, and others the last.
     """
     try:
         _decode(body.removeprefix(_BOM).decode())
@@ -90,9 +90,9 @@ _decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_
 
 
 class FieldReader:
-    """Reads single values of a reply: what can be used is returned, and what departs from the contract is noted.
+    """Reads single values of a reply: returns what can be used, and collects in `deviations` what the contract forbids.
 
-    `absent` stands for a field that the reply does not have.
+    `absent` is the value that a generated model has in place of a missing field.
     """
 
     def __init__(self, absent: object) -> None:
@@ -100,7 +100,7 @@ class FieldReader:
         self.deviations: list[tuple[str, str]] = []
 
     def deviate(self, pointer: str, rule: str) -> None:
-        """Note that the value at this JSON pointer departs from the contract."""
+        """Record that the value at this JSON pointer departs from the contract, by this rule."""
         self.deviations.append((pointer, rule))
 
     def text(self, value: object, pointer: str) -> str | None:
@@ -113,9 +113,9 @@ class FieldReader:
         return None
 
     def id_text(self, value: object, pointer: str) -> str | None:
-        """An id: a text that is not empty, or the digits of a number, which is noted.
+        """An id: a text that is not empty, or the digits of a number, as a deviation.
 
-        A number with a fraction, or one whose last digits a JSON reader may have lost, is no id.
+        A number with a fraction is no id, and neither is one whose last digits a JSON reader may have lost.
         """
         digits = _digits(value)
         if digits is None:
@@ -124,7 +124,7 @@ class FieldReader:
         return digits
 
     def moment(self, value: object, pointer: str) -> datetime | None:
-        """A date and time of ISO 8601 with its time zone. One without a zone is noted and left out."""
+        """A date and time of ISO 8601 with its time zone. Without a zone it is a deviation, and None."""
         if value is self._absent:
             return None
         moment = None
@@ -138,21 +138,21 @@ class FieldReader:
         return None
 
     def flag(self, value: object, pointer: str) -> bool | None:
-        """True or False, also in the other forms that programs write them in, which are noted."""
+        """True or False, also as 1, "true" and the like, as a deviation."""
         if value is self._absent or isinstance(value, bool):
             return value if isinstance(value, bool) else None
         self.deviate(pointer, "is neither true nor false")
         return _FLAGS.get(value) if isinstance(value, int | str) else None
 
     def in_path(self, identifier: str | None, pointer: str) -> str | None:
-        """The id, where it can stand in an address to ask by. One that cannot is noted and left out."""
+        """The id, where it can stand in the address of a lookup. Otherwise it is a deviation, and None."""
         if identifier is None or is_path_id(identifier):
             return identifier
         self.deviate(pointer, "cannot stand in an address")
         return None
 
     def expect_object(self, parsed: Any, name: str) -> None:
-        """Note a member that is there and is no object. The generated model keeps it apart, as it came."""
+        """Record a member that is present and no object, which the generated model keeps as an additional property."""
         if name in parsed.additional_properties:
             self.deviate(f"/{name}", "is not an object")
 
@@ -165,7 +165,7 @@ class FieldReader:
         return None
 
     def state(self, value: object, pointer: str, states: Mapping[str, Outcome]) -> tuple[Outcome, str | None]:
-        """What a word for a state means, and the word itself. One that is missing, or not listed, is pending."""
+        """What a word for a state means, and the word itself. A missing or unlisted word is pending."""
         if value is self._absent:
             self.deviate(pointer, "is missing")
             return Outcome.PENDING, None
@@ -176,9 +176,9 @@ class FieldReader:
         return outcome or Outcome.PENDING, word
 
     def minor_units(self, value: object, pointer: str, currency: str, decimals: int) -> int | None:
-        """What is left to refund, zero or more, in the currency's own minor units.
+        """A number of zero or more in the currency's own minor units.
 
-        The reply counts parts of a major unit, of which it has `decimals` decimals.
+        The reply has it as a whole number that counts `decimals` decimals of a major unit.
         """
         if value is self._absent:
             return None
@@ -191,11 +191,11 @@ class FieldReader:
         return None if rest else units
 
     def minor_amount(self, value: object, pointer: str, decimals: int, *, signed: bool = False) -> Decimal | str | None:
-        """An amount in minor units, of which `decimals` says how many decimals they are of a major one: in major units.
+        """An amount in major units, exact, from a whole number that counts `decimals` decimals of a major unit.
 
-        Exact, and without its sign, for refunds are written both ways: `signed` where the contract has a sign. What is
-        a number, but not as the contract has it, is noted and taken: an amount is there to be compared. What is there
-        and is no number is noted and given as a text; for null and an empty text there is nothing.
+        The sign is left out, for refunds are written with either; `signed` says that the contract has one. A number in
+        another form than the contract's is a deviation, and read, so that it can be compared. Anything else is a
+        deviation, and given as a text; null and an empty text are None.
         """
         if value is self._absent:
             return None
@@ -206,7 +206,7 @@ class FieldReader:
         return self._amount(value, pointer, decimals, signed)
 
     def major_amount(self, value: object, pointer: str, *, signed: bool = False) -> Decimal | str | None:
-        """An amount in major units, a number or a text. As `minor_amount` otherwise."""
+        """An amount from a number or a text of major units. As `minor_amount` otherwise."""
         return None if value is self._absent else self._amount(value, pointer, 0, signed)
 
     def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | str | None:
@@ -223,18 +223,13 @@ class FieldReader:
         return Decimal((0, digits, exponent - decimals))
 
 
-def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
-    """A number of parts of a major unit, in parts of another size: how many, and what is left over, zero if exact."""
-    return divmod(units * int(10**wanted), int(10**decimals))
-
-
 def given(*amounts: Decimal | str | None) -> tuple[Decimal | str, ...]:
-    """The amounts that are there, for a Reading."""
+    """The amounts that are present, for a Reading."""
     return tuple(one for one in amounts if one is not None)
 
 
 def _digits(value: object) -> str | None:
-    """The digits of a whole number that is surely the one which was sent; None for anything else."""
+    """The digits of a whole number that a JSON reader cannot have changed; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     if isinstance(value, float) and not (value.is_integer() and abs(value) < _EXACT_IN_A_FLOAT):
@@ -243,7 +238,7 @@ def _digits(value: object) -> str | None:
 
 
 def _shown(value: object) -> str | None:
-    """What stands where an amount should, in words; None where nothing does."""
+    """A value in place of an amount, in words; None for null and an empty text."""
     if value is None or value == "":
         return None
     if isinstance(value, str):

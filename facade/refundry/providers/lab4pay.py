@@ -1,4 +1,4 @@
-"""Lab4Pay Pay-Connect: refunds that a card terminal pays out, later, to the card that is presented."""
+"""Lab4Pay Pay-Connect: refunds that a card terminal pays later, to the card that is presented."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.errors import InvalidRefund, Reason
+from refundry.capabilities import Capabilities, counted
+from refundry.errors import Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import CREDENTIALS_REFUSED, Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, plain_word, read_json
-from refundry.providers.translation import TokenTranslation
-from refundry.refund import Capabilities, Operation
-from refundry.webhooks import News, is_signed
+from refundry.providers.signatures import is_signed, no_proof
+from refundry.providers.translation import News, TokenTranslation, refund_id_of
+from refundry.refund import Operation
 from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
 from refundry_lab4pay.api.tokens import create_token
 from refundry_lab4pay.api.transactions import cancel_transaction, get_transaction_status
@@ -34,15 +35,15 @@ if TYPE_CHECKING:
     from refundry.refund import Refund, RefundRequest
     from refundry.wire import WireReply
 
-# Statuses: docs.lab4pay.com/api-reference/pay-connect/independent-refund-transaction. 500 and all others are unknown.
+# Statuses: docs.lab4pay.com/api-reference/pay-connect/independent-refund-transaction. Any other, as 500, is unknown.
 BY_STATUS: Final[Mapping[int, tuple[Outcome, Reason]]] = {
     200: (Outcome.PENDING, Reason.OTHER),  # "sent to the terminal", never "refunded"
     400: (Outcome.REJECTED, Reason.INVALID),
     401: (Outcome.AUTHENTICATION_FAILED, Reason.OTHER),
 }
 
-# Words of a transaction: docs.lab4pay.com/pay-connect/payment-flows, and of the events of a sister product. Which of
-# them are final is inferred: confirm in the sandbox. REVERTED is what a refund becomes that was done and then voided.
+# Words of a transaction: docs.lab4pay.com/pay-connect/payment-flows, and the events of a sister product. Which words
+# are final is inferred: confirm in the sandbox. REVERTED is a refund that was done and then voided.
 BY_WORD: Final[Mapping[str, Outcome]] = {
     "INITIATED": Outcome.PENDING,
     "IN_PROGRESS": Outcome.PENDING,
@@ -56,10 +57,10 @@ BY_WORD: Final[Mapping[str, Outcome]] = {
 _STATES: Final = {plain_word(word): outcome for word, outcome in BY_WORD.items()}
 _REFUNDABLE: Final = "success"
 
-# In place of the integrator id, which is one of the account's credentials and goes out with those.
+# Stands for the integrator id, which is among the account's credentials and is sent with those.
 _SET_WHEN_SENT: Final = "set-when-sent"
 
-# How each JSON that is "written with sorted keys" may have been written: as Python does by default, or without blanks.
+# The ways in which JSON "with sorted keys" may be written: Python's default, without blanks, with plain characters.
 _SORTED: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"separators": (",", ":")},
@@ -71,12 +72,12 @@ _SORTED: Final[tuple[dict[str, Any], ...]] = (
 class Lab4PayTranslation(TokenTranslation):
     """Refunds of a payment, and refunds that are tied to none, at one terminal."""
 
+    account: Lab4Pay
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
     UNDOING = frozenset({"reverted"})
-    COUNTS_MINOR_UNITS = True
-    DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
-    KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
+    DEFAULT_TOKEN_LIFETIME = 300.0  # undocumented; short, for a token that has expired costs only one more request
+    KEYS_REFUSED = CREDENTIALS_REFUSED | {400}  # the contract documents 400 and 500 alone
     void_hint = (
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"
@@ -96,14 +97,10 @@ class Lab4PayTranslation(TokenTranslation):
         for operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED)
     }
 
-    def __init__(self, account: Lab4Pay) -> None:
-        super().__init__(account)
-        self._lab4pay = account
-
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
-        """POST of the amount, as Lab4Pay counts it; where it is tied to no payment, with the reference too."""
+        """POST of the amount, as Lab4Pay counts it; without a payment, with the reference too."""
         assert isinstance(request.amount, Money)
-        amount = self.counted(request.amount)
+        amount = counted(request.amount, self.account)
         if request.payment_id is not None:
             return refund_transaction.build_request(
                 request.payment_id,
@@ -116,12 +113,12 @@ class Lab4PayTranslation(TokenTranslation):
         )
 
     def parse(self, request: RefundRequest, reply: WireReply) -> Any:
-        """The transaction id on 200; for an error whatever object came, or nothing, for no body is documented."""
+        """The transaction id on 200; on an error any object or an empty body, for none is documented."""
         operation = refund_transaction if request.payment_id is not None else refund_unreferenced
         return operation.read_reply(reply.status, _body(reply))
 
     def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
-        """By the HTTP status alone: it is all that Lab4Pay documents. A 200 has to name the transaction too."""
+        """By the HTTP status, which is all that Lab4Pay documents. A 200 also has to name the transaction."""
         outcome, reason = BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         if not isinstance(parsed, PayConnectTransactionIndependentRefundResponse | TransactionRefundResponse):
             return Reading(outcome, reason, why="the provider failed" if outcome is Outcome.UNKNOWN else "")
@@ -132,14 +129,14 @@ class Lab4PayTranslation(TokenTranslation):
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the status of the refund's transaction."""
-        return self._status_request(self.refund_id_of(refund))
+        return self._status_request(refund_id_of(refund))
 
     def parse_state(self, reply: WireReply) -> Any:
-        """The status on 200; for an error whatever object came, or nothing."""
+        """The status on 200; on an error any object or an empty body."""
         return get_transaction_status.read_reply(reply.status, _body(reply))
 
     def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
-        """By its word. One that is not listed, or none, leaves the refund pending."""
+        """By the word of the transaction. An unlisted or missing word leaves the refund pending."""
         outcome, word = reader.state(parsed.status, "/status", _STATES)
         return Reading(outcome, code=word)
 
@@ -149,71 +146,69 @@ class Lab4PayTranslation(TokenTranslation):
 
     def cancel_request(self, refund: Refund) -> GeneratedRequest:
         """POST without a body. A 200 to it proves nothing."""
-        return cancel_transaction.build_request(self.refund_id_of(refund), x_pay_connect_integrator_id=_SET_WHEN_SENT)
+        return cancel_transaction.build_request(refund_id_of(refund), x_pay_connect_integrator_id=_SET_WHEN_SENT)
 
     def payment_request(self, payment_id: str) -> GeneratedRequest | None:
         """GET of the status of the payment."""
         return self._status_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
-        """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
+    def payment_state(self, parsed: Any) -> PaymentState:
+        """A word of every listed state except SUCCESS: only a completed payment can be refunded."""
         status = getattr(parsed, "status", UNSET)
         word = plain_word(status) if isinstance(status, str) else ""
         if word not in _STATES or word == _REFUNDABLE:
-            return None
-        return word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE
+            return PaymentState()
+        return PaymentState(word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE)
 
-    def token_request(self) -> GeneratedRequest:
+    def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
-        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **self.keys_to_send()))
+        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
 
     def parse_token(self, reply: WireReply) -> Any:
-        """The token on 200; for an error whatever object came, or nothing."""
+        """The token on 200; on an error any object or an empty body."""
         return create_token.read_reply(reply.status, _body(reply))
 
     def token_lifetime(self, parsed: Any, reply: WireReply, reader: FieldReader) -> float | None:
-        """`expires_in`, a text or a number. Its unit is not documented, and taken to be the second."""
+        """`expires_in`, a text or a number. Its unit is not documented; it is read as seconds."""
         given = parsed.expires_in
         try:
-            life = math.nan if isinstance(given, bool) else float(given)
+            lifetime = math.nan if isinstance(given, bool) else float(given)
         except (TypeError, ValueError, OverflowError) as error:
             pass_through(error)
-            life = math.nan
-        if not math.isnan(life):
-            return life
+            lifetime = math.nan
+        if not math.isnan(lifetime):
+            return lifetime
         reader.deviate("/expires_in", "is not a number of seconds, in digits or as a text")
         return None
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
-        keys = self._lab4pay.webhook_secret_keys
+        keys = self.account.webhook_secret_keys
         if not keys:
-            raise InvalidRefund(
-                f"{self.account.name} has no webhook_secret_key, without which no callback can be believed",
-                field="webhook_secret_key",
-            )
+            raise no_proof(self.account.name, "no webhook_secret_key", "webhook_secret_key")
         given = headers.get("signature", "")
-        forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
+        forms = [body] if self.account.webhook_signature == "body" else _sorted_forms(body)
         return any(is_signed(form, key, given) for form in forms for key in keys)
 
     def read_callback(self, body: bytes, reader: FieldReader) -> list[News] | None:
-        """Each transaction that it holds, by itself, in an array, or under `data` or `transaction`.
+        """The transactions of the callback: one, an array of them, or either under `data` or `transaction`.
 
-        Its form is documented for a sister product alone, whose body is an array. What holds anything that is no
-        transaction is not read at all: nobody would learn of the rest.
+        The form is documented only for a sister product, whose body is an array. A callback that holds anything else is
+        not read at all, for nobody would learn of the rest.
         """
-        told = [*_leaves(read_json(body), "")]
-        unread = [pointer for pointer, one in told if not _is_transaction(one)]
-        if unread:
-            reader.deviate(unread[0], "is not a transaction with an id and a status")
-            return None
-        return [_news(one, pointer, reader) for pointer, one in told]
+        leaves = [*_leaves(read_json(body), "")]
+        for pointer, leaf in leaves:
+            if not _is_transaction(leaf):
+                reader.deviate(pointer, "is not a transaction with an id and a status")
+                return None
+        return [_news(leaf, pointer, reader) for pointer, leaf in leaves]
 
     def _status_request(self, transaction_id: str) -> GeneratedRequest:
         return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=_SET_WHEN_SENT)
 
 
 def _body(reply: WireReply) -> bytes:
+    """The body, with an empty object in place of an error's empty body: the generated package reads JSON alone."""
     return reply.body if reply.body or reply.status == 200 else b"{}"
 
 
@@ -221,13 +216,13 @@ def _sorted_forms(body: bytes) -> list[bytes]:
     value = read_json(body)
     try:
         return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
-    except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or too deep: nobody signed it
+    except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or nested too deeply
         pass_through(unfit)
         return []
 
 
 def _leaves(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
-    """Each thing that a callback holds, outside of what wraps it, with the JSON pointer to it."""
+    """The JSON pointer and the value of each thing in a callback, without the arrays and objects around it."""
     wrapped: list[tuple[str | int, Any]] | None = None
     if isinstance(value, list):
         wrapped = [*enumerate(value)]
@@ -244,20 +239,20 @@ def _is_transaction(value: Any) -> bool:
     return isinstance(value, dict) and "status" in value and ("id" in value or "transaction_id" in value)
 
 
-def _news(told: Mapping[str, Any], pointer: str, reader: FieldReader) -> News:
-    """What a transaction says. One that was charged, and is linked to no other, is a payment."""
-    linked = told.get("linked_transaction_id")
-    tags = told.get("tags")
+def _news(transaction: Mapping[str, Any], pointer: str, reader: FieldReader) -> News:
+    """What a transaction says. A charge that is linked to no other transaction is a payment."""
+    linked = transaction.get("linked_transaction_id")
+    tags = transaction.get("tags")
     tags = tags if isinstance(tags, list) else []
     if linked is None and "charge" in tags:
         return News("payment", Reading())
-    name = "id" if "id" in told else "transaction_id"
-    outcome, word = reader.state(told["status"], f"{pointer}/status", _STATES)
-    # The reference goes out with what is tied to no payment. Beside a link it is not what was sent for this refund.
-    reference = told.get("client_transaction_id") if linked is None else None
+    name = "id" if "id" in transaction else "transaction_id"
+    outcome, word = reader.state(transaction["status"], f"{pointer}/status", _STATES)
+    # Only an unreferenced refund is sent with the reference. Beside a link the field holds another one.
+    reference = transaction.get("client_transaction_id") if linked is None else None
     reading = Reading(
         outcome,
-        refund_id=reader.id_text(told[name], f"{pointer}/{name}"),
+        refund_id=reader.id_text(transaction[name], f"{pointer}/{name}"),
         payment_id=None if linked is None else reader.id_text(linked, f"{pointer}/linked_transaction_id"),
         reference=None if reference is None else reader.text(reference, f"{pointer}/client_transaction_id"),
         code=word,
