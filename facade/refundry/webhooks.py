@@ -93,7 +93,6 @@ class RefundEvent:
         status, and for one with the same status. A PENDING refund becomes SUCCEEDED or FAILED; a SUCCEEDED refund
         becomes FAILED only by a word that undoes it (`undone`); a FAILED refund stays FAILED.
         """
-
         if self.status is None:
             return False
         return known is None or may_follow(known, self.status, undone=self.undone)
@@ -247,7 +246,6 @@ def _is_named(one: News, reader: FieldReader) -> bool:
 
 
 def _event(translation: Translation, one: News, body: bytes, index: int, *, proved: bool) -> RefundEvent:
-
     name, reading = translation.account.name, one.reading
     refund_id = reading.refund_id if one.about in _MAYBE_A_REFUND else None
     if refund_id is None:
@@ -281,8 +279,7 @@ def _is_undone(translation: Translation, status: RefundStatus | None, word: str 
 
 
 def _amount(reading: Reading) -> Money | None:
-    """The refunded amount, where all amounts of the callback are equal."""
-
+    """The refunded amount, where the callback has one, or several that are equal."""
     return money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None
 
 
