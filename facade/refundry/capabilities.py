@@ -52,30 +52,35 @@ def check(request: RefundRequest, account: Account, able: Mapping[Operation, Cap
     Raises UnsupportedOperation for what the provider cannot do. Raises InvalidRefund for a currency that is not the
     account's, and for an amount that the provider cannot count.
     """
-    facts: dict[str, Any] = {"provider": account.name, "reference": request.reference}
     capabilities, amount = able.get(request.operation), request.amount
     if capabilities is None:
         has = " or ".join(operation.value for operation in able)
         raise UnsupportedOperation(
-            f"{account.name} has no {request.operation.value}; it has {has}", field="payment_id", **facts
+            f"{account.name} has no {request.operation.value}; it has {has}", field="payment_id", **_facts(request)
         )
     if amount is FULL:
         if not capabilities.full_without_amount:
             raise UnsupportedOperation(
-                f"{account.name} needs an amount; give Money in place of FULL", field="amount", **facts
+                f"{account.name} needs an amount; give Money in place of FULL", field="amount", **_facts(request)
             )
         return capabilities
     if account.currency not in (None, amount.currency):
         raise InvalidRefund(
-            f"{account.name} is an account in {account.currency}, and the amount is {amount}", field="amount", **facts
+            f"{account.name} is an account in {account.currency}, and the amount is {amount}",
+            field="amount",
+            **_facts(request),
         )
     if account.COUNTS_MINOR_UNITS:
         try:
             counted(amount, account)
         except InvalidRefund as refused:
-            vars(refused).update(facts)
+            vars(refused).update(_facts(request))
             raise
     return capabilities
+
+
+def _facts(request: RefundRequest) -> dict[str, Any]:
+    return {"provider": request.provider, "reference": request.reference}
 
 
 def decimals(currency: str, account: Account) -> int | None:

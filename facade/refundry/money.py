@@ -120,8 +120,7 @@ class Money:
     @property
     def decimal(self) -> Decimal:
         """The amount in major units, with as many decimals as the currency has."""
-        # Made from digits, for arithmetic would round it to the decimal context of the caller.
-        return Decimal((0, tuple(map(int, str(self.minor_units))), -EXPONENTS[self.currency]))
+        return scaled(self.minor_units, EXPONENTS[self.currency])
 
     def __add__(self, other: Money) -> Money:
         return Money(self.minor_units + self._units_of(other), self.currency)
@@ -158,6 +157,11 @@ class Money:
 
 Amount = Money | Full
 """The amount of a refund: exact, or FULL."""
+
+
+def scaled(units: int, decimals: int) -> Decimal:
+    """Units of so many decimals in major units. Exact, whatever the decimal context of the caller."""
+    return Decimal(units).scaleb(-decimals, _EXACT)
 
 
 def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:

@@ -530,7 +530,7 @@ def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, s
     asked = request.amount.decimal if isinstance(request.amount, Money) else None
     return _differing(
         *(_amounts(asked, reading) if reading.outcome in _ACCEPTED else ()),
-        ("payment_id", _uuid_in_lower_case(request.payment_id), _uuid_in_lower_case(reading.payment_id)),
+        ("payment_id", request.payment_id, reading.payment_id),
         ("reference", request.reference, reading.reference),
     )
 
@@ -539,26 +539,30 @@ def _state_differences(refund: Refund, reading: Reading) -> tuple[tuple[str, str
     return _differing(
         *_amounts(refund.amount.decimal if refund.amount else None, reading),
         ("currency", refund.amount and refund.amount.currency, reading.currency),
-        ("payment_id", _uuid_in_lower_case(refund.payment_id), _uuid_in_lower_case(reading.payment_id)),
-        ("refund_id", _uuid_in_lower_case(refund.refund_id), _uuid_in_lower_case(reading.refund_id)),
+        ("payment_id", refund.payment_id, reading.payment_id),
+        ("refund_id", refund.refund_id, reading.refund_id),
     )
 
 
 def _amounts(asked: Decimal | None, reading: Reading) -> Iterator[tuple[str, Decimal | None, Decimal | str]]:
-    """Each amount of a reply beside the one asked for; where none was, beside the first.
+    """Each amount of a reply beside the amount asked for; after FULL, beside the first.
 
-    One that is there and cannot be read differs from any, but is only looked at where no other can be read.
+    An amount that cannot be read differs from any other. It is compared only where no amount can be read.
     """
-    read = dict.fromkeys(one for one in reading.amounts if not isinstance(one, str))
-    for one in read or reading.amounts:
+    read = [one for one in reading.amounts if not isinstance(one, str)]
+    for one in dict.fromkeys(read or reading.amounts):
         yield "amount", reading.amount if asked is None else asked, one
 
 
 def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str], ...]:
+    """The pairs that differ, apart from the case of a UUID."""
     return tuple(
         (name, str(asked), str(reported))
         for name, asked, reported in pairs
-        if asked is not None and reported is not None and asked != reported
+        if asked is not None
+        and reported is not None
+        and asked != reported
+        and _uuid_in_lower_case(asked) != _uuid_in_lower_case(reported)
     )
 
 
@@ -581,8 +585,8 @@ def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
         return None
 
 
-def _uuid_in_lower_case(name: str | None) -> str | None:
-    return name.lower() if name and _UUID.fullmatch(name) else name
+def _uuid_in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
 
 
 def _words(code: str | None) -> str:

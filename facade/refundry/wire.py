@@ -102,12 +102,14 @@ class WireReply:
 
     def is_well_formed(self) -> bool:
         """Whether its fields are of their types, for a transport that was given may build it of anything."""
-        return (
-            isinstance(self.status, int)
-            and isinstance(self.body, bytes)
-            and isinstance(self.headers, tuple | list)
-            and all(isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str] for pair in self.headers)
-        )
+        if not (isinstance(self.status, int) and isinstance(self.body, bytes)):
+            return False
+        if not isinstance(self.headers, tuple | list):
+            return False
+        for pair in self.headers:
+            if not isinstance(pair, tuple | list) or [*map(type, pair)] != [str, str]:
+                return False
+        return True
 
     def __repr__(self) -> str:
         return f"<WireReply {self.status}, {len(self.body)} bytes{'' if self.complete else ', incomplete'}>"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Final
 
 from refundry import outcome
 from refundry.capabilities import check
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from refundry.wire import Progress
 
 Outcome = Refund | RefundError
+
+_FRAMES_OF_A_CALL: Final = 100
 
 
 class RefundCall(Call[Outcome]):
@@ -117,11 +120,8 @@ class Refunds:
 
         A flow that is closed while an attempt is under way leaves the reference unknown.
         """
-        try:
-            _need_room()
-        except RecursionError as full:
-            pass_through(full)
-            raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request)) from full
+        if not _has_room():
+            raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request))
         window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
         reservation = self._ledger.reserve(request, window, margin, owner)
@@ -180,7 +180,10 @@ class Refunds:
         return resolved
 
 
-def _need_room(levels: int = 64) -> None:
-    """Raise RecursionError before anything is sent, where the stack has no room for a whole call."""
-    if levels:
-        _need_room(levels - 1)
+def _has_room() -> bool:
+    """Whether the stack has room for a whole call. A call that has not must end before anything is sent."""
+    try:
+        sys._getframe(sys.getrecursionlimit() - _FRAMES_OF_A_CALL)
+    except ValueError:  # the stack is not so deep
+        return True
+    return False

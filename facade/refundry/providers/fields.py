@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
-from refundry.money import EXPONENTS, rescaled
+from refundry.money import EXPONENTS, rescaled, scaled
 from refundry.outcome import Outcome
 from refundry.validation import is_path_id
 
@@ -210,6 +210,8 @@ class FieldReader:
         return None if value is self._absent else self._amount(value, pointer, 0, signed)
 
     def _amount(self, value: object, pointer: str, decimals: int, signed: bool) -> Decimal | str | None:
+        if type(value) is int and 0 <= value < 10**_MOST_DIGITS:  # as the contracts have it
+            return scaled(value, decimals)
         text = repr(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
         if not isinstance(text, str) or not _NUMBER.fullmatch(text):
             self.deviate(pointer, "is not an amount")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.capabilities import Capabilities, counted, decimals
@@ -176,7 +175,9 @@ def idempotency_key(reference: str) -> str:
     It has the form of a random UUID, which the provider advises. It stays the same after a refusal: a process cannot
     know what another process was answered under this reference, and with a second key both could refund.
     """
-    return str(uuid.UUID(bytes=hashlib.sha256(f"refundry\n{reference}".encode()).digest()[:16], version=4))
+    digits = hashlib.sha256(f"refundry\n{reference}".encode()).hexdigest()
+    variant = f"{int(digits[16], 16) & 3 | 8:x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _message(parsed: Any, reader: FieldReader) -> str | None:

@@ -1,0 +1,107 @@
+"""The house: in facade/refundry a module imports only what stands below it."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+import refundry
+
+ROOT: Final = Path(str(refundry.__file__)).parent
+# From the top down. Each line is a room, and imports nothing of the lines above it; within a room the only rule is that
+# there is no circle. What every module may use stands at the end.
+ROOMS: Final = (
+    ("client",),
+    ("core",),
+    ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),
+    ("ledger.memory", "ledger.rules"),
+    ("observe",),
+    ("webhooks",),
+    ("providers.registry", "providers.replies", "providers.credentials"),
+    ("providers.blink", "providers.lab4pay", "providers.paybyrd", "providers.paybyrd_callbacks"),
+    ("providers.paybyrd_transactions", "providers.paybyrd_codes"),
+    ("providers.translation", "providers.signatures", "providers.fields"),
+    ("echoes", "outcome"),
+    ("environment", "capabilities"),
+    ("accounts",),
+    ("refund",),
+    ("money", "validation", "limits"),
+    ("errors",),
+    ("wire",),
+    ("redaction", "clock", "owner", "interruption", "later"),
+)
+RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
+# What stands beside the house, with the modules of the house that it may use.
+BESIDE: Final = {
+    "transport": {"interruption", "limits", "wire"},
+    "sandbox": {"accounts", "errors", "money", "transport", "wire"},
+}
+# An error carries the refund that it is about: its annotations name it, and `from_dict` loads it when it is called.
+NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}
+# The client makes the transport that it is not given; the others only name its type.
+USES_TRANSPORT: Final = {"client", "flows.run", "accounts"}
+
+
+def modules() -> Iterator[tuple[str, Path]]:
+    """Yield each module of the facade, by its name within it."""
+    for path in sorted(ROOT.rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix("__init__").rstrip(".")
+        if name:
+            yield name, path
+
+
+NAMES: Final = dict(modules())
+
+
+def imported_by(name: str) -> set[str]:
+    """Return the modules of the facade that a module imports: at its head, in a function, for its types, or later."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(NAMES[name].read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "refundry":
+            base = str(node.module).removeprefix("refundry").lstrip(".")
+            found |= {inner if (inner := f"{base}.{one.name}".lstrip(".")) in NAMES else base for one in node.names}
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Later":
+            assert isinstance(node.args[0], ast.Constant)
+            found.add(str(node.args[0].value).removeprefix("refundry."))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "refundry":
+            found.add(vars(refundry)["_MODULE_OF"].get(node.attr, ""))
+    return {one for one in found if one in NAMES and one != name}
+
+
+def room_beside(name: str) -> str:
+    """Return the room beside the house that a module is in, or its own name."""
+    first = name.split(".")[0]
+    return first if first in BESIDE else name
+
+
+def test_every_module_has_a_room() -> None:
+    in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and room_beside(name) == name}
+    assert in_rooms == set(RANKS)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name in RANKS])
+def test_a_module_imports_only_what_stands_below_it(name: str) -> None:
+    others = imported_by(name) - {circle for module, circle in NAMED_CIRCLE if module == name}
+    above = {other for other in others if RANKS.get(other, len(ROOMS)) < RANKS[name]}
+    beside = {room_beside(other) for other in others} & set(BESIDE)
+    assert beside <= ({"transport"} if name in USES_TRANSPORT else set())
+    assert above == set()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if room_beside(name) in BESIDE])
+def test_a_transport_and_the_sandbox_import_their_own_room_and_the_ground_alone(name: str) -> None:
+    room = room_beside(name)
+    others = {room_beside(other) for other in imported_by(name)} - {room}
+    assert others <= BESIDE[room]
+
+
+def test_there_is_no_circle_but_the_one_that_is_named() -> None:
+    graph = {name: {other for other in imported_by(name) if (name, other) not in NAMED_CIRCLE} for name in NAMES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(f"these import each other: {' -> '.join(circle.args[1])}")
+    assert imported_by("errors") & {"refund", "money"} == {"refund", "money"}

@@ -1,0 +1,126 @@
+"""The states of a reference: the table, and what follows from it whatever happens."""
+
+import itertools
+
+import pytest
+
+from refundry import OutcomeUnknown, Refund, RefundRejected, RefundStatus
+from refundry.clock import SYSTEM, Moment
+from refundry.errors import Reason
+from refundry.ledger.rules import (
+    TABLE,
+    Accepted,
+    Answer,
+    Event,
+    Known,
+    Sending,
+    State,
+    Unknown,
+    event_of_ending,
+    event_of_learning,
+    event_of_lease_over,
+    event_of_reserving,
+    state_of,
+    step,
+)
+from refundry.wire import Evidence, Progress
+
+PAIRS = list(itertools.product(State, Event))
+REFUND = Refund("blink", "reference-1", RefundStatus.PENDING)
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_every_pair_of_a_state_and_an_event_is_listed(state: State, event: Event) -> None:
+    assert step(state, event) == TABLE[state][event]
+
+
+def test_a_pair_that_is_not_listed_is_an_error_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TABLE, State.FREE, {})
+    with pytest.raises(LookupError, match="no step for FREE and RESERVED"):
+        step(State.FREE, Event.RESERVED)
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_only_a_reservation_sends_and_only_where_nothing_can_be_executed_twice(state: State, event: Event) -> None:
+    sends = step(state, event).answer is Answer.SEND
+    assert sends is (
+        (state is State.FREE and event in (Event.RESERVED, Event.RESERVED_IN_WINDOW))
+        or (state is State.UNKNOWN and event is Event.RESERVED_IN_WINDOW)
+    )
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_a_reference_is_freed_only_by_proof_that_nothing_was_executed(state: State, event: Event) -> None:
+    frees = state is not State.FREE and step(state, event).state is State.FREE
+    assert frees is (
+        (state is State.SENDING and event in (Event.ENDED_NOT_EXECUTED, Event.LEASE_OVER_UNSENT))
+        or (state in (State.ACCEPTED, State.UNKNOWN) and event is Event.LEARNT_FAILED)
+        or (state is State.UNKNOWN and event is Event.DECIDED_NOT_EXECUTED)
+    )
+
+
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_what_is_ignored_or_refused_changes_no_state(state: State, event: Event) -> None:
+    after, answer = step(state, event)
+    if answer not in (Answer.SEND, Answer.RECORD):
+        assert after is state
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", [Event.DECIDED_EXECUTED, Event.DECIDED_NOT_EXECUTED])
+def test_a_person_decides_only_what_is_unknown(state: State, event: Event) -> None:
+    assert (step(state, event).answer is Answer.RECORD) is (state is State.UNKNOWN)
+
+
+@pytest.mark.parametrize("event", [event for event in Event if event.name.startswith("ENDED")])
+def test_an_attempt_that_ends_late_never_undoes_an_acceptance(event: Event) -> None:
+    assert step(State.ACCEPTED, event).state is State.ACCEPTED
+
+
+def sending(evidence: Evidence, before: Unknown | None = None) -> Sending:
+    progress = Progress()
+    progress.evidence = evidence
+    return Sending(Moment(SYSTEM), progress, before)
+
+
+UNKNOWN = Unknown(Moment(SYSTEM), "the reply was lost")
+
+
+@pytest.mark.parametrize(
+    ("known", "state"),
+    [
+        (None, State.FREE),
+        (sending(Evidence.NOT_SENT), State.SENDING),
+        (Accepted(RefundStatus.PENDING, None, None, None, None, 0.0), State.ACCEPTED),
+        (UNKNOWN, State.UNKNOWN),
+    ],
+)
+def test_what_a_store_keeps_is_of_one_state(known: Known, state: State) -> None:
+    assert state_of(known) is state
+
+
+@pytest.mark.parametrize(
+    ("known", "was_copied", "state"),
+    [
+        (sending(Evidence.NOT_SENT), False, State.FREE),
+        (sending(Evidence.NOT_SENT), True, State.UNKNOWN),
+        (sending(Evidence.NOT_SENT, UNKNOWN), False, State.UNKNOWN),
+        (sending(Evidence.MAYBE_SENT), False, State.UNKNOWN),
+        (sending(Evidence.MAYBE_SENT), True, State.UNKNOWN),
+    ],
+)
+def test_a_call_that_ended_without_an_outcome_frees_its_reference_only_before_the_first_byte(
+    known: Known, was_copied: bool, state: State
+) -> None:
+    assert step(State.SENDING, event_of_lease_over(known, was_copied=was_copied)).state is state
+
+
+def test_each_event_of_a_call_has_its_name() -> None:
+    assert event_of_reserving(in_window=True) is Event.RESERVED_IN_WINDOW
+    assert event_of_reserving(in_window=False) is Event.RESERVED
+    assert event_of_ending(REFUND) is Event.ENDED_ACCEPTED
+    assert event_of_ending(OutcomeUnknown("lost")) is Event.ENDED_UNKNOWN
+    assert event_of_ending(RefundRejected("no", reason=Reason.OTHER)) is Event.ENDED_NOT_EXECUTED
+    assert event_of_learning(RefundStatus.FAILED) is Event.LEARNT_FAILED
+    assert event_of_learning(RefundStatus.SUCCEEDED) is Event.LEARNT_ACCEPTED
+    assert event_of_learning(RefundStatus.PENDING) is Event.LEARNT_ACCEPTED
