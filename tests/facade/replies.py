@@ -14,7 +14,9 @@ from refundry import (
     WireReply,
 )
 from refundry.outcome import Reading
-from tests.facade.support import ONE_EURO, PAYMENT, account, reply, told
+from tests.facade.support import told
+from tests.providers import account, translation_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 HTML: Final = b"<html><body>It did not work</body></html>"
 SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING
@@ -40,4 +42,4 @@ def of(provider: str, status: int, body: object) -> Expected:
 def reading_of(provider: str, answer: WireReply) -> Reading:
     """Return what a reply to one euro of PAYMENT is read as."""
     request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
-    return account(provider).translation().read(request, answer)
+    return translation_of(account(provider)).read(request, answer)

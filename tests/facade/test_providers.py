@@ -22,23 +22,15 @@ from refundry import (
     WireReply,
 )
 from tests.facade.replies import ACCESS, ALREADY, EXCEEDS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
-from tests.facade.support import (
-    ACCEPTED,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Scripted,
-    deviations,
-    reply,
-    scripted,
-    told,
-)
+from tests.facade.support import Scripted, deviations, scripted, told
+from tests.providers import PROVIDERS, RECORDS
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 # Requests.
 
 
 def test_a_refund_at_lab4pay_is_a_post_of_minor_units_and_the_reference() -> None:
-    transport = Scripted(reply(200, ACCEPTED["lab4pay"]))
+    transport = Scripted(reply(200, RECORDS["lab4pay"].accepted))
     with scripted("sync", "lab4pay", transport) as client:
         client.ask("lab4pay", reference="till-3/9")
     (sent,) = transport.sent
@@ -55,7 +47,7 @@ def test_a_refund_at_lab4pay_is_a_post_of_minor_units_and_the_reference() -> Non
 
 
 def test_a_refund_at_paybyrd_is_a_post_of_minor_units_under_an_idempotency_key() -> None:
-    transport = Scripted(reply(200, ACCEPTED["paybyrd"]))
+    transport = Scripted(reply(200, RECORDS["paybyrd"].accepted))
     with scripted("sync", "paybyrd", transport) as client:
         client.ask("paybyrd")
     (sent,) = transport.sent
@@ -151,7 +143,7 @@ def test_a_reply_that_cannot_be_read_is_unknown_whatever_its_status(provider: st
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("status", [100, 101, 201, 204, 206, 302, 304, 307, 308, 405, 408, 410, 418, 429, 520, 599])
 def test_a_status_that_no_contract_describes_is_unknown(provider: str, status: int) -> None:
-    assert of(provider, status, ACCEPTED[provider]) is OutcomeUnknown
+    assert of(provider, status, RECORDS[provider].accepted) is OutcomeUnknown
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -170,7 +162,7 @@ def test_401_is_a_refusal_of_the_credentials_whatever_its_body(provider: str, bo
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_reply_that_ended_early_is_unknown_whatever_it_says(provider: str, status: int) -> None:
-    whole = reply(status, ACCEPTED[provider])
+    whole = reply(status, RECORDS[provider].accepted)
     result = told(provider, WireReply(whole.status, whole.headers, whole.body, complete=False))
     assert type(result) is OutcomeUnknown
     assert "ended early" in str(result)
@@ -185,7 +177,7 @@ def test_what_is_unknown_may_be_asked_for_again_only_where_the_provider_knows_ke
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_reply_as_the_contract_has_it_is_told_without_deviations(provider: str) -> None:
-    assert deviations(provider, reply(200, ACCEPTED[provider])) == []
+    assert deviations(provider, reply(200, RECORDS[provider].accepted)) == []
 
 
 # Lab4Pay.

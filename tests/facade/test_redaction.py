@@ -26,7 +26,9 @@ from refundry import (
 from refundry.redaction import REDACTED, redacted
 from refundry.wire import Evidence
 from tests.facade.canary import CANARY, assert_hidden, everything
-from tests.facade.support import ONE_EURO, PAYMENT, Scripted, account, caller, reply
+from tests.facade.support import Scripted, caller
+from tests.providers import account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 SECRETS: Final = [Secret(CANARY), Secret("short")]
 

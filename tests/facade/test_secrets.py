@@ -31,7 +31,9 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.canary import CANARY, INTEGRATOR, assert_hidden, canaried, everything, shown, watched
-from tests.facade.support import KINDS, ONE_EURO, PAYMENT, PROVIDERS, Kind, Scripted, account, caller
+from tests.facade.support import KINDS, Kind, Scripted, caller
+from tests.providers import PROVIDERS, account
+from tests.providers.record import ONE_EURO, PAYMENT
 
 
 class Echo(Scripted):

@@ -21,21 +21,10 @@ from refundry.outcome import may_follow
 from refundry.sandbox import CREDENTIALS, WEBHOOK_SECRETS, Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.webhooks import Proof, learnt, may_free
-from tests.facade.callbacks import FAILED, PENDING, REFUND, SECRETS, SUCCEEDED, answer, both_kinds, news, proof, receive
-from tests.facade.support import (
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Answer,
-    Caller,
-    Kind,
-    Scripted,
-    accepted,
-    account,
-    caller,
-    reply,
-)
+from tests.facade.callbacks import FAILED, PENDING, SUCCEEDED, answer, both_kinds, news, proof, receive
+from tests.facade.support import NO_STATE, Answer, Caller, Kind, Scripted, accepted, caller
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import ONE_EURO, PAYMENT, REFUND, reply
 
 # All that follows: (what is known, what is told, whether its word undoes what was done).
 FOLLOWING: Final = {
@@ -210,7 +199,7 @@ LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the network failed")
 def learning(kind: Kind, provider: str, *answers: Answer, state: Answer = NO_STATE) -> tuple[Caller, Scripted]:
     """Return a client of an account with the secrets of its callbacks, and its transport."""
     transport = Scripted(*answers, state=state)
-    return caller(kind, account(provider, **SECRETS[provider], transport=transport)), transport
+    return caller(kind, account(provider, **RECORDS[provider].callbacks.account, transport=transport)), transport
 
 
 def told(client: Caller, provider: str, word: str, **more: Any) -> RefundEvent:

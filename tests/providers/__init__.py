@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from refundry import Account
+from refundry.providers.translation import Translation
 from tests.providers import blink, lab4pay, paybyrd
 from tests.providers.record import PaymentRecord, ProviderRecord, TokenRecord
 
@@ -40,6 +41,6 @@ def payments_of(provider: str) -> PaymentRecord:
     return record
 
 
-def translation_of(account: Account) -> Any:
+def translation_of(account: Account) -> Translation:
     """Return the translation that reads for an account: the one place of the tests that knows where it is kept."""
     return account.translation()
