@@ -9,32 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from refundry import FULL, Money, WireReply
+from refundry import Money, WireReply
 from scripts.contract import effective
 from scripts.document import child, resolve
-from tests.contract.support import Call
+from tests.providers import RECORDS
+from tests.providers.record import Call
 
 MARK = "card 4929 0000 of Jürgen"
 """Stands in replies for what a person or a log must not get to see by accident."""
-
-CALLS = {
-    "lab4pay": [
-        Call("lab4pay", payment_id, Money.of("1.00", "EUR"), "till-3/9") for payment_id in (None, "T-20260101")
-    ],
-    "paybyrd": [
-        Call("paybyrd", "c16ce479-319d-4e7b-a966-7735c34b2cc5", amount, "order-1042/1")
-        for amount in (Money.of("1.00", "EUR"), Money.of("79", "JPY"), Money.of("0.001", "KWD"))
-    ],
-    "blink": [
-        Call("blink", "BL-2349AGB", amount, "order-77/1")
-        for amount in (Money.of("1.01", "GBP"), Money.of("79", "JPY"), Money.of("0.001", "KWD"), FULL)
-    ],
-}
-"""The calls that replies are made for. Paybyrd's first one is the one that the examples in its contract answer."""
-
-
-SENT = {"lab4pay": "refund_unreferenced", "paybyrd": "refund_transaction", "blink": "refund_transaction"}
-"""The operation of each provider that the facade refunds with."""
 
 _contract = cache(effective)
 
@@ -89,7 +71,7 @@ def described(provider: str, operation_id: str | None = None) -> list[Described]
         child(child(child("/paths", path), method), "responses")
         for path, item in contract["paths"].items()
         for method, operation in item.items()
-        if operation["operationId"] == (operation_id or SENT[provider])
+        if operation["operationId"] == (operation_id or RECORDS[provider].sandbox.operation)
     )
     every = {status: child(responses, status) for status in resolve(contract, responses)}
     return [_described(contract, status, at) for status, at in every.items() if "content" in _at(contract, at)[1]]
@@ -205,23 +187,18 @@ _HEADERS = st.sampled_from(
 
 def accepting(call: Call) -> dict[str, Any]:
     """A body with which a status of 200 accepts this very call."""
-    money = call.amount if isinstance(call.amount, Money) else Money.of("1.01", "GBP")
-    if call.provider == "lab4pay":
-        return {"transaction_id": "T-1"}
-    if call.provider == "paybyrd":
-        source = {"transactionId": call.payment_id, "isoRemainingAmount": 0}
-        amounts = {"isoAmount": money.minor_units, "amount": str(money.decimal)}
-        return {"code": "BYRD200", "transactionId": "T-1", "sourceTransaction": source, **amounts}
-    facts = {"transaction_id": call.payment_id, "refunded_transaction_id": "T-1", "reference": call.reference}
-    return {"status": "completed", "success": True, "amount": float(money.decimal), **facts}
+    return RECORDS[call.provider].contract.accepting(call)
 
 
 def underway(call: Call) -> dict[str, Any]:
-    """A body with which a status of 200 says that it is at it."""
-    return {**accepting(call), "code": "BYRD201", "status": "pending"}
+    """A body with which a status of 200 accepts this call and leaves it pending."""
+    return RECORDS[call.provider].contract.under_way(call)
 
 
-REFUSING: dict[str, Any] = {"code": "BYRD230", "description": MARK, "success": False, "message": MARK}
+REFUSING: dict[str, Any] = {
+    **{name: value for record in RECORDS.values() for name, value in record.contract.refusing.items()},
+    **dict.fromkeys(("description", "message"), MARK),
+}
 """A body with which an error status refuses any call. What is another provider's is not read."""
 
 
@@ -231,7 +208,7 @@ def documented(provider: str) -> st.SearchStrategy[Case]:
     return st.one_of(
         [
             st.builds(Case, st.just(call), st.builds(WireReply, st.sampled_from(one.statuses), _HEADERS, body))
-            for call in CALLS[provider]
+            for call in RECORDS[provider].contract.calls
             for one in _mostly_success(provider)
             for body in [fitting(contract, one, call).map(written)]
         ]
@@ -297,7 +274,7 @@ def undocumented(provider: str) -> st.SearchStrategy[Case]:
     return st.one_of(
         [
             st.builds(Case, st.just(call), st.builds(WireReply, status, _OTHER_HEADERS, body, complete))
-            for call in CALLS[provider]
+            for call in RECORDS[provider].contract.calls
             for body in [_unfitting(provider, call)]
         ]
     )

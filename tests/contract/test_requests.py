@@ -25,10 +25,12 @@ from refundry import (
 from refundry.sandbox import Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 from scripts import contradictions
-from scripts.contract import PROVIDERS, effective, vendored, vendored_document
+from scripts.contract import effective, vendored, vendored_document
 from scripts.document import child, keys, resolve
 from tests.contract.openapi import Violation, undocumented_headers, violations
-from tests.contract.support import ONCE, Call, Script, aask, account, ask, every_call, plain, prepared
+from tests.contract.support import ONCE, Script, aask, account, ask, every_call, plain, prepared
+from tests.providers import PROVIDERS, RECORDS
+from tests.providers.record import Call
 
 REFUSED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
@@ -115,41 +117,20 @@ class Recorder:
         self._inner.close()
 
 
-# By provider: a payment whose refund is asked about later, and what is sent for it besides the refund itself.
-QUESTIONS = {
-    "lab4pay": (
-        "lab4pay-payment",
-        {
-            ("POST", "/v1/auth/token/"),
-            ("GET", "/v1/pay-connect/transactions/{}/status/"),
-            ("POST", "/v1/pay-connect/transactions/{}/cancel/"),
-        },
-    ),
-    "paybyrd": (
-        "paybyrd-pending",
-        {("GET", "/api/v2/transactions?requestId={}"), ("GET", "/api/v2/transactions/{}")},
-    ),
-    "blink": (
-        "blink-pending",
-        {("POST", "/api/pay/v1/tokens"), ("GET", "/api/pay/v1/transactions/{}")},
-    ),
-}
-
-
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_token_question_and_cancel_fits_the_effective_contract(provider: str) -> None:
-    payment_id, expected = QUESTIONS[provider]
+    sandbox = RECORDS[provider].sandbox
     recorder = Recorder()
-    amount = Money.of("1.00", "GBP" if provider == "blink" else "EUR")
+    amount = Money.of("1.00", sandbox.currency)
     with RefundClient(recorder.sandbox.accounts(transport=recorder)) as client:
-        refund = client.refund(provider, payment_id=payment_id, amount=amount, reference="order-1/1")
+        refund = client.refund(provider, payment_id=sandbox.pending_payment, amount=amount, reference="order-1/1")
         refund = client.lookup(refund)
         assert client.lookup(refund).status is RefundStatus.PENDING
         if client.capabilities(provider)[Operation.REFUND].cancel:
             assert client.cancel(refund).status is RefundStatus.FAILED
     others = [request for request in recorder.sent if "refund" not in request.target]
     ids = [*re.findall(r"[0-9a-f-]{36}", " ".join(request.target for request in others))]
-    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == expected
+    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == sandbox.questions
     assert ids
     found = [violations(effective(provider), request) for request in others]
     assert found == [set()] * len(others)

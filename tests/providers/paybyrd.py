@@ -249,6 +249,7 @@ RECORD: Final = ProviderRecord(
         },
         refund_id_at="transactionId",
         steps=1,
+        traces=True,
         questions=frozenset({("GET", "/api/v2/transactions?requestId={}"), ("GET", "/api/v2/transactions/{}")}),
     ),
 )

@@ -171,6 +171,13 @@ class SandboxRecord:
     """How often `Sandbox.advance` moves a refund until it is final."""
     questions: frozenset[tuple[str, str]]
     """Method and path of all that a client sends beside the refund itself, ids left out."""
+    traces: bool = False
+    """Whether every reply has an id by which the provider can be asked for the refund."""
+
+    @property
+    def path(self) -> str:
+        """The path of the request that asks for a refund of a payment."""
+        return self.operations[self.operation][1]
 
 
 @dataclass(frozen=True, kw_only=True)
