@@ -9,7 +9,8 @@ from typing import Any
 
 from refundry import Blink, Lab4Pay, Paybyrd, RefundClient
 from refundry.outcome import STATES, Outcome
-from refundry.providers import blink, lab4pay, paybyrd
+from refundry.providers import blink, lab4pay
+from refundry.providers import paybyrd_codes as paybyrd
 from scripts import outcomes
 from scripts.contract import ContractError, effective
 

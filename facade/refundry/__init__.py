@@ -11,15 +11,16 @@ _MODULE_OF = {
     name: module
     for module, names in {
         "accounts": "Account Blink Lab4Pay Paybyrd",
+        "capabilities": "Capabilities",
         "client": "AsyncRefundClient RefundClient",
         "errors": "AuthenticationFailed InvalidRefund LookupFailed NotSent OutcomeUnknown Reason ReferenceConflict"
         " RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
         " WebhookRejected WebhookUnreadable",
         "limits": "Retry",
-        "money": "FULL Amount Full Money",
-        "refund": "Attempt Capabilities ContractDeviation Operation Refund RefundRequest RefundStatus",
+        "money": "FULL Amount Money",
+        "redaction": "Secret",
+        "refund": "Attempt ContractDeviation Operation Refund RefundStatus",
         "transport": "AsyncTransport Transport",
-        "validation": "Secret",
         "webhooks": "RefundEvent",
         "wire": "Evidence Progress SendFailure Timeout WireReply WireRequest",
     }.items()

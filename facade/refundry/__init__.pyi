@@ -2,6 +2,7 @@ from refundry.accounts import Account as Account
 from refundry.accounts import Blink as Blink
 from refundry.accounts import Lab4Pay as Lab4Pay
 from refundry.accounts import Paybyrd as Paybyrd
+from refundry.capabilities import Capabilities as Capabilities
 from refundry.client import AsyncRefundClient as AsyncRefundClient
 from refundry.client import RefundClient as RefundClient
 from refundry.errors import AuthenticationFailed as AuthenticationFailed
@@ -23,18 +24,15 @@ from refundry.errors import WebhookUnreadable as WebhookUnreadable
 from refundry.limits import Retry as Retry
 from refundry.money import FULL as FULL
 from refundry.money import Amount as Amount
-from refundry.money import Full as Full
 from refundry.money import Money as Money
+from refundry.redaction import Secret as Secret
 from refundry.refund import Attempt as Attempt
-from refundry.refund import Capabilities as Capabilities
 from refundry.refund import ContractDeviation as ContractDeviation
 from refundry.refund import Operation as Operation
 from refundry.refund import Refund as Refund
-from refundry.refund import RefundRequest as RefundRequest
 from refundry.refund import RefundStatus as RefundStatus
 from refundry.transport import AsyncTransport as AsyncTransport
 from refundry.transport import Transport as Transport
-from refundry.validation import Secret as Secret
 from refundry.webhooks import RefundEvent as RefundEvent
 from refundry.wire import Evidence as Evidence
 from refundry.wire import Progress as Progress

@@ -1,4 +1,4 @@
-"""The accounts: where each provider is, and the credentials to it. How its messages read is in `providers`."""
+"""The accounts: where each provider is, and the credentials to it. `providers.registry` knows who reads for which."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
-from refundry.validation import Secret, account_name, credential, origin, text_secret
+from refundry.redaction import Secret
+from refundry.validation import account_name, credential, origin, text_secret
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    translations, typing = Later("refundry.providers.translation"), Later("typing")
+    typing = Later("typing")
 if TYPE_CHECKING:
     import typing
-    from typing import TypeVar
-
-    from refundry.providers import translation as translations
+    from typing import Final, TypeVar
 
     Value = TypeVar("Value")
+
+_NO_KEYS: Final[Mapping[str, Secret]] = {}
 
 
 class Account(ABC):
@@ -45,7 +46,17 @@ class Account(ABC):
     """
 
     HOSTS: typing.ClassVar[Mapping[str, str]]
+    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
+    """Whether the provider takes amounts as whole numbers, so that it matters what it counts."""
 
+    keys: Mapping[str, Secret] = _NO_KEYS
+    """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
+    token: Secret | None = None
+    """The access token that was given."""
+    headers: tuple[tuple[str, Secret], ...] = ()
+    """The credentials that each request carries, except for the token."""
+
+    @abstractmethod
     def __init__(
         self,
         *,
@@ -71,23 +82,14 @@ class Account(ABC):
         self.transport = transport
 
     @property
-    @abstractmethod
     def secrets(self) -> tuple[Secret, ...]:
-        """Every credential that its requests go out with. Those that prove a callback are never sent."""
-
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """What each request carries besides the token."""
-        return ()
+        """Every credential that its requests are sent with. Those that prove a callback are never sent."""
+        return _given(self.token, *self.keys.values(), *(secret for _, secret in self.headers))
 
     @property
     def fetches_token(self) -> bool:
-        """Whether an access token has to be fetched with the account's other credentials."""
-        return False
-
-    @abstractmethod
-    def translation(self) -> translations.Translation:
-        """How this provider's messages read, for this account."""
+        """Whether an access token has to be fetched with the keys."""
+        return bool(self.keys)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
@@ -96,19 +98,7 @@ class Account(ABC):
         raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
 
 
-class TokenAccount(Account):
-    """An account whose requests carry an access token: the one that was given, or one that is fetched with its keys."""
-
-    keys: Mapping[str, Secret]
-    token: Secret | None
-
-    @property
-    def fetches_token(self) -> bool:
-        """Whether it was given its keys."""
-        return self.token is None
-
-
-class Lab4Pay(TokenAccount):
+class Lab4Pay(Account):
     """One terminal at Lab4Pay: by the client id and secret of its pairing, or by an access token, and the integrator.
 
     Refunds a payment of this terminal, all or in parts, or an amount that is tied to no payment; always with an
@@ -122,6 +112,7 @@ class Lab4Pay(TokenAccount):
     """
 
     HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
+    COUNTS_MINOR_UNITS = True
 
     def __init__(
         self,
@@ -150,7 +141,7 @@ class Lab4Pay(TokenAccount):
             currency=currency,
             minor_units=minor_units,
         )
-        self.integrator_id = credential(integrator_id, "integrator_id")
+        self.headers = (("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),)
         self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_keys = _in_rotation(
             "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
@@ -158,22 +149,6 @@ class Lab4Pay(TokenAccount):
         if webhook_signature not in ("body", "sorted-keys"):
             raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
         self.webhook_signature = webhook_signature
-
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token or the client id and secret, and the integrator id."""
-        return _given(self.token, *self.keys.values(), self.integrator_id)
-
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """The integrator id."""
-        return (("X-Pay-Connect-Integrator-Id", self.integrator_id),)
-
-    def translation(self) -> translations.Translation:
-        """See `providers.lab4pay`."""
-        from refundry.providers.lab4pay import Lab4PayTranslation
-
-        return Lab4PayTranslation(self)
 
 
 class Paybyrd(Account):
@@ -193,6 +168,7 @@ class Paybyrd(Account):
     """
 
     HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
+    COUNTS_MINOR_UNITS = True
 
     def __init__(
         self,
@@ -219,7 +195,7 @@ class Paybyrd(Account):
             transport=transport,
             minor_units=minor_units,
         )
-        self.api_key = credential(api_key, "api_key")
+        self.headers = (("x-api-key", credential(api_key, "api_key")),)
         self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
         self.webhook_basics = _given(
             _basic("webhook", webhook_username, webhook_password),
@@ -228,24 +204,8 @@ class Paybyrd(Account):
         if webhook_username is None and previous_webhook_username is not None:
             raise InvalidRefund("webhook_username is missing, beside the one before it", field="webhook_username")
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The API key."""
-        return (self.api_key,)
 
-    @property
-    def headers(self) -> tuple[tuple[str, Secret], ...]:
-        """The API key."""
-        return (("x-api-key", self.api_key),)
-
-    def translation(self) -> translations.Translation:
-        """See `providers.paybyrd`."""
-        from refundry.providers.paybyrd import PaybyrdTranslation
-
-        return PaybyrdTranslation(self)
-
-
-class Blink(TokenAccount):
+class Blink(Account):
     """An account at Blink: by its API key and secret key, or by an access token, which is good for half an hour.
 
     Sandbox and production share one host; the keys decide. Refunds one payment by its transaction id, in parts or in
@@ -281,16 +241,9 @@ class Blink(TokenAccount):
         )
         self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
-    @property
-    def secrets(self) -> tuple[Secret, ...]:
-        """The token, or the two keys."""
-        return _given(self.token, *self.keys.values())
 
-    def translation(self) -> translations.Translation:
-        """See `providers.blink`."""
-        from refundry.providers.blink import BlinkTranslation
-
-        return BlinkTranslation(self)
+KINDS: Final[dict[str, type[Account]]] = {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}
+"""The class of account of each provider, by the provider's name."""
 
 
 def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> tuple[dict[str, Secret], Secret | None]:

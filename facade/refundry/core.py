@@ -8,6 +8,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from refundry import outcome
+from refundry.capabilities import check
+from refundry.echoes import redacted
 from refundry.errors import (
     InvalidRefund,
     LookupFailed,
@@ -17,7 +19,7 @@ from refundry.errors import (
     RefundRejected,
     Resend,
 )
-from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, Sending
+from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, Sending, refuses_credentials
 from refundry.flows.effects import Flow
 from refundry.flows.lookup import Asking
 from refundry.interruption import pass_through
@@ -27,7 +29,9 @@ from refundry.money import Money
 from refundry.observe import Observer
 from refundry.outcome import Reading
 from refundry.owner import Owner
-from refundry.redaction import redacted
+from refundry.providers.credentials import shown_credentials, wire_request
+from refundry.providers.registry import translation_of
+from refundry.providers.replies import read_refund
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.wire import SendFailure, Timeout, WireReply, WireRequest
 
@@ -68,7 +72,7 @@ class Core:
             if account.name in self._translations:
                 raise InvalidRefund(f"two providers are named {account.name!r}; give one a name=", field="name")
             _check_transport(account.transport, send_name, f"the transport of {account.name}")
-            self._translations[account.name] = account.translation()
+            self._translations[account.name] = translation_of(account)
         _check_transport(transport, send_name, "the transport")
 
     @property
@@ -94,10 +98,9 @@ class Core:
         """The request of a first attempt."""
         translation = self.translation(provider)
         request = RefundRequest(provider, payment_id, amount, reference)
-        translation.check(request)
-        return translation.wire(
-            translation.refund_request(request), translation.fixed_credentials or translation.access(None)
-        )
+        account = translation.account
+        check(request, account, translation.CAPABILITIES)
+        return wire_request(translation.refund_request(request), account, shown_credentials(account))
 
     @staticmethod
     def owner() -> Owner:
@@ -119,7 +122,7 @@ class Core:
         except RecursionError as full:
             pass_through(full)
             raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(intended)) from full
-        window = translation.check(intended).idempotency_window
+        window = check(intended, translation.account, translation.CAPABILITIES).idempotency_window
         taken = self._references.take(intended, window, self._retry.deadline + self._retry.longest_wait, owner)
         if isinstance(taken, Refund):
             return taken
@@ -143,7 +146,7 @@ class Core:
         def read(reply: WireReply) -> Reading:
             nonlocal link
             link = translation.tracking_of(reply)
-            return translation.read(request, reply)
+            return read_refund(translation, request, reply)
 
         def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[Refund | RefundError]:
             nonlocal asked_by, is_first
@@ -158,7 +161,7 @@ class Core:
             told = taken.record_attempt(result, reading)
             if isinstance(told, Refund):
                 self._references.keep_ids(told)
-            return Conclusion(answer, reading, result, told)
+            return Conclusion(answer, reading, result, told, refuses_credentials(reading))
 
         def again(last: Conclusion[Refund | RefundError], before: Conclusion[Refund | RefundError] | None) -> bool:
             if isinstance(last.answer, SendFailure) and last.answer.permanent:
@@ -245,7 +248,7 @@ class Core:
             return refused
         refund = Refund(refused.provider, refused.reference or "", RefundStatus.FAILED, payment_id=refused.payment_id)
         payment = yield from self._asking.payment(owner, translation, refund, question)
-        return refused if payment.code is None else outcome.explained(refused, payment, translation.void_hint)
+        return outcome.explained(refused, payment, translation.void_hint)
 
     def refused(self, refused: RefundRejected) -> Translation:
         """The account that a refusal is of. InvalidRefund, not to be resent, for what is no refusal."""

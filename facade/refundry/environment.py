@@ -7,18 +7,17 @@ from difflib import get_close_matches
 from inspect import Parameter, signature
 from typing import NamedTuple
 
-from refundry.accounts import Blink, Lab4Pay, Paybyrd
+from refundry.accounts import KINDS
 from refundry.errors import InvalidRefund
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Final
 
     from refundry.accounts import Account
 
 _PREFIX: Final = "REFUNDRY_"
-_KINDS: Final[Mapping[str, Callable[..., Account]]] = {"LAB4PAY": Lab4Pay, "PAYBYRD": Paybyrd, "BLINK": Blink}
 # No provider, label or field has two underscores in a row, so that these can stand for nothing but a label.
 _WORDS: Final = "[A-Z0-9]+(?:_[A-Z0-9]+)*"
 _VARIABLE: Final = re.compile(
@@ -61,7 +60,7 @@ def from_environment(variables: Mapping[str, str]) -> list[Account]:
                 raise InvalidRefund(f"{variable} is empty; give it a value, or unset it", field=variable)
             given.setdefault(shared, {})[field] = value
     if not given:
-        raise InvalidRefund(f"the environment names no account; {_hint(_misspelt(variables), _KINDS)}", field=_PREFIX)
+        raise InvalidRefund(f"the environment names no account; {_hint(_misspelt(variables), KINDS)}", field=_PREFIX)
     accounts: dict[str, Account] = {}
     named_by: dict[str, str] = {}
     for shared, fields in given.items():
@@ -89,10 +88,10 @@ def _is_of_others(variable: str, variables: Mapping[str, str]) -> bool:
 def _parts(variable: str) -> tuple[_Shared, str]:
     """What the variable shares with the others of its account, and the field. InvalidRefund where there is none."""
     found = _VARIABLE.fullmatch(variable)
-    kind = found["kind"] if found and found["kind"] in _KINDS else None
+    kind = found["kind"].lower() if found and found["kind"].lower() in KINDS else None
     if found and kind and found["field"].lower() in _fields(kind):
         return _Shared(found["shared"], kind, found["label"]), found["field"].lower()
-    hint = _hint(_meant(variable.removeprefix(_PREFIX).upper()), [kind] if kind else _KINDS)
+    hint = _hint(_meant(variable.removeprefix(_PREFIX).upper()), [kind] if kind else KINDS)
     raise InvalidRefund(f"no account takes {variable}; {hint}", field=variable)
 
 
@@ -105,7 +104,7 @@ def _made(shared: _Shared, given: Mapping[str, str]) -> Account:
     if shared.label is not None:
         fields.setdefault("name", shared.label.lower())
     try:
-        return _KINDS[shared.kind](**fields)
+        return KINDS[shared.kind](**fields)
     except InvalidRefund as refused:
         variable = f"{shared.text}{refused.field.upper()}"
         raise InvalidRefund(f"{variable}: {refused}", field=variable) from None
@@ -113,7 +112,7 @@ def _made(shared: _Shared, given: Mapping[str, str]) -> Account:
 
 def _fields(kind: str) -> dict[str, bool]:
     """The arguments of an account that a text can give, and whether it needs them."""
-    parameters = signature(_KINDS[kind]).parameters
+    parameters = signature(KINDS[kind]).parameters
     return {name: one.default is Parameter.empty for name, one in parameters.items() if name != "transport"}
 
 
@@ -121,13 +120,13 @@ def _hint(meant: Iterator[str], kinds: Iterable[str]) -> str:
     """What was probably meant, or else what there is."""
     for likeliest in meant:
         return f"did you mean {likeliest}?"
-    there_are = (f"{_PREFIX}{kind}_ with {', '.join(_fields(kind)).upper()}" for kind in kinds)
+    there_are = (f"{_PREFIX}{kind.upper()}_ with {', '.join(_fields(kind)).upper()}" for kind in kinds)
     return f"there are {'; '.join(there_are)}"
 
 
 def _misspelt(variables: Iterable[str]) -> Iterator[str]:
     """What variables come near to, whose prefix may be what is wrong with them."""
-    there_are = [f"{_PREFIX}{kind}_{field.upper()}" for kind in _KINDS for field in _fields(kind)]
+    there_are = [f"{_PREFIX}{kind}_{field}".upper() for kind in KINDS for field in _fields(kind)]
     for variable in variables:
         yield from get_close_matches(variable.upper(), there_are, 1, _NEAR_VARIABLE)
 
@@ -135,8 +134,8 @@ def _misspelt(variables: Iterable[str]) -> Iterator[str]:
 def _meant(written: str) -> Iterator[str]:
     """What a variable, written in upper case without its prefix, was probably meant to be, the likeliest first."""
     there_are = {
-        f"{kind}{field}".upper().replace("_", ""): f"{_PREFIX}{kind}_{field.upper()}"
-        for kind in _KINDS
+        f"{kind}{field}".upper().replace("_", ""): f"{_PREFIX}{kind}_{field}".upper()
+        for kind in KINDS
         for field in _fields(kind)
     }
     words = re.findall("[A-Z0-9]+", written)
@@ -159,8 +158,8 @@ def _meant(written: str) -> Iterator[str]:
 
 def _near_kind(written: str) -> Iterator[tuple[str, list[str]]]:
     """The provider that a text comes near to, with its fields."""
-    for kind in get_close_matches(written, _KINDS, 1, _NEAR_PROVIDER):
-        yield kind, [field.upper() for field in _fields(kind)]
+    for kind in get_close_matches(written.lower(), KINDS, 1, _NEAR_PROVIDER):
+        yield kind.upper(), [field.upper() for field in _fields(kind)]
 
 
 def _near(written: str, fields: list[str]) -> list[str]:

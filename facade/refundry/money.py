@@ -161,6 +161,11 @@ Amount = Money | Full
 """What a refund may ask for: an exact amount, or FULL."""
 
 
+def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
+    """Units of `decimals` decimals as units of `wanted` decimals: how many, and the rest, which is zero if exact."""
+    return divmod(units * int(10**wanted), int(10**decimals))
+
+
 def to_plain(amount: Amount) -> str | dict[str, str | int]:
     """The amount as JSON can hold it: {"minor_units": int, "currency": str}, or "FULL"."""
     if isinstance(amount, Full):

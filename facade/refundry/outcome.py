@@ -88,6 +88,32 @@ class Reading:
         return next((one for one in self.amounts if not isinstance(one, str)), None)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class NoAnswer:
+    """A reply without what was asked for: an access token, or the state of a payment. It says nothing of a refund.
+
+    `why` says in words what is missing; `code` and `message` are the provider's own. `deviations` as in a Reading.
+    """
+
+    why: str
+    code: str | None = None
+    message: str | None = None
+    deviations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentState:
+    """The state of a payment, as far as it explains a refusal.
+
+    `word` is the provider's word for a state in which the payment cannot be refunded, and `reason` the reason that this
+    is. Both are None for every other state.
+    """
+
+    word: str | None = None
+    reason: Reason | None = None
+    deviations: tuple[tuple[str, str], ...] = ()
+
+
 class Times(Protocol):
     """The times of one refund, by the clock of this process, and what follows from them."""
 
@@ -116,6 +142,9 @@ class CredentialsRefused(SendFailure):
     message: str | None = None
 
 
+CREDENTIALS_REFUSED: Final = frozenset({401, 403})
+"""The HTTP statuses that refuse the credentials of a request which is no refund. Of a refund, the provider's table says
+whether nothing was executed."""
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
@@ -277,7 +306,7 @@ def of_state(
 
 
 def of_no_answer(
-    refund: Refund, answer: WireReply | SendFailure, reading: Reading, *, retry_after: float | None
+    refund: Refund, answer: WireReply | SendFailure, reading: Reading | NoAnswer, *, retry_after: float | None
 ) -> LookupFailed:
     """What the caller is told of a question about a refund that got no answer which can be relied on."""
     facts: dict[str, Any] = {**facts_of(refund), "refund": refund}
@@ -288,7 +317,7 @@ def of_no_answer(
         return LookupFailed(
             f"{what}: {answer.detail}", temporary=temporary, retry_after=answer.retry_after, **facts, **said
         )
-    denied = answer.status in (401, 403)
+    denied = answer.status in CREDENTIALS_REFUSED
     why = "it refused the credentials" if denied else reading.why
     return LookupFailed(
         f"{what}: {why} (HTTP {answer.status}{_words(reading)})",
@@ -368,17 +397,20 @@ def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: dat
     return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
 
 
-def explained(refused: RefundRejected, payment: Reading, void: str) -> RefundRejected:
+def explained(refused: RefundRejected, payment: PaymentState, void: str) -> RefundRejected:
     """A refusal whose reason is the payment's state: it cannot be refunded, or not yet, or has been.
 
-    `void` says what else can be done with one that cannot be refunded.
+    It comes back as it is where the state does not explain it. `void` says what else can be done with a payment that
+    cannot be refunded.
     """
+    if payment.reason is None:
+        return refused
     told = copy.copy(refused)
     told.reason = payment.reason
     # The first place where the reason could stand is its own: the name of the account cannot hold what is around it.
     text = str(refused).replace(f": {refused.reason.value} (", f": {told.reason.value} (", 1)
     instead = f": {void}" if told.reason is Reason.NOT_REFUNDABLE else ""
-    told.args = (f"{text}; the payment is {payment.code}{instead}",)
+    told.args = (f"{text}; the payment is {payment.word}{instead}",)
     return told
 
 
@@ -464,5 +496,5 @@ def _uuid_in_lower_case(name: str | None) -> str | None:
     return name.lower() if name and _UUID.fullmatch(name) else name
 
 
-def _words(reading: Reading) -> str:
+def _words(reading: Reading | NoAnswer) -> str:
     return f", {reading.code}" if reading.code and _PLAIN_CODE.fullmatch(reading.code) else ""

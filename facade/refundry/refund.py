@@ -1,4 +1,4 @@
-"""The vocabulary of a refund: what is asked for, what it became, and what a provider can do."""
+"""The vocabulary of a refund: what is asked for, and what it became."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from refundry.errors import InvalidRefund, moment
 from refundry.interruption import pass_through
@@ -165,35 +165,6 @@ def _from_plain(name: str, value: Any) -> Any:
     if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
         raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)
     return value
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What one provider can do in one operation, and about the refunds of it. What is not listed, it cannot do.
-
-    `partial`: less than the whole payment may be refunded. `full_without_amount`: FULL may be asked for.
-    `idempotency_window`: for how many seconds the provider answers the same idempotency key with the first answer
-    instead of refunding again; None where it de-duplicates nothing. `settles`: "now" where the reply may say that the
-    refund is done, "later" where it never does. `reports`: what the provider says about a refund it accepted.
-    `lookup`: by which of a refund's ids it can be asked about; by none where it is empty. `absence_proves`: what it
-    proves of a refund that the provider knows none of these ids. `cancel`: whether a refund that is on its way can be
-    called off. `callbacks`: what proves that a callback comes from the provider: a signature over its body, a secret
-    that is sent with it, or nothing.
-    """
-
-    partial: bool
-    full_without_amount: bool
-    idempotency_window: int | None
-    settles: Literal["now", "later"]
-    reports: frozenset[Literal["amount", "refund_id", "payment_id", "reference", "remaining"]]
-    lookup: frozenset[Literal["refund_id", "tracking_id"]]
-    absence_proves: Literal["nothing", "not executed"]
-    cancel: bool
-    callbacks: Literal["signature", "shared secret", "nothing"]
-
-    def __post_init__(self) -> None:
-        if self.idempotency_window is not None and self.idempotency_window <= 0:
-            raise ValueError("an idempotency window is above zero; None where there is none")
 
 
 @dataclass(frozen=True, slots=True)

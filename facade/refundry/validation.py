@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 
 from refundry.errors import InvalidRefund
-from refundry.later import Later
+from refundry.redaction import Secret
 
 TYPE_CHECKING = False
-if not TYPE_CHECKING:
-    typing = Later("typing")
 if TYPE_CHECKING:
-    import typing
     from typing import Final
 
 # Printable ASCII without what an address gives a meaning to, so that no server or proxy can read another path in it.
@@ -23,25 +20,6 @@ _NUMBER: Final = re.compile(r"[0-9]*|0x[0-9a-f]*")
 _PRIVATE_NAMES: Final = (".internal", ".local", ".localhost", ".test", ".home.arpa", ".svc")
 _PRIVATE_NETWORKS: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 _HEADER_TEXT: Final = re.compile(r"[!-~]{1,4096}")
-
-
-class Secret:
-    """A credential that does not show: not in a repr, not in a format, not in a pickle. `reveal()` gives its text."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The credential itself."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "<secret>"
-
-    def __reduce__(self) -> typing.NoReturn:
-        raise TypeError("a credential is not pickled; make the provider anew where it is used")
 
 
 def is_path_id(value: str) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
@@ -12,22 +10,20 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
 from refundry.money import Money
+from refundry.outcome import STATES, may_follow, money_of
+from refundry.providers.fields import FieldReader, plain_word
+from refundry.providers.translation import About
 from refundry.refund import Refund, RefundStatus
-from refundry.validation import Secret, is_path_id
+from refundry.validation import is_path_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refundry.outcome import Reading
-    from refundry.providers.fields import FieldReader
-    from refundry.providers.translation import Translation
-
+    from refundry.providers.translation import News, Translation
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
 """The headers of a callback, as any server has them."""
-
-About = Literal["refund", "transaction", "payment", "order", "other"]
-"""What a callback is about. "transaction" is one that does not say whether it is a refund or a payment."""
 
 Proof = Literal["signature", "shared secret", "asked", "nothing"]
 """What makes an event believed. "asked": the provider gave this state itself, when it was asked."""
@@ -36,17 +32,6 @@ MAX_CALLBACK_BYTES: Final = 1024 * 1024
 """The size of a body that is read at the most. A callback is a few kilobytes."""
 
 _MAYBE_A_REFUND: Final[tuple[About, ...]] = ("refund", "transaction")
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """One thing that a callback tells, as its provider's translation reads it.
-
-    `reading` has the refund's id, state and word. For what is about something else it has nothing that counts.
-    """
-
-    about: About
-    reading: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +93,6 @@ class RefundEvent:
         status, and for one that says the same again. A PENDING refund becomes SUCCEEDED or FAILED; one that SUCCEEDED
         becomes FAILED only by a word that undoes it (`undone`); one that FAILED stays so.
         """
-        from refundry.outcome import may_follow
 
         if self.status is None:
             return False
@@ -128,7 +112,6 @@ def received(
     WebhookUnreadable for one that proves it, and cannot be read; InvalidRefund for an account without what would prove
     it, and for a body that is not bytes.
     """
-    from refundry.providers.fields import FieldReader
 
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):
@@ -234,29 +217,6 @@ def may_free(event: RefundEvent) -> bool:
     return event.status is RefundStatus.FAILED and not event.to_be_confirmed
 
 
-def is_signed(message: bytes, key: Secret, given: str) -> bool:
-    """Whether this is the HMAC-SHA256 of the message, in hexadecimal. A wrong one takes as long as the right."""
-    expected = hmac.new(key.reveal().encode(), message, sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), given.strip().lower().encode("utf-8", "replace"))
-
-
-def is_same(given: str, secret: Secret) -> bool:
-    """Whether this is the secret. A wrong one takes as long as the right."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.reveal().encode())
-
-
-def is_basic(given: str, username: Secret, password: Secret) -> bool:
-    """Whether this header is that name and password, as HTTP Basic has them."""
-    scheme, _, encoded = given.partition(" ")
-    try:
-        text = b64decode(encoded.strip(), validate=True)
-    except ValueError as error:
-        pass_through(error)
-        text = b""
-    expected = f"{username.reveal()}:{password.reveal()}".encode()
-    return hmac.compare_digest(text, expected) and scheme.lower() == "basic"
-
-
 def _by_name(headers: Headers) -> dict[str, str]:
     """Headers by name in lower case. One that comes twice proves nothing, and is left out."""
     found: dict[str, list[str]] = {}
@@ -288,7 +248,6 @@ def _is_named(one: News, reader: FieldReader) -> bool:
 
 
 def _event(translation: Translation, one: News, body: bytes, index: int, *, proved: bool) -> RefundEvent:
-    from refundry.outcome import STATES
 
     name, reading = translation.account.name, one.reading
     refund_id = reading.refund_id if one.about in _MAYBE_A_REFUND else None
@@ -319,12 +278,11 @@ def _proof(translation: Translation, *, proved: bool) -> Proof:
 
 
 def _is_undone(translation: Translation, status: RefundStatus | None, word: str | None) -> bool:
-    return status is RefundStatus.FAILED and translation.undoes(word)
+    return status is RefundStatus.FAILED and word is not None and plain_word(word) in translation.UNDOING
 
 
 def _amount(reading: Reading) -> Money | None:
     """What is refunded, where the callback says it once, or twice the same."""
-    from refundry.outcome import money_of
 
     return money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 from refundry import __version__
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
-from refundry.validation import Secret
+from refundry.redaction import Secret
 
 MAX_REPLY_BYTES: Final = 1024 * 1024
 """What is read of a reply's body at the most, also after decompression. A refund's reply is a few hundred bytes."""

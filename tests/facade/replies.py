@@ -9,13 +9,15 @@ from refundry import (
     Refund,
     RefundError,
     RefundRejected,
-    RefundRequest,
     RefundStatus,
     WireReply,
 )
 from refundry.outcome import Reading
+from refundry.providers.registry import translation_of
+from refundry.providers.replies import read_refund
+from refundry.refund import RefundRequest
 from tests.facade.support import told
-from tests.providers import account, translation_of
+from tests.providers import account
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 HTML: Final = b"<html><body>It did not work</body></html>"
@@ -42,4 +44,4 @@ def of(provider: str, status: int, body: object) -> Expected:
 def reading_of(provider: str, answer: WireReply) -> Reading:
     """Return what a reply to one euro of PAYMENT is read as."""
     request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
-    return translation_of(account(provider)).read(request, answer)
+    return read_refund(translation_of(account(provider)), request, answer)

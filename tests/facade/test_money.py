@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from iso4217 import raw_table
 
-from refundry import FULL, Full, InvalidRefund, Money, RefundRequest, Resend
-from refundry.money import EXPONENTS, MAX_MINOR_UNITS, RETIRED
+from refundry import FULL, InvalidRefund, Money, Resend
+from refundry.money import EXPONENTS, MAX_MINOR_UNITS, RETIRED, Full
+from refundry.refund import RefundRequest
 
 currencies = st.sampled_from(sorted(EXPONENTS))
 minor_units = st.integers(min_value=1, max_value=MAX_MINOR_UNITS)

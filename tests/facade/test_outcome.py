@@ -24,13 +24,13 @@ from refundry import (
     RefundError,
     RefundMismatch,
     RefundRejected,
-    RefundRequest,
     RefundStatus,
     Resend,
     SendFailure,
     WireReply,
 )
 from refundry.outcome import Outcome, Reading, after_unknown, compare, is_created_since, of_failure, of_reply, of_state
+from refundry.refund import RefundRequest
 
 REQUEST = RefundRequest("blink", "p-1", Money.of("1.00", "EUR"), "r-1")
 REPLY = WireReply(200, (), b"{}")

@@ -23,7 +23,8 @@ from refundry import (
     Secret,
     SendFailure,
 )
-from refundry.redaction import REDACTED, redacted
+from refundry.echoes import redacted
+from refundry.redaction import REDACTED
 from refundry.wire import Evidence
 from tests.facade.canary import CANARY, assert_hidden, everything
 from tests.facade.support import Scripted, caller

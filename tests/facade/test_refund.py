@@ -20,11 +20,11 @@ from refundry import (
     Money,
     Operation,
     Refund,
-    RefundRequest,
     RefundStatus,
     WireReply,
 )
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
+from refundry.refund import RefundRequest
 
 EURO = Money.of("1.00", "EUR")
 CAN = Capabilities(

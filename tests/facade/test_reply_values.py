@@ -18,12 +18,15 @@ from refundry import (
     UnsupportedOperation,
     WireReply,
 )
+from refundry.outcome import NoAnswer
 from refundry.providers.fields import contradiction_in, read_json
+from refundry.providers.registry import translation_of
+from refundry.providers.replies import read_token
 from refundry.providers.translation import TokenTranslation
 from tests.facade.questions import accepted_for_later, asked, dated, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
 from tests.facade.support import NO_STATE, Scripted, deviations, scripted, told
-from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of, translation_of
+from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -289,10 +292,11 @@ def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[
     """Return for how long the token in this reply is good, None where there is none, and what is told of it."""
     translation = translation_of(RECORDS[provider].keyed_account())
     assert isinstance(translation, TokenTranslation)
-    reading, token = translation.read_token(answer)
-    if token is not None:
-        assert next(secret.reveal() for _, secret in token.access.credentials) == "Bearer fresh-token"
-    return None if token is None else token.seconds, list(reading.deviations)
+    token = read_token(translation, answer)
+    if isinstance(token, NoAnswer):
+        return None, list(token.deviations)
+    assert next(secret.reveal() for _, secret in token.credentials.headers) == "Bearer fresh-token"
+    return token.lifetime, list(token.deviations)
 
 
 @with_tokens

@@ -18,6 +18,8 @@ from refundry import (
     RefundStatus,
     Resend,
 )
+from refundry.providers.registry import translation_of
+from refundry.providers.replies import read_state
 from scripts.contract import effective
 from scripts.document import resolve
 from tests.facade.questions import (
@@ -38,7 +40,7 @@ from tests.facade.questions import (
     written,
 )
 from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, scripted
-from tests.providers import PROVIDERS, RECORDS, account, translation_of
+from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -253,7 +255,7 @@ NOON: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
 def test_the_time_at_which_a_refund_was_made_is_read_in_utc(value: object, moment: datetime | None) -> None:
     translation = translation_of(account("paybyrd"))
     for answer, at in ((state("paybyrd", "Success", createdDate=value), ""), (tracked({"createdDate": value}), "/0")):
-        reading = translation.read_state(pending("paybyrd", tracking_id=LINK), answer)
+        reading = read_state(translation, pending("paybyrd", tracking_id=LINK), answer)
         noted = f"{at}/createdDate" in [pointer for pointer, _ in reading.deviations]
         assert (reading.created_at, noted) == (moment, moment is None)
         assert reading.created_at is None or reading.created_at.tzinfo is UTC

@@ -274,7 +274,7 @@ def test_a_comparison_in_constant_time_alone_decides_whether_a_secret_is_right(
         compared.append((one, other))
         return given
 
-    monkeypatch.setattr("refundry.webhooks.hmac.compare_digest", compare_digest)
+    monkeypatch.setattr("refundry.providers.signatures.hmac.compare_digest", compare_digest)
     if given:
         assert receive(provider, headers, news(provider, "SUCCESS"), **options).authentic
     else:

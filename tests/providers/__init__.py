@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from refundry import Account
-from refundry.providers.translation import Translation
 from tests.providers import blink, lab4pay, paybyrd
 from tests.providers.record import PaymentRecord, ProviderRecord, TokenRecord
 
@@ -39,8 +38,3 @@ def payments_of(provider: str) -> PaymentRecord:
     record = RECORDS[provider].payments
     assert record is not None
     return record
-
-
-def translation_of(account: Account) -> Translation:
-    """Return the translation that reads for an account: the one place of the tests that knows where it is kept."""
-    return account.translation()

@@ -7,17 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from time import monotonic
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
+from refundry.echoes import redacted
 from refundry.flows.effects import Flow, Send, Sleep, WaitFor
 from refundry.flows.tokens import Fetch, TokenCache
 from refundry.interruption import pass_through
 from refundry.limits import retry_after
-from refundry.outcome import CredentialsRefused, Outcome, Reading
-from refundry.providers.translation import IssuedToken, TokenTranslation
-from refundry.redaction import redacted
+from refundry.outcome import CredentialsRefused, NoAnswer, Outcome, PaymentState, Reading
+from refundry.providers.credentials import (
+    Credentials,
+    IssuedToken,
+    fixed_credentials,
+    token_credentials,
+    token_keys,
+    wire_request,
+)
+from refundry.providers.replies import read_token
+from refundry.providers.translation import TokenTranslation
+from refundry.redaction import Secret
 from refundry.refund import Operation
-from refundry.validation import Secret
 from refundry.wire import Evidence, SendFailure, Timeout, WireReply
 
 if TYPE_CHECKING:
@@ -26,11 +35,13 @@ if TYPE_CHECKING:
     from refundry.limits import Retry
     from refundry.observe import Observer
     from refundry.owner import Owner
-    from refundry.providers.translation import Credentials, GeneratedRequest, Translation
+    from refundry.providers.translation import GeneratedRequest, Translation
     from refundry.wire import Progress
 
 Answer = WireReply | SendFailure
 Secrets = tuple[Secret, ...]
+Said = Reading | NoAnswer | PaymentState | IssuedToken
+"""What a reply says: of a refund, or of what else was asked for."""
 Result = TypeVar("Result")
 
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
@@ -43,9 +54,10 @@ class Conclusion(Generic[Result]):
     """What came of one request: the answer to it, what that says, and what is told of it."""
 
     answer: Answer
-    reading: Reading
+    reading: Any
     result: Result
     told: Result
+    credentials_refused: bool = False
 
 
 @dataclass(slots=True)
@@ -62,8 +74,8 @@ class Call(Generic[Result]):
     operation: Operation
     reference: str
     request: GeneratedRequest
-    read: Callable[[WireReply], Reading]
-    conclude: Callable[[Answer, Reading, Secrets], Conclusion[Result]]
+    read: Callable[[WireReply], Said]
+    conclude: Callable[[Answer, Any, Secrets], Conclusion[Result]]
     again: Callable[[Conclusion[Result], Conclusion[Result] | None], bool]
     begin: Callable[[Progress], None] = lambda _: None
 
@@ -82,16 +94,17 @@ class Sending:
         translation = task.translation
         before: Conclusion[Result] | None = None
         number, renewed = 1, False
+        fixed = fixed_credentials(translation.account)
         while True:
-            access: Credentials | SendFailure | None = translation.fixed_credentials
+            access: Credentials | SendFailure | None = fixed
             if access is None:
                 access = yield from self._token(task.owner, translation, task.reference, deadline)
             if isinstance(access, SendFailure):
                 last = task.conclude(access, Reading(), ())
             else:
                 last = yield from self.send_once(task, access, deadline)
-                refused = last.reading.outcome is Outcome.AUTHENTICATION_FAILED and _is_unauthorised(last.answer)
-                if translation.fixed_credentials is None and refused and not renewed:
+                refused = last.credentials_refused and _is_unauthorised(last.answer)
+                if fixed is None and refused and not renewed:
                     # Nothing was executed, and the token may only have expired: with a new one it is sent again.
                     renewed = True
                     self._tokens_of(translation).discard(access)
@@ -113,7 +126,7 @@ class Sending:
         if left <= 0:
             return task.conclude(_TOO_LATE, Reading(), ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
-        request = task.translation.wire(task.request, access)
+        request = wire_request(task.request, task.translation.account, access)
         task.begin(request.progress)
         try:
             answer: Answer = yield Send(request, timeout)
@@ -147,7 +160,7 @@ class Sending:
             if found.owner is owner:
                 task = _token_task(translation, reference, tokens, found, deadline)
                 try:
-                    return (yield from self.send_once(task, translation.keys, deadline)).result
+                    return (yield from self.send_once(task, token_credentials(translation.account), deadline)).result
                 except BaseException:
                     tokens.give(found, None)
                     raise
@@ -160,7 +173,7 @@ class Sending:
         return self._tokens.setdefault(translation.account.name, TokenCache())
 
 
-def read_safely(read: Callable[[WireReply], Reading], reply: WireReply) -> Reading:
+def read_safely(read: Callable[[WireReply], Said], reply: WireReply) -> Said:
     """What a reply says. A fault in reading it must not hide that the money may have moved."""
     try:
         return read(reply)
@@ -186,23 +199,19 @@ def _token_task(
 
     What is told of it is how it went, its result what to go on with: an older token, where a renewal failed.
     """
-    granted: IssuedToken | None = None
 
-    def read(reply: WireReply) -> Reading:
-        nonlocal granted
-        reading, granted = translation.read_token(reply)
-        return reading
-
-    def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[Credentials | SendFailure]:
+    def conclude(
+        answer: Answer, reading: IssuedToken | NoAnswer, secrets: Secrets
+    ) -> Conclusion[Credentials | SendFailure]:
         came: IssuedToken | SendFailure
         if isinstance(answer, SendFailure):
             came = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
         else:
-            came = granted or _no_token(translation, answer, reading, secrets)
+            came = reading if isinstance(reading, IssuedToken) else _no_token(translation, answer, reading, secrets)
         # What had no more time here is not the end for those that wait for it.
         own = isinstance(came, SendFailure) and monotonic() >= deadline
         got = tokens.give(fetch, None if own else came)
-        told = came.access if isinstance(came, IssuedToken) else came
+        told = came.credentials if isinstance(came, IssuedToken) else came
         return Conclusion(answer, reading, got if got is not None else told, told)
 
     return Call(
@@ -210,14 +219,14 @@ def _token_task(
         translation,
         Operation.TOKEN,
         reference,
-        translation.token_request(),
-        read,
+        translation.token_request(token_keys(translation.account)),
+        lambda reply: read_token(translation, reply),
         conclude,
         lambda *_: False,
     )
 
 
-def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading, secrets: Secrets) -> SendFailure:
+def _no_token(translation: TokenTranslation, answer: WireReply, reading: NoAnswer, secrets: Secrets) -> SendFailure:
     """Why a reply gives no token. One that says the keys are wrong is told with the reply."""
     if answer.status not in translation.KEYS_REFUSED:
         return SendFailure(
@@ -235,6 +244,11 @@ def _no_token(translation: TokenTranslation, answer: WireReply, reading: Reading
         code=redacted(reading.code, secrets),
         message=redacted(reading.message, secrets),
     )
+
+
+def refuses_credentials(reading: Reading) -> bool:
+    """Whether a reply says of a refund that the credentials were refused."""
+    return reading.outcome is Outcome.AUTHENTICATION_FAILED
 
 
 def _is_unauthorised(answer: Answer) -> bool:

@@ -6,12 +6,13 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry import outcome
+from refundry.echoes import redacted
 from refundry.errors import InvalidRefund, LookupFailed, RefundError, Resend, StillPending
-from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, asked_to_wait, is_temporary
+from refundry.flows.attempts import Answer, Call, Conclusion, Secrets, asked_to_wait, is_temporary, refuses_credentials
 from refundry.flows.effects import Flow, Sleep
 from refundry.limits import jittered, seconds
-from refundry.outcome import Outcome, Reading
-from refundry.redaction import redacted
+from refundry.outcome import NoAnswer, Outcome, PaymentState, Reading
+from refundry.providers.replies import read_payment, read_state
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply
 
@@ -92,7 +93,7 @@ class Asking:
             failed = without_effect or isinstance(answer, SendFailure) or is_temporary(answer)
             told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer)) if failed else None
             told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
+            return Conclusion(answer, reading, told, told, refuses_credentials(reading))
 
         task = Call(owner, translation, Operation.CANCEL, refund.reference, request, read, conclude, _may_answer_later)
         deadline = monotonic() + self._retry.deadline
@@ -116,7 +117,7 @@ class Asking:
                 refund, answer, reading, currency=translation.account.currency, retry_after=asked_to_wait(answer)
             )
             told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
+            return Conclusion(answer, reading, told, told, refuses_credentials(reading))
 
         task = Call(
             owner,
@@ -124,7 +125,7 @@ class Asking:
             Operation.LOOKUP,
             refund.reference,
             request,
-            lambda reply: translation.read_state(refund, reply),
+            lambda reply: read_state(translation, refund, reply),
             conclude,
             _may_answer_later,
         )
@@ -132,15 +133,17 @@ class Asking:
 
     def payment(
         self, owner: Owner, translation: Translation, refund: Refund, request: GeneratedRequest
-    ) -> Flow[Reading]:
+    ) -> Flow[PaymentState]:
         """What a payment says of why it cannot be refunded. Raises LookupFailed where the provider gave no answer."""
 
-        def conclude(answer: Answer, reading: Reading, secrets: Secrets) -> Conclusion[LookupFailed | None]:
+        def conclude(
+            answer: Answer, reading: PaymentState | NoAnswer, secrets: Secrets
+        ) -> Conclusion[LookupFailed | None]:
             told = None
-            if reading.outcome not in outcome.STATES:
+            if not isinstance(reading, PaymentState):
                 told = outcome.of_no_answer(refund, answer, reading, retry_after=asked_to_wait(answer))
             told = redacted(told, secrets)
-            return Conclusion(answer, reading, told, told)
+            return Conclusion(answer, reading, told, told, credentials_refused=told is not None)
 
         task = Call(
             owner,
@@ -148,7 +151,7 @@ class Asking:
             Operation.LOOKUP,
             refund.reference,
             request,
-            translation.read_payment,
+            lambda reply: read_payment(translation, reply),
             conclude,
             _may_answer_later,
         )
@@ -156,7 +159,8 @@ class Asking:
         tried = yield from self._sending.send_with_retries(task, deadline, self._retry.attempts)
         if tried.told is not None:
             raise tried.told
-        return tried.reading
+        payment: PaymentState = tried.reading
+        return payment
 
 
 def about(refund: Refund, refused: InvalidRefund) -> InvalidRefund:

@@ -8,10 +8,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from refundry.owner import Guarded, Owner
-from refundry.providers.translation import IssuedToken
+from refundry.providers.credentials import IssuedToken
 
 if TYPE_CHECKING:
-    from refundry.providers.translation import Credentials
+    from refundry.providers.credentials import Credentials
     from refundry.wire import SendFailure
 
 # A token is renewed when a tenth of its life is left, and not earlier than a minute before its end.
@@ -72,11 +72,11 @@ class TokenCache(Guarded):
         use: Credentials | SendFailure | None
         with self._lock:
             if isinstance(came, IssuedToken):
-                use = came.access
-                life = min(came.seconds, LONGEST_LIFE)
+                use = came.credentials
+                life = min(came.lifetime, LONGEST_LIFE)
                 self._good_until = fetch.began + life
                 self._fresh_until = self._good_until - min(_MARGIN * life, _LONGEST_MARGIN)
-                self._access = came.access
+                self._access = came.credentials
             elif self._access is not None and now < self._good_until:
                 use = self._access
                 if came is not None:  # not each of the next calls has to find out that it cannot be renewed

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
+from refundry.capabilities import Capabilities
 from refundry.errors import Reason
 from refundry.money import Money
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, given, plain_word, read_json
-from refundry.providers.translation import TokenTranslation
-from refundry.refund import Capabilities, Operation
-from refundry.webhooks import News
+from refundry.providers.translation import News, TokenTranslation, refund_id_of
+from refundry.refund import Operation
 from refundry.wire import http_date
 from refundry_blink.api.refunds import refund_transaction
 from refundry_blink.api.tokens import create_token
@@ -148,7 +148,7 @@ class BlinkTranslation(TokenTranslation):
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the refund's own transaction. The payment's would not say what was refunded of it."""
-        refund_id = self.refund_id_of(refund, ", as the older replies do not; the provider's portal shows it")
+        refund_id = refund_id_of(refund, ", as the older replies do not; the provider's portal shows it")
         return get_transaction.build_request(refund_id)
 
     def parse_state(self, reply: WireReply) -> Any:
@@ -179,15 +179,14 @@ class BlinkTranslation(TokenTranslation):
         """GET of the payment."""
         return get_transaction.build_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+    def payment_state(self, parsed: Any) -> PaymentState:
         """The word of a payment that has not settled, never will, or has nothing left to refund."""
         status = getattr(getattr(parsed, "data", None), "status", None)
         word = plain_word(status) if isinstance(status, str) else ""
-        return (word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else None
+        return PaymentState(word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else PaymentState()
 
-    def token_request(self) -> GeneratedRequest:
+    def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the two keys."""
-        keys = self.keys_to_send()
         return create_token.build_request(body=TokenRequest(api_key=keys["api_key"], secret_key=keys["secret_key"]))
 
     def parse_token(self, reply: WireReply) -> Any:

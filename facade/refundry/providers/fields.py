@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
-from refundry.money import EXPONENTS
+from refundry.money import EXPONENTS, rescaled
 from refundry.outcome import Outcome
 from refundry.validation import is_path_id
 
@@ -221,11 +221,6 @@ class FieldReader:
             return Decimal("Infinity")
         # Made from its digits, for arithmetic would round it to the decimal context of the caller.
         return Decimal((0, digits, exponent - decimals))
-
-
-def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
-    """A number of parts of a major unit, in parts of another size: how many, and what is left over, zero if exact."""
-    return divmod(units * int(10**wanted), int(10**decimals))
 
 
 def given(*amounts: Decimal | str | None) -> tuple[Decimal | str, ...]:

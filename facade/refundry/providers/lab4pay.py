@@ -6,14 +6,15 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry.errors import InvalidRefund, Reason
+from refundry.capabilities import Capabilities, counted
+from refundry.errors import Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
-from refundry.outcome import Outcome, Reading
+from refundry.outcome import CREDENTIALS_REFUSED, Outcome, PaymentState, Reading
 from refundry.providers.fields import FieldReader, plain_word, read_json
-from refundry.providers.translation import TokenTranslation
-from refundry.refund import Capabilities, Operation
-from refundry.webhooks import News, is_signed
+from refundry.providers.signatures import is_signed, no_proof
+from refundry.providers.translation import News, TokenTranslation, refund_id_of
+from refundry.refund import Operation
 from refundry_lab4pay.api.refunds import refund_transaction, refund_unreferenced
 from refundry_lab4pay.api.tokens import create_token
 from refundry_lab4pay.api.transactions import cancel_transaction, get_transaction_status
@@ -71,12 +72,12 @@ _SORTED: Final[tuple[dict[str, Any], ...]] = (
 class Lab4PayTranslation(TokenTranslation):
     """Refunds of a payment, and refunds that are tied to none, at one terminal."""
 
+    account: Lab4Pay
     PACKAGE = "refundry_lab4pay"
     ABSENT = UNSET
     UNDOING = frozenset({"reverted"})
-    COUNTS_MINOR_UNITS = True
     DOCUMENTED_LIFE = 300.0  # none is documented: short, for a token that is too old only costs one request more
-    KEYS_REFUSED = frozenset({400, 401, 403})  # it documents 400 and 500 alone
+    KEYS_REFUSED = CREDENTIALS_REFUSED | {400}  # the contract documents 400 and 500 alone
     void_hint = (
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"
@@ -96,14 +97,10 @@ class Lab4PayTranslation(TokenTranslation):
         for operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED)
     }
 
-    def __init__(self, account: Lab4Pay) -> None:
-        super().__init__(account)
-        self._lab4pay = account
-
     def refund_request(self, request: RefundRequest) -> GeneratedRequest:
         """POST of the amount, as Lab4Pay counts it; where it is tied to no payment, with the reference too."""
         assert isinstance(request.amount, Money)
-        amount = self.counted(request.amount)
+        amount = counted(request.amount, self.account)
         if request.payment_id is not None:
             return refund_transaction.build_request(
                 request.payment_id,
@@ -132,7 +129,7 @@ class Lab4PayTranslation(TokenTranslation):
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the status of the refund's transaction."""
-        return self._status_request(self.refund_id_of(refund))
+        return self._status_request(refund_id_of(refund))
 
     def parse_state(self, reply: WireReply) -> Any:
         """The status on 200; for an error whatever object came, or nothing."""
@@ -149,23 +146,23 @@ class Lab4PayTranslation(TokenTranslation):
 
     def cancel_request(self, refund: Refund) -> GeneratedRequest:
         """POST without a body. A 200 to it proves nothing."""
-        return cancel_transaction.build_request(self.refund_id_of(refund), x_pay_connect_integrator_id=_SET_WHEN_SENT)
+        return cancel_transaction.build_request(refund_id_of(refund), x_pay_connect_integrator_id=_SET_WHEN_SENT)
 
     def payment_request(self, payment_id: str) -> GeneratedRequest | None:
         """GET of the status of the payment."""
         return self._status_request(payment_id)
 
-    def payment_state(self, parsed: Any) -> tuple[str, Reason] | None:
+    def payment_state(self, parsed: Any) -> PaymentState:
         """Every listed state but SUCCESS: only a payment that was completed can be refunded."""
         status = getattr(parsed, "status", UNSET)
         word = plain_word(status) if isinstance(status, str) else ""
         if word not in _STATES or word == _REFUNDABLE:
-            return None
-        return word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE
+            return PaymentState()
+        return PaymentState(word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE)
 
-    def token_request(self) -> GeneratedRequest:
+    def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
-        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **self.keys_to_send()))
+        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200; for an error whatever object came, or nothing."""
@@ -186,14 +183,11 @@ class Lab4PayTranslation(TokenTranslation):
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
         """By the HMAC-SHA256 of the body in the header Signature, in hexadecimal."""
-        keys = self._lab4pay.webhook_secret_keys
+        keys = self.account.webhook_secret_keys
         if not keys:
-            raise InvalidRefund(
-                f"{self.account.name} has no webhook_secret_key, without which no callback can be believed",
-                field="webhook_secret_key",
-            )
+            raise no_proof(self.account.name, "no webhook_secret_key", "webhook_secret_key")
         given = headers.get("signature", "")
-        forms = [body] if self._lab4pay.webhook_signature == "body" else _sorted_forms(body)
+        forms = [body] if self.account.webhook_signature == "body" else _sorted_forms(body)
         return any(is_signed(form, key, given) for form in forms for key in keys)
 
     def read_callback(self, body: bytes, reader: FieldReader) -> list[News] | None:
