@@ -130,7 +130,7 @@ class Caller(ABC):
 
     def ask(self, provider: str, *, amount: object = ONE_EURO, reference: str = "reference-1") -> Refund:
         """Refund by the operation that the provider has: PAYMENT, or an amount tied to no payment."""
-        if RECORDS[provider].operation is Operation.REFUND_UNREFERENCED:
+        if provider in RECORDS and RECORDS[provider].operation is Operation.REFUND_UNREFERENCED:
             return self.refund_unreferenced(provider, amount=amount, reference=reference)
         return self.refund(provider, payment_id=PAYMENT, amount=amount, reference=reference)
 

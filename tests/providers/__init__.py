@@ -1,13 +1,12 @@
 """The records of the providers: the suites are parametrised over them."""
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 from refundry import Account
 from tests.providers import blink, lab4pay, paybyrd
 from tests.providers.record import PaymentRecord, ProviderRecord, TokenRecord
 
-RECORDS: Final[Mapping[str, ProviderRecord]] = {
+RECORDS: Final[dict[str, ProviderRecord]] = {
     record.name: record for record in (lab4pay.RECORD, paybyrd.RECORD, blink.RECORD)
 }
 PROVIDERS: Final = tuple(RECORDS)

@@ -110,8 +110,9 @@ class StateRecord:
 
     def reply(self, word: object = ..., status: int = 200, **more: Any) -> WireReply:
         """Return a reply with this word for the state, or with none."""
-        told: Any = {"status": word, **more} if word is not ... else more
-        for name in reversed(self.at.split("/")[1:-1]):
+        *outer, own = self.at.split("/")[1:]
+        told: Any = {own: word, **more} if word is not ... else more
+        for name in reversed(outer):
             told = {name: told}
         return reply(status, told)
 
@@ -219,7 +220,7 @@ class ProviderRecord:
     """All that the tests know of one provider."""
 
     name: str
-    account_class: Callable[..., Account]
+    account_class: type[Account]
     credentials: Mapping[str, str]
     """Fixed fake credentials, by the name of the account's argument."""
     origin: str
