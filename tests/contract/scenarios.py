@@ -30,7 +30,7 @@ class Scenario:
 
 
 FIRST = {provider: record.contract.calls[0] for provider, record in RECORDS.items()}
-LAB4PAY, PAYBYRD, BLINK = (FIRST[provider] for provider in ("lab4pay", "paybyrd", "blink"))
+LAB4PAY, PAYBYRD, BLINK = FIRST["lab4pay"], FIRST["paybyrd"], FIRST["blink"]
 LAB4PAY_PAYMENT = RECORDS["lab4pay"].contract.calls[1]
 BLINK_FULL = Call("blink", BLINK.payment_id, FULL, "order-78/1")
 NOT_SENT = SendFailure(Evidence.NOT_SENT, "the connection was refused")

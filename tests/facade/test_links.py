@@ -139,13 +139,10 @@ def test_the_payment_itself_is_never_taken_for_its_refund(word: str, link: str) 
 
 @every_provider
 def test_a_refund_id_that_is_the_payments_own_says_nothing_of_the_refund(provider: str) -> None:
-    accepting = {
-        "lab4pay": {"transaction_id": PAYMENT},
-        "paybyrd": {"code": "BYRD201", "isoAmount": 100, "transactionId": PAYMENT},
-        "blink": {"status": "pending", "amount": 1, "refunded_transaction_id": PAYMENT},
-    }
+    record = RECORDS[provider]
+    accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
     settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
-    transport = LookupScript(state(provider, settled), answers=[reply(200, accepting[provider])])
+    transport = LookupScript(state(provider, settled), answers=[reply(200, accepting)])
     told: RefundStatus | type[RefundError]
     with scripted("sync", provider, transport) as client:
         try:

@@ -238,8 +238,7 @@ def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
 
 @every_provider
 def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
-    refusing = {"lab4pay": {"detail": "no"}, "paybyrd": {"code": "BYRD900"}, "blink": {"success": False}}
-    whole = reply(400, refusing[provider]).body
+    whole = reply(400, RECORDS[provider].contract.refusing).body
     assert isinstance(told(provider, reply(400, whole)), RefundRejected)
     for body in twice(whole):
         assert type(told(provider, reply(400, body))) is OutcomeUnknown, body

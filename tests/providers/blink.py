@@ -147,6 +147,7 @@ RECORD: Final = ProviderRecord(
     name="blink",
     account_class=Blink,
     credentials={"access_token": "test-key"},
+    proof={"Authorization": "Bearer test-key"},
     origin=ORIGIN,
     url=f"{ORIGIN}{_TRANSACTIONS}/{PAYMENT}/refunds",
     counts_minor_units=False,
@@ -215,6 +216,7 @@ RECORD: Final = ProviderRecord(
         void="cancel_transaction of refundry_blink",
     ),
     callbacks=CallbackRecord(
+        proves="nothing",
         account={},
         proof=_proof,
         body=_callback,

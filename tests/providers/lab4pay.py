@@ -76,6 +76,7 @@ RECORD: Final = ProviderRecord(
     name="lab4pay",
     account_class=Lab4Pay,
     credentials={"access_token": "test-key", "integrator_id": "test-integrator"},
+    proof={"Authorization": "Bearer test-key", "X-Pay-Connect-Integrator-Id": "test-integrator"},
     origin=ORIGIN,
     operation=Operation.REFUND_UNREFERENCED,
     url=f"{ORIGIN}{_TRANSACTIONS}/refund/",
@@ -116,6 +117,7 @@ RECORD: Final = ProviderRecord(
         void="revert_transaction of refundry_lab4pay",
     ),
     callbacks=CallbackRecord(
+        proves="signature",
         account={"webhook_secret_key": WEBHOOK_KEY},
         proof=_proof,
         body=_callback,

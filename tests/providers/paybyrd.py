@@ -127,6 +127,7 @@ RECORD: Final = ProviderRecord(
     name="paybyrd",
     account_class=Paybyrd,
     credentials={"api_key": "test-key"},
+    proof={"x-api-key": "test-key"},
     origin=ORIGIN,
     url=f"{ORIGIN}/api/v2/refund/{PAYMENT}",
     counts_minor_units=True,
@@ -196,6 +197,7 @@ RECORD: Final = ProviderRecord(
         id_at="/transactionId",
     ),
     callbacks=CallbackRecord(
+        proves="shared secret",
         account={"webhook_api_key": WEBHOOK_KEY},
         proof=_proof,
         body=_callback,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from refundry import (
     Account,
@@ -135,6 +135,8 @@ class PaymentRecord:
 class CallbackRecord:
     """How callbacks come, and what proves them."""
 
+    proves: Literal["signature", "shared secret", "nothing"]
+    """What proves one."""
     account: Mapping[str, str]
     """The account's arguments that prove a callback; empty where nothing proves one."""
     proof: Callable[[bytes], dict[str, str]]
@@ -223,6 +225,8 @@ class ProviderRecord:
     account_class: type[Account]
     credentials: Mapping[str, str]
     """Fixed fake credentials, by the name of the account's argument."""
+    proof: Mapping[str, str]
+    """The headers that prove with these credentials who sends a request."""
     origin: str
     """The production host."""
     operation: Operation = Operation.REFUND

@@ -186,9 +186,7 @@ def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
 
     refund_id = refunded(mounted, provider)
     first, again = identity(), identity()
-    mounted.sandbox.settle(
-        provider, refund_id, {"lab4pay": "IN_PROGRESS", "paybyrd": "Denied", "blink": "failed"}[provider]
-    )
+    mounted.sandbox.settle(provider, refund_id, RECORDS[provider].states.undone)
     assert first == again != identity()
 
 

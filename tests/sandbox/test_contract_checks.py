@@ -7,7 +7,7 @@ import pytest
 
 from refundry.sandbox import CREDENTIALS, Request, Sandbox, Violation
 from refundry.sandbox.contract import Contract
-from tests.providers import RECORDS
+from tests.providers import PROVIDERS, RECORDS
 from tests.sandbox.support import Mounted
 
 JSON = {"Content-Type": "application/json"}
@@ -55,10 +55,10 @@ def test_a_body_that_breaks_the_contract_is_a_400_and_counted_without_its_values
 
 def test_the_answer_is_in_the_form_of_the_provider(mounted: Mounted) -> None:
     body = {"isoAmount": "", "amount": ""}
-    paybyrd, lab4pay, blink = (mounted.post(name, json=body) for name in ("paybyrd", "lab4pay", "blink"))
-    assert paybyrd.json() == {"code": "BYRD900", "description": "Invalid input"}
-    assert lab4pay.json() == {"message": "/amount: type"}
-    assert blink.json() == {"success": False, "message": "/amount: type"}
+    told = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
+    assert told["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
+    assert told["lab4pay"] == {"message": "/amount: type"}
+    assert told["blink"] == {"success": False, "message": "/amount: type"}
 
 
 def test_all_that_a_request_breaks_is_counted(mounted: Mounted) -> None:

@@ -88,6 +88,7 @@ RECORD: Final = ProviderRecord(
     name="fourth",
     account_class=Fourth,
     credentials={"key": "test-key"},
+    proof={"X-Fourth-Key": "test-key"},
     origin=ORIGIN,
     url=f"{ORIGIN}/v1/payments/{PAYMENT}/refunds",
     counts_minor_units=True,
@@ -123,6 +124,7 @@ RECORD: Final = ProviderRecord(
         id_at="/refund",
     ),
     callbacks=CallbackRecord(
+        proves="signature",
         account={"webhook_key": WEBHOOK_KEY},
         proof=_proof,
         body=_callback,
