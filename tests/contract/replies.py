@@ -1,7 +1,7 @@
 """Strategies for replies: what the contracts describe, and what they do not."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -298,9 +298,9 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     )
 
 
-def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
+def odd_bodies(call: Call, refusing: Mapping[str, Any], names: Sequence[str]) -> Iterator[bytes]:
     """Yield a body that accepts and one that refuses this call, with each odd value in each place."""
-    for body, name, value in product((accepting(call), REFUSING), members(provider), ODD_VALUES):
+    for body, name, value in product((accepting(call), {**refusing}), names, ODD_VALUES):
         yield written(with_odd(body, {name: value}))
 
 
