@@ -83,7 +83,11 @@ def _operation(
                 return Violation("method", method, "undocumented")
             operation = item[method.lower()]
             pointer = child(child("/paths", template), method.lower())
-            parameters = [*item.get("parameters", ()), *operation.get("parameters", ())]
+            parameters = [
+                {**parameter, "pointer": f"{at}/parameters/{index}"}
+                for at, holder in ((child("/paths", template), item), (pointer, operation))
+                for index, parameter in enumerate(holder.get("parameters", ()))
+            ]
             segments = dict(zip(names, map(unquote, match.groups()), strict=True))
             return {**operation, "pointer": pointer, "parameters": parameters}, segments
     return Violation("path", path, "undocumented")
@@ -100,12 +104,12 @@ def _headers(request: WireRequest) -> dict[str, str]:
 def _of_parameters(
     contract: Mapping[str, Any], operation: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Violation]:
-    for index, parameter in enumerate(operation["parameters"]):
+    for parameter in operation["parameters"]:
         place, name = parameter["in"], parameter["name"]
         value = values[place].get(name.lower() if place == "header" else name)
         if value is not None:
-            pointer = f"{operation['pointer']}/parameters/{index}/schema"
-            yield from (Violation(place, name, rule) for _, rule in schema_errors(contract, pointer, value))
+            errors = schema_errors(contract, f"{parameter['pointer']}/schema", value)
+            yield from (Violation(place, name, rule) for _, rule in errors)
         elif parameter.get("required"):
             yield Violation(place, name, "required")
     known = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}

@@ -1,24 +1,25 @@
 """Strategies for replies: what the contracts describe, and what they do not."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
 
 from refundry import Money, WireReply
-from scripts.contract import effective
 from scripts.document import child, resolve
+from scripts.openapi import METHODS
 from tests.providers import RECORDS
 from tests.providers.record import Call
 
 MARK = "card 4929 0000 of Jürgen"
 """Stands in replies for what a person or a log must not get to see by accident."""
 
-_contract = cache(effective)
+
+def _contract(provider: str) -> Mapping[str, Any]:
+    return RECORDS[provider].contract.effective()
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,25 @@ class Described:
     examples: tuple[Any, ...]
 
 
+def _operations(provider: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every operation of the effective contract, with the JSON pointer to it."""
+    for path, item in _contract(provider)["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield child(child("/paths", path), method), item[method]
+
+
 def operations(provider: str) -> list[str]:
     """Return the operationId of every operation that the effective contract has."""
-    return [one["operationId"] for item in _contract(provider)["paths"].values() for one in item.values()]
+    return [operation["operationId"] for _, operation in _operations(provider)]
 
 
 def described(provider: str, operation_id: str | None = None) -> list[Described]:
     """Return every reply with a body that the effective contract describes: to this operation, or to a refund."""
     contract = _contract(provider)
+    wanted = operation_id or RECORDS[provider].sandbox.operation
     (responses,) = (
-        child(child(child("/paths", path), method), "responses")
-        for path, item in contract["paths"].items()
-        for method, operation in item.items()
-        if operation["operationId"] == (operation_id or RECORDS[provider].sandbox.operation)
+        child(pointer, "responses") for pointer, one in _operations(provider) if one["operationId"] == wanted
     )
     every = {status: child(responses, status) for status in resolve(contract, responses)}
     return [_described(contract, status, at) for status, at in every.items() if "content" in _at(contract, at)[1]]
@@ -195,11 +202,9 @@ def underway(call: Call) -> dict[str, Any]:
     return RECORDS[call.provider].contract.under_way(call)
 
 
-REFUSING: dict[str, Any] = {
-    **{name: value for record in RECORDS.values() for name, value in record.contract.refusing.items()},
-    **dict.fromkeys(("description", "message"), MARK),
-}
-"""A body with which an error status refuses any call. What is another provider's is not read."""
+def refusing(provider: str) -> dict[str, Any]:
+    """A body with which an error status refuses any call, and which says what no person or log may see."""
+    return {**RECORDS[provider].contract.refusing, "description": MARK, "message": MARK}
 
 
 def documented(provider: str) -> st.SearchStrategy[Case]:
@@ -229,7 +234,7 @@ def fitting(contract: Mapping[str, Any], one: Described, call: Call) -> st.Searc
     """
     made = bodies(contract, one.schema, hints(call))
     certain = st.builds(
-        _with_some, st.sampled_from([accepting(call), underway(call), REFUSING]), made, st.integers(0, 6)
+        _with_some, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), made, st.integers(0, 6)
     )
     return st.one_of(made, certain, *map(st.just, one.examples))
 
@@ -287,7 +292,9 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     return st.one_of(
         fit.map(written),
         st.builds(with_odd, fit, odd).map(written),
-        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), REFUSING]), odd).map(written),
+        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), odd).map(
+            written
+        ),
         st.builds(lambda first, then: written(first)[:-1] + b", " + written(then)[1:], fit, fit),
         st.builds(lambda whole, length: written(whole)[:length], fit, st.integers(0, 400)),
         st.builds(_encoded, fit, st.sampled_from(["utf-8-sig", "utf-16", "utf-32-be", "cp1252"])),
@@ -298,9 +305,9 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     )
 
 
-def odd_bodies(call: Call, refusing: Mapping[str, Any], names: Sequence[str]) -> Iterator[bytes]:
+def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
     """Yield a body that accepts and one that refuses this call, with each odd value in each place."""
-    for body, name, value in product((accepting(call), {**refusing}), names, ODD_VALUES):
+    for body, name, value in product((accepting(call), refusing(provider)), members(provider), ODD_VALUES):
         yield written(with_odd(body, {name: value}))
 
 

@@ -23,14 +23,11 @@ from tests.contract.evidence import results
 from tests.contract.openapi import schema_errors
 from tests.contract.replies import (
     MARK,
-    REFUSING,
     Case,
     bodies,
     described,
     documented,
     hints,
-    members,
-    odd_bodies,
     operations,
     undocumented,
 )
@@ -137,16 +134,3 @@ def test_the_bodies_that_are_made_for_a_contract_fit_its_schemas(provider: str, 
             assert set(schema_errors(contract, one.pointer, body)) == set()
 
     check()
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_member_with_a_value_that_does_not_fit_is_no_evidence(provider: str) -> None:
-    call = RECORDS[provider].contract.calls[0]
-    replies = [
-        WireReply(one.statuses[0], (), body)
-        for one in described(provider)
-        for body in odd_bodies(call, REFUSING, members(provider))
-    ]
-    became = [(reply, named(result_of(call, reply))) for reply in replies]
-    wrong = [(reply.status, reply.body[:400], result) for reply, result in became if result not in results(call, reply)]
-    assert wrong == []

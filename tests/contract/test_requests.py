@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,24 +11,17 @@ import pytest
 from refundry import (
     AsyncRefundClient,
     Evidence,
-    Money,
     NotSent,
-    Operation,
     RefundClient,
-    RefundStatus,
     SendFailure,
-    Timeout,
-    WireReply,
     WireRequest,
 )
-from refundry.sandbox import Sandbox, SandboxTransport
-from refundry.transport.over_httpx import HttpxTransport
 from scripts import contradictions
 from scripts.contract import effective, vendored, vendored_document
 from scripts.document import child, keys, resolve
 from tests.contract.openapi import Violation, undocumented_headers, violations
 from tests.contract.support import ONCE, Script, aask, account, ask, every_call, plain, prepared
-from tests.providers import PROVIDERS, RECORDS
+from tests.providers import PROVIDERS
 from tests.providers.record import Call
 
 REFUSED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
@@ -96,47 +88,6 @@ def test_what_is_sent_is_what_was_prepared_with_both_clients(provider: str) -> N
         with pytest.raises(NotSent):
             ask(RefundClient([account(provider, script)], retry=ONCE), call)
         assert plain(script.sent[0]) == plain(prepared(call)) == plain(asyncio.run(sent_async(call)))
-
-
-class Recorder:
-    """A transport to a sandbox that keeps what it carries."""
-
-    def __init__(self) -> None:
-        self.sandbox = Sandbox()
-        self.sent: list[WireRequest] = []
-        self._inner = HttpxTransport(SandboxTransport(self.sandbox))
-
-    def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-        self.sent.append(request)
-        return self._inner.send(request, timeout)
-
-    def close(self) -> None:
-        self._inner.close()
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_token_question_and_cancel_fits_the_effective_contract(provider: str) -> None:
-    sandbox = RECORDS[provider].sandbox
-    recorder = Recorder()
-    amount = Money.of("1.00", sandbox.currency)
-    with RefundClient(recorder.sandbox.accounts(transport=recorder)) as client:
-        refund = client.refund(provider, payment_id=sandbox.pending_payment, amount=amount, reference="order-1/1")
-        refund = client.lookup(refund)
-        assert client.lookup(refund).status is RefundStatus.PENDING
-        if client.capabilities(provider)[Operation.REFUND].cancel:
-            assert client.cancel(refund).status is RefundStatus.FAILED
-    others = [request for request in recorder.sent if "refund" not in request.target]
-    ids = [*re.findall(r"[0-9a-f-]{36}", " ".join(request.target for request in others))]
-    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == sandbox.questions
-    assert ids
-    found = [violations(effective(provider), request) for request in others]
-    assert found == [set()] * len(others)
-    assert recorder.sandbox.violations == ()
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_hosts_of_an_account_are_the_servers_of_the_effective_contract(provider: str) -> None:
-    assert set(account(provider).HOSTS.values()) == {server["url"] for server in effective(provider)["servers"]}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -221,25 +221,6 @@ def failing(provider: str, answer: Answer | BaseException, **options: Any) -> tu
 
 
 @every_provider
-def test_an_error_is_no_state_whatever_it_says(provider: str) -> None:
-    saying = [state(provider, word).body for word in RECORDS[provider].states.words]
-    for status in range(400, 600):
-        for body in (*BODIES, b'{"success": true, "code": "BYRD200", "message": "Refunded"}', *saying):
-            told, _ = found(provider, reply(status, body))
-            assert type(told) is LookupFailed, (status, body)
-            assert (told.refund, told.http_status, told.resend) == (pending(provider), status, Resend.NEVER)
-
-
-@every_provider
-def test_only_the_credentials_are_no_matter_of_time(provider: str) -> None:
-    for status in range(400, 600):
-        for body in (b"{}", HTML, b""):
-            told, _ = found(provider, reply(status, body))
-            assert isinstance(told, LookupFailed)
-            assert told.temporary is (status not in (401, 403)), (status, body)
-
-
-@every_provider
 def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) -> None:
     for status in range(400, 600):
         error, transport = failing(provider, reply(status, b"{}"))

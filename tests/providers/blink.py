@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any, Final
 
 from refundry import FULL, AuthenticationFailed, Blink, Money, Reason, WireReply
 from refundry.sandbox import CREDENTIALS
+from scripts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
     DONE,
@@ -225,6 +227,7 @@ RECORD: Final = ProviderRecord(
         noise={"note": "again", "merchant_data": {"order": "1"}, "event_type": "refund"},
     ),
     contract=ContractRecord(
+        effective=cache(partial(effective, "blink")),
         calls=tuple(
             Call("blink", "BL-2349AGB", amount, "order-77/1")
             for amount in (Money.of("1.01", "GBP"), Money.of("79", "JPY"), Money.of("0.001", "KWD"), FULL)

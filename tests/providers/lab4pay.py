@@ -2,11 +2,13 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import cache, partial
 from hashlib import sha256
 from typing import Any, Final
 
 from refundry import AuthenticationFailed, Lab4Pay, Money, Operation, Reason, WireReply
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID
+from scripts.contract import effective
 from tests.providers.evidence import NO_ACCESS, REFUSED, UNDER_WAY, UNKNOWN, id_of
 from tests.providers.record import (
     FAILED,
@@ -126,6 +128,7 @@ RECORD: Final = ProviderRecord(
         noise={"completed_at": "2026-11-22T10:00:00Z", "amount": 100, "tags": ["refund"]},
     ),
     contract=ContractRecord(
+        effective=cache(partial(effective, "lab4pay")),
         calls=tuple(
             Call("lab4pay", payment_id, Money.of("1.00", "EUR"), "till-3/9") for payment_id in (None, "T-20260101")
         ),

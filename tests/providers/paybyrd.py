@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache, partial
 from typing import Any, Final
 
 from refundry import AuthenticationFailed, Money, Paybyrd, Reason, WireReply
 from refundry.sandbox import CREDENTIALS
+from scripts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
     DONE,
@@ -206,6 +208,7 @@ RECORD: Final = ProviderRecord(
         noise={"transactionDate": "2026-11-22", "description": "done", "isoAmount": -100},
     ),
     contract=ContractRecord(
+        effective=cache(partial(effective, "paybyrd")),
         calls=tuple(
             Call("paybyrd", "c16ce479-319d-4e7b-a966-7735c34b2cc5", amount, "order-1042/1")
             for amount in (Money.of("1.00", "EUR"), Money.of("79", "JPY"), Money.of("0.001", "KWD"))

@@ -187,6 +187,8 @@ class SandboxRecord:
 class ContractRecord:
     """What the provider's documents say of replies, written down without a look at the facade's tables."""
 
+    effective: Callable[[], Mapping[str, Any]]
+    """The effective contract. Not to be changed."""
     calls: tuple[Call, ...]
     """Refunds that replies are made for, the simplest first."""
     payment_ids: tuple[str, ...]

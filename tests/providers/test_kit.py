@@ -11,7 +11,8 @@ from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
 from tests.providers import PROVIDERS, RECORDS
 from tests.providers.fourth.account import Fourth
-from tests.providers.fourth.mounting import HERE, TRANSLATION
+from tests.providers.fourth.contract import HERE
+from tests.providers.fourth.mounting import TRANSLATION
 from tests.providers.fourth.record import RECORD
 from tests.providers.fourth.sandbox import FourthSandbox
 from tests.providers.kit import Kit, gaps, shipped

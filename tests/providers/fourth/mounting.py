@@ -3,36 +3,21 @@
 import importlib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 
 from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
-from scripts import overlay
-from scripts.checks import check
-from scripts.document import load
 from scripts.generators import write_client
 from tests.providers import RECORDS
 from tests.providers.fourth.account import Fourth
+from tests.providers.fourth.contract import contract
 from tests.providers.fourth.record import RECORD
 
 TRANSLATION = "tests.providers.fourth.translation:FourthTranslation"
-HERE = Path(__file__).parent
-
-
-@cache
-def contract() -> Mapping[str, Any]:
-    """Return the effective contract: the provider's own with the overlay, both checked as those of the package are."""
-    document = load(HERE / "openapi.yaml")
-    check(document)
-    effective = overlay.apply(document, load(HERE / "overlay.yaml"))
-    check(effective)
-    data: Mapping[str, Any] = effective.data
-    return data
 
 
 @cache

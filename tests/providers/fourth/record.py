@@ -21,6 +21,7 @@ from tests.providers.evidence import (
     text_of,
 )
 from tests.providers.fourth.account import Fourth
+from tests.providers.fourth.contract import contract
 from tests.providers.record import (
     FAILED,
     PAYMENT,
@@ -133,6 +134,7 @@ RECORD: Final = ProviderRecord(
         noise={"note": "again"},
     ),
     contract=ContractRecord(
+        effective=contract,
         calls=(Call("fourth", "F-1", Money.of("1.00", "EUR"), "order-1/1"),),
         payment_ids=("F-1",),
         accepting=_accepting,
