@@ -16,6 +16,7 @@ _VALIDATORS = {
     "3.0": (OAS30Validator, oas30_format_checker),
     "3.1": (OAS31Validator, oas31_format_checker),
 }
+_MADE: dict[tuple[int, str], tuple[Mapping[str, Any], Any]] = {}
 _NOT_PARAMETERS = frozenset({"accept", "content-type"})
 
 
@@ -59,15 +60,23 @@ def undocumented_headers(contract: Mapping[str, Any], request: WireRequest) -> s
 
 def schema_errors(contract: Mapping[str, Any], pointer: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield (JSON Pointer into the value, keyword) for all in which the value breaks the schema at `pointer`."""
-    validator_class, formats = _VALIDATORS[contract["openapi"][:3]]
-    # The reference is resolved inside the whole contract; as a schema, the rest of the contract says nothing.
-    schema = {**contract, "$ref": f"#{quote(pointer, safe='/~')}"}
-    for error in validator_class(schema, format_checker=formats).iter_errors(value):
+    for error in _validator(contract, pointer).iter_errors(value):
         at = "".join(child("", part) for part in error.absolute_path)
         if error.validator == "required":
             yield from ((child(at, name), "required") for name in error.validator_value if name not in error.instance)
         else:
             yield at, str(error.validator)
+
+
+def _validator(contract: Mapping[str, Any], pointer: str) -> Any:
+    """The validator of the schema at the pointer, made once for a contract, which it holds on to."""
+    key = (id(contract), pointer)
+    if key not in _MADE:
+        validator_class, formats = _VALIDATORS[contract["openapi"][:3]]
+        # The reference is resolved inside the whole contract; as a schema, the rest of the contract says nothing.
+        schema = {**contract, "$ref": f"#{quote(pointer, safe='/~')}"}
+        _MADE[key] = (contract, validator_class(schema, format_checker=formats))
+    return _MADE[key][1]
 
 
 def _operation(

@@ -86,7 +86,7 @@ def test_the_amounts_at_the_edges_are_exact(provider: str, currency: str) -> Non
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_amount_is_exact_on_the_wire_and_back(provider: str) -> None:
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(st.integers(1, LARGEST), st.sampled_from(sorted(EXPONENTS)))
     def every(minor_units: int, currency: str) -> None:
         check(provider, minor_units, currency)
@@ -94,7 +94,7 @@ def test_every_amount_is_exact_on_the_wire_and_back(provider: str) -> None:
     every()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, LARGEST) | st.sampled_from(BOUNDARIES), st.sampled_from(sorted(EXPONENTS)))
 def test_the_amount_that_blink_reports_after_full_is_exact(minor_units: int, currency: str) -> None:
     check_full(minor_units, currency)

@@ -21,7 +21,7 @@ from scripts.contract import effective, vendored, vendored_document
 from scripts.document import child, keys, resolve
 from tests.contract.openapi import Violation, undocumented_headers, violations
 from tests.contract.support import ONCE, Script, aask, account, ask, every_call, plain, prepared
-from tests.providers import PROVIDERS
+from tests.providers import PROVIDERS, RECORDS
 from tests.providers.record import Call
 
 REFUSED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
@@ -53,7 +53,7 @@ def added(call: Call) -> bool:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_request_keeps_to_the_effective_contract(provider: str) -> None:
-    assert broken(effective(provider), provider) == {}
+    assert broken(RECORDS[provider].contract.effective(), provider) == {}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -71,7 +71,7 @@ def test_the_one_foreseen_departure_is_that_paybyrd_gets_no_deprecated_amount() 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_no_header_is_sent_that_the_effective_contract_does_not_know(provider: str) -> None:
-    contract = effective(provider)
+    contract = RECORDS[provider].contract.effective()
     assert {name for call in every_call(provider) for name in undocumented_headers(contract, prepared(call))} == set()
 
 
@@ -152,7 +152,7 @@ def test_a_request_that_breaks_the_contract_is_found(
 ) -> None:
     request = change(prepared(next(every_call(provider))))
     part, where, rule = expected
-    assert violations(effective(provider), request) == {
+    assert violations(RECORDS[provider].contract.effective(), request) == {
         Violation(part, request.target if where is None else where, rule)
     }
 
@@ -192,4 +192,4 @@ def test_a_credential_is_wanted_but_where_an_operation_takes_none(
     headers = (("Content-Type", "application/json"),) if body else ()
     content = json.dumps(body).encode() if body else b""
     request = WireRequest(method, "https://refunds.example", target, headers, (), content)
-    assert violations(effective(provider), request) == found
+    assert violations(RECORDS[provider].contract.effective(), request) == found

@@ -2,12 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from refundry.sandbox import Sandbox
+from refundry.sandbox.contract import Contract
 from tests.sandbox.support import KINDS, Kind, Mounted
 from tests.sandbox.support import mounted as mounted_as
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _contracts_are_read_once() -> Iterator[None]:
+    """A contract is the same for every sandbox, and reading it takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Contract, "shipped", cache(Contract.shipped))
+        yield
 
 
 @pytest.fixture(params=KINDS)
