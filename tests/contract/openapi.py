@@ -16,6 +16,7 @@ _VALIDATORS = {
     "3.0": (OAS30Validator, oas30_format_checker),
     "3.1": (OAS31Validator, oas31_format_checker),
 }
+_MADE: dict[tuple[int, str], tuple[Mapping[str, Any], Any]] = {}
 _NOT_PARAMETERS = frozenset({"accept", "content-type"})
 
 
@@ -59,15 +60,23 @@ def undocumented_headers(contract: Mapping[str, Any], request: WireRequest) -> s
 
 def schema_errors(contract: Mapping[str, Any], pointer: str, value: Any) -> Iterator[tuple[str, str]]:
     """Yield (JSON Pointer into the value, keyword) for all in which the value breaks the schema at `pointer`."""
-    validator_class, formats = _VALIDATORS[contract["openapi"][:3]]
-    # The reference is resolved inside the whole contract; as a schema, the rest of the contract says nothing.
-    schema = {**contract, "$ref": f"#{quote(pointer, safe='/~')}"}
-    for error in validator_class(schema, format_checker=formats).iter_errors(value):
+    for error in _validator(contract, pointer).iter_errors(value):
         at = "".join(child("", part) for part in error.absolute_path)
         if error.validator == "required":
             yield from ((child(at, name), "required") for name in error.validator_value if name not in error.instance)
         else:
             yield at, str(error.validator)
+
+
+def _validator(contract: Mapping[str, Any], pointer: str) -> Any:
+    """The validator of the schema at the pointer, made once for a contract, which it holds on to."""
+    key = (id(contract), pointer)
+    if key not in _MADE:
+        validator_class, formats = _VALIDATORS[contract["openapi"][:3]]
+        # The reference is resolved inside the whole contract; as a schema, the rest of the contract says nothing.
+        schema = {**contract, "$ref": f"#{quote(pointer, safe='/~')}"}
+        _MADE[key] = (contract, validator_class(schema, format_checker=formats))
+    return _MADE[key][1]
 
 
 def _operation(
@@ -83,7 +92,11 @@ def _operation(
                 return Violation("method", method, "undocumented")
             operation = item[method.lower()]
             pointer = child(child("/paths", template), method.lower())
-            parameters = [*item.get("parameters", ()), *operation.get("parameters", ())]
+            parameters = [
+                {**parameter, "pointer": f"{at}/parameters/{index}"}
+                for at, holder in ((child("/paths", template), item), (pointer, operation))
+                for index, parameter in enumerate(holder.get("parameters", ()))
+            ]
             segments = dict(zip(names, map(unquote, match.groups()), strict=True))
             return {**operation, "pointer": pointer, "parameters": parameters}, segments
     return Violation("path", path, "undocumented")
@@ -100,12 +113,12 @@ def _headers(request: WireRequest) -> dict[str, str]:
 def _of_parameters(
     contract: Mapping[str, Any], operation: Mapping[str, Any], values: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Violation]:
-    for index, parameter in enumerate(operation["parameters"]):
+    for parameter in operation["parameters"]:
         place, name = parameter["in"], parameter["name"]
         value = values[place].get(name.lower() if place == "header" else name)
         if value is not None:
-            pointer = f"{operation['pointer']}/parameters/{index}/schema"
-            yield from (Violation(place, name, rule) for _, rule in schema_errors(contract, pointer, value))
+            errors = schema_errors(contract, f"{parameter['pointer']}/schema", value)
+            yield from (Violation(place, name, rule) for _, rule in errors)
         elif parameter.get("required"):
             yield Violation(place, name, "required")
     known = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}

@@ -3,40 +3,23 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
 
-from refundry import FULL, Money, WireReply
-from scripts.contract import effective
+from refundry import Money, WireReply
 from scripts.document import child, resolve
-from tests.contract.support import Call
+from scripts.openapi import METHODS
+from tests.providers import RECORDS
+from tests.providers.record import Call
 
 MARK = "card 4929 0000 of Jürgen"
 """Stands in replies for what a person or a log must not get to see by accident."""
 
-CALLS = {
-    "lab4pay": [
-        Call("lab4pay", payment_id, Money.of("1.00", "EUR"), "till-3/9") for payment_id in (None, "T-20260101")
-    ],
-    "paybyrd": [
-        Call("paybyrd", "c16ce479-319d-4e7b-a966-7735c34b2cc5", amount, "order-1042/1")
-        for amount in (Money.of("1.00", "EUR"), Money.of("79", "JPY"), Money.of("0.001", "KWD"))
-    ],
-    "blink": [
-        Call("blink", "BL-2349AGB", amount, "order-77/1")
-        for amount in (Money.of("1.01", "GBP"), Money.of("79", "JPY"), Money.of("0.001", "KWD"), FULL)
-    ],
-}
-"""The calls that replies are made for. Paybyrd's first one is the one that the examples in its contract answer."""
 
-
-SENT = {"lab4pay": "refund_unreferenced", "paybyrd": "refund_transaction", "blink": "refund_transaction"}
-"""The operation of each provider that the facade refunds with."""
-
-_contract = cache(effective)
+def _contract(provider: str) -> Mapping[str, Any]:
+    return RECORDS[provider].contract.effective()
 
 
 @dataclass(frozen=True)
@@ -77,19 +60,25 @@ class Described:
     examples: tuple[Any, ...]
 
 
+def _operations(provider: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Every operation of the effective contract, with the JSON pointer to it."""
+    for path, item in _contract(provider)["paths"].items():
+        for method in METHODS:
+            if method in item:
+                yield child(child("/paths", path), method), item[method]
+
+
 def operations(provider: str) -> list[str]:
     """Return the operationId of every operation that the effective contract has."""
-    return [one["operationId"] for item in _contract(provider)["paths"].values() for one in item.values()]
+    return [operation["operationId"] for _, operation in _operations(provider)]
 
 
 def described(provider: str, operation_id: str | None = None) -> list[Described]:
     """Return every reply with a body that the effective contract describes: to this operation, or to a refund."""
     contract = _contract(provider)
+    wanted = operation_id or RECORDS[provider].sandbox.operation
     (responses,) = (
-        child(child(child("/paths", path), method), "responses")
-        for path, item in contract["paths"].items()
-        for method, operation in item.items()
-        if operation["operationId"] == (operation_id or SENT[provider])
+        child(pointer, "responses") for pointer, one in _operations(provider) if one["operationId"] == wanted
     )
     every = {status: child(responses, status) for status in resolve(contract, responses)}
     return [_described(contract, status, at) for status, at in every.items() if "content" in _at(contract, at)[1]]
@@ -205,24 +194,17 @@ _HEADERS = st.sampled_from(
 
 def accepting(call: Call) -> dict[str, Any]:
     """A body with which a status of 200 accepts this very call."""
-    money = call.amount if isinstance(call.amount, Money) else Money.of("1.01", "GBP")
-    if call.provider == "lab4pay":
-        return {"transaction_id": "T-1"}
-    if call.provider == "paybyrd":
-        source = {"transactionId": call.payment_id, "isoRemainingAmount": 0}
-        amounts = {"isoAmount": money.minor_units, "amount": str(money.decimal)}
-        return {"code": "BYRD200", "transactionId": "T-1", "sourceTransaction": source, **amounts}
-    facts = {"transaction_id": call.payment_id, "refunded_transaction_id": "T-1", "reference": call.reference}
-    return {"status": "completed", "success": True, "amount": float(money.decimal), **facts}
+    return RECORDS[call.provider].contract.accepting(call)
 
 
 def underway(call: Call) -> dict[str, Any]:
-    """A body with which a status of 200 says that it is at it."""
-    return {**accepting(call), "code": "BYRD201", "status": "pending"}
+    """A body with which a status of 200 accepts this call and leaves it pending."""
+    return RECORDS[call.provider].contract.under_way(call)
 
 
-REFUSING: dict[str, Any] = {"code": "BYRD230", "description": MARK, "success": False, "message": MARK}
-"""A body with which an error status refuses any call. What is another provider's is not read."""
+def refusing(provider: str) -> dict[str, Any]:
+    """A body with which an error status refuses any call, and which says what no person or log may see."""
+    return {**RECORDS[provider].contract.refusing, "description": MARK, "message": MARK}
 
 
 def documented(provider: str) -> st.SearchStrategy[Case]:
@@ -231,7 +213,7 @@ def documented(provider: str) -> st.SearchStrategy[Case]:
     return st.one_of(
         [
             st.builds(Case, st.just(call), st.builds(WireReply, st.sampled_from(one.statuses), _HEADERS, body))
-            for call in CALLS[provider]
+            for call in RECORDS[provider].contract.calls
             for one in _mostly_success(provider)
             for body in [fitting(contract, one, call).map(written)]
         ]
@@ -252,7 +234,7 @@ def fitting(contract: Mapping[str, Any], one: Described, call: Call) -> st.Searc
     """
     made = bodies(contract, one.schema, hints(call))
     certain = st.builds(
-        _with_some, st.sampled_from([accepting(call), underway(call), REFUSING]), made, st.integers(0, 6)
+        _with_some, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), made, st.integers(0, 6)
     )
     return st.one_of(made, certain, *map(st.just, one.examples))
 
@@ -297,7 +279,7 @@ def undocumented(provider: str) -> st.SearchStrategy[Case]:
     return st.one_of(
         [
             st.builds(Case, st.just(call), st.builds(WireReply, status, _OTHER_HEADERS, body, complete))
-            for call in CALLS[provider]
+            for call in RECORDS[provider].contract.calls
             for body in [_unfitting(provider, call)]
         ]
     )
@@ -310,7 +292,9 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     return st.one_of(
         fit.map(written),
         st.builds(with_odd, fit, odd).map(written),
-        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), REFUSING]), odd).map(written),
+        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), odd).map(
+            written
+        ),
         st.builds(lambda first, then: written(first)[:-1] + b", " + written(then)[1:], fit, fit),
         st.builds(lambda whole, length: written(whole)[:length], fit, st.integers(0, 400)),
         st.builds(_encoded, fit, st.sampled_from(["utf-8-sig", "utf-16", "utf-32-be", "cp1252"])),
@@ -323,7 +307,7 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
 
 def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
     """Yield a body that accepts and one that refuses this call, with each odd value in each place."""
-    for body, name, value in product((accepting(call), REFUSING), members(provider), ODD_VALUES):
+    for body, name, value in product((accepting(call), refusing(provider)), members(provider), ODD_VALUES):
         yield written(with_odd(body, {name: value}))
 
 

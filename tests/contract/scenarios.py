@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundry import FULL, Evidence, Money, SendFailure, WireReply
-from tests.contract.replies import CALLS, MARK, accepting
-from tests.contract.support import Call, Meanwhile
+from tests.contract.replies import MARK, accepting
+from tests.contract.support import Meanwhile
+from tests.providers import RECORDS
+from tests.providers.record import Call
 
 Answer = WireReply | SendFailure | Exception | Meanwhile
 
@@ -27,8 +29,9 @@ class Scenario:
     hooks_fail: bool = False
 
 
-LAB4PAY, PAYBYRD, BLINK = (CALLS[provider][0] for provider in ("lab4pay", "paybyrd", "blink"))
-LAB4PAY_PAYMENT = CALLS["lab4pay"][1]
+FIRST = {provider: record.contract.calls[0] for provider, record in RECORDS.items()}
+LAB4PAY, PAYBYRD, BLINK = FIRST["lab4pay"], FIRST["paybyrd"], FIRST["blink"]
+LAB4PAY_PAYMENT = RECORDS["lab4pay"].contract.calls[1]
 BLINK_FULL = Call("blink", BLINK.payment_id, FULL, "order-78/1")
 NOT_SENT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection was closed")
@@ -49,27 +52,22 @@ def one(name: str, call: Call, answer: Answer, result: str, **more: Any) -> Scen
     return Scenario(name, (call,), (answer,), (result,), **more)
 
 
-OK = {call.provider: reply(200, accepting(call)) for call in (LAB4PAY, PAYBYRD, BLINK)}
-NO = {
-    "lab4pay": reply(400, b""),
-    "paybyrd": reply(400, {"code": "BYRD231", "description": MARK}, ("requestid", "1")),
-    "blink": reply(422, {"success": False, "error": MARK}),
-}
-UNKNOWN = {
-    "lab4pay": reply(500, {}),
-    "paybyrd": reply(500, {"code": "BYRD999"}),
-    "blink": reply(429, {"message": "slow down"}, ("retry-after", "3")),
-}
-ACCEPTED = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
-REFUSAL = {"lab4pay": "INVALID", "paybyrd": "EXCEEDS_REMAINING", "blink": "INVALID"}
-AGAIN = {"lab4pay": False, "paybyrd": True, "blink": False}
-"""Whether an unknown refund may be sent again under its reference."""
+def refusing(provider: str) -> WireReply:
+    """A reply that refuses the call, with words for people where the provider has them."""
+    words = {name: MARK for name in RECORDS[provider].contract.refusing if name in ("description", "detail", "message")}
+    return reply(400, {**RECORDS[provider].contract.refusing, **words})
+
+
+OK = {provider: reply(200, accepting(call)) for provider, call in FIRST.items()}
+NO = {provider: refusing(provider) for provider in RECORDS}
+UNKNOWN = {provider: reply(500, record.contract.refusing) for provider, record in RECORDS.items()}
+ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.items()}
 
 
 def of_every_provider(call: Call) -> list[Scenario]:
     """What happens alike at each provider, but for the names."""
     key = call.provider
-    accepted, refused, unknown = ACCEPTED[key], f"RefundRejected {REFUSAL[key]}", "OutcomeUnknown"
+    accepted, refused, unknown = ACCEPTED[key], RECORDS[key].contract.by_status[400], "OutcomeUnknown"
     html = reply(200, f"<html>{MARK}</html>".encode(), ("content-type", "text/html"))
     return [
         one("accepted", call, OK[key], accepted),
@@ -94,8 +92,8 @@ def of_every_provider(call: Call) -> list[Scenario]:
         Scenario(
             "again after it was lost",
             (call, call),
-            (LOST, OK[key]) if AGAIN[key] else (LOST,),
-            (unknown, accepted if AGAIN[key] else unknown),
+            (LOST, OK[key]) if RECORDS[key].deduplicates else (LOST,),
+            (unknown, accepted if RECORDS[key].deduplicates else unknown),
         ),
         Scenario(
             "the reference of another refund",
@@ -133,6 +131,12 @@ OF_SOME_PROVIDERS = [
     one("Paybyrd has no source", PAYBYRD, reply(200, {"code": "BYRD200", "sourceTransaction": None}), "SUCCEEDED"),
     one("Paybyrd has refunded it", PAYBYRD, reply(400, {"code": "BYRD230"}), "RefundRejected ALREADY_REFUNDED"),
     one("Paybyrd finds nothing", PAYBYRD, reply(404, {"code": "BYRD901"}), "RefundRejected NOT_FOUND"),
+    one(
+        "Paybyrd refuses more than is left",
+        PAYBYRD,
+        reply(400, {"code": "BYRD231", "description": MARK}, ("requestid", "1")),
+        "RefundRejected EXCEEDS_REMAINING",
+    ),
     one("Paybyrd declines", PAYBYRD, reply(200, {"code": "BYRD205"}), "RefundRejected DECLINED"),
     one("Paybyrd allows it not", PAYBYRD, reply(403, {"code": "BYRD403"}), "AuthenticationFailed"),
     one("Paybyrd says a new code", PAYBYRD, reply(200, {"code": "BYRD777"}), "OutcomeUnknown"),
@@ -150,6 +154,9 @@ OF_SOME_PROVIDERS = [
         (reply(200, {"code": "BYRD200", "isoAmount": 99}), OK["paybyrd"]),
         ("RefundMismatch", "SUCCEEDED"),
     ),
+    one("Lab4Pay refuses without a body", LAB4PAY, reply(400, b""), "RefundRejected INVALID"),
+    one("Blink refuses", BLINK, reply(422, {"success": False, "error": MARK}), "RefundRejected INVALID"),
+    one("Blink wants a pause", BLINK, reply(429, {"message": "slow down"}, ("retry-after", "3")), "OutcomeUnknown"),
     one("Blink, older reply", BLINK, reply(200, {"success": True, "message": "ok", "amount": "1.01"}), "SUCCEEDED"),
     one("Blink refuses, older", BLINK, reply(200, {"success": False, "message": MARK}), "RefundRejected DECLINED"),
     one("Blink is at it", BLINK, reply(200, {"status": "Pending", "success": True}), "PENDING"),
@@ -166,9 +173,9 @@ OF_SOME_PROVIDERS = [
         "SUCCEEDED",
         currencies={"blink": "GBP"},
     ),
-    Scenario("three providers", (LAB4PAY, PAYBYRD, BLINK), tuple(OK.values()), tuple(ACCEPTED.values())),
+    Scenario("every provider", tuple(FIRST.values()), tuple(OK.values()), tuple(ACCEPTED.values())),
 ]
 
-_ALL = [*(one for call in (LAB4PAY, PAYBYRD, BLINK) for one in of_every_provider(call)), *OF_SOME_PROVIDERS]
+_ALL = [*(one for call in FIRST.values() for one in of_every_provider(call)), *OF_SOME_PROVIDERS]
 SCENARIOS = {f"{scenario.calls[0].provider}: {scenario.name}": scenario for scenario in _ALL}
 assert len(SCENARIOS) == len(_ALL), "two scenarios have one name"

@@ -10,11 +10,8 @@ from refundry import (
     FULL,
     Account,
     AsyncRefundClient,
-    Blink,
-    Lab4Pay,
     Money,
     Operation,
-    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
@@ -25,33 +22,17 @@ from refundry import (
     WireReply,
     WireRequest,
 )
+from tests.providers import RECORDS
+from tests.providers.record import Call
 
-CREDENTIALS = ("test-key-of-paybyrd", "test-token-of-blink", "test-token-of-lab4pay", "test-integrator-id")
+CREDENTIALS = tuple({secret for record in RECORDS.values() for secret in record.credentials.values()})
 """Every credential that the accounts here have. None may show in anything that a caller is told."""
 
-PAYMENT_IDS = {
-    "lab4pay": ("T-20260101", "a:b;c=d,e'(f)*!$&+~@_"),
-    "paybyrd": ("c16ce479-319d-4e7b-a966-7735c34b2cc5", "a:b;c=d,e'(f)*!$&+~@_"),
-    "blink": ("BL-2349AGB", "a:b;c=d,e'(f)*!$&+~@_"),
-}
 REFERENCES = ("order-1042/1", "Rückerstattung №7", "返金-3 {}", '🧾 "a" \\ <b>', "r" * 255)
 AMOUNTS = tuple(
     Money.from_minor(minor_units, currency)
     for currency, minor_units in product(("GBP", "EUR", "JPY", "KWD"), (1, 7910, 10**15))
 )
-
-
-@dataclass(frozen=True)
-class Call:
-    """One refund that is asked for. Without a payment it is one that is tied to none.
-
-    The amount is of any type, for calls that are to be refused.
-    """
-
-    provider: str
-    payment_id: str | None
-    amount: Any
-    reference: str
 
 
 @dataclass(frozen=True)
@@ -115,18 +96,17 @@ def account(
     environment: Literal["production", "sandbox"] = "production",
     currency: str | None = None,
 ) -> Account:
-    """An account at the provider, under the provider's name. Paybyrd's has no currency.
+    """An account at the provider, under the provider's name. A currency is given where the account has one.
 
     Those that count in minor units count those of ISO 4217.
     """
-    where: dict[str, Any] = {"environment": environment, "transport": transport}
-    if provider == "paybyrd":
-        return Paybyrd(api_key=CREDENTIALS[0], minor_units="iso", **where)
-    if provider == "blink":
-        return Blink(access_token=CREDENTIALS[1], currency=currency, **where)
-    assert provider == "lab4pay"
-    till: dict[str, Any] = {"currency": currency, "minor_units": "iso", **where}
-    return Lab4Pay(access_token=CREDENTIALS[2], integrator_id=CREDENTIALS[3], **till)
+    record = RECORDS[provider]
+    options: dict[str, Any] = {"environment": environment, "transport": transport}
+    if record.has_currency:
+        options["currency"] = currency
+    if record.counts_minor_units:
+        options["minor_units"] = "iso"
+    return record.account(**options)
 
 
 def ask(client: RefundClient, call: Call) -> Refund:
@@ -186,7 +166,7 @@ def every_call(provider: str) -> Iterator[Call]:
     """Each kind of request that the facade can make at this provider, by what it says it is able to do."""
     for operation, able in RefundClient([account(provider)]).capabilities(provider).items():
         amounts = (*AMOUNTS, FULL) if able.full_without_amount else AMOUNTS
-        payment_ids = (None,) if operation is Operation.REFUND_UNREFERENCED else PAYMENT_IDS[provider]
+        payment_ids = (None,) if operation is Operation.REFUND_UNREFERENCED else RECORDS[provider].contract.payment_ids
         for payment_id, amount, reference in product(payment_ids, amounts, REFERENCES):
             yield Call(provider, payment_id, amount, reference)
 

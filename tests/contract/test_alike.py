@@ -24,10 +24,11 @@ from refundry import (
     WebhookRejected,
     WebhookUnreadable,
 )
-from scripts.contract import PROVIDERS
 from tests.contract.replies import MARK
 from tests.contract.scenarios import SCENARIOS, Scenario
-from tests.contract.support import CREDENTIALS, ONCE, Call, Script, aask, account, ask, check_pickle, named, plain, told
+from tests.contract.support import CREDENTIALS, ONCE, Script, aask, account, ask, check_pickle, named, plain, told
+from tests.providers import PROVIDERS
+from tests.providers.record import Call
 
 Result = Refund | RefundError
 Event = TypeVar("Event")

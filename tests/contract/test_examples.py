@@ -8,11 +8,11 @@ import pytest
 
 from refundry import ContractDeviation, RefundClient, RefundError, RefundMismatch, WireReply
 from scripts import contradictions
-from scripts.contract import PROVIDERS, vendored_document
+from scripts.contract import vendored_document
 from scripts.contradictions import Comparison, Finding, compare
 from scripts.document import Document, keys, parse
-from tests.contract.replies import CALLS
 from tests.contract.support import ONCE, Script, account, ask, named
+from tests.providers import PROVIDERS, RECORDS
 
 FACADE = frozenset({"facade"})
 PAYBYRD = Path(vendored_document("paybyrd").place("").rpartition(":")[0])
@@ -30,7 +30,7 @@ def facade_findings(provider: str, document: Document) -> set[Finding]:
     """Return where the facade finds fault with an example: with the whole of it, or with a value in it."""
     found: set[Finding] = set()
     for status, pointer, value in examples(document):
-        call = CALLS[provider][0]
+        call = RECORDS[provider].contract.calls[0]
         deviations: list[ContractDeviation] = []
         script = Script(WireReply(status, (), json.dumps(value).encode()))
         try:

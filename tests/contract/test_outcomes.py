@@ -5,41 +5,18 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from scripts.outcomes import PROVIDERS, STATUSES, Ending, exceptions, of_exception, of_status, ranges
+from scripts.outcomes import STATUSES, Ending, exceptions, of_exception, of_status, ranges
+from tests.providers import PROVIDERS, RECORDS
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-RESEND = {"lab4pay": "never", "paybyrd": "same reference", "blink": "never"}
-SENDS = {"lab4pay": 1, "paybyrd": 3, "blink": 1}
-"""How often a refund is sent whose outcome stays unknown: again only to the provider that de-duplicates."""
-
 # The only three that come before the first byte.
 NOTHING_SENT = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout}
 
-# By the providers' documents: what each status comes to with a body that fits it. Every other one is unknown.
-DOCUMENTED = {
-    "lab4pay": {200: "PENDING", 400: "RefundRejected", 401: "AuthenticationFailed"},
-    "paybyrd": {
-        200: "SUCCEEDED",
-        202: "PENDING",
-        400: "RefundRejected",
-        401: "AuthenticationFailed",
-        403: "AuthenticationFailed",
-        404: "RefundRejected",
-    },
-    "blink": {
-        200: "SUCCEEDED",
-        400: "RefundRejected",
-        401: "AuthenticationFailed",
-        402: "RefundRejected",
-        403: "AuthenticationFailed",
-        404: "RefundRejected",
-        422: "RefundRejected",
-    },
-}
-
 
 def unknown(provider: str, evidence: str) -> Ending:
-    return Ending(evidence, "OutcomeUnknown", RESEND[provider], SENDS[provider])
+    """How a refund ends whose outcome stays unknown: sent again only to a provider that de-duplicates."""
+    resend, sends = ("same reference", 3) if RECORDS[provider].deduplicates else ("never", 1)
+    return Ending(evidence, "OutcomeUnknown", resend, sends)
 
 
 def certain(outcome: str) -> Ending:
@@ -63,9 +40,10 @@ def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_trie
 
 
 def documented(provider: str, status: int) -> Ending:
-    if status in DOCUMENTED[provider]:
-        return certain(DOCUMENTED[provider][status])
-    if provider == "paybyrd" and status >= 500:  # its own answer, which is the stored one when it comes a second time
+    verdict = RECORDS[provider].contract.by_status.get(status, "OutcomeUnknown").partition(" ")[0]
+    if verdict != "OutcomeUnknown":
+        return certain(verdict)
+    if RECORDS[provider].deduplicates and status >= 500:  # its own answer, which it stores under the key
         return Ending("answered", "OutcomeUnknown", "same reference", 2)
     return unknown(provider, "answered")
 

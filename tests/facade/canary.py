@@ -11,7 +11,8 @@ from urllib.parse import quote
 import pytest
 
 from refundry import Account, RefundError
-from tests.facade.support import Caller, account
+from tests.facade.support import Caller
+from tests.providers import RECORDS, account
 
 # With characters that change when they are percent-encoded or written in base64.
 CANARY: Final = "canary+of/the~key=="
@@ -47,12 +48,8 @@ def shown(value: object) -> str:
 
 def canaried(provider: str, **options: Any) -> Account:
     """Return an account whose credentials are canaries."""
-    keys: dict[str, dict[str, str]] = {
-        "lab4pay": {"access_token": CANARY, "integrator_id": INTEGRATOR},
-        "paybyrd": {"api_key": CANARY},
-        "blink": {"access_token": CANARY},
-    }
-    return account(provider, **keys[provider], **options)
+    names = RECORDS[provider].credentials
+    return account(provider, **{name: INTEGRATOR if name == "integrator_id" else CANARY for name in names}, **options)
 
 
 def watched(client: Caller, provider: str, caplog: pytest.LogCaptureFixture) -> str:

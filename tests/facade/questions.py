@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from refundry import Evidence, Refund, RefundError, RefundStatus, Retry, SendFailure, Timeout, WireReply, WireRequest
 from tests.facade.support import NO_STATE, ONE_EURO, PAYMENT, Answer, Caller, Scripted, reply, scripted
+from tests.providers import RECORDS
 
 HTML: Final = b"<html><body>It did not work</body></html>"
 BODIES: Final = (b"", b"{}", HTML, b"[]", b"\xff")
@@ -24,65 +25,16 @@ UNREACHED: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 
-WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
-    "lab4pay": {
-        "INITIATED": PENDING,
-        "IN_PROGRESS": PENDING,
-        "SUCCESS": SUCCEEDED,
-        "FAILED": FAILED,
-        "EXPIRED": FAILED,
-        "CANCELED": FAILED,
-        "DECLINED": FAILED,
-        "REVERTED": FAILED,
-    },
-    "paybyrd": {
-        "Success": SUCCEEDED,
-        "AcquirerSuccess": SUCCEEDED,
-        "Processing": PENDING,
-        "TemporaryFailed": PENDING,
-        "Denied": FAILED,
-        "Canceled": FAILED,
-        "Error": PENDING,  # alone: it stands for failures that are not known yet too
-    },
-    "blink": {
-        "completed": SUCCEEDED,
-        "Accepted": SUCCEEDED,
-        "pending": PENDING,
-        "Pending Submission": PENDING,
-        "Captured": PENDING,
-        "Tendered": PENDING,
-        "Received": PENDING,
-        "Approved": PENDING,
-        "Deferred": PENDING,
-        "Authorised": PENDING,
-        "Authorized": PENDING,
-        "Pre-Auth": PENDING,
-        "Preauth": PENDING,
-        "failed": FAILED,
-        "declined": FAILED,
-        "Rejected": FAILED,
-        "cancelled": FAILED,
-        "Canceled": FAILED,
-        "voided": FAILED,
-        "expired": FAILED,
-    },
-}
-"""What each word of a transaction says about a refund."""
-DONE: Final = {"lab4pay": "SUCCESS", "paybyrd": "Success", "blink": "completed"}
-UNDONE: Final = {"lab4pay": "DECLINED", "paybyrd": "Denied", "blink": "declined"}
-VOIDS: Final = {"lab4pay": "revert_transaction of refundry_lab4pay", "blink": "cancel_transaction of refundry_blink"}
+# The tests of faults take these from here.
+DONE: Final = {provider: record.states.done for provider, record in RECORDS.items()}
+UNDONE: Final = {provider: record.states.undone for provider, record in RECORDS.items()}
+VOIDS: Final = {provider: record.payments.void for provider, record in RECORDS.items() if record.payments}
 
-PENDING_REPLIES: Final = {
-    "lab4pay": reply(200, {"transaction_id": "refund-1"}),
-    "paybyrd": reply(200, {"code": "BYRD201", "isoAmount": 100, "transactionId": "refund-1"}),
-    "blink": reply(200, {"status": "pending", "amount": 1, "refunded_transaction_id": "refund-1"}),
-}
-"""What accepts one euro of PAYMENT, and has not refunded it yet."""
-SECOND_REPLIES: Final = {
-    provider: replace(first, body=first.body.replace(b"refund-1", b"refund-2"))
-    for provider, first in PENDING_REPLIES.items()
-}
-"""The same of a second refund, which has an id of its own."""
+
+def second_pending(provider: str) -> WireReply:
+    """Return what accepts a second refund of one euro, which has an id of its own."""
+    first = RECORDS[provider].pending
+    return replace(first, body=first.body.replace(b"refund-1", b"refund-2"))
 
 
 class LookupScript(Scripted):
@@ -118,8 +70,7 @@ def pending(provider: str, **changes: Any) -> Refund:
 
 def state(provider: str, word: object = ..., status: int = 200, **more: Any) -> WireReply:
     """Return a reply to a question: the transaction with this word for its state, or without one."""
-    told = {"status": word, **more} if word is not ... else more
-    return reply(status, {"data": told} if provider == "blink" else told)
+    return RECORDS[provider].states.reply(word, status, **more)
 
 
 def spelled(word: str) -> str:

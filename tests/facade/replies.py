@@ -16,7 +16,9 @@ from refundry.outcome import Reading
 from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_refund
 from refundry.refund import RefundRequest
-from tests.facade.support import ONE_EURO, PAYMENT, account, reply, told
+from tests.facade.support import told
+from tests.providers import account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 HTML: Final = b"<html><body>It did not work</body></html>"
 SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING

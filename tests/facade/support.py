@@ -2,22 +2,17 @@
 
 import asyncio
 import contextlib
-import json
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal, Self, TypeVar
 
 from refundry import (
     Account,
     AsyncRefundClient,
     Attempt,
-    Blink,
     ContractDeviation,
-    Lab4Pay,
-    Money,
     Operation,
-    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
@@ -28,41 +23,26 @@ from refundry import (
     WireRequest,
 )
 
+# The tests of faults, servers and docs take these from here.
+from tests.providers import PROVIDERS as PROVIDERS
+from tests.providers import RECORDS
+from tests.providers import account as account
+from tests.providers.record import ONE_EURO as ONE_EURO
+from tests.providers.record import PAYMENT as PAYMENT
+from tests.providers.record import reply as reply
+
+ACCEPTED: Final = {provider: record.accepted for provider, record in RECORDS.items()}
+
 T = TypeVar("T")
 Answer = WireReply | SendFailure
 Kind = Literal["sync", "async", "uvloop"]
 """A RefundClient, an AsyncRefundClient, or an AsyncRefundClient in an event loop of uvloop."""
 KINDS: Final[tuple[Kind, ...]] = ("sync", "async")
-PROVIDERS: Final = ("lab4pay", "paybyrd", "blink")
-
-PAYMENT: Final = "payment-1"
-ONE_EURO: Final = Money.of("1.00", "EUR")
-
-ACCEPTED: Final[Mapping[str, Mapping[str, Any]]] = {
-    "lab4pay": {"transaction_id": "refund-1"},
-    "paybyrd": {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"},
-    "blink": {"status": "completed", "amount": 1, "transaction_id": PAYMENT},
-}
-"""The least that each provider says, with status 200, of one euro refunded of PAYMENT."""
-
-
-def account(provider: str, **options: Any) -> Account:
-    """Return an account at a provider, with fake credentials."""
-    if provider == "lab4pay":
-        return Lab4Pay(**{"access_token": "test-key", "integrator_id": "test-integrator", **options})
-    if provider == "paybyrd":
-        return Paybyrd(**{"api_key": "test-key", **options})
-    return Blink(**{"access_token": "test-key", **options})
-
-
-def reply(status: int, body: object = b"", headers: tuple[tuple[str, str], ...] = ()) -> WireReply:
-    """Return a reply; a body that is not bytes is written as JSON."""
-    return WireReply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 def accepted(provider: str) -> WireReply:
     """Return a reply that accepts one euro of PAYMENT."""
-    return reply(200, ACCEPTED[provider])
+    return reply(200, RECORDS[provider].accepted)
 
 
 ONCE: Final = Retry(attempts=1)
@@ -150,7 +130,7 @@ class Caller(ABC):
 
     def ask(self, provider: str, *, amount: object = ONE_EURO, reference: str = "reference-1") -> Refund:
         """Refund by the operation that the provider has: PAYMENT, or an amount tied to no payment."""
-        if provider == "lab4pay":
+        if provider in RECORDS and RECORDS[provider].operation is Operation.REFUND_UNREFERENCED:
             return self.refund_unreferenced(provider, amount=amount, reference=reference)
         return self.refund(provider, payment_id=PAYMENT, amount=amount, reference=reference)
 

@@ -6,7 +6,8 @@ import pytest
 
 from refundry import FULL, Money, OutcomeUnknown, Reason, Refund, RefundMismatch, RefundRejected, RefundStatus, Resend
 from tests.facade.replies import ACCESS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
-from tests.facade.support import ONE_EURO, PAYMENT, deviations, reply, told
+from tests.facade.support import deviations, told
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from refundry import FULL, Blink, InvalidRefund, Lab4Pay, Money, Paybyrd, Resend
-from tests.facade.support import KINDS, ONE_EURO, PROVIDERS, Kind, Scripted, accepted, account, scripted
+from tests.facade.support import KINDS, Kind, Scripted, accepted, scripted
+from tests.providers import PROVIDERS, account
+from tests.providers.record import ONE_EURO
 
 BAD_IDS = [
     "",

@@ -27,19 +27,9 @@ from refundry import (
     UnsupportedOperation,
     WireReply,
 )
-from tests.facade.support import (
-    KINDS,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Kind,
-    Scripted,
-    accepted,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, Kind, Scripted, accepted, caller, scripted
+from tests.providers import PROVIDERS, account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import refundry
@@ -331,6 +331,7 @@ every_class = pytest.mark.parametrize("cls", [RefundError, *ERRORS])
 
 
 @every_class
+@settings(max_examples=30)  # the facts in common are tried with every class
 @given(data=st.data())
 def test_an_error_is_kept_as_json_and_comes_back_as_it_was(cls: type[RefundError], data: st.DataObject) -> None:
     facts = {name: data.draw(values, name) for name, values in (COMMON | OWN.get(cls, {})).items()}

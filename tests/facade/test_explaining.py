@@ -2,10 +2,10 @@
 
 import inspect
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -22,51 +22,14 @@ from refundry import (
     Resend,
     WireReply,
 )
-from tests.facade.questions import (
-    BRIEFLY,
-    HTML,
-    LOST,
-    PENDING_REPLIES,
-    UNREACHED,
-    VOIDS,
-    WORDS,
-    LookupScript,
-    of_payment,
-    spelled,
-    state,
-)
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    Answer,
-    Caller,
-    Kind,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.questions import BRIEFLY, HTML, LOST, UNREACHED, LookupScript, of_payment, spelled, state
+from tests.facade.support import KINDS, NO_STATE, Answer, Caller, Kind, caller, scripted
+from tests.providers import RECORDS, WITH_PAYMENT_STATES, account, payments_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 
-REFUSALS: Final[Mapping[str, WireReply]] = {
-    "lab4pay": reply(400),
-    "blink": reply(400, {"success": False, "message": "It cannot be refunded"}),
-}
-UNREFUNDABLE: Final = {
-    "lab4pay": [word for word in WORDS["lab4pay"] if word != "SUCCESS"],
-    "blink": [
-        *("Captured", "Received", "Approved", "Deferred", "Tendered", "Pre-Auth", "Preauth", "Referred", "Reversed"),
-        *("Rejected", "Finished", "Canceled", "cancelled", "voided", "declined", "failed", "expired"),
-    ],
-}
-PAYMENTS: Final = {
-    "lab4pay": f"https://api-payment.lab4pay.com/v1/pay-connect/transactions/{PAYMENT}/status/",
-    "blink": f"https://secure.blinkpayment.co.uk/api/pay/v1/transactions/{PAYMENT}",
-}
-explaining = pytest.mark.parametrize("provider", sorted(VOIDS))
+explaining = pytest.mark.parametrize("provider", WITH_PAYMENT_STATES)
 
 
 @contextmanager
@@ -74,7 +37,9 @@ def refused(
     kind: Kind, provider: str, *answers: Answer | BaseException, refused_with: WireReply | None = None, **options: Any
 ) -> Iterator[tuple[Caller, RefundRejected, LookupScript]]:
     """Give what is told of a refusal of PAYMENT, and its client, to which questions are answered so."""
-    transport = LookupScript(*answers, answers=[REFUSALS[provider] if refused_with is None else refused_with])
+    transport = LookupScript(
+        *answers, answers=[payments_of(provider).refusal if refused_with is None else refused_with]
+    )
     made = account(provider, transport=transport)
     with caller(kind, made, **{"retry": BRIEFLY, **options}) as client:
         with pytest.raises(RefundRejected) as raised:
@@ -94,20 +59,20 @@ def explained(client: Caller, refusal: Any) -> RefundRejected:
 @both_kinds
 @explaining
 def test_a_refusal_for_the_state_of_the_payment_says_so_and_names_the_void(kind: Kind, provider: str) -> None:
-    for word in UNREFUNDABLE[provider]:
+    for word in payments_of(provider).unrefundable:
         with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
             before = (refusal.reason, str(refusal))
             told = explained(client, refusal)
         assert (type(told), told.reason, told.resend) == (RefundRejected, Reason.NOT_REFUNDABLE, Resend.SAFE), word
-        assert VOIDS[provider] in str(told)
+        assert payments_of(provider).void in str(told)
         assert "'reference-1': not refundable (HTTP 400); the payment is " in str(told)
         assert f"the payment is {spelled(word)}: " in spelled(str(told))
-        assert (told.raw, told.http_status) == (REFUSALS[provider], 400)
+        assert (told.raw, told.http_status) == (payments_of(provider).refusal, 400)
         assert (told.provider, told.reference, told.payment_id, told.amount) == (
             *(provider, "reference-1"),
             *(PAYMENT, ONE_EURO),
         )
-        assert [(question.method, question.url) for question in transport.asked] == [("GET", PAYMENTS[provider])]
+        assert [(question.method, question.url) for question in transport.asked] == [("GET", payments_of(provider).url)]
         assert (refusal.reason, str(refusal)) == before == (Reason.INVALID, before[1])
 
 
@@ -118,7 +83,7 @@ def test_a_refusal_of_a_payment_that_was_refunded_before_says_so() -> None:
         assert told.reason is Reason.ALREADY_REFUNDED
         assert "already refunded" in str(told)
         assert "the payment is fully refunded" in str(told)
-        assert VOIDS["blink"] not in str(told)
+        assert payments_of("blink").void not in str(told)
 
 
 @both_kinds
@@ -164,7 +129,11 @@ def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
 @explaining
 def test_another_status_than_200_explains_nothing_whatever_its_word(provider: str) -> None:
     for status in (201, 202, 400, 404):
-        with refused("sync", provider, state(provider, UNREFUNDABLE[provider][0], status)) as (client, refusal, _):
+        with refused("sync", provider, state(provider, payments_of(provider).unrefundable[0], status)) as (
+            client,
+            refusal,
+            _,
+        ):
             with pytest.raises(LookupFailed):
                 explained(client, refusal)
             assert refusal.reason is Reason.INVALID
@@ -173,7 +142,7 @@ def test_another_status_than_200_explains_nothing_whatever_its_word(provider: st
 @both_kinds
 @explaining
 def test_a_payment_is_asked_about_until_there_is_an_answer(kind: Kind, provider: str) -> None:
-    answers = LOST, reply(503), state(provider, UNREFUNDABLE[provider][0])
+    answers = LOST, reply(503), state(provider, payments_of(provider).unrefundable[0])
     with refused(kind, provider, *answers) as (client, refusal, transport):
         assert explained(client, refusal).reason is Reason.NOT_REFUNDABLE
     assert len(transport.asked) == 3
@@ -199,8 +168,8 @@ def test_each_refusal_of_blink_can_be_explained(status: int, body: Any) -> None:
 @explaining
 @pytest.mark.parametrize("name", ["invalid", "invalid-shop", "other"])
 def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(provider: str, name: str) -> None:
-    answers = [REFUSALS[provider]]
-    transport = LookupScript(state(provider, UNREFUNDABLE[provider][0]), answers=answers)
+    answers = [payments_of(provider).refusal]
+    transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]), answers=answers)
     with scripted("sync", provider, transport, name=name) as client, pytest.raises(RefundRejected) as raised:
         client.refund(name, payment_id=PAYMENT, amount=ONE_EURO, reference="invalid")
     with scripted("sync", provider, transport, name=name) as client:
@@ -212,11 +181,11 @@ def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(prov
 def test_a_refusal_that_was_kept_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
     with refused(kind, provider, NO_STATE) as (_, refusal, _):
         kept = json.dumps(refusal.to_dict())
-    transport = LookupScript(state(provider, UNREFUNDABLE[provider][0]))
+    transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]))
     with scripted(kind, provider, transport) as client:
         told = explained(client, RefundError.from_dict(json.loads(kept)))
     assert (told.reason, told.http_status, told.raw) == (Reason.NOT_REFUNDABLE, 400, None)
-    assert VOIDS[provider] in str(told)
+    assert payments_of(provider).void in str(told)
 
 
 @both_kinds
@@ -290,7 +259,7 @@ def test_a_refund_that_came_to_nothing_asks_nothing_by_itself(
 @explaining
 def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind, provider: str) -> None:
     told: list[tuple[Operation, int | None, str]] = []
-    word = UNREFUNDABLE[provider][0]
+    word = payments_of(provider).unrefundable[0]
     hook: dict[str, Any] = {"on_attempt": lambda one: told.append((one.operation, one.status, one.outcome))}
     with refused(kind, provider, state(provider, word), reply(404), **hook) as (client, refusal, _):
         explained(client, refusal)
@@ -306,8 +275,8 @@ def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind
 @both_kinds
 @explaining
 def test_a_refund_that_was_refused_for_the_payments_state_may_be_asked_for_again(kind: Kind, provider: str) -> None:
-    states = [state(provider, UNREFUNDABLE[provider][0])]
-    transport = LookupScript(*states, answers=[REFUSALS[provider], PENDING_REPLIES[provider]])
+    states = [state(provider, payments_of(provider).unrefundable[0])]
+    transport = LookupScript(*states, answers=[payments_of(provider).refusal, RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         with pytest.raises(RefundRejected) as refusal:
             of_payment(client, provider)

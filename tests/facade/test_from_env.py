@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from refundry import AsyncRefundClient, Blink, InvalidRefund, Lab4Pay, Money, Paybyrd, RefundClient, Timeout
+from tests.providers import PROVIDERS
 
 KEYS = {
     "REFUNDRY_PAYBYRD_API_KEY": "test-key-of-paybyrd",
@@ -20,7 +21,7 @@ ONE_POUND = Money.of("1.00", "GBP")
 @pytest.mark.parametrize("kind", [RefundClient, AsyncRefundClient])
 def test_each_provider_that_the_environment_names_is_an_account(kind: type[RefundClient | AsyncRefundClient]) -> None:
     client = kind.from_env({**KEYS, "PATH": "/bin"})
-    assert sorted(repr(client).strip("<>").split(" of ")[1].split(", ")) == ["blink", "lab4pay", "paybyrd"]
+    assert sorted(repr(client).strip("<>").split(" of ")[1].split(", ")) == sorted(PROVIDERS)
     request = client.prepare("paybyrd", payment_id="p-1", amount=ONE_POUND, reference="r-1")
     assert [(name, secret.reveal()) for name, secret in request.credentials] == [("x-api-key", "test-key-of-paybyrd")]
 

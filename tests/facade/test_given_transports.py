@@ -17,8 +17,9 @@ from refundry import (
     SendFailure,
     WireReply,
 )
-from tests.facade.questions import DONE, LOST, asked, pending, state
-from tests.facade.support import KINDS, PROVIDERS, Kind, Scripted, accepted, account, caller
+from tests.facade.questions import LOST, asked, pending, state
+from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
+from tests.providers import PROVIDERS, RECORDS, account
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -43,7 +44,7 @@ def test_a_transport_of_the_client_is_that_of_each_account_without_its_own(kind:
 @both_kinds
 @every_provider
 def test_a_question_goes_by_the_transport_of_the_client(kind: Kind, provider: str) -> None:
-    shared = Scripted(LOST, state=state(provider, DONE[provider]))
+    shared = Scripted(LOST, state=state(provider, RECORDS[provider].states.done))
     with caller(kind, account(provider), transport=shared) as client:
         assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
     assert len(shared.asked) == 1

@@ -21,8 +21,10 @@ from refundry import (
     RefundStatus,
     Resend,
 )
-from tests.facade.questions import DONE, LOST, UNREACHED, LookupScript, asked, pending, state
-from tests.facade.support import KINDS, PROVIDERS, Answer, Kind, Scripted, account, caller, reply
+from tests.facade.questions import LOST, UNREACHED, LookupScript, asked, pending, state
+from tests.facade.support import KINDS, Answer, Kind, Scripted, caller
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -147,7 +149,7 @@ def test_a_hook_or_a_log_that_raises_changes_nothing_of_a_question(kind: Kind, p
         raise RAISED[raised]()
 
     with logging_by("a handler", Raising(RAISED[raised])):
-        made = account(provider, transport=LookupScript(state(provider, DONE[provider]), LOST))
+        made = account(provider, transport=LookupScript(state(provider, RECORDS[provider].states.done), LOST))
         with caller(kind, made, on_attempt=broken, on_deviation=broken) as client:
             assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
             with pytest.raises(LookupFailed):

@@ -4,30 +4,25 @@ import ast
 import asyncio
 import gc
 import inspect
-import json
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from types import CodeType, FrameType
+from typing import Any, Final, NamedTuple
 
 import pytest
 
-import refundry
-import refundry_blink
-import refundry_lab4pay
-import refundry_paybyrd
 from refundry import (
+    Account,
     AsyncRefundClient,
-    Blink,
     Evidence,
-    Lab4Pay,
     OutcomeUnknown,
-    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
@@ -38,21 +33,16 @@ from refundry import (
     WireReply,
     WireRequest,
 )
-from tests.facade.support import ACCEPTED, ONE_EURO, PAYMENT, Kind
+from tests.facade.support import KINDS, Kind
+from tests.providers import PROVIDERS, RECORDS, tokens_of
+from tests.providers.record import ONE_EURO, PAYMENT, REFUND, reply
 
-PACKAGES: Final = (refundry_blink, refundry_lab4pay, refundry_paybyrd)
 SENDING: Final = ("send", "asend")
 # The facade and the generated packages.
-OURS: Final = tuple(str(Path(str(one.__file__)).parent) for one in (refundry, *PACKAGES))
-TOKEN: Final = {
-    "lab4pay": {"access_token": "test-token", "expires_in": "300"},
-    "blink": {"access_token": "test-token", "expired_on": "2030-01-01T00:00:00Z"},
-}
-TRANSACTION: Final = {
-    "lab4pay": {"status": "SUCCESS"},
-    "paybyrd": [{"transactionId": "refund-1", "status": "Success", "code": "BYRD200", "isoAmount": 100}],
-    "blink": {"data": {"transaction_id": "refund-1", "status": "completed", "amount": 1}},
-}
+OURS: Final = tuple(
+    str(Path(str(import_module(name).__file__)).parent)
+    for name in ("refundry", *(f"refundry_{provider}" for provider in PROVIDERS))
+)
 
 
 class Provider:
@@ -61,22 +51,29 @@ class Provider:
     tells_progress = True
 
     def __init__(self, provider: str) -> None:
-        self._provider = provider
+        self._record = RECORDS[provider]
+        self._token_path = self._record.tokens.path if self._record.tokens else None
         self._refunds: list[WireRequest] = []
         self.executed: list[str] = []
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
         """Answer at once."""
-        is_token = b"secret" in bytes(request.body)
+        is_token = request.target == self._token_path
         if not is_token:
             self._refunds.append(request)
         request.progress.evidence = Evidence.MAYBE_SENT
         if not is_token:
             self._execute(request)
-        body: Any = TOKEN[self._provider] if is_token else ACCEPTED[self._provider]
+        if is_token:
+            return reply(200, tokens_of(self._record.name).body("test-token", 300))
         if request.method == "GET":
-            body = TRANSACTION[self._provider]
-        return WireReply(200, (), json.dumps(body).encode())
+            return self._state(is_list="?" in request.target)
+        return reply(200, self._record.accepted)
+
+    def _state(self, *, is_list: bool) -> WireReply:
+        states = self._record.states
+        answer = states.reply(states.done, **states.transaction)
+        return replace(answer, body=b"[%b]" % answer.body) if is_list else answer
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply:
         """As send, in two steps of the event loop."""
@@ -111,11 +108,12 @@ class TimeLimit(ConnectionError, ValueError):
 
 
 Refunding = Callable[[str], Refund]
-ACCOUNTS: Final[dict[str, Callable[[], Any]]] = {
-    "lab4pay": lambda: Lab4Pay(client_id="test-client", client_secret="test-secret", integrator_id="test"),
-    "paybyrd": lambda: Paybyrd(api_key="test-key"),
-    "blink": lambda: Blink(api_key="test-key", secret_key="test-secret"),
-}
+
+
+def account_of(provider: str) -> Account:
+    """Return an account that fetches a token for its refund, where the provider issues tokens."""
+    record = RECORDS[provider]
+    return record.keyed_account() if record.tokens else record.account()
 
 
 @contextmanager
@@ -123,11 +121,11 @@ def refunding(kind: Kind, provider: str, transport: Provider) -> Iterator[Refund
     """Give a function that refunds one euro under a reference, by one client that fetches its token."""
     options: dict[str, Any] = {"transport": transport, "retry": Retry(attempts=2, first_wait=0.001, longest_wait=1)}
     if kind == "sync":
-        with RefundClient([ACCOUNTS[provider]()], **options) as client:
+        with RefundClient([account_of(provider)], **options) as client:
             yield lambda reference: client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
         return
     with asyncio.Runner() as runner:
-        asynchronous = AsyncRefundClient([ACCOUNTS[provider]()], **options)
+        asynchronous = AsyncRefundClient([account_of(provider)], **options)
 
         def refund(reference: str) -> Refund:
             asking = asynchronous.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
@@ -147,35 +145,88 @@ def blocks(name: str) -> tuple[tuple[range, range], ...]:
     )
 
 
-class Tracer:
-    """Interrupts at the line of that number, counted over our packages and the transport of this test.
+class Line(NamedTuple):
+    """One line of a call's sequence: the code that it stands in, its number, and how often it came before."""
 
-    It does not interrupt between the body of a `with` and its exit. CPython runs no signal handler there, for it looks
+    code: CodeType
+    number: int
+    before: int
+
+
+class _Tracer:
+    """Sees the lines of our packages, and of the transport of this test, that a call runs through.
+
+    It does not see a line between the body of a `with` and its exit. CPython runs no signal handler there, for it looks
     for one only when a function begins, after a call, and where a loop goes back.
     """
 
-    def __init__(self, line: int, interrupt: Callable[[], None]) -> None:
-        self._left = line
-        self._interrupt = interrupt
+    def __init__(self) -> None:
         self._last: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
         """Trace the frames that count."""
-        name, function = frame.f_code.co_filename, frame.f_code.co_name
-        if not (name.startswith(OURS) or (name == __file__ and function in SENDING)) or _shows(frame):
-            return None
+        return self._local if self.is_traced(frame.f_code) and not _shows(frame) else None
+
+    def is_traced(self, code: CodeType) -> bool:
+        """Whether the lines of this code are seen."""
+        return is_ours(code)
+
+    def _local(self, frame: FrameType, event: str, argument: object) -> Any:
         if event == "line":
             last, line = self._last.get(frame, 0), frame.f_lineno
             self._last[frame] = line
-            if not any(line in head and last in body for head, body in blocks(name)):
-                self._left -= 1
-                if self._left == 0:
-                    self._interrupt()
-        return self
+            if not any(line in head and last in body for head, body in blocks(frame.f_code.co_filename)):
+                self.see(frame.f_code, line)
+        return self._local
 
-    def reached(self) -> bool:
-        """Whether there was such a line."""
-        return self._left <= 0
+    def see(self, code: CodeType, number: int) -> None:
+        """Take note of a line."""
+        raise NotImplementedError
+
+
+class Recorder(_Tracer):
+    """Records the lines of a call in their sequence."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[Line] = []
+        self._counts: Counter[tuple[CodeType, int]] = Counter()
+
+    def see(self, code: CodeType, number: int) -> None:
+        """Record it."""
+        self.lines.append(Line(code, number, self._counts[code, number]))
+        self._counts[code, number] += 1
+
+
+class Interrupter(_Tracer):
+    """Interrupts a call at one line. It traces the lines of that line's code alone, which is what makes it quick."""
+
+    def __init__(self, line: Line, interrupt: Callable[[], None]) -> None:
+        super().__init__()
+        self._line = line
+        self._left = line.before
+        self._interrupt = interrupt
+        self.reached = False
+
+    def is_traced(self, code: CodeType) -> bool:
+        """Whether the line stands in this code."""
+        return code is self._line.code and not self.reached
+
+    def see(self, code: CodeType, number: int) -> None:
+        """Interrupt, where it is the line."""
+        if number != self._line.number or self.reached:
+            return
+        if self._left:
+            self._left -= 1
+            return
+        self.reached = True
+        self._interrupt()
+
+
+@cache
+def is_ours(code: CodeType) -> bool:
+    """Whether this code is of our packages, or of the transport of this test."""
+    return code.co_filename.startswith(OURS) or (code.co_filename == __file__ and code.co_name in SENDING)
 
 
 def _shows(frame: FrameType | None) -> bool:
@@ -187,18 +238,24 @@ def _shows(frame: FrameType | None) -> bool:
     return False
 
 
-def interrupted_at(line: int, refund: Refunding, interrupt: Callable[[], None]) -> tuple[BaseException | None, bool]:
-    """Return what the refund raised when it was interrupted at the line, and whether there was such a line."""
-    tracer = Tracer(line, interrupt)
+def traced(call: Callable[[], object], tracer: _Tracer) -> BaseException | None:
+    """Return what a call raised while it was traced."""
     before = sys.gettrace()
     sys.settrace(tracer)
     try:
-        refund("reference-1")
+        call()
     except BaseException as raised:  # noqa: BLE001 (what was raised is what the test looks at)
-        return raised, tracer.reached()
+        return raised
     finally:
         sys.settrace(before)
-    return None, tracer.reached()
+    return None
+
+
+def sequence(call: Callable[[], object]) -> list[Line]:
+    """Return the lines that a call runs through, none of which fails."""
+    recorder = Recorder()
+    assert traced(call, recorder) is None
+    return recorder.lines
 
 
 def told_again(refund: Refunding) -> Refund | OutcomeUnknown:
@@ -237,55 +294,65 @@ def _as_before() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("how", [throw, signalled], ids=["no Exception", "an Exception of a signal handler"])
-@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd", "blink"])
-@pytest.mark.parametrize("kind", ["sync", "async"])
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
     kind: Kind, provider: str, how: Callable[[list[BaseException]], Callable[[], None]]
 ) -> None:
-    line, reached, unknown, free = 0, True, 0, 0
-    while reached:
-        line += 1
+    unknown, free = 0, 0
+    lines = refund_lines(kind, provider)
+    for line in lines:
         transport, raised = Provider(provider), list[BaseException]()
         with refunding(kind, provider, transport) as refund:
-            error, reached = interrupted_at(line, refund, how(raised))
-            where = f"line {line}"
-            if reached:
-                assert error is raised[0], f"{where}: {error!r}"
+            interrupter = Interrupter(line, how(raised))
+            error = traced(partial(refund, "reference-1"), interrupter)
+            assert interrupter.reached, f"{line}: not reached a second time"
+            assert error is raised[0], f"{line}: {error!r}"
             began = transport.has_begun
             told = told_again(refund)
             if isinstance(told, OutcomeUnknown):
-                assert (began, told.resend) == (True, Resend.NEVER), where
+                assert (began, told.resend) == (True, Resend.NEVER), line
                 unknown += 1
             else:
-                assert told.refund_id in ("refund-1", None), where
+                assert told.refund_id in (REFUND, None), line
                 free += not began
-            assert len(transport.executed) <= 1, where
-            assert refund("reference-2").refund_id in ("refund-1", None), f"{where}: wedged"
-    assert line > 100
+            assert len(transport.executed) <= 1, line
+            assert refund("reference-2").refund_id in (REFUND, None), f"{line}: wedged"
+    assert len(lines) > 100
     assert free > 10
-    assert (unknown > 10) is (provider != "paybyrd")
+    assert (unknown > 10) is not RECORDS[provider].deduplicates
 
 
-def _lookup(client: RefundClient, known: Refund, _: str) -> Refund:
-    return client.lookup(known)
+@cache
+def refund_lines(kind: Kind, provider: str) -> list[Line]:
+    """Return the lines of a refund that fetches its token, once all that it imports is there."""
+    for _ in range(2):
+        with refunding(kind, provider, Provider(provider)) as refund:
+            lines = sequence(partial(refund, "reference-1"))
+    return lines
 
 
-@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd", "blink"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(provider: str) -> None:
-    known = Refund(provider, "reference-1", RefundStatus.PENDING, refund_id="refund-1", payment_id=PAYMENT)
+    known = Refund(provider, "reference-1", RefundStatus.PENDING, refund_id=REFUND, payment_id=PAYMENT)
     if provider == "paybyrd":  # its reply is then an array, where the contract also allows an object
         known = replace(known, refund_id=None, tracking_id="/api/v2/transactions?requestId=request-1")
-    line, reached = 0, True
-    while reached:
-        line += 1
+
+    def client() -> RefundClient:
+        return RefundClient([account_of(provider)], transport=Provider(provider))
+
+    for _ in range(2):
+        with client() as asking:
+            lines = sequence(partial(asking.lookup, known))
+    for line in lines:
         raised = list[BaseException]()
-        with RefundClient([ACCOUNTS[provider]()], transport=Provider(provider)) as client:
-            lookup: Refunding = partial(_lookup, client, known)
-            error, reached = interrupted_at(line, lookup, signalled(raised))
-            if reached:
-                assert error is raised[0], f"line {line}: {error!r}"
-            assert client.lookup(known).provider == provider, f"line {line}: wedged"
-    assert line > 100
+        with client() as asking:
+            interrupter = Interrupter(line, signalled(raised))
+            error = traced(partial(asking.lookup, known), interrupter)
+            assert interrupter.reached, f"{line}: not reached a second time"
+            assert error is raised[0], f"{line}: {error!r}"
+            assert asking.lookup(known).provider == provider, f"{line}: wedged"
+    assert len(lines) > 100
 
 
 def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
@@ -301,7 +368,7 @@ def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
         return raised
 
 
-@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd", "blink"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("kind", ["sync"])
 def test_a_refund_on_a_full_stack_is_executed_once_and_told_as_what_it_is(kind: Kind, provider: str) -> None:
     told_of: set[type] = set()

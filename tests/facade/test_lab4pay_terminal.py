@@ -17,36 +17,23 @@ from refundry import (
 )
 from tests.facade.questions import (
     BRIEFLY,
-    DONE,
     FAILED,
     HOSTILE_IDS,
     HTML,
     LOST,
     PENDING,
-    PENDING_REPLIES,
-    SECOND_REPLIES,
     SUCCEEDED,
     UNREACHED,
     LookupScript,
     asked,
     of_payment,
     pending,
+    second_pending,
     state,
 )
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Answer,
-    Kind,
-    Scripted,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, NO_STATE, Answer, Kind, Scripted, caller, scripted
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -111,7 +98,7 @@ def test_both_kinds_of_refund_at_lab4pay_are_one_under_one_reference(kind: Kind)
 @both_kinds
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 def test_a_refund_cannot_be_called_off_where_the_capabilities_say_so(kind: Kind, provider: str) -> None:
-    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:
         assert not any(one.cancel for one in client.client.capabilities(provider).values())
         for status in (PENDING, SUCCEEDED):
@@ -203,7 +190,7 @@ def test_a_refund_whose_id_leads_elsewhere_is_not_called_off(kind: Kind) -> None
 
 @both_kinds
 def test_a_refund_that_was_called_off_may_be_asked_for_again(kind: Kind) -> None:
-    answers = [PENDING_REPLIES["lab4pay"], reply(200), SECOND_REPLIES["lab4pay"]]
+    answers = [RECORDS["lab4pay"].pending, reply(200), second_pending("lab4pay")]
     transport = LookupScript(state("lab4pay", "CANCELED"), answers=answers)
     with scripted(kind, "lab4pay", transport) as client:
         assert asked(client, client.ask("lab4pay"), "cancel").status is FAILED

@@ -1,7 +1,6 @@
 """What a client learns by asking, and what a reference promises after it."""
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,30 +11,22 @@ from refundry import (
     RefundMismatch,
 )
 from tests.facade.questions import (
-    DONE,
     FAILED,
     HTML,
     LINK,
     LOST,
     PENDING,
-    PENDING_REPLIES,
-    SECOND_REPLIES,
     SUCCEEDED,
-    UNDONE,
     LookupScript,
     asked,
+    second_pending,
     state,
     tracked,
     transaction,
 )
-from tests.facade.support import (
-    KINDS,
-    PROVIDERS,
-    Answer,
-    Kind,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, Answer, Kind, scripted
+from tests.providers import PROVIDERS, RECORDS
+from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -47,7 +38,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 @both_kinds
 @every_provider
 def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
-    transport = LookupScript(state(provider, DONE[provider]), answers=[PENDING_REPLIES[provider]])
+    transport = LookupScript(state(provider, RECORDS[provider].states.done), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         assert refund.status is PENDING
@@ -60,8 +51,8 @@ def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, prov
 @both_kinds
 @every_provider
 def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provider: str) -> None:
-    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
-    transport = LookupScript(state(provider, UNDONE[provider]), answers=answers)
+    answers = [RECORDS[provider].pending, second_pending(provider)]
+    transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider)).status is FAILED
         again = client.ask(provider)
@@ -89,9 +80,11 @@ def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: K
 
 @both_kinds
 @every_provider
-@pytest.mark.parametrize("words", [DONE, UNDONE], ids=["done", "undone"])
-def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: str, words: Mapping[str, str]) -> None:
-    transport = LookupScript(state(provider, words[provider]), answers=[PENDING_REPLIES[provider]])
+@pytest.mark.parametrize("word", ["done", "undone"])
+def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: str, word: str) -> None:
+    transport = LookupScript(
+        state(provider, getattr(RECORDS[provider].states, word)), answers=[RECORDS[provider].pending]
+    )
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         for other in (replace(refund, refund_id="refund-2"), replace(refund, reference="reference-2")):
@@ -103,7 +96,7 @@ def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: st
 @both_kinds
 @every_provider
 def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -> None:
-    transport = LookupScript(state(provider, UNDONE[provider]), answers=[PENDING_REPLIES[provider]])
+    transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client, scripted(kind, provider, transport) as other:
         assert asked(other, client.ask(provider)).status is FAILED
         again = client.ask(provider)
@@ -116,7 +109,7 @@ def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -
     "answer", [LOST, reply(404, b"{}"), reply(200, HTML), reply(200, {"status": "MISPLACED", "data": {}})]
 )
 def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
-    transport = LookupScript(answer, answers=[PENDING_REPLIES[provider]])
+    transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         with contextlib.suppress(LookupFailed):
@@ -128,7 +121,9 @@ def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answ
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 def test_a_mismatch_changes_nothing(provider: str) -> None:
     wrong: dict[str, dict[str, Any]] = {"paybyrd": {"isoAmount": -99}, "blink": {"amount": 0.99}}
-    transport = LookupScript(state(provider, UNDONE[provider], **wrong[provider]), answers=[PENDING_REPLIES[provider]])
+    transport = LookupScript(
+        state(provider, RECORDS[provider].states.undone, **wrong[provider]), answers=[RECORDS[provider].pending]
+    )
     with scripted("sync", provider, transport) as client:
         with pytest.raises(RefundMismatch):
             asked(client, client.ask(provider))
@@ -139,7 +134,7 @@ def test_a_mismatch_changes_nothing(provider: str) -> None:
 @both_kinds
 @pytest.mark.parametrize("verb", ["wait", "cancel"])
 def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str) -> None:
-    transport = LookupScript(state("lab4pay", "INITIATED"), answers=[PENDING_REPLIES["lab4pay"]])
+    transport = LookupScript(state("lab4pay", "INITIATED"), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         claimed = replace(client.ask("lab4pay"), status=FAILED)
         assert asked(client, claimed, verb) == claimed
@@ -151,7 +146,7 @@ def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str)
 @both_kinds
 @pytest.mark.parametrize("word", ["Success", "Denied"])
 def test_the_transaction_of_one_reference_is_not_taken_for_that_of_another(kind: Kind, word: str) -> None:
-    accepting = [PENDING_REPLIES["paybyrd"], reply(202, {"links": {"href": LINK}})]
+    accepting = [RECORDS["paybyrd"].pending, reply(202, {"links": {"href": LINK}})]
     transport = LookupScript(tracked(transaction(status=word, code=None)), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:
         client.ask("paybyrd", reference="reference-1")

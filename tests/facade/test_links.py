@@ -26,14 +26,12 @@ from refundry import (
 )
 from tests.facade.questions import (
     BRIEFLY,
-    DONE,
     HTML,
     LINK,
     LOST,
     ORIGIN,
     PENDING,
     SUCCEEDED,
-    WORDS,
     LookupScript,
     accepted_for_later,
     asked,
@@ -48,19 +46,9 @@ from tests.facade.questions import (
     transaction,
     written,
 )
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    PAYMENT,
-    PROVIDERS,
-    Answer,
-    Kind,
-    Scripted,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, NO_STATE, Answer, Kind, Scripted, caller, scripted
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -94,14 +82,14 @@ def test_no_transaction_yet_is_pending() -> None:
     assert (told.status, told.refund_id, deviations) == (PENDING, None, [])
 
 
-@pytest.mark.parametrize("word", WORDS["paybyrd"])
+@pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 def test_one_transaction_is_the_refund(word: str) -> None:
     for told in ({"status": word, "createdDate": created()}, transaction(status=word, code=None)):
         for answer in (tracked(told), dated(told)):
-            assert status_of("paybyrd", answer, accepted_for_later()) is WORDS["paybyrd"][word]
+            assert status_of("paybyrd", answer, accepted_for_later()) is RECORDS["paybyrd"].states.words[word]
 
 
-@pytest.mark.parametrize("word", WORDS["paybyrd"])
+@pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refund(word: str) -> None:
     others = [
         transaction(transactionId="refund-2", isoAmount=-99),
@@ -114,7 +102,7 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
     for place in range(len(others) + 1):
         told, deviations = found("paybyrd", tracked(*others[:place], mine, *others[place:]), accepted_for_later())
         assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (WORDS["paybyrd"][word], "refund-1")
+        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
         assert deviations == [f"/{place}/code"]
 
 
@@ -141,7 +129,7 @@ def test_a_list_of_what_is_no_transaction_is_no_state(answer: WireReply) -> None
     assert status_of("paybyrd", answer, accepted_for_later()) is LookupFailed
 
 
-@pytest.mark.parametrize("word", WORDS["paybyrd"])
+@pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 @pytest.mark.parametrize("link", [LINK, f"/api/v2/transactions/{PAYMENT}"])
 def test_the_payment_itself_is_never_taken_for_its_refund(word: str, link: str) -> None:
     payment = {"transactionId": PAYMENT, "status": word, "operationType": "Payment", "isoAmount": 100}
@@ -151,13 +139,10 @@ def test_the_payment_itself_is_never_taken_for_its_refund(word: str, link: str) 
 
 @every_provider
 def test_a_refund_id_that_is_the_payments_own_says_nothing_of_the_refund(provider: str) -> None:
-    accepting = {
-        "lab4pay": {"transaction_id": PAYMENT},
-        "paybyrd": {"code": "BYRD201", "isoAmount": 100, "transactionId": PAYMENT},
-        "blink": {"status": "pending", "amount": 1, "refunded_transaction_id": PAYMENT},
-    }
-    settled = "Accepted" if provider == "blink" else DONE[provider]
-    transport = LookupScript(state(provider, settled), answers=[reply(200, accepting[provider])])
+    record = RECORDS[provider]
+    accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
+    settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
+    transport = LookupScript(state(provider, settled), answers=[reply(200, accepting)])
     told: RefundStatus | type[RefundError]
     with scripted("sync", provider, transport) as client:
         try:
@@ -406,7 +391,7 @@ def test_what_was_accepted_by_a_link_is_settled_by_what_was_made_since(word: str
     told, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
     if settles:
         assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (WORDS["paybyrd"][word], "refund-1")
+        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
     else:
         assert_as_it_was(told)
 

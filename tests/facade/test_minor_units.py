@@ -11,21 +11,12 @@ from hypothesis import strategies as st
 from refundry import InvalidRefund, Money, Paybyrd, Refund, RefundClient, RefundError, RefundMismatch, Resend
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
 from tests.facade.questions import asked, pending, state
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    PAYMENT,
-    Kind,
-    Scripted,
-    account,
-    reply,
-    scripted,
-    told,
-)
+from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, scripted, told
+from tests.providers import RECORDS, account
+from tests.providers.record import PAYMENT, reply
 
-COUNTING: Final = ("lab4pay", "paybyrd")
+COUNTING: Final = [provider for provider, record in RECORDS.items() if record.counts_minor_units]
 """The providers whose amounts go out as whole numbers."""
-FIELD: Final = {"lab4pay": "amount", "paybyrd": "isoAmount"}
 ODD: Final = sorted(code for code, decimals in EXPONENTS.items() if decimals != 2)
 
 counting = pytest.mark.parametrize("provider", COUNTING)
@@ -41,7 +32,7 @@ def sent(provider: str, amount: Money, kind: Kind = "sync", **options: Any) -> i
             client.ask(provider, amount=amount)
         error = raised.value
         if not isinstance(error, InvalidRefund):
-            number = json.loads(transport.sent[0].body)[FIELD[provider]]
+            number = json.loads(transport.sent[0].body)[RECORDS[provider].contract.amount_at]
             assert isinstance(number, int)
             return number
         assert transport.sent == []

@@ -18,7 +18,9 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from refundry import Evidence, NotSent, Operation, OutcomeUnknown, RefundError, RefundStatus, Retry, SendFailure
 from tests.facade.canary import CANARY, INTEGRATOR, assert_hidden, canaried
-from tests.facade.support import KINDS, ONCE, PROVIDERS, Kind, Scripted, accepted, account, caller, reply, scripted
+from tests.facade.support import KINDS, ONCE, Kind, Scripted, accepted, caller, scripted
+from tests.providers import PROVIDERS, account
+from tests.providers.record import reply
 
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 NOTHING_LEFT: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused")

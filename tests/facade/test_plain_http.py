@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from refundry import Account, Blink, InvalidRefund, Lab4Pay, Paybyrd, RefundClient
-from tests.facade.support import PROVIDERS, account
+from tests.providers import PROVIDERS, account
 
 PROVIDERS_OWN = sorted({urlsplit(url).netloc for kind in (Lab4Pay, Paybyrd, Blink) for url in kind.HOSTS.values()})
 

@@ -12,33 +12,22 @@ from hypothesis import strategies as st
 
 from refundry import (
     FULL,
-    AuthenticationFailed,
     Money,
     OutcomeUnknown,
     Reason,
     Refund,
     RefundMismatch,
-    Resend,
-    WireReply,
 )
-from tests.facade.replies import ACCESS, ALREADY, EXCEEDS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
-from tests.facade.support import (
-    ACCEPTED,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Scripted,
-    deviations,
-    reply,
-    scripted,
-    told,
-)
+from tests.facade.replies import ACCESS, ALREADY, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
+from tests.facade.support import Scripted, deviations, scripted, told
+from tests.providers import PROVIDERS, RECORDS
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 # Requests.
 
 
 def test_a_refund_at_lab4pay_is_a_post_of_minor_units_and_the_reference() -> None:
-    transport = Scripted(reply(200, ACCEPTED["lab4pay"]))
+    transport = Scripted(reply(200, RECORDS["lab4pay"].accepted))
     with scripted("sync", "lab4pay", transport) as client:
         client.ask("lab4pay", reference="till-3/9")
     (sent,) = transport.sent
@@ -55,7 +44,7 @@ def test_a_refund_at_lab4pay_is_a_post_of_minor_units_and_the_reference() -> Non
 
 
 def test_a_refund_at_paybyrd_is_a_post_of_minor_units_under_an_idempotency_key() -> None:
-    transport = Scripted(reply(200, ACCEPTED["paybyrd"]))
+    transport = Scripted(reply(200, RECORDS["paybyrd"].accepted))
     with scripted("sync", "paybyrd", transport) as client:
         client.ask("paybyrd")
     (sent,) = transport.sent
@@ -130,62 +119,6 @@ def test_every_digit_comes_back_whatever_the_decimal_context_of_the_caller(provi
         result = told(provider, reply(200, body[provider]), amount=amount)
     assert isinstance(result, RefundMismatch)
     assert result.differences == (("amount", "12345678.91", "12345678.92"),)
-
-
-# Replies, at every provider.
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 502, 503, 504])
-@pytest.mark.parametrize(
-    "body", [HTML, b"[]", b"null", b'"refunded"', b"7", b"{", b"\xff", b"NaN", b"[" * 50_000, b'{"a":' + b"9" * 5_000]
-)
-def test_a_reply_that_cannot_be_read_is_unknown_whatever_its_status(provider: str, status: int, body: bytes) -> None:
-    result = told(provider, reply(status, body))
-    assert type(result) is OutcomeUnknown
-    assert result.raw is not None
-    assert (result.http_status, result.raw.body) == (status, body)
-    assert [pointer for pointer, _ in deviations(provider, reply(status, body))] == [""]
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("status", [100, 101, 201, 204, 206, 302, 304, 307, 308, 405, 408, 410, 418, 429, 520, 599])
-def test_a_status_that_no_contract_describes_is_unknown(provider: str, status: int) -> None:
-    assert of(provider, status, ACCEPTED[provider]) is OutcomeUnknown
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_empty_acceptance_is_unknown(provider: str) -> None:
-    assert of(provider, 200, b"") is of(provider, 200, {}) is OutcomeUnknown
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("body", [HTML, b"", b"{}", b"[]", b"\xff"])
-def test_401_is_a_refusal_of_the_credentials_whatever_its_body(provider: str, body: bytes) -> None:
-    result = told(provider, reply(401, body))
-    assert type(result) is AuthenticationFailed
-    assert (result.resend, result.http_status) == (Resend.SAFE, 401)
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("status", [200, 400, 401])
-def test_a_reply_that_ended_early_is_unknown_whatever_it_says(provider: str, status: int) -> None:
-    whole = reply(status, ACCEPTED[provider])
-    result = told(provider, WireReply(whole.status, whole.headers, whole.body, complete=False))
-    assert type(result) is OutcomeUnknown
-    assert "ended early" in str(result)
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_is_unknown_may_be_asked_for_again_only_where_the_provider_knows_keys(provider: str) -> None:
-    result = told(provider, reply(500, b""))
-    assert isinstance(result, OutcomeUnknown)
-    assert result.resend is (Resend.SAME_REFERENCE if provider == "paybyrd" else Resend.NEVER)
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_reply_as_the_contract_has_it_is_told_without_deviations(provider: str) -> None:
-    assert deviations(provider, reply(200, ACCEPTED[provider])) == []
 
 
 # Lab4Pay.

@@ -16,7 +16,8 @@ import refundry
 import refundry.sandbox
 from refundry import FULL
 from refundry.transport.over_httpx import HttpxTransport
-from tests.facade.support import Kind, account, caller
+from tests.facade.support import Kind, caller
+from tests.providers import account
 
 
 def type_checked() -> dict[str, str]:

@@ -21,17 +21,13 @@ from refundry import (
 from tests.facade.questions import (
     BODIES,
     BRIEFLY,
-    DONE,
     FAILED,
     HOSTILE_IDS,
     HTML,
     LOST,
-    ORIGIN,
     PENDING,
-    PENDING_REPLIES,
     SUCCEEDED,
     UNREACHED,
-    WORDS,
     LookupScript,
     asked,
     found,
@@ -39,18 +35,9 @@ from tests.facade.questions import (
     pending,
     state,
 )
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    PROVIDERS,
-    Answer,
-    Kind,
-    Scripted,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, NO_STATE, Answer, Kind, Scripted, caller, scripted
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -59,44 +46,30 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 # What is asked.
 
 
-QUESTIONS: Final = {
-    "lab4pay": "https://api-payment.lab4pay.com/v1/pay-connect/transactions/refund-1/status/",
-    "paybyrd": f"{ORIGIN}/api/v2/transactions/refund-1",
-    "blink": "https://secure.blinkpayment.co.uk/api/pay/v1/transactions/refund-1",
-}
-
-
 @both_kinds
 @every_provider
 def test_a_question_is_a_get_of_the_refunds_own_transaction(kind: Kind, provider: str) -> None:
-    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:
         asked(client, pending(provider))
     (question,) = transport.asked
-    assert (question.method, question.url, question.body) == ("GET", QUESTIONS[provider], b"")
+    assert (question.method, question.url, question.body) == ("GET", RECORDS[provider].states.url, b"")
     secrets = {name: secret.reveal() for name, secret in question.credentials}
-    assert (
-        secrets
-        == {
-            "lab4pay": {"Authorization": "Bearer test-key", "X-Pay-Connect-Integrator-Id": "test-integrator"},
-            "paybyrd": {"x-api-key": "test-key"},
-            "blink": {"Authorization": "Bearer test-key"},
-        }[provider]
-    )
+    assert secrets == RECORDS[provider].proof
     assert not any(name.lower() in ("authorization", "idempotency-key") for name, _ in question.headers)
 
 
 @both_kinds
 @every_provider
 def test_a_refund_may_be_asked_about_by_what_was_kept_of_it_in_another_client(kind: Kind, provider: str) -> None:
-    with scripted(kind, provider, Scripted(PENDING_REPLIES[provider])) as client:
+    with scripted(kind, provider, Scripted(RECORDS[provider].pending)) as client:
         kept = json.dumps(client.ask(provider).to_dict())
-    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:
         told = asked(client, json.loads(kept))
         assert told == asked(client, Refund.from_dict(json.loads(kept)))
     assert (told.provider, told.reference, told.status) == (provider, "reference-1", SUCCEEDED)
-    assert [question.url for question in transport.asked] == [QUESTIONS[provider]] * 2
+    assert [question.url for question in transport.asked] == [RECORDS[provider].states.url] * 2
 
 
 def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -176,7 +149,7 @@ def test_a_refund_that_was_made_by_hand_of_what_does_not_fit_is_refused(
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 @pytest.mark.parametrize("currency", ["POUND", "gbp", "", 7, None])
 def test_a_currency_that_is_none_is_told_and_not_compared(provider: str, currency: object) -> None:
-    told, deviations = found(provider, state(provider, DONE[provider], currency=currency))
+    told, deviations = found(provider, state(provider, RECORDS[provider].states.done, currency=currency))
     assert isinstance(told, Refund)
     assert told.status is SUCCEEDED
     assert deviations == ["/data/currency" if provider == "blink" else "/currency"]
@@ -205,7 +178,7 @@ def test_a_closed_client_asks_nothing(kind: Kind, verb: str) -> None:
 @every_provider
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
 def test_a_refund_without_an_id_cannot_be_asked_about(kind: Kind, provider: str, verb: str) -> None:
-    transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+    transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client, pytest.raises(UnsupportedOperation) as refused:
         asked(client, pending(provider, refund_id=None), verb)
     error = refused.value
@@ -219,7 +192,7 @@ def test_a_refund_without_an_id_cannot_be_asked_about(kind: Kind, provider: str,
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
 def test_an_id_that_leads_elsewhere_is_refused_and_nothing_is_asked(kind: Kind, provider: str, verb: str) -> None:
     for refund_id in HOSTILE_IDS:
-        transport = Scripted(NO_STATE, state=state(provider, DONE[provider]))
+        transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
         with scripted(kind, provider, transport) as client, pytest.raises(InvalidRefund) as refused:
             asked(client, pending(provider, refund_id=refund_id), verb)
         error = refused.value
@@ -248,25 +221,6 @@ def failing(provider: str, answer: Answer | BaseException, **options: Any) -> tu
 
 
 @every_provider
-def test_an_error_is_no_state_whatever_it_says(provider: str) -> None:
-    saying = [state(provider, word).body for word in WORDS[provider]]
-    for status in range(400, 600):
-        for body in (*BODIES, b'{"success": true, "code": "BYRD200", "message": "Refunded"}', *saying):
-            told, _ = found(provider, reply(status, body))
-            assert type(told) is LookupFailed, (status, body)
-            assert (told.refund, told.http_status, told.resend) == (pending(provider), status, Resend.NEVER)
-
-
-@every_provider
-def test_only_the_credentials_are_no_matter_of_time(provider: str) -> None:
-    for status in range(400, 600):
-        for body in (b"{}", HTML, b""):
-            told, _ = found(provider, reply(status, body))
-            assert isinstance(told, LookupFailed)
-            assert told.temporary is (status not in (401, 403)), (status, body)
-
-
-@every_provider
 def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) -> None:
     for status in range(400, 600):
         error, transport = failing(provider, reply(status, b"{}"))
@@ -277,7 +231,7 @@ def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) 
 @every_provider
 @pytest.mark.parametrize("status", [100, 101, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308])
 def test_any_other_status_than_200_is_no_state_and_not_followed(provider: str, status: int) -> None:
-    body = state(provider, DONE[provider]).body
+    body = state(provider, RECORDS[provider].states.done).body
     error, transport = failing(provider, WireReply(status, (("location", "https://evil.example/"),), body))
     assert (error.http_status, len(transport.asked)) == (status, 1)
 
@@ -301,7 +255,7 @@ def test_an_envelope_of_blink_without_a_transaction_is_no_state(data: object) ->
 
 @every_provider
 def test_a_reply_that_ended_early_is_no_state_and_asked_for_again(provider: str) -> None:
-    whole = state(provider, DONE[provider])
+    whole = state(provider, RECORDS[provider].states.done)
     error, transport = failing(provider, replace(whole, complete=False))
     assert (error.temporary, len(transport.asked)) == (True, 3)
     assert "ended early" in str(error)
@@ -328,7 +282,7 @@ def test_no_reply_is_no_state(provider: str, answer: Answer | BaseException, tem
 @every_provider
 def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     for answer in (LOST, UNREACHED, reply(408), reply(429), reply(500), reply(503, HTML), RuntimeError("odd")):
-        transport = LookupScript(answer, answer, state(provider, DONE[provider]))
+        transport = LookupScript(answer, answer, state(provider, RECORDS[provider].states.done))
         with caller(kind, account(provider, transport=transport), retry=BRIEFLY) as client:
             assert asked(client, pending(provider)).status is SUCCEEDED
         first, second, third = transport.asked

@@ -22,7 +22,7 @@ from refundry import (
     RefundMismatch,
     RefundRejected,
 )
-from tests.facade.support import PROVIDERS, account
+from tests.providers import PROVIDERS, account
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 

@@ -27,7 +27,9 @@ from refundry.echoes import redacted
 from refundry.redaction import REDACTED
 from refundry.wire import Evidence
 from tests.facade.canary import CANARY, assert_hidden, everything
-from tests.facade.support import ONE_EURO, PAYMENT, Scripted, account, caller, reply
+from tests.facade.support import Scripted, caller
+from tests.providers import account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 SECRETS: Final = [Secret(CANARY), Secret("short")]
 

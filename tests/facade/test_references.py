@@ -32,35 +32,19 @@ from refundry import (
     WireRequest,
 )
 from refundry.clock import SYSTEM
-from tests.facade.support import (
-    KINDS,
-    ONCE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Kind,
-    Scripted,
-    accepted,
-    account,
-    caller,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, ONCE, Kind, Scripted, accepted, caller, scripted
+from tests.providers import PROVIDERS, RECORDS, WITHOUT_WINDOW, account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 DAY = 24 * 3600.0
 KNOWN = DAY - ONCE.deadline - ONCE.longest_wait
 """For how long a lost refund is sent again under its key: a request that is allowed has to arrive within the day."""
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 UNREACHABLE = SendFailure(Evidence.NOT_SENT, "the connection was refused")
-REFUSED = {
-    "lab4pay": reply(400),
-    "paybyrd": reply(400, {"code": "BYRD231"}),
-    "blink": reply(400, {"success": False, "message": "no"}),
-}
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-without_keys = pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 
 
 @pytest.fixture(params=["both clocks", "the wall clock alone", "the boot clock alone"])
@@ -106,7 +90,7 @@ def test_a_pending_refund_asked_for_again_is_given_back_and_not_sent() -> None:
     assert len(transport.sent) == 1
 
 
-@pytest.mark.parametrize("answer", [accepted("blink"), REFUSED["blink"], LOST, UNREACHABLE])
+@pytest.mark.parametrize("answer", [accepted("blink"), RECORDS["blink"].refused, LOST, UNREACHABLE])
 @pytest.mark.parametrize(
     "changes",
     [
@@ -272,7 +256,7 @@ def test_a_mismatch_is_kept_like_any_unknown_refund() -> None:
 @both_kinds
 @every_provider
 def test_a_refusal_may_be_asked_for_again(kind: Kind, provider: str) -> None:
-    transport = Scripted(REFUSED[provider], accepted(provider))
+    transport = Scripted(RECORDS[provider].refused, accepted(provider))
     with scripted(kind, provider, transport) as client:
         with pytest.raises(RefundRejected):
             client.ask(provider)
@@ -281,7 +265,7 @@ def test_a_refusal_may_be_asked_for_again(kind: Kind, provider: str) -> None:
     assert len(transport.sent) == 2
 
 
-@pytest.mark.parametrize("answer", [REFUSED["paybyrd"], reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
+@pytest.mark.parametrize("answer", [RECORDS["paybyrd"].refused, reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
 def test_a_refund_after_a_refusal_keeps_its_key_for_another_process_knows_no_other(answer: WireReply) -> None:
     transport = Scripted(answer, answer, LOST, accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
@@ -293,7 +277,7 @@ def test_a_refund_after_a_refusal_keeps_its_key_for_another_process_knows_no_oth
     assert len({key_of(request) for request in transport.sent}) == 1
 
 
-@pytest.mark.parametrize("answer", [REFUSED["paybyrd"], reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
+@pytest.mark.parametrize("answer", [RECORDS["paybyrd"].refused, reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
 def test_a_refusal_that_the_provider_has_stored_says_until_when_it_comes_back(answer: WireReply) -> None:
     with scripted("sync", "paybyrd", Scripted(answer)) as client:
         before = datetime.now(UTC)
@@ -309,7 +293,10 @@ def test_a_refusal_that_the_provider_has_stored_says_until_when_it_comes_back(an
 
 @without_keys
 def test_a_refusal_that_nobody_stores_has_no_end(provider: str) -> None:
-    with scripted("sync", provider, Scripted(REFUSED[provider])) as client, pytest.raises(RefundRejected) as refused:
+    with (
+        scripted("sync", provider, Scripted(RECORDS[provider].refused)) as client,
+        pytest.raises(RefundRejected) as refused,
+    ):
         client.ask(provider)
     assert refused.value.same_answer_until is None
     assert "UTC" not in str(refused.value)

@@ -23,29 +23,13 @@ from refundry.providers.fields import contradiction_in, read_json
 from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_token
 from refundry.providers.translation import TokenTranslation
-from tests.facade.questions import DONE, accepted_for_later, asked, dated, pending, state, transaction
+from tests.facade.questions import accepted_for_later, asked, dated, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
-from tests.facade.support import (
-    ACCEPTED,
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Scripted,
-    account,
-    deviations,
-    reply,
-    scripted,
-    told,
-)
+from tests.facade.support import NO_STATE, Scripted, deviations, scripted, told
+from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-
-REFUND_ID_AT: Final = {"lab4pay": "transaction_id", "paybyrd": "transactionId", "blink": "refunded_transaction_id"}
-STATE_ID_AT: Final = {
-    "paybyrd": ("transactionId", "/transactionId"),
-    "blink": ("transaction_id", "/data/transaction_id"),
-}
 
 # Ids that are numbers.
 
@@ -63,7 +47,7 @@ NO_IDS: Final = [b"true", b"false", b"1.5", b"1e300", b"1e400", b"90071992547409
 
 def accepting(provider: str, refund_id: bytes) -> WireReply:
     """Return a reply that accepts one euro of PAYMENT under this id, as it stands in JSON."""
-    body = {**ACCEPTED[provider], REFUND_ID_AT[provider]: "..."}
+    body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: "..."}
     return reply(200, json.dumps(body).encode().replace(b'"..."', refund_id))
 
 
@@ -73,11 +57,11 @@ def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
     provider: str, number: bytes, digits: str
 ) -> None:
     answer = accepting(provider, number)
-    transport = Scripted(answer, state=state(provider, DONE[provider]))
+    transport = Scripted(answer, state=state(provider, RECORDS[provider].states.done))
     with scripted("sync", provider, transport) as client:
         refund = client.ask(provider)
         assert refund.refund_id == digits
-        assert [deviation.pointer for deviation in client.deviations] == [f"/{REFUND_ID_AT[provider]}"]
+        assert [deviation.pointer for deviation in client.deviations] == [f"/{RECORDS[provider].refund_id_at}"]
         assert asked(client, refund).refund_id == digits
     (question,) = transport.asked
     assert f"/{digits}" in question.url
@@ -93,7 +77,7 @@ def test_what_is_no_id_is_told_and_left_out(provider: str, value: bytes) -> None
     else:
         assert isinstance(result, Refund)
         assert result.refund_id is None
-    assert [pointer for pointer, _ in deviations(provider, answer)] == [f"/{REFUND_ID_AT[provider]}"]
+    assert [pointer for pointer, _ in deviations(provider, answer)] == [f"/{RECORDS[provider].refund_id_at}"]
 
 
 def refunded(provider: str, payment_id: str, answer: WireReply) -> Refund | RefundError:
@@ -128,7 +112,7 @@ def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> Non
 @pytest.mark.parametrize("number", [7, 7.0])
 def test_a_refund_whose_id_is_the_number_of_its_payment_has_none(number: float) -> None:
     for provider in PROVIDERS:
-        body = {**ACCEPTED[provider], REFUND_ID_AT[provider]: number}
+        body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: number}
         if provider == "blink":
             del body["transaction_id"]
         result = refunded(provider, "7", reply(200, body))
@@ -136,12 +120,14 @@ def test_a_refund_whose_id_is_the_number_of_its_payment_has_none(number: float) 
         assert result.refund_id is None
 
 
-@pytest.mark.parametrize("provider", STATE_ID_AT)
+@pytest.mark.parametrize("provider", [name for name, record in RECORDS.items() if record.states.id_at])
 def test_the_id_of_a_state_is_compared_also_where_it_is_a_number(provider: str) -> None:
-    name, pointer = STATE_ID_AT[provider]
+    pointer = RECORDS[provider].states.id_at
+    assert pointer is not None
+    name = pointer.rpartition("/")[2]
     for number, digits in ((7, "7"), (8, "8"), (7.0, "7")):
         own: dict[str, Any] = {name: number}
-        transport = Scripted(NO_STATE, state=state(provider, DONE[provider], **own))
+        transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done, **own))
         with scripted("sync", provider, transport) as client:
             refund = pending(provider, refund_id="7")
             if digits == "7":
@@ -184,11 +170,13 @@ def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
     provider: str, refund_id: object
 ) -> None:
     with scripted(
-        "sync", provider, Scripted(reply(200, {**ACCEPTED[provider], REFUND_ID_AT[provider]: refund_id}))
+        "sync",
+        provider,
+        Scripted(reply(200, {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: refund_id})),
     ) as client:
         refund = client.ask(provider)
         assert refund.refund_id is None
-        assert {deviation.pointer for deviation in client.deviations} == {f"/{REFUND_ID_AT[provider]}"}
+        assert {deviation.pointer for deviation in client.deviations} == {f"/{RECORDS[provider].refund_id_at}"}
         with pytest.raises(UnsupportedOperation):
             asked(client, refund)
 
@@ -230,19 +218,19 @@ def twice(body: bytes) -> list[bytes]:
 
 @every_provider
 def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider: str) -> None:
-    for body in twice(reply(200, ACCEPTED[provider]).body):
+    for body in twice(reply(200, RECORDS[provider].accepted).body):
         answer = reply(200, body)
         assert of(provider, 200, body) is OutcomeUnknown, body
         ((pointer, rule),) = deviations(provider, answer)
         assert (pointer, "twice" in rule) == ("", True)
-    for key in ACCEPTED[provider]:
-        body = reply(200, ACCEPTED[provider]).body.removesuffix(b"}") + f',"{key}":"another"}}'.encode()
+    for key in RECORDS[provider].accepted:
+        body = reply(200, RECORDS[provider].accepted).body.removesuffix(b"}") + f',"{key}":"another"}}'.encode()
         assert of(provider, 200, body) is OutcomeUnknown, body
 
 
 @every_provider
 def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
-    whole = reply(200, ACCEPTED[provider]).body
+    whole = reply(200, RECORDS[provider].accepted).body
     for body in (whole.removesuffix(b"}") + b"," + whole[1:], whole.removesuffix(b"}") + b',"a":[1],"a":[1]}'):
         assert isinstance(told(provider, reply(200, body)), Refund)
         assert deviations(provider, reply(200, body)) == []
@@ -250,8 +238,7 @@ def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
 
 @every_provider
 def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
-    refusing = {"lab4pay": {"detail": "no"}, "paybyrd": {"code": "BYRD900"}, "blink": {"success": False}}
-    whole = reply(400, refusing[provider]).body
+    whole = reply(400, RECORDS[provider].contract.refusing).body
     assert isinstance(told(provider, reply(400, whole)), RefundRejected)
     for body in twice(whole):
         assert type(told(provider, reply(400, body))) is OutcomeUnknown, body
@@ -260,7 +247,7 @@ def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) 
 
 @every_provider
 def test_a_state_that_says_two_things_under_one_key_is_none(provider: str) -> None:
-    for body in twice(state(provider, DONE[provider]).body):
+    for body in twice(state(provider, RECORDS[provider].states.done).body):
         transport = Scripted(NO_STATE, state=reply(200, body))
         with scripted("sync", provider, transport) as client, pytest.raises(LookupFailed):
             asked(client, pending(provider))
@@ -268,11 +255,12 @@ def test_a_state_that_says_two_things_under_one_key_is_none(provider: str) -> No
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=4),
-    lambda one: st.lists(one) | st.dictionaries(st.text(max_size=4), one),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=4), one, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.lists(st.tuples(st.sampled_from("abc"), values)))
+@given(st.lists(st.tuples(st.sampled_from("abc"), values), max_size=5))
 def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
     body = ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members) + "}").encode()
     written: dict[str, set[str]] = {}
@@ -297,21 +285,12 @@ def test_what_is_nested_too_deeply_is_not_taken_for_what_could_be_looked_through
 
 # TokenCache.
 
-TOKENS: Final[dict[str, dict[str, Any]]] = {
-    "lab4pay": {"access_token": "fresh-token", "expires_in": 300},
-    "blink": {"access_token": "fresh-token", "expired_on": "2026-11-26T12:30:00Z"},
-}
-DESCRIBED: Final = {"lab4pay": (200,), "blink": (200, 201)}
-KEYS: Final = {
-    "lab4pay": {"access_token": None, "client_id": "test-client", "client_secret": "test-secret"},
-    "blink": {"access_token": None, "api_key": "test-api-key", "secret_key": "test-secret"},
-}
-with_tokens = pytest.mark.parametrize("provider", TOKENS)
+with_tokens = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
     """Return for how long the token in this reply is good, None where there is none, and what is told of it."""
-    translation = translation_of(account(provider, **KEYS[provider]))
+    translation = translation_of(RECORDS[provider].keyed_account())
     assert isinstance(translation, TokenTranslation)
     token = read_token(translation, answer)
     if isinstance(token, NoAnswer):
@@ -323,10 +302,12 @@ def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[
 @with_tokens
 @pytest.mark.parametrize("status", range(200, 300))
 def test_a_token_is_one_under_every_status_of_success(provider: str, status: int) -> None:
-    seconds, deviations = granted(provider, reply(status, TOKENS[provider]))
+    seconds, deviations = granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
     assert seconds is not None
     expected = (
-        [] if status in DESCRIBED[provider] else [("", f"has status {status}, which the contract does not describe")]
+        []
+        if status in tokens_of(provider).described
+        else [("", f"has status {status}, which the contract does not describe")]
     )
     assert deviations == expected
 
@@ -334,7 +315,7 @@ def test_a_token_is_one_under_every_status_of_success(provider: str, status: int
 @with_tokens
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 403, 404, 429, 500, 503])
 def test_a_token_under_another_status_is_none(provider: str, status: int) -> None:
-    assert granted(provider, reply(status, TOKENS[provider]))[0] is None
+    assert granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
 
 
 @with_tokens

@@ -28,7 +28,9 @@ from refundry import (
     WireRequest,
 )
 from refundry.clock import SYSTEM
-from tests.facade.support import KINDS, PAYMENT, PROVIDERS, Kind, Scripted, accepted, account, caller, reply
+from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
+from tests.providers import PROVIDERS, account
+from tests.providers.record import PAYMENT, reply
 
 NOTHING_LEFT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection broke")

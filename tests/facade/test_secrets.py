@@ -13,12 +13,9 @@ from refundry import (
     FULL,
     Account,
     AsyncRefundClient,
-    Blink,
     Evidence,
     InvalidRefund,
-    Lab4Pay,
     Money,
-    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
@@ -29,9 +26,12 @@ from refundry import (
     Timeout,
     WireReply,
     WireRequest,
+    accounts,
 )
 from tests.facade.canary import CANARY, INTEGRATOR, assert_hidden, canaried, everything, shown, watched
-from tests.facade.support import KINDS, ONE_EURO, PAYMENT, PROVIDERS, Kind, Scripted, account, caller
+from tests.facade.support import KINDS, Kind, Scripted, caller
+from tests.providers import PROVIDERS, account
+from tests.providers.record import ONE_EURO, PAYMENT
 
 
 class Echo(Scripted):
@@ -261,7 +261,7 @@ NO_CREDENTIALS: Final = [
 ]
 
 
-@pytest.mark.parametrize(("provider", "kind"), {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}.items())
+@pytest.mark.parametrize(("provider", "kind"), accounts.KINDS.items())
 def test_the_tables_of_this_file_name_each_argument_of_an_account(provider: str, kind: type[Account]) -> None:
     named = {field for name, field in CREDENTIALS if name == provider}
     named |= {field for name, field, _ in UNFIT if name == provider}

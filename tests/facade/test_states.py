@@ -1,7 +1,7 @@
 """What each word of a transaction means, and what is told of a state."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -20,15 +20,11 @@ from refundry import (
 )
 from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_state
-from scripts.contract import effective
 from tests.facade.questions import (
-    DONE,
     FAILED,
     LINK,
     PENDING,
     SUCCEEDED,
-    UNDONE,
-    WORDS,
     LookupScript,
     asked,
     dated,
@@ -41,72 +37,33 @@ from tests.facade.questions import (
     transaction,
     written,
 )
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Kind,
-    Scripted,
-    account,
-    reply,
-    scripted,
-)
+from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, scripted
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-WORD_AT: Final = {"lab4pay": "/status", "paybyrd": "/status", "blink": "/data/status"}
-"""Where the word stands in the reply."""
-
-
 # Words.
 
 
-def listed(provider: str) -> list[str]:
-    """Return the words that the contract lists for the state of a transaction."""
-    schema = "TransactionStatusResponse" if provider == "lab4pay" else "Transaction"
-    words = effective(provider)["components"]["schemas"][schema]["properties"]["status"]["x-extensible-enum"]
-    assert all(isinstance(word, str) for word in words)
-    return [*words]
-
-
-@every_provider
-def test_every_word_of_the_contract_has_a_state(provider: str) -> None:
-    assert {spelled(word) for word in listed(provider)} <= {spelled(word) for word in WORDS[provider]}
-
-
 @both_kinds
-@pytest.mark.parametrize(("provider", "word"), [(provider, word) for provider in PROVIDERS for word in WORDS[provider]])
+@pytest.mark.parametrize(
+    ("provider", "word"), [(name, word) for name, record in RECORDS.items() for word in record.states.words]
+)
 def test_a_word_means_the_same_in_any_case_and_with_any_separators(kind: Kind, provider: str, word: str) -> None:
     separated = [re.sub(r"[\s_-]", between, word) for between in (" ", "_", "-", "  ", "\t", "_-_")]
     for spelling in (word, word.lower(), word.upper(), word.swapcase(), f" {word}\n", *separated):
         transport = Scripted(NO_STATE, state=state(provider, spelling))
         with scripted(kind, provider, transport) as client:
             told = asked(client, pending(provider))
-            assert (told.status, told.provider_code) == (WORDS[provider][word], spelling)
+            assert (told.status, told.provider_code) == (RECORDS[provider].states.words[word], spelling)
             assert client.deviations == []
         assert (len(transport.asked), transport.sent) == (1, [])
 
 
-UNLISTED: Final = {
-    "lab4pay": ["CANCELLED", "COMPLETED", "SUCCESSFUL", "PENDING", "SUCCESS.", "NOT_SUCCESS", "FAILED DECLINED"],
-    "paybyrd": ["Cancelled", "Refunded", "Acquirer Success", "AcquirerDenied", "Failed", "Declined", "BYRD200", "200"],
-    "blink": ["settled", "Success", "reversed", "Finished", "Referred", "Pending%20Submission", "Fully refunded"],
-}
-
-
-@every_provider
-def test_a_word_that_is_not_listed_is_pending_and_told(provider: str) -> None:
-    for word in [*UNLISTED[provider], "", " ", "\u0130N_PROGRESS", "\uff33uccess"]:
-        told, deviations = found(provider, state(provider, word))
-        assert isinstance(told, Refund)
-        assert (told.status, deviations) == (PENDING, [WORD_AT[provider]]), word
-
-
-near_misses = st.sampled_from(sorted(word for words in WORDS.values() for word in words)).flatmap(
+near_misses = st.sampled_from(sorted(word for record in RECORDS.values() for word in record.states.words)).flatmap(
     lambda word: st.sampled_from([word[1:], word[:-1], word * 2, f"{word}s", f"Not {word}", f"{word}\0", word[::-1]])
 )
 
@@ -114,25 +71,10 @@ near_misses = st.sampled_from(sorted(word for words in WORDS.values() for word i
 @every_provider
 @given(word=st.text() | near_misses)
 def test_any_text_that_is_no_listed_word_is_never_a_final_state(provider: str, word: str) -> None:
-    assume(spelled(word) not in [spelled(one) for one in WORDS[provider]])
+    assume(spelled(word) not in [spelled(one) for one in RECORDS[provider].states.words])
     told, deviations = found(provider, state(provider, word))
     assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, [WORD_AT[provider]])
-
-
-@every_provider
-@pytest.mark.parametrize("word", [None, True, 7, 1.5, [], ["SUCCESS"], {}, {"status": "Success"}])
-def test_a_word_that_is_no_text_is_pending_and_told(provider: str, word: object) -> None:
-    told, deviations = found(provider, state(provider, word))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, [WORD_AT[provider]])
-
-
-@every_provider
-def test_a_reply_without_a_word_is_pending_and_told(provider: str) -> None:
-    told, deviations = found(provider, state(provider))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, [WORD_AT[provider]])
+    assert (told.status, deviations) == (PENDING, [RECORDS[provider].states.at])
 
 
 def test_what_departs_is_told_of_the_question() -> None:
@@ -146,6 +88,7 @@ def test_what_departs_is_told_of_the_question() -> None:
 # Codes and amounts at Paybyrd.
 
 
+FINAL_WORDS: Final = [word for word, meant in RECORDS["paybyrd"].states.words.items() if meant is not PENDING]
 QUERY_FIRST: Final = ("BYRD203", "BYRD294", "BYRD299", "BYRD999")
 UNDERWAY: Final = ("BYRD010", "BYRD201", "BYRD207")
 REFUSED: Final = ("BYRD205", "BYRD206", "BYRD208", "BYRD230", "BYRD231", "BYRD240", "BYRD290", "BYRD291", "BYRD292")
@@ -170,13 +113,13 @@ def test_a_code_that_goes_with_the_word_changes_nothing(
             assert (told.status, told.provider_code, deviations) == (expected, code, []), (word, code)
 
 
-@pytest.mark.parametrize("word", ["Error", *(word for word, meant in WORDS["paybyrd"].items() if meant is not PENDING)])
+@pytest.mark.parametrize("word", ["Error", *FINAL_WORDS])
 @pytest.mark.parametrize("code", QUERY_FIRST)
 def test_a_final_word_with_a_code_that_leaves_it_open_is_pending(word: str, code: str) -> None:
     assert status_of("paybyrd", state("paybyrd", word, code=code)) is PENDING
 
 
-@pytest.mark.parametrize("word", [word for word, meant in WORDS["paybyrd"].items() if meant is not PENDING])
+@pytest.mark.parametrize("word", FINAL_WORDS)
 @pytest.mark.parametrize("code", UNDERWAY)
 def test_a_final_word_with_the_code_of_a_refund_on_its_way_is_pending(word: str, code: str) -> None:
     told, deviations = found("paybyrd", state("paybyrd", word, code=code))
@@ -232,7 +175,7 @@ def test_an_amount_below_zero_is_the_same_amount(amounts: Any, currency: Any) ->
         {"isoAmount": True},
     ],
 )
-@pytest.mark.parametrize("word", WORDS["paybyrd"])
+@pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 def test_an_amount_of_another_size_is_a_mismatch_whatever_the_word(word: str, amounts: Any) -> None:
     assert status_of("paybyrd", state("paybyrd", word, **amounts)) is RefundMismatch
 
@@ -391,11 +334,11 @@ def test_full_at_blink_has_its_amount_once_it_was_asked_about(kind: Kind) -> Non
         ("blink", {"transaction_id": "refund-2"}, ("refund_id", "refund-1", "refund-2")),
     ],
 )
-@pytest.mark.parametrize("words", [DONE, UNDONE], ids=["done", "undone"])
+@pytest.mark.parametrize("word", ["done", "undone"])
 def test_the_state_of_another_refund_is_a_mismatch_that_names_both_values(
-    provider: str, changes: dict[str, Any], difference: tuple[str, str, str], words: Mapping[str, str]
+    provider: str, changes: dict[str, Any], difference: tuple[str, str, str], word: str
 ) -> None:
-    answer = state(provider, words[provider], **changes)
+    answer = state(provider, getattr(RECORDS[provider].states, word), **changes)
     told, _ = found(provider, answer)
     assert type(told) is RefundMismatch
     assert (told.differences, told.resend) == ((difference,), Resend.NEVER)

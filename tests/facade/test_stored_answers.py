@@ -1,6 +1,7 @@
 """What is kept of a reference, and what it brings back: a replay, a stored refusal, the refund that has failed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -8,53 +9,33 @@ import pytest
 
 from refundry import AuthenticationFailed, OutcomeUnknown, Reason, Refund, RefundRejected, Resend, WireReply
 from tests.facade.questions import (
-    DONE,
     FAILED,
     LINK,
     LOST,
     PENDING,
-    PENDING_REPLIES,
-    SECOND_REPLIES,
     SUCCEEDED,
-    UNDONE,
     LookupScript,
     asked,
+    second_pending,
     state,
     tracked,
     transaction,
 )
-from tests.facade.support import KINDS, PAYMENT, PROVIDERS, Answer, Kind, Scripted, reply, scripted
+from tests.facade.support import KINDS, Answer, Kind, Scripted, scripted
+from tests.providers import PROVIDERS, RECORDS
+from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-
-WINDOWS: Final[dict[str, timedelta | None]] = {"lab4pay": None, "paybyrd": timedelta(days=1), "blink": None}
-"""For how long a provider gives its stored answer to a reference."""
-
 
 # A replay.
 
 
 def whole(provider: str, *, done: bool) -> WireReply:
     """Return an acceptance that says all that the provider can say, of the first refund."""
-    bodies: dict[str, dict[str, Any]] = {
-        "lab4pay": {"transaction_id": "refund-1"},
-        "paybyrd": {
-            "code": "BYRD200" if done else "BYRD201",
-            "description": "A sentence",
-            "isoAmount": 100,
-            "transactionId": "refund-1",
-            "sourceTransaction": {"transactionId": PAYMENT, "isoRemainingAmount": 200},
-        },
-        "blink": {
-            "status": "completed" if done else "pending",
-            "message": "A sentence",
-            "amount": 1,
-            "transaction_id": PAYMENT,
-            "refunded_transaction_id": "refund-1",
-        },
-    }
-    return reply(200, bodies[provider], (("x-name", "a value"),))
+    record = RECORDS[provider]
+    answer = reply(200, record.whole) if done else record.whole_pending
+    return replace(answer, headers=(("x-name", "a value"),))
 
 
 @both_kinds
@@ -75,8 +56,8 @@ def test_a_replay_says_what_is_needed_to_ask_about_it_and_holds_no_reply(kind: K
 @both_kinds
 @every_provider
 def test_a_replay_of_what_was_learnt_holds_no_reply(kind: Kind, provider: str) -> None:
-    answer = state(provider, DONE[provider], message="A sentence", description="A sentence")
-    transport = LookupScript(answer, answers=[PENDING_REPLIES[provider]])
+    answer = state(provider, RECORDS[provider].states.done, message="A sentence", description="A sentence")
+    transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         learnt = asked(client, refund)
@@ -89,7 +70,7 @@ def test_a_replay_of_what_was_learnt_holds_no_reply(kind: Kind, provider: str) -
 @every_provider
 def test_a_refund_says_when_it_was_sent(provider: str) -> None:
     before = datetime.now(UTC)
-    with scripted("sync", provider, Scripted(PENDING_REPLIES[provider])) as client:
+    with scripted("sync", provider, Scripted(RECORDS[provider].pending)) as client:
         sent_at = client.ask(provider).sent_at
     assert sent_at is not None
     assert before <= sent_at <= datetime.now(UTC)
@@ -104,7 +85,7 @@ def test_a_refund_that_was_sent_again_says_when_it_was_first_sent() -> None:
         return LOST
 
     before = datetime.now(UTC)
-    with scripted("sync", "paybyrd", Scripted(lose, LOST, PENDING_REPLIES["paybyrd"])) as client:
+    with scripted("sync", "paybyrd", Scripted(lose, LOST, RECORDS["paybyrd"].pending)) as client:
         for _ in range(2):
             with pytest.raises(OutcomeUnknown):
                 client.ask("paybyrd")
@@ -115,24 +96,7 @@ def test_a_refund_that_was_sent_again_says_when_it_was_first_sent() -> None:
 
 # A refusal that the provider has stored.
 
-REFUSALS: Final[dict[str, dict[str, tuple[Answer, type[RefundRejected | AuthenticationFailed]]]]] = {
-    "lab4pay": {"invalid": (reply(400), RefundRejected), "the key": (reply(401), AuthenticationFailed)},
-    "paybyrd": {
-        "invalid": (reply(400, {"code": "BYRD900"}), RefundRejected),
-        "declined": (reply(200, {"code": "BYRD205"}), RefundRejected),
-        "already refunded": (reply(400, {"code": "BYRD230"}), RefundRejected),
-        "exceeds remaining": (reply(400, {"code": "BYRD231"}), RefundRejected),
-        "the key": (reply(401, {"code": "BYRD401"}), AuthenticationFailed),
-        "no right": (reply(403, {"code": "BYRD403"}), AuthenticationFailed),
-    },
-    "blink": {
-        "invalid": (reply(422, {"success": False}), RefundRejected),
-        "declined": (reply(200, {"success": False}), RefundRejected),
-        "the key": (reply(401, {"success": False}), AuthenticationFailed),
-        "no right": (reply(403, {"success": False}), AuthenticationFailed),
-    },
-}
-ROWS: Final = [(provider, case) for provider, cases in REFUSALS.items() for case in cases]
+ROWS: Final = [(provider, case) for provider, record in RECORDS.items() for case in record.refusals]
 
 
 @both_kinds
@@ -140,8 +104,9 @@ ROWS: Final = [(provider, case) for provider, cases in REFUSALS.items() for case
 def test_a_refusal_says_until_when_its_reference_brings_back_the_same_answer(
     kind: Kind, provider: str, case: str
 ) -> None:
-    answer, cls = REFUSALS[provider][case]
-    window = WINDOWS[provider]
+    refusal = RECORDS[provider].refusals[case]
+    answer, cls = refusal.answer, refusal.raises
+    window = RECORDS[provider].window
     with scripted(kind, provider, Scripted(answer)) as client:
         for _ in range(2):  # from each answer on anew: a process cannot know that it asks for the first time
             before = datetime.now(UTC)
@@ -159,9 +124,10 @@ def test_a_refusal_says_until_when_its_reference_brings_back_the_same_answer(
                 assert f"until {until:%Y-%m-%d %H:%M} UTC" in str(refused.value)
 
 
-@pytest.mark.parametrize("case", REFUSALS["paybyrd"])
+@pytest.mark.parametrize("case", RECORDS["paybyrd"].refusals)
 def test_another_reference_is_not_advised_where_an_earlier_success_may_be_the_cause(case: str) -> None:
-    answer, cls = REFUSALS["paybyrd"][case]
+    refusal = RECORDS["paybyrd"].refusals[case]
+    answer, cls = refusal.answer, refusal.raises
     with scripted("sync", "paybyrd", Scripted(answer)) as client, pytest.raises(cls) as refused:
         client.ask("paybyrd")
     its_own = case in ("already refunded", "exceeds remaining")
@@ -169,9 +135,9 @@ def test_another_reference_is_not_advised_where_an_earlier_success_may_be_the_ca
     assert ("an earlier success of this very refund" in str(refused.value)) is its_own
 
 
-@pytest.mark.parametrize("case", REFUSALS["paybyrd"])
+@pytest.mark.parametrize("case", RECORDS["paybyrd"].refusals)
 def test_a_refused_reference_is_asked_again_under_the_key_that_it_had(case: str) -> None:
-    transport = Scripted(REFUSALS["paybyrd"][case][0], PENDING_REPLIES["paybyrd"])
+    transport = Scripted(RECORDS["paybyrd"].refusals[case].answer, RECORDS["paybyrd"].pending)
     with scripted("sync", "paybyrd", transport) as client:
         with pytest.raises((RefundRejected, AuthenticationFailed)):
             client.ask("paybyrd")
@@ -189,7 +155,7 @@ LATER_AGAIN: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.repla
 
 def undone(provider: str) -> WireReply:
     """Return the state of a refund that has failed."""
-    return state(provider, UNDONE[provider])
+    return state(provider, RECORDS[provider].states.undone)
 
 
 def undone_by_link(_: str) -> WireReply:
@@ -200,10 +166,10 @@ def undone_by_link(_: str) -> WireReply:
 FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], WireReply, WireReply]]] = {
     # The provider, what accepts the refund, its failure, the stored answer, and the acceptance of a second refund.
     **{
-        f"an id at {provider}{way}": (provider, PENDING_REPLIES[provider], undone, stored, SECOND_REPLIES[provider])
+        f"an id at {provider}{way}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
         for provider in PROVIDERS
         for way, stored in (
-            ("", PENDING_REPLIES[provider]),
+            ("", RECORDS[provider].pending),
             (" in another reply", whole(provider, done=False)),
             (" that is done", whole(provider, done=True)),
         )
@@ -211,7 +177,7 @@ FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], Wire
     "a link": ("paybyrd", LATER, undone_by_link, LATER, LATER_AGAIN),
     "the id that a link led to": (
         *("paybyrd", LATER, undone_by_link),
-        *(PENDING_REPLIES["paybyrd"], SECOND_REPLIES["paybyrd"]),
+        *(RECORDS["paybyrd"].pending, second_pending("paybyrd")),
     ),
 }
 
@@ -221,7 +187,7 @@ FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], Wire
 def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(kind: Kind, case: str) -> None:
     provider, accepting, failure, stored, second = FAILURES[case]
     transport = LookupScript(failure(provider), answers=[accepting, stored, stored, second])
-    window = WINDOWS[provider]
+    window = RECORDS[provider].window
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider)).status is FAILED
         for _ in range(2):
@@ -242,7 +208,7 @@ def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(k
 @both_kinds
 @every_provider
 def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, provider: str) -> None:
-    first, second = PENDING_REPLIES[provider], SECOND_REPLIES[provider]
+    first, second = RECORDS[provider].pending, second_pending(provider)
     transport = LookupScript(undone(provider), answers=[first, second, first, second])
     with scripted(kind, provider, transport) as client:
         for refund_id in ("refund-1", "refund-2"):
@@ -258,7 +224,7 @@ def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, pr
 @both_kinds
 @every_provider
 def test_what_has_failed_under_one_reference_says_nothing_of_another(kind: Kind, provider: str) -> None:
-    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
+    answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(undone(provider), answers=answers)
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider)).status is FAILED

@@ -14,34 +14,25 @@ from refundry import (
     Resend,
     Retry,
 )
-from tests.facade.support import (
-    KINDS,
-    ONCE,
-    ONE_EURO,
-    PAYMENT,
-    Kind,
-    reply,
-)
+from tests.facade.support import KINDS, ONCE, Kind
 from tests.facade.tokens import (
     AT_NOON,
-    DONE,
     FAILED,
     FAILURES,
-    KEYED,
-    KEYS,
-    KEYS_REFUSED,
     LASTING_FAILURES,
-    REFUND,
     THREE_TIMES,
     called,
+    done,
     granted,
     pending,
     shop,
     told_of,
 )
+from tests.providers import RECORDS, WITH_TOKENS, tokens_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
-with_keys = pytest.mark.parametrize("provider", KEYED)
+with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 # A fetch that fails.
@@ -63,7 +54,11 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
     given = FAILED[failure](provider)
     assert error.value.__cause__ is (given if isinstance(given, RuntimeError) else None)
     assert error.value.__context__ is None
-    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN, Operation.TOKEN, REFUND[provider]]
+    assert [attempt.operation for attempt in it.attempts] == [
+        Operation.TOKEN,
+        Operation.TOKEN,
+        RECORDS[provider].operation,
+    ]
     assert it.attempts[0].outcome == told_of(provider, failure).__name__
     assert it.bearers == ["test-token-1"]
 
@@ -88,7 +83,7 @@ def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str
     given = FAILURES[failure](provider)
     with shop(kind, provider, given, given, granted(provider), retry=THREE_TIMES) as it:
         assert not it.client.ask(provider).replayed
-    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN] * 3 + [REFUND[provider]]
+    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN] * 3 + [RECORDS[provider].operation]
     assert len(it.rest.sent) == 1
 
 
@@ -157,7 +152,7 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
     kind: Kind, provider: str, failure: str, temporary: bool
 ) -> None:
     with (
-        shop(kind, provider, FAILED[failure](provider), state=DONE[provider]) as it,
+        shop(kind, provider, FAILED[failure](provider), state=done(provider)) as it,
         pytest.raises(LookupFailed, match="no access token") as error,
     ):
         called(it.client, "lookup", pending(provider))
@@ -173,7 +168,7 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
 @pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
 def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provider: str, retry: Retry) -> None:
     body = {"message": "No such keys", "success": False}
-    for status in KEYS_REFUSED[provider]:
+    for status in tokens_of(provider).keys_refused:
         refused = reply(status, body, (("retry-after", "7"),))
         with shop(kind, provider, refused, retry=retry) as it, pytest.raises(AuthenticationFailed) as raised:
             it.client.ask(provider)
@@ -211,7 +206,7 @@ def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provid
 @both_kinds
 @with_keys
 def test_the_token_is_used_as_it_came_also_where_it_holds_a_key(kind: Kind, provider: str) -> None:
-    token = f"{next(iter(KEYS[provider].values()))}:test-token"
+    token = f"{next(iter(tokens_of(provider).keys.values()))}:test-token"
     with shop(kind, provider, granted(provider, token)) as it:
         it.client.ask(provider)
     assert it.bearers == [token]

@@ -17,28 +17,13 @@ from refundry import (
     WireReply,
     WireRequest,
 )
-from tests.facade.support import (
-    KINDS,
-    ONCE,
-    Answer,
-    Kind,
-    reply,
-)
-from tests.facade.tokens import (
-    AT_NOON,
-    GRANTED,
-    HOUR,
-    KEYED,
-    KEYS_REFUSED,
-    LOST,
-    UNREACHABLE,
-    Given,
-    granted,
-    shop,
-)
+from tests.facade.support import KINDS, ONCE, Answer, Kind
+from tests.facade.tokens import AT_NOON, HOUR, LOST, UNREACHABLE, Given, granted, shop
+from tests.providers import WITH_TOKENS, tokens_of
+from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
-with_keys = pytest.mark.parametrize("provider", KEYED)
+with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 # How long it is used.
@@ -55,7 +40,7 @@ def test_a_token_is_renewed_before_it_expires_by_time_alone(
             it.client.ask(provider, reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-    assert {attempt.status for attempt in it.attempts} == {200, GRANTED[provider]}
+    assert {attempt.status for attempt in it.attempts} == {200, tokens_of(provider).status}
     assert len(it.attempts) == 5
 
 
@@ -100,7 +85,7 @@ def test_a_renewal_that_fails_leaves_the_old_token_in_use_while_it_is_good(
         clock(99)
         it.client.ask(provider, reference="r-2")
         clock(2)
-        wrong_keys = isinstance(failure, WireReply) and failure.status in KEYS_REFUSED[provider]
+        wrong_keys = isinstance(failure, WireReply) and failure.status in tokens_of(provider).keys_refused
         with pytest.raises(AuthenticationFailed if wrong_keys else NotSent):
             it.client.ask(provider, reference="r-3")
     assert it.bearers == ["test-token-1"] * 2

@@ -19,30 +19,13 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.canary import everything, forms, shown, watched
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    Kind,
-    reply,
-)
-from tests.facade.tokens import (
-    KEYED,
-    KEYS,
-    KEYS_REFUSED,
-    LOST,
-    UNREACHABLE,
-    Given,
-    called,
-    granted,
-    keyed,
-    pending,
-    shop,
-)
+from tests.facade.support import KINDS, NO_STATE, Kind
+from tests.facade.tokens import LOST, UNREACHABLE, Given, called, granted, keyed, pending, shop
+from tests.providers import RECORDS, WITH_TOKENS, tokens_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
-with_keys = pytest.mark.parametrize("provider", KEYED)
+with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 # Secrets.
@@ -53,8 +36,11 @@ SECRET: Final = "canary+of/the~secret=key"
 TOKEN: Final = "canary+of/the~access=token"
 OTHER: Final = "canary+of/the~integrator"
 CANARIES: Final[dict[str, dict[str, str]]] = {
-    "lab4pay": {"client_id": KEY, "client_secret": SECRET, "integrator_id": OTHER},
-    "blink": {"api_key": KEY, "secret_key": SECRET},
+    provider: {
+        **dict(zip(tokens_of(provider).keys, (KEY, SECRET), strict=True)),
+        **{name: OTHER for name in RECORDS[provider].credentials if name != "access_token"},
+    }
+    for provider in WITH_TOKENS
 }
 ECHOES: Final = (
     '{"access_token": ["TOKEN"], "expires_in": "ECHO", "expired_on": "ECHO", "message": "ECHO", "error": "ECHO"}',
@@ -104,13 +90,13 @@ def test_a_token_that_cannot_be_had_brings_no_secret_to_light(
     caplog.set_level(logging.DEBUG)
     with shop(kind, provider, echo(status, body), keys=CANARIES[provider]) as it:
         text = watched(it.client, provider, caplog) + "".join(shown(attempt) for attempt in it.attempts)
-    if status in KEYS_REFUSED[provider]:
+    if status in tokens_of(provider).keys_refused:
         # The reply is told as it came but for the keys: what it holds beside them is no token that was given.
         assert_none_shows(text, (KEY, SECRET, OTHER))
         assert "[redacted]" in text
     else:
         assert_none_shows(text)
-    assert ("AuthenticationFailed" if status in KEYS_REFUSED[provider] else "NotSent") in text
+    assert ("AuthenticationFailed" if status in tokens_of(provider).keys_refused else "NotSent") in text
     assert it.rest.sent == []
 
 
@@ -180,8 +166,8 @@ def make(provider: str, **arguments: Any) -> Account:
 
 @with_keys
 def test_an_account_takes_its_keys_or_a_token(provider: str) -> None:
-    first, second = KEYS[provider]
-    make(provider, **KEYS[provider])
+    first, second = tokens_of(provider).keys
+    make(provider, **tokens_of(provider).keys)
     make(provider, access_token="test-token")
     for arguments, field in (
         ({}, first),
@@ -189,7 +175,7 @@ def test_an_account_takes_its_keys_or_a_token(provider: str) -> None:
         ({second: "test-key"}, first),
         ({"access_token": "test-token", first: "test-key"}, first),
         ({"access_token": "test-token", second: "test-key"}, second),
-        ({"access_token": "test-token", **KEYS[provider]}, first),
+        ({"access_token": "test-token", **tokens_of(provider).keys}, first),
         ({"access_token": ""}, "access_token"),
         ({first: "", second: "test-key"}, first),
         ({first: "test-key", second: ""}, second),
@@ -203,9 +189,9 @@ def test_an_account_takes_its_keys_or_a_token(provider: str) -> None:
 @with_keys
 @pytest.mark.parametrize("bad", [f"{SECRET}\n", f"{SECRET} {SECRET}", f"{SECRET}ä", SECRET.encode(), [SECRET]])
 def test_a_key_that_is_refused_is_named_and_not_shown(provider: str, bad: Any) -> None:
-    for field in KEYS[provider]:
+    for field in tokens_of(provider).keys:
         with pytest.raises(InvalidRefund, match=field) as refused:
-            make(provider, **{**KEYS[provider], field: bad})
+            make(provider, **{**tokens_of(provider).keys, field: bad})
         assert refused.value.field == field
         assert_none_shows(everything(refused.value))
 
@@ -246,7 +232,9 @@ def test_a_key_that_the_environment_lacks_is_named_by_its_variable(
 @pytest.mark.parametrize("client_class", [RefundClient, AsyncRefundClient])
 def test_the_environment_can_name_keys(client_class: type[RefundClient | AsyncRefundClient]) -> None:
     variables = {
-        f"REFUNDRY_{provider}_{name}".upper(): value for provider in KEYED for name, value in CANARIES[provider].items()
+        f"REFUNDRY_{provider}_{name}".upper(): value
+        for provider in WITH_TOKENS
+        for name, value in CANARIES[provider].items()
     }
     client = client_class.from_env(variables)
     for provider, payment_id in (("lab4pay", None), ("blink", PAYMENT)):

@@ -20,28 +20,10 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.canary import shown
-from tests.facade.support import (
-    KINDS,
-    NO_STATE,
-    ONCE,
-    ONE_EURO,
-    PAYMENT,
-    Answer,
-    Kind,
-    Scripted,
-    accepted,
-    account,
-    caller,
-    reply,
-)
+from tests.facade.support import KINDS, NO_STATE, ONCE, Answer, Kind, Scripted, accepted, caller
 from tests.facade.tokens import (
-    DONE,
     FAILED,
-    GRANTED,
     HOUR,
-    KEYED,
-    KEYS,
-    REFUND,
     THREE_TIMES,
     TOKEN_PATHS,
     UNAUTHORISED,
@@ -50,15 +32,18 @@ from tests.facade.tokens import (
     SplitTransport,
     bearer,
     called,
+    done,
     granted,
     keyed,
     pending,
     shop,
     told_of,
 )
+from tests.providers import RECORDS, WITH_TOKENS, account, tokens_of
+from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
-with_keys = pytest.mark.parametrize("provider", KEYED)
+with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 # One token for all calls.
@@ -72,8 +57,8 @@ def test_the_first_call_fetches_a_token_and_later_ones_use_it(kind: Kind, provid
             it.client.ask(provider, reference=f"r-{number}")
     assert len(it.tokens.sent) == 1
     assert it.bearers == ["test-token-1"] * 4
-    token = (Operation.TOKEN, GRANTED[provider], "OK")
-    refund = (REFUND[provider], 200, it.attempts[-1].outcome)
+    token = (Operation.TOKEN, tokens_of(provider).status, "OK")
+    refund = (RECORDS[provider].operation, 200, it.attempts[-1].outcome)
     assert it.told == [token, refund, refund, refund, refund]
     assert [attempt.reference for attempt in it.attempts] == ["r-0", "r-0", "r-1", "r-2", "r-3"]
 
@@ -92,16 +77,16 @@ def test_a_token_is_asked_for_with_the_keys_alone_and_they_do_not_show(provider:
         it.client.ask(provider)
     (request,) = it.tokens.sent
     grant = {"grant_type": "client_credentials"} if provider == "lab4pay" else {}
-    assert (request.method, request.target) == ("POST", TOKEN_PATHS[provider])
-    assert json.loads(request.body) == {**grant, **KEYS[provider]}
+    assert (request.method, request.target) == ("POST", tokens_of(provider).path)
+    assert json.loads(request.body) == {**grant, **tokens_of(provider).keys}
     assert request.redacted_headers == (("Content-Type", "application/json"), ("Accept", "application/json"))
-    assert not any(key in shown(request) + f"{request.body!s}" for key in KEYS[provider].values())
+    assert not any(key in shown(request) + f"{request.body!s}" for key in tokens_of(provider).keys.values())
 
 
 @both_kinds
 def test_one_token_serves_every_operation_of_lab4pay(kind: Kind) -> None:
     answers = [accepted("lab4pay"), reply(200, {"transaction_id": "refund-2"}), reply(200)]
-    with shop(kind, "lab4pay", answers=answers, state=DONE["lab4pay"]) as it:
+    with shop(kind, "lab4pay", answers=answers, state=done("lab4pay")) as it:
         refund = it.client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
         it.client.refund("lab4pay", payment_id=PAYMENT, amount=ONE_EURO, reference="r-2")
         assert called(it.client, "cancel", refund).status is RefundStatus.SUCCEEDED
@@ -114,7 +99,7 @@ def test_one_token_serves_every_operation_of_lab4pay(kind: Kind) -> None:
 
 @both_kinds
 def test_one_token_serves_every_operation_of_blink(kind: Kind) -> None:
-    with shop(kind, "blink", state=DONE["blink"]) as it:
+    with shop(kind, "blink", state=done("blink")) as it:
         it.client.ask("blink")
         assert called(it.client, "lookup", pending("blink")).status is RefundStatus.SUCCEEDED
         assert called(it.client, "wait", pending("blink")).status is RefundStatus.SUCCEEDED
@@ -127,10 +112,14 @@ def test_one_token_serves_every_operation_of_blink(kind: Kind) -> None:
 @both_kinds
 @with_keys
 def test_a_question_fetches_the_token_where_it_comes_first(kind: Kind, provider: str) -> None:
-    with shop(kind, provider, state=DONE[provider]) as it:
+    with shop(kind, provider, state=done(provider)) as it:
         assert called(it.client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
         it.client.ask(provider, reference="r-2")
-    assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN, Operation.LOOKUP, REFUND[provider]]
+    assert [attempt.operation for attempt in it.attempts] == [
+        Operation.TOKEN,
+        Operation.LOOKUP,
+        RECORDS[provider].operation,
+    ]
 
 
 @both_kinds
@@ -153,7 +142,7 @@ def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> Non
 @with_keys
 def test_two_clients_have_tokens_of_their_own(provider: str) -> None:
     at = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
-    rest = Scripted(NO_STATE, state=DONE[provider])
+    rest = Scripted(NO_STATE, state=done(provider))
     for _ in range(2):
         with caller("sync", keyed(provider, transport=SplitTransport(at, rest))) as client:
             called(client, "lookup", pending(provider))
@@ -183,8 +172,11 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_refund_sent_again(
     with shop(kind, provider, answers=[reply(401, body), accepted(provider)], retry=retry) as it:
         refund = it.client.ask(provider)
         assert it.client.ask(provider, reference="r-2").refund_id == refund.refund_id
-    token, refused = (Operation.TOKEN, GRANTED[provider], "OK"), (REFUND[provider], 401, "AuthenticationFailed")
-    sent = (REFUND[provider], 200, refund.status.name)
+    token, refused = (
+        (Operation.TOKEN, tokens_of(provider).status, "OK"),
+        (RECORDS[provider].operation, 401, "AuthenticationFailed"),
+    )
+    sent = (RECORDS[provider].operation, 200, refund.status.name)
     assert it.told == [token, refused, token, sent, sent]
     assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
     first, second, _ = it.rest.sent
@@ -247,7 +239,7 @@ def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retr
             called(client, "lookup", pending(provider))
     assert error.value.resend is Resend.SAFE
     assert [bearer(request) for request in (*transport.sent, *transport.asked)] == ["test-key"] * 2
-    assert all(request.target not in TOKEN_PATHS.values() for request in transport.sent)
+    assert all(request.target not in TOKEN_PATHS for request in transport.sent)
 
 
 @both_kinds
@@ -279,7 +271,7 @@ def test_a_renewal_after_a_refusal_that_fails_for_now_is_tried_again(kind: Kind,
 @with_keys
 def test_a_question_whose_token_is_refused_is_asked_again_with_a_new_one(kind: Kind, provider: str) -> None:
     def state(request: WireRequest) -> Answer:
-        return UNAUTHORISED if bearer(request) == "test-token-1" else DONE[provider]
+        return UNAUTHORISED if bearer(request) == "test-token-1" else done(provider)
 
     tokens = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
     made = keyed(provider, transport=SplitTransport(tokens, Asked(state)))
@@ -287,7 +279,7 @@ def test_a_question_whose_token_is_refused_is_asked_again_with_a_new_one(kind: K
     with caller(kind, made, on_attempt=attempts.append) as client:
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
-    token, asked = (Operation.TOKEN, GRANTED[provider]), (Operation.LOOKUP, 200)
+    token, asked = (Operation.TOKEN, tokens_of(provider).status), (Operation.LOOKUP, 200)
     expected = [token, (Operation.LOOKUP, 401), token, asked, asked]
     assert [(attempt.operation, attempt.status) for attempt in attempts] == expected
 
@@ -303,7 +295,7 @@ def test_a_question_that_is_refused_with_a_new_token_too_is_not_asked_a_third_ti
 
 @both_kinds
 def test_a_cancel_whose_token_is_refused_is_sent_again_with_a_new_one(kind: Kind) -> None:
-    with shop(kind, "lab4pay", answers=[UNAUTHORISED, reply(200)], state=DONE["lab4pay"]) as it:
+    with shop(kind, "lab4pay", answers=[UNAUTHORISED, reply(200)], state=done("lab4pay")) as it:
         assert called(it.client, "cancel", pending("lab4pay")).status is RefundStatus.SUCCEEDED
     assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
     cancel = [attempt.status for attempt in it.attempts if attempt.operation is Operation.CANCEL]

@@ -20,38 +20,27 @@ from refundry import (
     StillPending,
     WireReply,
 )
-from tests.facade.questions import (
-    DONE,
-    HTML,
-    LOST,
-    PENDING_REPLIES,
-    SECOND_REPLIES,
-    UNDONE,
-    UNREACHED,
-    LookupScript,
-    asked,
-    pending,
-    state,
-)
-from tests.facade.support import KINDS, ONE_EURO, PROVIDERS, Answer, Kind, Scripted, account, caller, reply, scripted
+from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, asked, pending, second_pending, state
+from tests.facade.support import KINDS, Answer, Kind, Scripted, caller, scripted
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import ONE_EURO, reply
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
-WAITING: Final = {"lab4pay": "IN_PROGRESS", "paybyrd": "Processing", "blink": "Captured"}
 NOON: Final = 1_700_000_000
 
 
 def waiting(provider: str = "lab4pay") -> WireReply:
     """Return the state of a refund that is on its way."""
-    return state(provider, WAITING[provider])
+    return state(provider, RECORDS[provider].states.under_way)
 
 
 def done(provider: str = "lab4pay") -> WireReply:
     """Return the state of a refund that is done."""
-    return state(provider, DONE[provider])
+    return state(provider, RECORDS[provider].states.done)
 
 
 def waited(kind: Kind, transport: Scripted, refund: Refund | None = None, **options: Any) -> Refund:
@@ -91,14 +80,15 @@ def test_a_refund_that_is_final_is_returned_as_it_is_and_nothing_is_asked(
 
 @both_kinds
 @every_provider
-@pytest.mark.parametrize(("words", "expected"), [(DONE, SUCCEEDED), (UNDONE, FAILED)], ids=["done", "undone"])
+@pytest.mark.parametrize(("word", "expected"), [("done", SUCCEEDED), ("undone", FAILED)])
 def test_a_refund_is_asked_about_until_it_is_final(
-    kind: Kind, provider: str, words: Any, expected: RefundStatus, pauses: list[float]
+    kind: Kind, provider: str, word: str, expected: RefundStatus, pauses: list[float]
 ) -> None:
-    transport = LookupScript(*[waiting(provider)] * 3, state(provider, "MISPLACED"), state(provider, words[provider]))
+    text = getattr(RECORDS[provider].states, word)
+    transport = LookupScript(*[waiting(provider)] * 3, state(provider, "MISPLACED"), state(provider, text))
     with scripted(kind, provider, transport) as client:
         told = asked(client, pending(provider), "wait")
-    assert (told.status, told.provider_code, told.replayed) == (expected, words[provider], False)
+    assert (told.status, told.provider_code, told.replayed) == (expected, text, False)
     assert (len(transport.asked), len(pauses)) == (5, 4)
 
 
@@ -181,7 +171,7 @@ def test_a_refusal_of_the_credentials_ends_the_wait(
     with scripted(kind, provider, transport) as client, pytest.raises(LookupFailed) as failed:
         asked(client, pending(provider), "wait")
     assert not failed.value.temporary
-    assert failed.value.refund.provider_code == WAITING[provider]
+    assert failed.value.refund.provider_code == RECORDS[provider].states.under_way
     assert len(pauses) == 1
 
 
@@ -189,7 +179,9 @@ def test_a_refusal_of_the_credentials_ends_the_wait(
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]) -> None:
     wrong: dict[str, dict[str, Any]] = {"paybyrd": {"isoAmount": -99}, "blink": {"amount": 0.99}}
-    transport = LookupScript(waiting(provider), state(provider, UNDONE[provider], **wrong[provider]), done(provider))
+    transport = LookupScript(
+        waiting(provider), state(provider, RECORDS[provider].states.undone, **wrong[provider]), done(provider)
+    )
     with scripted(kind, provider, transport) as client, pytest.raises(RefundMismatch) as mismatch:
         asked(client, pending(provider), "wait")
     assert mismatch.value.resend is Resend.NEVER
@@ -348,7 +340,7 @@ def test_a_time_that_is_none_says_nothing_of_the_refund(kind: Kind, name: str) -
 @both_kinds
 @every_provider
 def test_a_refund_that_was_waited_for_is_replayed_as_done(kind: Kind, provider: str, pauses: list[float]) -> None:
-    transport = LookupScript(waiting(provider), done(provider), answers=[PENDING_REPLIES[provider]])
+    transport = LookupScript(waiting(provider), done(provider), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider), "wait").status is SUCCEEDED
         again = client.ask(provider)
@@ -360,8 +352,8 @@ def test_a_refund_that_was_waited_for_is_replayed_as_done(kind: Kind, provider: 
 def test_a_refund_that_came_to_nothing_while_it_was_waited_for_may_be_asked_for_again(
     kind: Kind, provider: str, pauses: list[float]
 ) -> None:
-    answers = [PENDING_REPLIES[provider], SECOND_REPLIES[provider]]
-    transport = LookupScript(waiting(provider), state(provider, UNDONE[provider]), answers=answers)
+    answers = [RECORDS[provider].pending, second_pending(provider)]
+    transport = LookupScript(waiting(provider), state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
         assert asked(client, client.ask(provider), "wait").status is FAILED
         assert not client.ask(provider).replayed
@@ -370,7 +362,7 @@ def test_a_refund_that_came_to_nothing_while_it_was_waited_for_may_be_asked_for_
 
 @both_kinds
 def test_a_refund_that_is_still_pending_is_not_sent_again(kind: Kind) -> None:
-    transport = LookupScript(waiting(), answers=[PENDING_REPLIES["lab4pay"]])
+    transport = LookupScript(waiting(), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         refund = client.ask("lab4pay")
         with pytest.raises(StillPending):
@@ -393,7 +385,7 @@ def test_many_refunds_are_waited_for_by_the_tasks_of_one_client() -> None:
 
 
 def test_a_wait_that_is_cancelled_ends_at_once_and_leaves_the_refund_as_it_was() -> None:
-    transport = LookupScript(waiting(), answers=[PENDING_REPLIES["lab4pay"]])
+    transport = LookupScript(waiting(), answers=[RECORDS["lab4pay"].pending])
 
     async def cancelled() -> Refund:
         async with AsyncRefundClient([account("lab4pay", transport=transport)]) as client:

@@ -5,9 +5,8 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import FrozenInstanceError
-from typing import Any, Final
+from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from refundry import (
     Lab4Pay,
     LookupFailed,
     Money,
+    Operation,
     Paybyrd,
     RefundEvent,
     Resend,
@@ -38,7 +38,9 @@ from tests.facade.callbacks import (
     with_proof,
 )
 from tests.facade.canary import CANARY, assert_hidden
-from tests.facade.support import PAYMENT, Caller, Kind, caller
+from tests.facade.support import Caller, Kind, caller
+from tests.providers import RECORDS
+from tests.providers.record import PAYMENT
 
 # An event.
 
@@ -48,17 +50,10 @@ def identity(provider: str, body: bytes, **options: Any) -> str:
     return receive(provider, proof(provider, body), body, **options).identity
 
 
-NOISE: Final[Mapping[str, Mapping[str, Any]]] = {
-    "lab4pay": {"completed_at": "2026-11-22T10:00:00Z", "amount": 100, "tags": ["refund"]},
-    "paybyrd": {"transactionDate": "2026-11-22", "description": "done", "isoAmount": -100},
-    "blink": {"note": "again", "merchant_data": {"order": "1"}, "event_type": "refund"},
-}
-
-
 @both_kinds
 @every_provider
 def test_a_redelivery_has_the_identity_of_the_first_whatever_else_has_changed(kind: Kind, provider: str) -> None:
-    first, again = news(provider, "Success"), news(provider, "success", **NOISE[provider])
+    first, again = news(provider, "Success"), news(provider, "success", **RECORDS[provider].callbacks.noise)
     assert first != again
     assert identity(provider, first, kind=kind) == identity(provider, again, kind=kind)
 
@@ -136,10 +131,6 @@ def test_an_event_cannot_be_changed_and_does_not_show_the_body(provider: str) ->
 
 # Asking the provider whether it is so.
 
-PAYMENTS: Final = {"paybyrd": "paybyrd-eur", "blink": "blink-gbp"}
-STEPS: Final = {"lab4pay": 2, "paybyrd": 1, "blink": 1}
-UNDONE: Final = {"lab4pay": "DECLINED", "paybyrd": "Denied", "blink": "declined"}
-
 
 def at_sandbox(kind: Kind, sandbox: Sandbox) -> Caller:
     """Return a client of the three accounts at a sandbox, by static credentials."""
@@ -159,11 +150,12 @@ def at_sandbox(kind: Kind, sandbox: Sandbox) -> Caller:
 
 def refunded(client: Caller, provider: str, *, pending: bool) -> str:
     """Refund one unit of money; return the provider's id of the refund."""
-    amount = Money.of("1.00", "GBP" if provider == "blink" else "EUR")
-    if provider == "lab4pay":
+    record = RECORDS[provider]
+    amount = Money.of("1.00", record.sandbox.currency)
+    if record.operation is Operation.REFUND_UNREFERENCED:
         refund = client.refund_unreferenced(provider, amount=amount, reference="r-1")
     else:
-        payment = f"{provider}-pending" if pending else PAYMENTS[provider]
+        payment = record.sandbox.pending_payment if pending else record.sandbox.payment
         refund = client.refund(provider, payment_id=payment, amount=amount, reference="r-1")
     if refund.refund_id is None:  # Paybyrd's 202 has only a link
         refund = answer(client, client.client.lookup(refund))
@@ -188,9 +180,9 @@ def test_a_confirmed_event_has_the_state_that_the_provider_gives(kind: Kind, pro
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund_id = refunded(client, provider, pending=True)
-        event = event_of(client, provider, "Success" if provider != "blink" else "completed", refund_id)
+        event = event_of(client, provider, RECORDS[provider].states.done, refund_id)
         states = [confirmed(client, event).status]
-        for _ in range(STEPS[provider]):
+        for _ in range(RECORDS[provider].sandbox.steps):
             sandbox.advance()
         done = confirmed(client, event)
         states.append(done.status)
@@ -205,7 +197,7 @@ def test_a_confirmed_event_may_deny_what_the_callback_says(kind: Kind, provider:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund_id = refunded(client, provider, pending=False)
-        sandbox.settle(provider, refund_id, UNDONE[provider])
+        sandbox.settle(provider, refund_id, RECORDS[provider].states.undone)
         event = confirmed(client, event_of(client, provider, "Success", refund_id))
         assert (event.status, event.authentic) == (FAILED, True)
 
@@ -215,7 +207,7 @@ def test_a_confirmed_event_has_the_payment_that_the_provider_gives(kind: Kind) -
     with at_sandbox(kind, Sandbox()) as client:
         refund_id = refunded(client, "paybyrd", pending=False)
         event = event_of(client, "paybyrd", "Success", refund_id)
-        assert (event.payment_id, confirmed(client, event).payment_id) == (PAYMENT, PAYMENTS["paybyrd"])
+        assert (event.payment_id, confirmed(client, event).payment_id) == (PAYMENT, RECORDS["paybyrd"].sandbox.payment)
 
 
 @both_kinds

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from refundry import RefundEvent, WebhookRejected, WebhookUnreadable
-from tests.facade.callbacks import BASIC, REFUND, SORTED_KEYS, WORDS, Headers, every_provider, news, proof, receiving
-from tests.facade.support import PROVIDERS
+from tests.facade.callbacks import BASIC, SORTED_KEYS, WORDS, Headers, every_provider, news, proof, receiving
+from tests.providers import PROVIDERS
+from tests.providers.record import REFUND
 
 # Hostile callbacks.
 

@@ -21,21 +21,10 @@ from refundry.outcome import may_follow
 from refundry.sandbox import CREDENTIALS, WEBHOOK_SECRETS, Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 from refundry.webhooks import Proof, may_free, refund_after
-from tests.facade.callbacks import FAILED, PENDING, REFUND, SECRETS, SUCCEEDED, answer, both_kinds, news, proof, receive
-from tests.facade.support import (
-    NO_STATE,
-    ONE_EURO,
-    PAYMENT,
-    PROVIDERS,
-    Answer,
-    Caller,
-    Kind,
-    Scripted,
-    accepted,
-    account,
-    caller,
-    reply,
-)
+from tests.facade.callbacks import FAILED, PENDING, SUCCEEDED, answer, both_kinds, every_provider, news, proof, receive
+from tests.facade.support import NO_STATE, Answer, Caller, Kind, Scripted, accepted, caller
+from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers.record import ONE_EURO, PAYMENT, REFUND, reply
 
 # All that follows: (what is known, what is told, whether its word undoes what was done).
 FOLLOWING: Final = {
@@ -176,11 +165,12 @@ def test_a_failure_frees_a_reference_only_by_a_signature_or_by_asking(
     assert may_free(replace(EVENT, status=status, proof=proved_by)) is (frees and status is FAILED)
 
 
-@pytest.mark.parametrize(("provider", "frees"), {"lab4pay": True, "paybyrd": False, "blink": False}.items())
-def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_proves(provider: str, frees: bool) -> None:
-    word = {"lab4pay": "FAILED", "paybyrd": "Denied", "blink": "failed"}[provider]
-    body = news(provider, word)
-    assert may_free(receive(provider, proof(provider, body), body)) is frees
+@every_provider
+def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_proves(provider: str) -> None:
+    body = news(provider, RECORDS[provider].states.undone)
+    assert may_free(receive(provider, proof(provider, body), body)) is (
+        RECORDS[provider].callbacks.proves == "signature"
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,7 +200,7 @@ LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the network failed")
 def learning(kind: Kind, provider: str, *answers: Answer, state: Answer = NO_STATE) -> tuple[Caller, Scripted]:
     """Return a client of an account with the secrets of its callbacks, and its transport."""
     transport = Scripted(*answers, state=state)
-    return caller(kind, account(provider, **SECRETS[provider], transport=transport)), transport
+    return caller(kind, account(provider, **RECORDS[provider].callbacks.account, transport=transport)), transport
 
 
 def told(client: Caller, provider: str, word: str, **more: Any) -> RefundEvent:

@@ -10,7 +10,6 @@ from tests.facade.callbacks import (
     FAILED,
     KEY,
     PENDING,
-    REFUND,
     SUCCEEDED,
     WORDS,
     both_kinds,
@@ -21,11 +20,11 @@ from tests.facade.callbacks import (
     told,
     with_proof,
 )
-from tests.facade.support import PAYMENT, Kind, account
+from tests.facade.support import Kind
+from tests.providers import RECORDS, account
+from tests.providers.record import PAYMENT, REFUND
 
 # What a callback says.
-
-AT: Final = {"lab4pay": "/status", "paybyrd": "/content/status"}
 
 
 @both_kinds
@@ -48,7 +47,7 @@ def test_a_word_that_is_not_listed_is_pending_and_told(kind: Kind, provider: str
     body = news(provider, {} if word is None else word).replace(b"{}", b"null")
     event, deviations = told(provider, proof(provider, body), body, kind=kind)
     assert (event.status, event.refund_id, event.authentic) == (PENDING, REFUND, True)
-    assert [pointer for pointer, _ in deviations] == [AT[provider]]
+    assert [pointer for pointer, _ in deviations] == [RECORDS[provider].callbacks.at]
 
 
 @both_kinds
@@ -59,7 +58,11 @@ def test_what_is_told_names_the_account_and_the_contract_and_no_operation(kind: 
     with caller_ as client:
         client.client.webhook("shop", headers=proof(provider, body), body=body)
     (deviation,) = client.deviations
-    assert (deviation.provider, deviation.operation, deviation.pointer) == ("shop", None, AT[provider])
+    assert (deviation.provider, deviation.operation, deviation.pointer) == (
+        "shop",
+        None,
+        RECORDS[provider].callbacks.at,
+    )
     assert len(bytes.fromhex(deviation.contract)) == 32
 
 

@@ -17,8 +17,6 @@ from tests.facade.callbacks import (
     MAX_BYTES,
     PASSWORD,
     PENDING,
-    REFUND,
-    SECRETS,
     SORTED_KEYS,
     SUCCEEDED,
     USERNAME,
@@ -30,12 +28,14 @@ from tests.facade.callbacks import (
     proof,
     receive,
     receiving,
-    signature,
     told,
     with_proof,
 )
 from tests.facade.canary import CANARY, assert_hidden, everything, shown
-from tests.facade.support import Kind, account, caller
+from tests.facade.support import Kind, caller
+from tests.providers import RECORDS, account
+from tests.providers.lab4pay import signature
+from tests.providers.record import REFUND
 
 # Which callbacks are believed.
 
@@ -353,7 +353,7 @@ def test_the_secrets_of_a_change_come_from_the_environment_too(
     provider: str, options: dict[str, Any], headers: Headers
 ) -> None:
     needed = {"lab4pay": {"integrator_id": "test-i", "access_token": "test-key"}, "paybyrd": {"api_key": "test-key"}}
-    given = {**needed[provider], **SECRETS[provider], **options}
+    given = {**needed[provider], **RECORDS[provider].callbacks.account, **options}
     variables = {f"REFUNDRY_{provider}_{name}".upper(): value for name, value in given.items() if value is not None}
     with RefundClient.from_env(variables) as client:
         assert client.webhook(provider, headers=headers, body=body_of(provider)).authentic
@@ -521,7 +521,7 @@ def test_what_is_logged_and_told_of_a_believed_callback_holds_nothing_of_it_and_
     caplog.set_level(logging.DEBUG)
     body = news(provider, CANARY, description=7, tags=[CANARY], code=CANARY, note=CANARY)
     headers = {"signature": signature(body, CANARY), "x-api-key": CANARY}
-    caller_, _ = receiving(kind, provider, **dict.fromkeys(SECRETS[provider], CANARY))
+    caller_, _ = receiving(kind, provider, **dict.fromkeys(RECORDS[provider].callbacks.account, CANARY))
     with caller_ as client:
         event = client.client.webhook(provider, headers=headers, body=body)
     assert event.status is PENDING

@@ -4,7 +4,6 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from refundry import (
@@ -30,27 +29,19 @@ from tests.facade.support import (
     Kind,
     Scripted,
     accepted,
-    account,
     caller,
     reply,
 )
+from tests.providers import RECORDS, WITH_TOKENS, tokens_of
 
-KEYED: Final = ("lab4pay", "blink")
-KEYS: Final[dict[str, dict[str, str]]] = {
-    "lab4pay": {"client_id": "test-client-id", "client_secret": "test-client-secret"},
-    "blink": {"api_key": "test-api-key", "secret_key": "test-secret-key"},
-}
-TOKEN_PATHS: Final = {"lab4pay": "/v1/auth/token/", "blink": "/api/pay/v1/tokens"}
-GRANTED: Final = {"lab4pay": 200, "blink": 201}
-REFUND: Final = {"lab4pay": Operation.REFUND_UNREFERENCED, "blink": Operation.REFUND}
-DONE: Final = {"lab4pay": reply(200, {"status": "SUCCESS"}), "blink": reply(200, {"data": {"status": "completed"}})}
-NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AT_NOON: Final = (("date", "Thu, 01 Jan 2026 12:00:00 GMT"),)
 HOUR: Final = 3600.0
 UNAUTHORISED: Final = reply(401, {"success": False, "message": "Unauthorized"})
 UNREACHABLE: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "timed out")
 THREE_TIMES: Final = Retry(attempts=3, first_wait=0.001)
+
+TOKEN_PATHS: Final = [tokens_of(provider).path for provider in WITH_TOKENS]
 
 Given = Answer | BaseException | Callable[[WireRequest], Answer]
 
@@ -64,7 +55,7 @@ class SplitTransport:
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
         """Let the part answer that it is for."""
-        part = self._tokens if request.target in TOKEN_PATHS.values() else self._rest
+        part = self._tokens if request.target in TOKEN_PATHS else self._rest
         return part.send(request, timeout)
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> Answer:
@@ -132,16 +123,18 @@ def shop(
 
 def keyed(provider: str, **options: Any) -> Account:
     """Return an account that fetches its tokens, with fake keys."""
-    return account(provider, access_token=None, **{**KEYS[provider], **options})
+    return RECORDS[provider].keyed_account(**options)
 
 
 def granted(provider: str, token: str = "test-token-1", seconds: float = 1800) -> WireReply:
     """Return a reply that gives a token for so many seconds, in the form that the provider documents."""
-    told: dict[str, object] = {"access_token": token}
-    if provider == "lab4pay":
-        return reply(200, {**told, "expires_in": f"{seconds:g}", "token_type": "Bearer", "scope": "default"})
-    expires = (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return reply(201, {**told, "expired_on": expires, "currency": "GBP"}, AT_NOON)
+    return tokens_of(provider).issued(token, seconds)
+
+
+def done(provider: str) -> WireReply:
+    """Return the state of a refund that is done."""
+    states = RECORDS[provider].states
+    return states.reply(states.done)
 
 
 def bearer(request: WireRequest) -> str:
@@ -162,7 +155,7 @@ def pending(provider: str) -> Refund:
 
 def tokenless(value: str) -> Callable[[str], WireReply]:
     """Return what makes a reply whose access_token is this JSON."""
-    return lambda provider: reply(GRANTED[provider], f'{{"access_token": {value}}}'.encode())
+    return lambda provider: reply(tokens_of(provider).status, f'{{"access_token": {value}}}'.encode())
 
 
 def always(given: Given) -> Callable[[str], Given]:
@@ -192,11 +185,11 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
     "nothing": always(reply(200)),
     "half": always(WireReply(200, (), b'{"access_token": "test-tok', complete=False)),
     "a whole that was cut": lambda provider: WireReply(
-        GRANTED[provider], (), b'{"access_token": "test-token-1"}', complete=False
+        tokens_of(provider).status, (), b'{"access_token": "test-token-1"}', complete=False
     ),
     "an array": always(reply(200, b'["test-token-1"]')),
     "a text": always(reply(200, b'"test-token-1"')),
-    "no token": lambda provider: reply(GRANTED[provider], {"expires_in": "1800"}),
+    "no token": lambda provider: reply(tokens_of(provider).status, {"expires_in": "1800"}),
     "a redirect": always(reply(302, b"", (("location", "/login"),))),
     "204": always(reply(204)),
     **{
@@ -218,12 +211,10 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
     "a token without an end": tokenless(f'"{"t" * 5000}"'),
 }
 FAILED: Final = {**FAILURES, **LASTING_FAILURES, **TOKENLESS}
-KEYS_REFUSED: Final = {"lab4pay": (400, 401, 403), "blink": (401, 403)}
-"""The statuses of a reply to a request for a token that say that the keys are wrong."""
 
 
 def told_of(provider: str, failure: str) -> type[RefundError]:
     """Return what a caller is told of a refund whose token cannot be had."""
     given = FAILED[failure](provider)
-    wrong_keys = isinstance(given, WireReply) and given.status in KEYS_REFUSED[provider]
+    wrong_keys = isinstance(given, WireReply) and given.status in tokens_of(provider).keys_refused
     return AuthenticationFailed if wrong_keys else NotSent

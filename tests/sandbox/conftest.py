@@ -1,13 +1,23 @@
-"""The sandbox in both of its wearings."""
+"""The sandbox, mounted as a transport and as a server."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
 from refundry.sandbox import Sandbox
-from tests.sandbox.support import KINDS, Kind, Worn
-from tests.sandbox.support import mounted as wear_as
+from refundry.sandbox.contract import Contract
+from tests.sandbox.support import KINDS, Kind, Mounted
+from tests.sandbox.support import mounted as mounted_as
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _contracts_are_read_once() -> Iterator[None]:
+    """A contract is the same for every sandbox, and reading it takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Contract, "shipped", cache(Contract.shipped))
+        yield
 
 
 @pytest.fixture(params=KINDS)
@@ -17,11 +27,11 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def wear(kind: Kind) -> Iterator[Callable[[Sandbox], Worn]]:
+def mount(kind: Kind) -> Iterator[Callable[[Sandbox], Mounted]]:
     with ExitStack() as stack:
-        yield lambda sandbox: stack.enter_context(wear_as(sandbox, kind))
+        yield lambda sandbox: stack.enter_context(mounted_as(sandbox, kind))
 
 
 @pytest.fixture
-def mounted(wear: Callable[[Sandbox], Worn]) -> Worn:
-    return wear(Sandbox())
+def mounted(mount: Callable[[Sandbox], Mounted]) -> Mounted:
+    return mount(Sandbox())

@@ -10,24 +10,25 @@ import pytest
 
 from refundry import FULL, InvalidRefund, Money, RefundClient, RefundStatus
 from refundry.sandbox import CREDENTIALS, Fault, Sandbox, SandboxTransport
-from tests.sandbox.support import BODIES, HEADERS, PATHS, PAYMENTS, Worn, fits
+from tests.providers import PROVIDERS, RECORDS
+from tests.sandbox.support import Mounted, fits
 
-PROVIDERS = ("lab4pay", "paybyrd", "blink")
-
-Wear = Callable[[Sandbox], Worn]
+Mount = Callable[[Sandbox], Mounted]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(mounted: Worn, provider: str) -> None:
+def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(
+    mounted: Mounted, provider: str
+) -> None:
     reply = mounted.post(provider)
     assert reply.status_code == 200
     assert fits(provider, reply)
     (refund,) = mounted.sandbox.refunds(provider)
-    assert (refund.amount, refund.payment_id) == (100, PAYMENTS[provider] or None)
+    assert (refund.amount, refund.payment_id) == (100, RECORDS[provider].sandbox.payment or None)
     assert mounted.sandbox.violations == ()
 
 
-def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(mounted: Worn) -> None:
+def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": 50})
     told = mounted.post("paybyrd", json={"isoAmount": 100}).json()
     assert (told["code"], told["amount"], told["isoAmount"]) == ("BYRD200", "1.00", 100)
@@ -47,7 +48,7 @@ def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(mounted: Worn)
     ("payment_id", "written"), [("paybyrd-eur", "1.00"), ("paybyrd-jpy", "100"), ("paybyrd-kwd", "0.100")]
 )
 def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(
-    mounted: Worn, payment_id: str, written: str
+    mounted: Mounted, payment_id: str, written: str
 ) -> None:
     assert mounted.post("paybyrd", payment_id).json()["amount"] == written
 
@@ -57,7 +58,7 @@ def test_paybyrd_writes_an_amount_with_the_decimals_of_its_currency(
     [("blink-gbp", "79.1", 7910), ("blink-gbp", "0.01", 1), ("blink-jpy", "79", 79), ("blink-kwd", "1.001", 1001)],
 )
 def test_blink_counts_an_amount_in_major_units_exactly(
-    mounted: Worn, payment_id: str, amount: str, minor_units: int
+    mounted: Mounted, payment_id: str, amount: str, minor_units: int
 ) -> None:
     body = f'{{"partial_refund": true, "amount": {amount}}}'
     reply = mounted.post("blink", payment_id, content=body, headers={"Content-Type": "application/json"})
@@ -66,7 +67,7 @@ def test_blink_counts_an_amount_in_major_units_exactly(
 
 
 @pytest.mark.parametrize("amount", ["0.001", "0", "-1", "1e400", "1e-9", "1.0000000000000000000000000000001"])
-def test_blink_refuses_an_amount_that_is_none_of_the_currency(mounted: Worn, amount: str) -> None:
+def test_blink_refuses_an_amount_that_is_none_of_the_currency(mounted: Mounted, amount: str) -> None:
     body = f'{{"partial_refund": true, "amount": {amount}}}'
     reply = mounted.post("blink", content=body, headers={"Content-Type": "application/json"})
     assert (reply.status_code, reply.json()["success"]) == (400, False)
@@ -74,7 +75,7 @@ def test_blink_refuses_an_amount_that_is_none_of_the_currency(mounted: Worn, amo
     assert mounted.sandbox.violations == ()
 
 
-def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Worn) -> None:
+def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Mounted) -> None:
     refused = mounted.post("blink", json={"partial_refund": True})
     assert (refused.status_code, refused.json()["success"]) == (400, False)
     whole = mounted.post("blink", json={})
@@ -89,8 +90,8 @@ def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Worn) 
         ("success", {"success": True, "message": "Refund successful", "amount": "79.10"}),
     ],
 )
-def test_blink_answers_in_the_age_of_reply_that_is_chosen(wear: Wear, reply: Any, told: dict[str, Any]) -> None:
-    mounted = wear(Sandbox(blink_reply=reply))
+def test_blink_answers_in_the_age_of_reply_that_is_chosen(mount: Mount, reply: Any, told: dict[str, Any]) -> None:
+    mounted = mount(Sandbox(blink_reply=reply))
     answer = mounted.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
     fields = answer.json()
     assert fits("blink", answer)
@@ -102,7 +103,7 @@ def test_blink_answers_in_the_age_of_reply_that_is_chosen(wear: Wear, reply: Any
 
 @pytest.mark.parametrize(("provider", "parts"), [("paybyrd", ("isoAmount", 4000, 6000)), ("blink", ("amount", 40, 60))])
 def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
-    mounted: Worn, provider: str, parts: tuple[str, int, int]
+    mounted: Mounted, provider: str, parts: tuple[str, int, int]
 ) -> None:
     name, first, rest = parts
     statuses = []
@@ -112,7 +113,7 @@ def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
         statuses.append(reply.status_code)
     assert statuses == [200, 400, 200, 400]
     assert [refund.amount for refund in mounted.sandbox.refunds(provider)] == [4000, 6000]
-    assert mounted.sandbox.remaining(provider, PAYMENTS[provider]) == 0
+    assert mounted.sandbox.remaining(provider, RECORDS[provider].sandbox.payment) == 0
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_parts_are_refunded_until_nothing_remains_and_then_no_more(
     ],
 )
 def test_paybyrd_refuses_with_its_code(
-    mounted: Worn, payment_id: str, body: dict[str, Any], status: int, code: str
+    mounted: Mounted, payment_id: str, body: dict[str, Any], status: int, code: str
 ) -> None:
     reply = mounted.post("paybyrd", payment_id, json=body)
     assert (reply.status_code, reply.json()["code"]) == (status, code)
@@ -137,19 +138,19 @@ def test_paybyrd_refuses_with_its_code(
     ("payment_id", "status", "words"),
     [("blink-refunded", 400, "already"), ("blink-none", 404, "not found")],
 )
-def test_blink_refuses_with_a_message(mounted: Worn, payment_id: str, status: int, words: str) -> None:
+def test_blink_refuses_with_a_message(mounted: Mounted, payment_id: str, status: int, words: str) -> None:
     reply = mounted.post("blink", payment_id)
     assert (reply.status_code, reply.json()["success"]) == (status, False)
     assert words in reply.json()["message"]
     assert mounted.sandbox.refunds("blink") == ()
 
 
-def test_lab4pay_refuses_an_amount_that_is_not_above_zero(mounted: Worn) -> None:
+def test_lab4pay_refuses_an_amount_that_is_not_above_zero(mounted: Mounted) -> None:
     assert mounted.post("lab4pay", json={"amount": 0}).status_code == 400
     assert mounted.sandbox.refunds("lab4pay") == ()
 
 
-def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(mounted: Worn) -> None:
+def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(mounted: Mounted) -> None:
     reply = mounted.post("paybyrd", "paybyrd-pending")
     told = reply.json()
     assert (reply.status_code, told["code"]) == (202, "BYRD010")
@@ -162,13 +163,13 @@ def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(mounted: Wo
     assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Success"]
 
 
-def test_blink_says_pending_until_a_step_on(mounted: Worn) -> None:
+def test_blink_says_pending_until_a_step_on(mounted: Mounted) -> None:
     assert mounted.post("blink", "blink-pending").json()["status"] == "pending"
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds("blink")] == ["completed"]
 
 
-def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Worn) -> None:
+def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Mounted) -> None:
     mounted.post("lab4pay")
     states = []
     for _ in range(4):
@@ -180,32 +181,32 @@ def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Worn)
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("authorization", [{}, {"x-api-key": "wrong", "Authorization": "Bearer wrong"}])
 def test_missing_and_wrong_credentials_are_unauthorised_and_no_violation(
-    mounted: Worn, provider: str, authorization: dict[str, str]
+    mounted: Mounted, provider: str, authorization: dict[str, str]
 ) -> None:
-    kept = {k: v for k, v in HEADERS[provider].items() if k == "X-Pay-Connect-Integrator-Id"}
-    path = PATHS[provider].format(PAYMENTS[provider])
-    reply = mounted.http.post(path, headers={**kept, **authorization}, json=BODIES[provider])
+    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
+    path = RECORDS[provider].sandbox.path.format(RECORDS[provider].sandbox.payment)
+    reply = mounted.http.post(path, headers={**kept, **authorization}, json=RECORDS[provider].sandbox.body)
     assert reply.status_code == 401
     assert fits(provider, reply)
     assert mounted.sandbox.refunds(provider) == ()
     assert mounted.sandbox.violations == ()
 
 
-def test_another_scheme_than_bearer_is_unauthorised(mounted: Worn) -> None:
+def test_another_scheme_than_bearer_is_unauthorised(mounted: Mounted) -> None:
     reply = mounted.post("blink", headers={"Authorization": f"Basic {CREDENTIALS['blink']}"})
     assert reply.status_code == 401
 
 
-def test_another_integrator_is_unauthorised(mounted: Worn) -> None:
+def test_another_integrator_is_unauthorised(mounted: Mounted) -> None:
     assert mounted.post("lab4pay", headers={"X-Pay-Connect-Integrator-Id": "another"}).status_code == 401
     assert mounted.sandbox.refunds("lab4pay") == ()
 
 
-def test_credentials_and_the_terminal_can_be_chosen(wear: Wear) -> None:
+def test_credentials_and_the_terminal_can_be_chosen(mount: Mount) -> None:
     sandbox = Sandbox(
         credentials={"lab4pay": "test-key-two"}, integrator_id="test-integrator-two", terminal_currency="JPY"
     )
-    mounted = wear(sandbox)
+    mounted = mount(sandbox)
     assert mounted.post("lab4pay").status_code == 401
     headers = {"Authorization": "Bearer test-key-two", "X-Pay-Connect-Integrator-Id": "test-integrator-two"}
     assert mounted.post("lab4pay", headers=headers).status_code == 200
@@ -213,7 +214,7 @@ def test_credentials_and_the_terminal_can_be_chosen(wear: Wear) -> None:
     assert [refund.currency for refund in sandbox.refunds("lab4pay")] == ["JPY"]
 
 
-def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(mounted: Worn) -> None:
+def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(mounted: Mounted) -> None:
     headers = {"idempotency-key": "key-1"}
     first = mounted.post("paybyrd", headers=headers)
     again = mounted.post("paybyrd", headers=headers)
@@ -223,22 +224,24 @@ def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(mounted:
     assert [refund.idempotency_key for refund in mounted.sandbox.refunds("paybyrd")] == ["key-1"]
 
 
-def test_another_key_or_none_refunds_again(mounted: Worn) -> None:
+def test_another_key_or_none_refunds_again(mounted: Mounted) -> None:
     for headers in ({"idempotency-key": "key-1"}, {"idempotency-key": "key-2"}, {}, {}):
         assert mounted.post("paybyrd", headers=headers).status_code == 200
     assert len(mounted.sandbox.refunds("paybyrd")) == 4
 
 
 @pytest.mark.parametrize(("seconds", "refunds"), [(24 * 3600 - 1, 1), (24 * 3600, 2)])
-def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(wear: Wear, seconds: float, refunds: int) -> None:
+def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(
+    mount: Mount, seconds: float, refunds: int
+) -> None:
     now = [0.0]
-    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted = mount(Sandbox(clock=lambda: now[0]))
     for now[0] in (0.0, seconds):
         mounted.post("paybyrd", headers={"idempotency-key": "key-1"})
     assert len(mounted.sandbox.refunds("paybyrd")) == refunds
 
 
-def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(mounted: Worn) -> None:
+def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(mounted: Mounted) -> None:
     headers = {"idempotency-key": "key-1"}
     assert mounted.post("paybyrd", headers={**headers, "x-api-key": "wrong"}).status_code == 401
     assert mounted.post("paybyrd", headers=headers, json={"isoAmount": "1"}).status_code == 400
@@ -252,33 +255,33 @@ FAULTS = [None, Fault.DECLINED, Fault.TOO_MANY_REQUESTS, Fault.STATUS_520, Fault
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(wear: Wear, provider: str) -> None:
+def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(mount: Mount, provider: str) -> None:
     now = [1_000_000_000.9]
-    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted = mount(Sandbox(clock=lambda: now[0]))
     mounted.sandbox.script(provider, *FAULTS)
     replies = [mounted.post(provider) for _ in FAULTS]
     replies += [
         mounted.post(provider, json={}),
         mounted.http.get("/nothing"),
-        mounted.http.post(PATHS[provider].format("x")),
+        mounted.http.post(RECORDS[provider].sandbox.path.format("x")),
     ]
     assert {tuple(reply.headers.get_list("date")) for reply in replies} == {("Sun, 09 Sep 2001 01:46:40 GMT",)}
     now[0] += 1
     assert mounted.post(provider).headers["date"] == "Sun, 09 Sep 2001 01:46:41 GMT"
 
 
-def test_an_answer_that_paybyrd_has_kept_has_the_date_of_the_day_it_is_given_again(wear: Wear) -> None:
+def test_an_answer_that_paybyrd_has_kept_has_the_date_of_the_day_it_is_given_again(mount: Mount) -> None:
     now = [0.0]
-    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted = mount(Sandbox(clock=lambda: now[0]))
     dates = []
     for now[0] in (0.0, 60.0):
         dates.append(mounted.post("paybyrd", headers={"idempotency-key": "key-1"}).headers["date"])
     assert dates == ["Thu, 01 Jan 1970 00:00:00 GMT", "Thu, 01 Jan 1970 00:01:00 GMT"]
 
 
-def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(wear: Wear) -> None:
+def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(mount: Mount) -> None:
     def ids(seed: str) -> list[str]:
-        mounted = wear(Sandbox(seed=seed))
+        mounted = mount(Sandbox(seed=seed))
         for provider in PROVIDERS:
             mounted.post(provider)
         return [mounted.sandbox.refunds(provider)[0].refund_id for provider in PROVIDERS]
@@ -287,7 +290,7 @@ def test_the_same_seed_and_calls_give_the_same_ids_and_another_seed_others(wear:
     assert len({*ids("one"), *ids("two")}) == 6
 
 
-def test_a_payment_can_be_added_and_refunded(mounted: Worn) -> None:
+def test_a_payment_can_be_added_and_refunded(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("blink", "blink-usd", 5_000, "USD", refunded=1_000, pending=True)
     assert mounted.sandbox.remaining("blink", "blink-usd") == 4_000
     assert mounted.post("blink", "blink-usd", json={}).json()["amount"] == 40
@@ -316,7 +319,7 @@ def test_the_refunds_of_an_unknown_provider_are_an_error_that_names_those_there_
         Sandbox().refunds("nobody")
 
 
-def test_the_facade_refunds_at_all_three_and_breaks_no_contract(mounted: Worn) -> None:
+def test_the_facade_refunds_at_all_three_and_breaks_no_contract(mounted: Mounted) -> None:
     with RefundClient(mounted.accounts()) as client:
         paybyrd = client.refund(
             "paybyrd", payment_id="paybyrd-kwd", amount=Money.of("1.234", "KWD"), reference="order-1/1"
@@ -349,8 +352,8 @@ def test_the_facade_refunds_at_all_three_and_breaks_no_contract(mounted: Worn) -
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("reply", ["status", "success"])
-def test_the_facade_reads_both_ages_of_blinks_reply(wear: Wear, reply: Any, sync: bool) -> None:
-    mounted = wear(Sandbox(blink_reply=reply))
+def test_the_facade_reads_both_ages_of_blinks_reply(mount: Mount, reply: Any, sync: bool) -> None:
+    mounted = mount(Sandbox(blink_reply=reply))
     refund = mounted.refund("blink", reference="order-1/1", sync=sync)
     assert (refund.status, refund.amount) == (RefundStatus.SUCCEEDED, Money.of("1.00", "GBP"))
 
@@ -371,11 +374,11 @@ def test_the_generated_clients_reach_the_sandbox_over_its_transport(provider: st
     body = next(
         v for k, v in vars(models).items() if k in ("RefundRequest", "PayConnectTransactionIndependentRefundBody")
     )
-    arguments: dict[str, Any] = {"body": body.from_dict(BODIES[provider]), "client": client}
+    arguments: dict[str, Any] = {"body": body.from_dict(RECORDS[provider].sandbox.body), "client": client}
     if provider == "lab4pay":
-        arguments["x_pay_connect_integrator_id"] = HEADERS["lab4pay"]["X-Pay-Connect-Integrator-Id"]
+        arguments["x_pay_connect_integrator_id"] = RECORDS["lab4pay"].sandbox.headers["X-Pay-Connect-Integrator-Id"]
     else:
-        arguments["transaction_id"] = PAYMENTS[provider]
+        arguments["transaction_id"] = RECORDS[provider].sandbox.payment
     with httpx.Client(transport=SandboxTransport(sandbox), base_url="https://sandbox.invalid") as http:
         client.set_httpx_client(http)
         assert operation.sync_detailed(**arguments).status_code == 200

@@ -9,8 +9,9 @@ import pytest
 
 from refundry import ContractDeviation, RefundClient, RefundStatus, WebhookRejected
 from refundry.sandbox import WEBHOOK_SECRETS, Callback, Sandbox
-from tests.sandbox.support import REFUND_IDS, Worn
-from tests.sandbox.support import mounted as wear_as
+from tests.providers import RECORDS, WITH_PROOF
+from tests.sandbox.support import Mounted
+from tests.sandbox.support import mounted as mounted_as
 
 STATUSES = {
     ("lab4pay", "INITIATED"): RefundStatus.PENDING,
@@ -31,12 +32,11 @@ STATUSES = {
     ("paybyrd", "Misplaced"): RefundStatus.PENDING,
 }
 UNLISTED = ("MISPLACED", "Misplaced")
-PROVED = ("lab4pay", "paybyrd")
 
 
 @pytest.fixture
-def mounted() -> Iterator[Worn]:
-    with wear_as(Sandbox(), "transport") as transport:
+def mounted() -> Iterator[Mounted]:
+    with mounted_as(Sandbox(), "transport") as transport:
         yield transport
 
 
@@ -46,18 +46,18 @@ def deviations() -> list[ContractDeviation]:
 
 
 @pytest.fixture
-def client(mounted: Worn, deviations: list[ContractDeviation]) -> Iterator[RefundClient]:
+def client(mounted: Mounted, deviations: list[ContractDeviation]) -> Iterator[RefundClient]:
     with RefundClient(mounted.accounts(), on_deviation=deviations.append) as client:
         yield client
 
 
-def refunded(mounted: Worn, provider: str) -> str:
+def refunded(mounted: Mounted, provider: str) -> str:
     """The id of a new refund; at Lab4Pay it is tied to no payment."""
-    told: str = mounted.post(provider).json()[REFUND_IDS[provider]]
+    told: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
     return told
 
 
-def linked(mounted: Worn) -> str:
+def linked(mounted: Mounted) -> str:
     """The id of a new refund of a payment at Lab4Pay."""
     told: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
         "transaction_id"
@@ -73,7 +73,7 @@ def content(callback: Callback) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("provider", "state"), STATUSES)
 def test_a_callback_is_believed_and_says_how_far_the_refund_is(
-    mounted: Worn, client: RefundClient, deviations: list[ContractDeviation], provider: str, state: str
+    mounted: Mounted, client: RefundClient, deviations: list[ContractDeviation], provider: str, state: str
 ) -> None:
     refund_id = refunded(mounted, provider)
     mounted.sandbox.settle(provider, refund_id, state)
@@ -81,12 +81,12 @@ def test_a_callback_is_believed_and_says_how_far_the_refund_is(
     event = client.webhook(provider, headers=callback.headers, body=callback.body)
     assert (event.provider, event.refund_id, event.authentic) == (provider, refund_id, True)
     assert event.status is STATUSES[provider, state]
-    assert event.payment_id == {"lab4pay": None, "paybyrd": "paybyrd-eur"}[provider]
+    assert event.payment_id == (RECORDS[provider].sandbox.payment or None)
     assert [deviation.operation for deviation in deviations] == [None] * (state in UNLISTED)
 
 
-@pytest.mark.parametrize("provider", PROVED)
-def test_a_forged_callback_says_the_same_and_is_rejected(mounted: Worn, client: RefundClient, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_PROOF)
+def test_a_forged_callback_says_the_same_and_is_rejected(mounted: Mounted, client: RefundClient, provider: str) -> None:
     refund_id = refunded(mounted, provider)
     true, forged = (mounted.sandbox.callback(provider, refund_id, forged=forged) for forged in (False, True))
     assert true.body == forged.body
@@ -96,7 +96,7 @@ def test_a_forged_callback_says_the_same_and_is_rejected(mounted: Worn, client: 
     assert client.webhook(provider, headers=true.headers, body=true.body).authentic
 
 
-def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: Worn, client: RefundClient) -> None:
+def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: Mounted, client: RefundClient) -> None:
     first, second = (mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")) for _ in range(2))
     with pytest.raises(WebhookRejected):
         client.webhook("lab4pay", headers=first.headers, body=second.body)
@@ -106,7 +106,7 @@ def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: W
 
 
 def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_to(
-    mounted: Worn, client: RefundClient
+    mounted: Mounted, client: RefundClient
 ) -> None:
     refund_id = linked(mounted)
     callback = mounted.sandbox.callback("lab4pay", refund_id)
@@ -124,7 +124,7 @@ def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_
 
 
 def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_the_callers_reference(
-    mounted: Worn,
+    mounted: Mounted,
 ) -> None:
     told = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
     assert "linked_transaction_id" not in told
@@ -144,7 +144,9 @@ def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_
         ("Canceled", "canceled"),
     ],
 )
-def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(mounted: Worn, state: str, event: str) -> None:
+def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(
+    mounted: Mounted, state: str, event: str
+) -> None:
     refund_id = refunded(mounted, "paybyrd")
     mounted.sandbox.settle("paybyrd", refund_id, state)
     callback = mounted.sandbox.callback("paybyrd", refund_id)
@@ -156,7 +158,7 @@ def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(mounted
     assert callback.headers == (("Content-Type", "application/json"), ("x-api-key", key))
 
 
-def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Worn, client: RefundClient) -> None:
+def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Mounted, client: RefundClient) -> None:
     refund_id = refunded(mounted, "blink")
     callback = mounted.sandbox.callback("blink", refund_id)
     assert callback.headers == (("Content-Type", "application/json"),)
@@ -174,9 +176,9 @@ def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Wo
     assert mounted.sandbox.violations == ()
 
 
-@pytest.mark.parametrize("provider", REFUND_IDS)
+@pytest.mark.parametrize("provider", RECORDS)
 def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
-    mounted: Worn, client: RefundClient, provider: str
+    mounted: Mounted, client: RefundClient, provider: str
 ) -> None:
     def identity() -> str:
         callback = mounted.sandbox.callback(provider, refund_id)
@@ -184,13 +186,11 @@ def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
 
     refund_id = refunded(mounted, provider)
     first, again = identity(), identity()
-    mounted.sandbox.settle(
-        provider, refund_id, {"lab4pay": "IN_PROGRESS", "paybyrd": "Denied", "blink": "failed"}[provider]
-    )
+    mounted.sandbox.settle(provider, refund_id, RECORDS[provider].states.undone)
     assert first == again != identity()
 
 
-def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(mounted: Worn) -> None:
+def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(mounted: Mounted) -> None:
     refund_id = refunded(mounted, "blink")
     with pytest.raises(ValueError, match="nothing to forge"):
         mounted.sandbox.callback("blink", refund_id, forged=True)

@@ -7,7 +7,8 @@ import pytest
 
 from refundry.sandbox import CREDENTIALS, Request, Sandbox, Violation
 from refundry.sandbox.contract import Contract
-from tests.sandbox.support import HEADERS, Worn
+from tests.providers import PROVIDERS, RECORDS
+from tests.sandbox.support import Mounted
 
 JSON = {"Content-Type": "application/json"}
 
@@ -44,7 +45,7 @@ JSON = {"Content-Type": "application/json"}
     ],
 )
 def test_a_body_that_breaks_the_contract_is_a_400_and_counted_without_its_values(
-    mounted: Worn, provider: str, options: dict[str, Any], where: str, rule: str
+    mounted: Mounted, provider: str, options: dict[str, Any], where: str, rule: str
 ) -> None:
     reply = mounted.post(provider, **options)
     assert reply.status_code == 400
@@ -52,17 +53,17 @@ def test_a_body_that_breaks_the_contract_is_a_400_and_counted_without_its_values
     assert mounted.sandbox.refunds(provider) == ()
 
 
-def test_the_answer_is_in_the_form_of_the_provider(mounted: Worn) -> None:
+def test_the_answer_is_in_the_form_of_the_provider(mounted: Mounted) -> None:
     body = {"isoAmount": "", "amount": ""}
-    paybyrd, lab4pay, blink = (mounted.post(name, json=body) for name in ("paybyrd", "lab4pay", "blink"))
-    assert paybyrd.json() == {"code": "BYRD900", "description": "Invalid input"}
-    assert lab4pay.json() == {"message": "/amount: type"}
-    assert blink.json() == {"success": False, "message": "/amount: type"}
+    told = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
+    assert told["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
+    assert told["lab4pay"] == {"message": "/amount: type"}
+    assert told["blink"] == {"success": False, "message": "/amount: type"}
 
 
-def test_all_that_a_request_breaks_is_counted(mounted: Worn) -> None:
+def test_all_that_a_request_breaks_is_counted(mounted: Mounted) -> None:
     path = "/v1/pay-connect/transactions/refund/"
-    authorization = {"Authorization": HEADERS["lab4pay"]["Authorization"]}
+    authorization = {"Authorization": RECORDS["lab4pay"].sandbox.headers["Authorization"]}
     assert mounted.http.post(path, headers=authorization, json={"amount": "1"}).status_code == 400
     assert mounted.sandbox.violations == (
         Violation("lab4pay", "header X-Pay-Connect-Integrator-Id", "required"),
@@ -73,7 +74,7 @@ def test_all_that_a_request_breaks_is_counted(mounted: Worn) -> None:
 @pytest.mark.parametrize(
     "content_type", ["application/json; charset=utf-8", "APPLICATION/JSON", "application/json ;charset=utf-8"]
 )
-def test_a_content_type_may_have_parameters_and_any_case(mounted: Worn, content_type: str) -> None:
+def test_a_content_type_may_have_parameters_and_any_case(mounted: Mounted, content_type: str) -> None:
     reply = mounted.post("paybyrd", content=b'{"isoAmount": 1}', headers={"Content-Type": content_type})
     assert reply.status_code == 200
 
@@ -88,18 +89,23 @@ def test_a_content_type_may_have_parameters_and_any_case(mounted: Worn, content_
         "/api/pay/v1/transactions//refunds",
     ],
 )
-def test_a_path_of_no_contract_is_a_404_and_counted(mounted: Worn, path: str) -> None:
-    assert mounted.http.post(path, headers=HEADERS["paybyrd"], json={"isoAmount": 1}).status_code == 404
+def test_a_path_of_no_contract_is_a_404_and_counted(mounted: Mounted, path: str) -> None:
+    assert mounted.http.post(path, headers=RECORDS["paybyrd"].sandbox.headers, json={"isoAmount": 1}).status_code == 404
     assert mounted.sandbox.violations == (Violation(None, "path", "not in a contract"),)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_method_of_no_contract_is_a_405_and_counted(mounted: Worn, method: str) -> None:
-    assert mounted.http.request(method, "/api/v2/refund/paybyrd-eur", headers=HEADERS["paybyrd"]).status_code == 405
+def test_a_method_of_no_contract_is_a_405_and_counted(mounted: Mounted, method: str) -> None:
+    assert (
+        mounted.http.request(
+            method, "/api/v2/refund/paybyrd-eur", headers=RECORDS["paybyrd"].sandbox.headers
+        ).status_code
+        == 405
+    )
     assert mounted.sandbox.violations == (Violation("paybyrd", "method", "not in the contract"),)
 
 
-def test_a_payment_id_is_read_decoded_and_a_query_is_no_part_of_it(mounted: Worn) -> None:
+def test_a_payment_id_is_read_decoded_and_a_query_is_no_part_of_it(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("paybyrd", "a/b ü", 100, "EUR")
     assert mounted.post("paybyrd", "a%2Fb%20%C3%BC?x=1").status_code == 200
     assert [refund.payment_id for refund in mounted.sandbox.refunds("paybyrd")] == ["a/b ü"]
@@ -167,9 +173,9 @@ def test_without_the_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.
         Sandbox()
 
 
-def test_no_violation_holds_a_value_or_a_credential(mounted: Worn) -> None:
+def test_no_violation_holds_a_value_or_a_credential(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": "canary-value"})
-    mounted.http.post("/canary-path", headers=HEADERS["paybyrd"])
+    mounted.http.post("/canary-path", headers=RECORDS["paybyrd"].sandbox.headers)
     told = repr(mounted.sandbox.violations)
     assert "canary" not in told
     assert CREDENTIALS["paybyrd"] not in told

@@ -8,8 +8,8 @@ import pytest
 
 from refundry import ContractDeviation, Money, RefundClient, RefundStatus
 from refundry.sandbox import Fault, Sandbox
-from tests.sandbox.support import Worn, fits
-from tests.sandbox.support import mounted as wear_as
+from tests.sandbox.support import Mounted, fits
+from tests.sandbox.support import mounted as mounted_as
 
 Counts = Literal["iso", "hundredths"]
 
@@ -42,7 +42,7 @@ def test_paybyrd_writes_an_amount_as_it_counts_and_its_two_forms_agree(
     sandbox = Sandbox(minor_units=counts)
     sandbox.add_payment("paybyrd", "payment", 1_000_000, currency, refunded=10_000)
     decimals = len(text.partition(".")[2])
-    with wear_as(sandbox, "transport") as mounted:
+    with mounted_as(sandbox, "transport") as mounted:
         reply = mounted.post("paybyrd", "payment", json={"isoAmount": units})
         told = reply.json()
         asked = mounted.ask("paybyrd", "get_transaction", told["transactionId"])
@@ -65,7 +65,7 @@ def test_the_facade_counts_as_its_sandbox_does(counts: Counts, currency: str, mi
     sandbox.add_payment("paybyrd", "payment", 1_000_000, currency)
     deviations: list[ContractDeviation] = []
     with (
-        wear_as(sandbox, "transport") as mounted,
+        mounted_as(sandbox, "transport") as mounted,
         RefundClient(mounted.accounts(), on_deviation=deviations.append) as client,
     ):
         refund = client.refund("paybyrd", payment_id="payment", amount=amount, reference="order-1/1")
@@ -83,7 +83,7 @@ def test_lab4pay_counts_as_its_terminal_does(
 ) -> None:
     sandbox = Sandbox(minor_units=counts, terminal_currency=currency)
     sandbox.add_payment("lab4pay", "payment", 1_000_000, currency)
-    with wear_as(sandbox, "transport") as mounted:
+    with mounted_as(sandbox, "transport") as mounted:
         if tied:
             reply = mounted.ask("lab4pay", "refund_transaction", "payment", json={"amount": units})
         else:
@@ -101,7 +101,7 @@ def in_hundredths() -> Sandbox:
 
 
 def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths: Sandbox) -> None:
-    with wear_as(in_hundredths, "transport") as mounted:
+    with mounted_as(in_hundredths, "transport") as mounted:
         refused = [
             mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 12_345}),
             mounted.post("lab4pay", json={"amount": 12_345}),
@@ -114,7 +114,7 @@ def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths
 
 
 def test_who_guesses_wrong_refunds_a_hundredth_and_is_told_so(in_hundredths: Sandbox) -> None:
-    with wear_as(in_hundredths, "transport") as mounted:
+    with mounted_as(in_hundredths, "transport") as mounted:
         told = mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 500}).json()
     assert (told["isoAmount"], told["amount"]) == (500, "5.00")
     assert [refund.amount for refund in in_hundredths.refunds("paybyrd")] == [5]
@@ -129,13 +129,13 @@ def test_a_payment_that_hundredths_cannot_count_is_refused(in_hundredths: Sandbo
 
 
 def test_blink_counts_in_major_units_whatever_the_others_count_in(in_hundredths: Sandbox) -> None:
-    with wear_as(in_hundredths, "transport") as mounted:
+    with mounted_as(in_hundredths, "transport") as mounted:
         reply = mounted.post("blink", "blink-kwd", json={"partial_refund": True, "amount": 1.235})
     assert reply.json()["amount"] == 1.235
     assert [refund.amount for refund in in_hundredths.refunds("blink")] == [1_235]
 
 
-def test_a_wrong_amount_is_wrong_in_both_of_its_forms(mounted: Worn) -> None:
+def test_a_wrong_amount_is_wrong_in_both_of_its_forms(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_AMOUNT)
     told = mounted.post("paybyrd").json()
     assert (told["isoAmount"], told["amount"]) == (10_000, "100.00")
@@ -155,7 +155,7 @@ def test_the_accounts_of_a_sandbox_count_as_it_does(
     sandbox = Sandbox(minor_units=counts, terminal_currency=currency)
     sandbox.add_payment(provider, "payment", 1_000_000, currency)
     amount = Money.from_minor(minor_units, currency)
-    with wear_as(sandbox, "transport") as mounted, RefundClient(mounted.accounts()) as client:
+    with mounted_as(sandbox, "transport") as mounted, RefundClient(mounted.accounts()) as client:
         assert client.refund(provider, payment_id="payment", amount=amount, reference="order-1/1").amount == amount
     assert [refund.amount for refund in sandbox.refunds(provider)] == [minor_units]
     assert sandbox.remaining(provider, "payment") == 1_000_000 - minor_units

@@ -22,13 +22,13 @@ from refundry import (
     UnsupportedOperation,
 )
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Fault, Sandbox
-from tests.sandbox.support import CURRENCIES, ONCE, PAYMENTS, Worn
+from tests.providers import RECORDS, WITH_TOKENS
+from tests.sandbox.support import ONCE, Mounted
 
-FETCHING = ("lab4pay", "blink")
 EURO = Money.of("1.00", "EUR")
 FAILED, PENDING, SUCCEEDED = RefundStatus.FAILED, RefundStatus.PENDING, RefundStatus.SUCCEEDED
 
-Wear = Callable[[Sandbox], Worn]
+Mount = Callable[[Sandbox], Mounted]
 
 
 @dataclass
@@ -41,9 +41,9 @@ class Asked:
 
     def refund(self, provider: str, payment_id: str | None = None) -> Refund:
         """Refund one unit of money of a payment, under a reference of its own."""
-        payment_id = payment_id or PAYMENTS[provider] or "lab4pay-payment"
+        payment_id = payment_id or RECORDS[provider].sandbox.payment or "lab4pay-payment"
         reference = f"order-1/{next(self.numbers)}"
-        amount = Money.of("1", CURRENCIES[provider])
+        amount = Money.of("1", RECORDS[provider].sandbox.currency)
         return self.client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
 
 
@@ -51,12 +51,12 @@ Asking = Callable[[Sandbox], Asked]
 
 
 @pytest.fixture
-def asking(wear: Wear) -> Iterator[Asking]:
+def asking(mount: Mount) -> Iterator[Asking]:
     clients: list[RefundClient] = []
 
     def ask(sandbox: Sandbox) -> Asked:
         sent: list[Operation] = []
-        accounts = wear(sandbox).accounts()
+        accounts = mount(sandbox).accounts()
         clients.append(RefundClient(accounts, retry=ONCE, on_attempt=lambda attempt: sent.append(attempt.operation)))
         return Asked(clients[-1], sent)
 
@@ -65,9 +65,9 @@ def asking(wear: Wear) -> Iterator[Asking]:
         client.close()
 
 
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_the_accounts_fetch_a_token_once_and_need_no_standing_credential(asking: Asking, provider: str) -> None:
-    sandbox = Sandbox(credentials={name: f"test-key-{name}-two" for name in FETCHING})
+    sandbox = Sandbox(credentials={name: f"test-key-{name}-two" for name in WITH_TOKENS})
     asked = asking(sandbox)
     for _ in range(2):
         asked.refund(provider)
@@ -86,10 +86,10 @@ def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking)
         integrator_id="test-integrator-two",
     )
     asked = asking(sandbox)
-    assert [asked.refund(provider).status for provider in PAYMENTS] == [PENDING, SUCCEEDED, SUCCEEDED]
+    assert [asked.refund(provider).status for provider in RECORDS] == [PENDING, SUCCEEDED, SUCCEEDED]
 
 
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_executed_once(
     asking: Asking, provider: str
 ) -> None:
@@ -103,7 +103,7 @@ def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_execute
     assert len(sandbox.refunds(provider)) == 2
 
 
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 @pytest.mark.parametrize(("token_seconds", "tokens"), [(1800.0, 1), (0.05, 2)])
 def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
     asking: Asking, provider: str, token_seconds: float, tokens: int
@@ -116,7 +116,7 @@ def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
     assert asked.sent.count(Operation.REFUND) == 2
 
 
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_refund_that_gets_no_token_is_not_sent(asking: Asking, provider: str) -> None:
     sandbox = Sandbox()
     sandbox.script(provider, Fault.STATUS_520, operation="create_token")
@@ -268,10 +268,10 @@ def test_a_refusal_is_explained_by_one_question_about_its_payment(
     assert sandbox.violations == ()
 
 
-def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: Asking, wear: Wear) -> None:
+def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: Asking, mount: Mount) -> None:
     sandbox = Sandbox()
     asked = asking(sandbox)
-    assert wear(sandbox).ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
+    assert mount(sandbox).ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
     sandbox.advance()
     sandbox.advance()
     with pytest.raises(RefundRejected) as refused:
@@ -281,7 +281,7 @@ def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: A
     assert explained.reason is Reason.NOT_REFUNDABLE
 
 
-def test_the_credentials_of_the_accounts_are_those_that_are_published(mounted: Worn) -> None:
+def test_the_credentials_of_the_accounts_are_those_that_are_published(mounted: Mounted) -> None:
     accounts = mounted.accounts()
     sent = {secret.reveal() for account in accounts for secret in account.secrets}
     keys = {value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()}

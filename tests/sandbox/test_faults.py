@@ -9,10 +9,9 @@ import pytest
 
 from refundry import OutcomeUnknown, Resend, Retry
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox
-from tests.sandbox.support import HEADERS, PAYMENTS, REFUNDS, Worn, outcome
-from tests.sandbox.support import mounted as wear_as
-
-PROVIDERS = ("lab4pay", "paybyrd", "blink")
+from tests.providers import PROVIDERS, RECORDS
+from tests.sandbox.support import Mounted, outcome
+from tests.sandbox.support import mounted as mounted_as
 
 # Whether a refund that would have been accepted is executed, written down here once more and by hand.
 EXECUTED = {
@@ -41,11 +40,21 @@ EXECUTED = {
     Fault.SLOW_DRIP: True,
     Fault.INTERIM_REPLY: True,
 }
-ACCEPTED = {"lab4pay": "PENDING", "paybyrd": "SUCCEEDED", "blink": "SUCCEEDED"}
+ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.items()}
 UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
 # A reply that cannot be relied on, but still has the RequestId by which Paybyrd is asked what came of the request.
-TRACED = {**UNKNOWN, "paybyrd": "SUCCEEDED"}
+TRACED = {provider: "SUCCEEDED" if record.sandbox.traces else "OutcomeUnknown" for provider, record in RECORDS.items()}
 REFUSED = dict.fromkeys(PROVIDERS, "RefundRejected")
+
+
+def compared(name: str) -> dict[str, str]:
+    """Return the outcome of a reply that reports this otherwise than it was asked for."""
+    return {
+        provider: "RefundMismatch" if name in record.reports else record.accepted_as.name
+        for provider, record in RECORDS.items()
+    }
+
+
 # What the facade makes of each in one attempt; over a server a cut before executing cannot be told from one after it.
 OUTCOMES = {
     **dict.fromkeys(EXECUTED, UNKNOWN),
@@ -55,10 +64,10 @@ OUTCOMES = {
     Fault.WRONG_SHAPE: TRACED,
     Fault.TOO_LARGE: TRACED,
     Fault.CUT_IN_REPLY: TRACED,
-    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},
-    Fault.NULL_OBJECT: {**UNKNOWN, "paybyrd": "SUCCEEDED"},
-    Fault.WRONG_AMOUNT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
-    Fault.WRONG_PAYMENT: {"lab4pay": "PENDING", "paybyrd": "RefundMismatch", "blink": "RefundMismatch"},
+    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},  # its reply has no value that could be unknown
+    Fault.NULL_OBJECT: TRACED,
+    Fault.WRONG_AMOUNT: compared("amount"),
+    Fault.WRONG_PAYMENT: compared("payment_id"),
     Fault.WHOLE_LIST: ACCEPTED,
     Fault.ECHO_CREDENTIALS: ACCEPTED,
     Fault.INTERIM_REPLY: ACCEPTED,
@@ -70,9 +79,9 @@ ONLY_IN_PROCESS = {Fault.CUT_BEFORE: dict.fromkeys(PROVIDERS, "NotSent"), Fault.
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", Fault)
 def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
-    mounted: Worn, fault: Fault, provider: str, sync: bool
+    mounted: Mounted, fault: Fault, provider: str, sync: bool
 ) -> None:
-    mounted.sandbox.script(provider, fault, operation=REFUNDS[provider])
+    mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
     told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {})}[fault]
     assert told == expected[provider]
@@ -97,7 +106,7 @@ def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     ],
 )
 def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
-    mounted: Worn, provider: str, fault: Fault, status: int, content_type: str, body: bytes
+    mounted: Mounted, provider: str, fault: Fault, status: int, content_type: str, body: bytes
 ) -> None:
     mounted.sandbox.script(provider, fault)
     reply = mounted.post(provider)
@@ -121,21 +130,21 @@ def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
     ],
 )
 def test_a_fault_changes_the_fields_that_it_is_about(
-    mounted: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+    mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script(provider, fault)
     told = mounted.post(provider).json()
     assert {name: told[name] for name in changed} == changed
 
 
-def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Worn) -> None:
+def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_PAYMENT)
     source = mounted.post("paybyrd").json()["sourceTransaction"]
     assert (source["transactionId"], source["isoRemainingAmount"]) == ("another-payment", 9_900)
 
 
-def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(wear: Callable[[Sandbox], Worn]) -> None:
-    mounted = wear(Sandbox(blink_reply="success"))
+def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(mount: Callable[[Sandbox], Mounted]) -> None:
+    mounted = mount(Sandbox(blink_reply="success"))
     mounted.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
     unknown, null, wrong = (mounted.post("blink").json() for _ in range(3))
     assert (unknown["success"], null["success"], wrong["amount"]) == ("perhaps", None, "100.00")
@@ -144,7 +153,7 @@ def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(wear: Callable[[Sa
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT])
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
-def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Worn, provider: str, fault: Fault) -> None:
+def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Mounted, provider: str, fault: Fault) -> None:
     honest = set(mounted.post(provider, "none").json())
     mounted.sandbox.script(provider, fault)
     assert set(mounted.post(provider, "none").json()) == honest
@@ -152,10 +161,10 @@ def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Worn, provider:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
-    mounted: Worn, provider: str
+    mounted: Mounted, provider: str
 ) -> None:
     faults = (Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
-    mounted.sandbox.script(provider, *faults, operation=REFUNDS[provider])
+    mounted.sandbox.script(provider, *faults, operation=RECORDS[provider].sandbox.operation)
     others = [INTEGRATOR_ID] if provider == "lab4pay" else []
     echoed = mounted.post(provider).text
     assert all(secret in echoed for secret in (CREDENTIALS[provider], *others))
@@ -167,14 +176,14 @@ def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade
     assert refund.raw.body.count(b"[redacted]") == len(secrets)
 
 
-def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(mounted: Worn) -> None:
+def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.TOO_LARGE)
     reply = mounted.post("paybyrd")
     assert len(reply.content) == 1024 * 1024 + 1
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(mounted: Worn) -> None:
+def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
     assert mounted.post("paybyrd").status_code == 307
     assert mounted.sandbox.refunds("paybyrd") == ()
@@ -194,7 +203,7 @@ def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_no
     ],
 )
 def test_a_connection_that_fails_raises_what_httpx_raises(
-    mounted: Worn, fault: Fault, in_process: type[Exception], over_a_server: type[Exception]
+    mounted: Mounted, fault: Fault, in_process: type[Exception], over_a_server: type[Exception]
 ) -> None:
     mounted.sandbox.script("blink", fault)
     with pytest.raises(httpx.TransportError) as failure:
@@ -203,10 +212,10 @@ def test_a_connection_that_fails_raises_what_httpx_raises(
     assert mounted.post("blink").status_code == 200
 
 
-def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Worn) -> None:
+def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_IN_REPLY)
-    path = f"/api/pay/v1/transactions/{PAYMENTS['blink']}/refunds"
-    with mounted.http.stream("POST", path, headers=HEADERS["blink"], json={}) as reply:
+    blink = RECORDS["blink"].sandbox
+    with mounted.http.stream("POST", blink.path.format(blink.payment), headers=blink.headers, json={}) as reply:
         parts = reply.iter_raw()
         body = next(parts)
         with pytest.raises(httpx.RemoteProtocolError):
@@ -216,14 +225,14 @@ def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Worn) -> 
 
 
 def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
-    with wear_as(Sandbox(), "server", drip_seconds=0.001) as mounted:
+    with mounted_as(Sandbox(), "server", drip_seconds=0.001) as mounted:
         mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
         started = time.monotonic()
         assert mounted.post("lab4pay").status_code == 200
         assert time.monotonic() - started > 0.1
 
 
-def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Worn) -> None:
+def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", None, Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.HTML_200)
     assert mounted.post("blink").json()["status"] == "completed"
@@ -232,7 +241,7 @@ def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Worn) -> No
     assert [reply.content[:1] for reply in seen] == [b"{", b"<", b"<", b"{"]
 
 
-def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(mounted: Worn) -> None:
+def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(mounted: Mounted) -> None:
     mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
     assert [mounted.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
@@ -241,7 +250,7 @@ def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_awa
     assert mounted.post("paybyrd").status_code == 200
 
 
-def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(mounted: Worn) -> None:
+def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
     assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
     assert mounted.post("paybyrd", json={}).status_code == 400
@@ -255,7 +264,7 @@ KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnk
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
 def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
-    mounted: Worn, fault: Fault, sync: bool
+    mounted: Mounted, fault: Fault, sync: bool
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
     outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
@@ -266,7 +275,7 @@ def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Worn, fault: Fault, sync: bool) -> None:
+def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Mounted, fault: Fault, sync: bool) -> None:
     mounted.sandbox.script("paybyrd", fault)
     retry = Retry(first_wait=0.01)
     told = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
@@ -278,9 +287,9 @@ def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Worn
 @pytest.mark.parametrize("provider", ["lab4pay", "blink"])
 @pytest.mark.parametrize("fault", Fault)
 def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
-    mounted: Worn, provider: str, fault: Fault
+    mounted: Mounted, provider: str, fault: Fault
 ) -> None:
-    mounted.sandbox.script(provider, fault, operation=REFUNDS[provider])
+    mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
     told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
     not_sent = fault is Fault.CUT_BEFORE and mounted.kind == "transport"
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[
@@ -290,7 +299,7 @@ def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what
     assert len(mounted.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 
-def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(mounted: Worn) -> None:
+def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
     with pytest.raises(OutcomeUnknown) as lost:
         mounted.refund("blink", reference="order-1/1", sync=True)

@@ -11,16 +11,14 @@ import pytest
 
 from refundry import Money, OutcomeUnknown, RefundClient
 from refundry.sandbox import Fault, Sandbox
-from tests.sandbox.support import CURRENCIES, OPERATIONS, REFUND_IDS, REFUNDS, Worn, fits, outcome
-from tests.sandbox.support import mounted as wear_as
+from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS
+from tests.sandbox.support import OPERATIONS, Mounted, fits, outcome
+from tests.sandbox.support import mounted as mounted_as
 
-PROVIDERS = ("lab4pay", "paybyrd", "blink")
-FETCHING = ("lab4pay", "blink")
-
-Wear = Callable[[Sandbox], Worn]
+Mount = Callable[[Sandbox], Mounted]
 
 
-def order(mounted: Worn, name: str, **arguments: str) -> None:
+def order(mounted: Mounted, name: str, **arguments: str) -> None:
     """Ask for a control path over HTTP, or for what it does in the process where there is no server."""
     if mounted.kind == "transport":
         {"clear": mounted.sandbox.clear_faults, "reset": mounted.sandbox.reset}[name](**arguments)
@@ -31,9 +29,9 @@ def order(mounted: Worn, name: str, **arguments: str) -> None:
 
 
 @pytest.mark.parametrize("sync", [True, False])
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_scripted_fault_meets_the_refund_and_not_the_token_call_before_it(
-    mounted: Worn, provider: str, sync: bool
+    mounted: Mounted, provider: str, sync: bool
 ) -> None:
     mounted.sandbox.script(provider, Fault.CUT_AFTER)
     assert outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync)) == "OutcomeUnknown"
@@ -41,8 +39,8 @@ def test_a_scripted_fault_meets_the_refund_and_not_the_token_call_before_it(
     assert mounted.sandbox.state()["providers"][provider]["script"] == []
 
 
-@pytest.mark.parametrize("provider", FETCHING)
-def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(mounted: Worn, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(mounted: Mounted, provider: str) -> None:
     mounted.sandbox.script(provider, Fault.STATUS_520, None, Fault.HTML_200)
     seen = []
     for _ in range(3):
@@ -52,12 +50,12 @@ def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(mounted: Worn, p
     assert [reply.content[:1] for reply in seen] == [b"<", b"{", b"<"]
 
 
-@pytest.mark.parametrize("provider", FETCHING)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_call_with_a_token_that_is_not_good_any_more_leaves_the_fault_to_the_refund_after_it(
-    mounted: Worn, provider: str
+    mounted: Mounted, provider: str
 ) -> None:
-    payment = {"lab4pay": "lab4pay-payment", "blink": "blink-gbp"}[provider]
-    arguments: dict[str, Any] = {"payment_id": payment, "amount": Money.of("1.00", CURRENCIES[provider])}
+    payment = RECORDS[provider].sandbox.payment or RECORDS[provider].sandbox.pending_payment
+    arguments: dict[str, Any] = {"payment_id": payment, "amount": Money.of("1.00", RECORDS[provider].sandbox.currency)}
     with RefundClient(mounted.accounts()) as client:
         client.refund(provider, reference="order-1/1", **arguments)
         mounted.sandbox.reset()
@@ -67,7 +65,7 @@ def test_a_call_with_a_token_that_is_not_good_any_more_leaves_the_fault_to_the_r
     assert len(mounted.sandbox.refunds(provider)) == 1
 
 
-def test_a_call_with_a_wrong_credential_meets_no_fault(mounted: Worn) -> None:
+def test_a_call_with_a_wrong_credential_meets_no_fault(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.CUT_AFTER)
     mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
     assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).json()["code"] == "BYRD401"
@@ -76,11 +74,11 @@ def test_a_call_with_a_wrong_credential_meets_no_fault(mounted: Worn) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_faults_can_be_cleared_at_one_provider_or_at_all(mounted: Worn, provider: str) -> None:
+def test_faults_can_be_cleared_at_one_provider_or_at_all(mounted: Mounted, provider: str) -> None:
     others = [name for name in PROVIDERS if name != provider]
     for name in PROVIDERS:
         mounted.sandbox.script(name, *[Fault.STATUS_520] * 3)
-        mounted.sandbox.script(name, *[Fault.HTML_200] * 3, operation=REFUNDS[name])
+        mounted.sandbox.script(name, *[Fault.HTML_200] * 3, operation=RECORDS[name].sandbox.operation)
     order(mounted, "clear", provider=provider)
     assert mounted.post(provider).text.startswith("{")
     assert [mounted.post(name).text.startswith("<") for name in others] == [True, True]
@@ -90,7 +88,7 @@ def test_faults_can_be_cleared_at_one_provider_or_at_all(mounted: Worn, provider
     assert [(books[name]["script"], books[name]["scripts"]) for name in PROVIDERS] == [([], {})] * 3
 
 
-def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_one_provider(mounted: Worn) -> None:
+def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_one_provider(mounted: Mounted) -> None:
     mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
     order(mounted, "clear", provider="paybyrd")
     assert mounted.post("paybyrd").status_code == 520
@@ -98,7 +96,7 @@ def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_on
     assert mounted.post("paybyrd").status_code == 200
 
 
-def test_clearing_leaves_what_was_refunded(mounted: Worn) -> None:
+def test_clearing_leaves_what_was_refunded(mounted: Mounted) -> None:
     mounted.post("paybyrd")
     order(mounted, "clear")
     assert mounted.sandbox.remaining("paybyrd", "paybyrd-eur") == 9_900
@@ -109,10 +107,10 @@ def test_the_faults_of_a_provider_that_there_is_not_cannot_be_cleared() -> None:
         Sandbox().clear_faults("nobody")
 
 
-def test_a_reset_puts_all_back_to_the_beginning(wear: Wear) -> None:
+def test_a_reset_puts_all_back_to_the_beginning(mount: Mount) -> None:
     now = [1_000_000_000.0]
     sandbox = Sandbox(clock=lambda: now[0])
-    mounted = wear(sandbox)
+    mounted = mount(sandbox)
     beginning = sandbox.state()
 
     def used() -> list[Any]:
@@ -142,8 +140,11 @@ def test_a_reset_puts_all_back_to_the_beginning(wear: Wear) -> None:
 
 
 @pytest.mark.parametrize(("provider", "payment_id"), [("lab4pay", "lab4pay-payment"), ("blink", "blink-gbp")])
-def test_a_client_goes_on_after_a_reset(mounted: Worn, provider: str, payment_id: str) -> None:
-    arguments: dict[str, Any] = {"payment_id": payment_id, "amount": Money.of("1.00", CURRENCIES[provider])}
+def test_a_client_goes_on_after_a_reset(mounted: Mounted, provider: str, payment_id: str) -> None:
+    arguments: dict[str, Any] = {
+        "payment_id": payment_id,
+        "amount": Money.of("1.00", RECORDS[provider].sandbox.currency),
+    }
     with RefundClient(mounted.accounts()) as client:
         before = client.refund(provider, reference="order-1/1", **arguments)
         mounted.sandbox.reset()
@@ -163,14 +164,14 @@ def test_a_client_goes_on_after_a_reset(mounted: Worn, provider: str, payment_id
     ],
 )
 def test_what_cannot_be_cleared_is_a_400_that_says_why_and_clears_nothing(body: bytes, words: str) -> None:
-    with wear_as(Sandbox(), "server") as mounted:
+    with mounted_as(Sandbox(), "server") as mounted:
         mounted.sandbox.script("paybyrd", Fault.STATUS_520)
         reply = mounted.http.post("/_sandbox/clear", content=body)
         assert (reply.status_code, words in reply.json()["error"]) == (400, True)
         assert mounted.post("paybyrd").status_code == 520
 
 
-def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(mounted: Worn) -> None:
+def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(mounted: Mounted) -> None:
     replies = [mounted.post("paybyrd", payment_id) for payment_id in ("paybyrd-eur", "paybyrd-pending")]
     mounted.sandbox.script("paybyrd", Fault.WHOLE_LIST, operation="list_transactions")
     told = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
@@ -183,9 +184,9 @@ def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(
     assert mounted.sandbox.violations == ()
 
 
-def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_reply(wear: Wear) -> None:
+def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_reply(mount: Mount) -> None:
     now = [1_000_000_000.5]
-    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted = mount(Sandbox(clock=lambda: now[0]))
     now[0] += 3600
     refund_id = mounted.post("paybyrd").json()["transactionId"]
     now[0] += 60
@@ -199,20 +200,23 @@ def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_re
     assert all(fits("paybyrd", reply) for reply in replies.values())
 
 
-def test_a_reply_without_a_body_is_cut_all_the_same(mounted: Worn) -> None:
-    refund_id = mounted.post("lab4pay").json()[REFUND_IDS["lab4pay"]]
+def test_a_reply_without_a_body_is_cut_all_the_same(mounted: Mounted) -> None:
+    refund_id = mounted.post("lab4pay").json()[RECORDS["lab4pay"].sandbox.refund_id_at]
     mounted.sandbox.script("lab4pay", Fault.CUT_IN_REPLY)
     with pytest.raises(httpx.RemoteProtocolError):
         mounted.ask("lab4pay", "cancel_transaction", refund_id)
     assert mounted.sandbox.refunds("lab4pay")[0].state == "CANCELED"
 
 
-@pytest.mark.parametrize(("provider", "operation"), [*OPERATIONS, *REFUNDS.items()])
-def test_no_reply_of_any_operation_is_whole_where_it_is_cut(mounted: Worn, provider: str, operation: str) -> None:
-    about = {"lab4pay": "lab4pay-payment", "paybyrd": "paybyrd-eur", "blink": "blink-gbp"}[provider]
+@pytest.mark.parametrize(
+    ("provider", "operation"), [*OPERATIONS, *((name, record.sandbox.operation) for name, record in RECORDS.items())]
+)
+def test_no_reply_of_any_operation_is_whole_where_it_is_cut(mounted: Mounted, provider: str, operation: str) -> None:
+    sandbox = RECORDS[provider].sandbox
+    about = sandbox.payment or sandbox.pending_payment
     asked: dict[str, Callable[[], httpx.Response]] = {
         "create_token": lambda: mounted.token(provider),
-        REFUNDS[provider]: lambda: mounted.post(provider),
+        RECORDS[provider].sandbox.operation: lambda: mounted.post(provider),
     }
     body: dict[str, Any] = {"json": {"amount": 100}} if operation == "refund_transaction" else {}
     mounted.sandbox.script(provider, Fault.CUT_IN_REPLY, operation=operation)

@@ -27,20 +27,21 @@ from refundry.sandbox import (
     SandboxServer,
 )
 from refundry.sandbox.__main__ import main
-from tests.sandbox.support import REFUND_IDS, Worn
-from tests.sandbox.support import mounted as wear_as
+from tests.providers import RECORDS
+from tests.sandbox.support import Mounted
+from tests.sandbox.support import mounted as mounted_as
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "facade"), str(ROOT / "generated")])}
 
 
 @pytest.fixture
-def mounted() -> Iterator[Worn]:
-    with wear_as(Sandbox(), "server") as server:
+def mounted() -> Iterator[Mounted]:
+    with mounted_as(Sandbox(), "server") as server:
         yield server
 
 
-def raw(mounted: Worn, request: bytes, *, until: bytes = b"") -> bytes:
+def raw(mounted: Mounted, request: bytes, *, until: bytes = b"") -> bytes:
     """What comes back for some bytes, until the server closes the connection or the text was seen."""
     url = httpx.URL(mounted.base_url or "")
     seen = b""
@@ -51,20 +52,20 @@ def raw(mounted: Worn, request: bytes, *, until: bytes = b"") -> bytes:
         return seen + part
 
 
-def test_faults_are_scripted_over_http(mounted: Worn) -> None:
+def test_faults_are_scripted_over_http(mounted: Mounted) -> None:
     reply = mounted.http.post("/_sandbox/script", json={"provider": "paybyrd", "faults": ["status_520", None]})
     assert (reply.status_code, reply.json()) == (200, {"queued": 2})
     assert [mounted.post("paybyrd").status_code for _ in range(2)] == [520, 200]
 
 
-def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(mounted: Worn) -> None:
+def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(mounted: Mounted) -> None:
     for fault, status in (("status_520", 520), (None, 200)):
         body = {"payment_id": "paybyrd-eur", "faults": [fault]}
         assert mounted.http.post("/_sandbox/script", json=body).status_code == 200
         assert mounted.post("paybyrd").status_code == status
 
 
-def test_the_state_is_told_over_http_without_a_credential(mounted: Worn) -> None:
+def test_the_state_is_told_over_http_without_a_credential(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.HTML_200, None)
     mounted.post("paybyrd")
     mounted.post("lab4pay", json={})
@@ -87,7 +88,7 @@ def test_the_state_is_told_over_http_without_a_credential(mounted: Worn) -> None
     assert not any(secret in reply.text for secret in (*CREDENTIALS.values(), INTEGRATOR_ID))
 
 
-def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(mounted: Worn) -> None:
+def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(mounted: Mounted) -> None:
     order = {"provider": "blink", "operation": "create_token", "faults": ["status_520"]}
     assert mounted.http.post("/_sandbox/script", json=order).json() == {"queued": 1}
     state = mounted.http.get("/_sandbox/state").json()["providers"]["blink"]
@@ -97,7 +98,7 @@ def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(mounte
     assert mounted.http.get("/_sandbox/state").json()["providers"]["blink"]["scripts"] == {}
 
 
-def test_a_refund_is_settled_over_http(mounted: Worn) -> None:
+def test_a_refund_is_settled_over_http(mounted: Mounted) -> None:
     refund_id = mounted.post("lab4pay").json()["transaction_id"]
     order = {"provider": "lab4pay", "refund_id": refund_id, "state": "DECLINED"}
     assert mounted.http.post("/_sandbox/settle", json=order).json() == {}
@@ -114,14 +115,14 @@ def test_a_refund_is_settled_over_http(mounted: Worn) -> None:
         (b'{"provider": "nobody", "refund_id": "none", "state": "FAILED"}', "there is no provider 'nobody'"),
     ],
 )
-def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
     reply = mounted.http.post("/_sandbox/settle", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
 @pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
-def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mounted: Worn, provider: str) -> None:
-    refund_id = mounted.post(provider).json()[REFUND_IDS[provider]]
+def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mounted: Mounted, provider: str) -> None:
+    refund_id = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
 
     def event(**more: bool) -> RefundEvent:
         order = {"provider": provider, "refund_id": refund_id, **more}
@@ -149,19 +150,19 @@ def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mo
         (b'{"provider": "nobody", "refund_id": "none"}', "there is no provider 'nobody'"),
     ],
 )
-def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
     reply = mounted.http.post("/_sandbox/callback", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
-def test_tokens_end_over_http(mounted: Worn) -> None:
+def test_tokens_end_over_http(mounted: Mounted) -> None:
     headers = {"Authorization": f"Bearer {mounted.token('blink').json()['access_token']}"}
     assert mounted.post("blink", headers=headers).status_code == 200
     assert mounted.http.post("/_sandbox/expire").json() == {}
     assert mounted.post("blink", headers=headers).status_code == 401
 
 
-def test_time_passes_over_http(mounted: Worn) -> None:
+def test_time_passes_over_http(mounted: Mounted) -> None:
     mounted.post("lab4pay")
     assert mounted.http.post("/_sandbox/advance").json() == {}
     assert mounted.sandbox.refunds("lab4pay")[0].state == "IN_PROGRESS"
@@ -186,7 +187,7 @@ def test_time_passes_over_http(mounted: Worn) -> None:
         (b'{"provider": "paybyrd", "operation": "create_token", "faults": []}', "there are refund_transaction, "),
     ],
 )
-def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Worn, body: bytes, words: str) -> None:
+def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
     reply = mounted.http.post("/_sandbox/script", content=body)
     assert reply.status_code == 400
     assert words in reply.json()["error"]
@@ -194,7 +195,7 @@ def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Worn, 
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "script"), ("POST", "state"), ("GET", "nothing")])
-def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Worn, method: str, path: str) -> None:
+def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Mounted, method: str, path: str) -> None:
     reply = mounted.http.request(method, f"/_sandbox/{path}")
     assert reply.status_code == 404
     assert "GET /_sandbox/state" in reply.json()["error"]
@@ -212,7 +213,7 @@ def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Wo
     ],
 )
 def test_a_request_whose_length_cannot_be_had_is_refused_and_the_connection_closed(
-    mounted: Worn, head: bytes, status: bytes
+    mounted: Mounted, head: bytes, status: bytes
 ) -> None:
     reply = raw(mounted, b"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
     assert reply.startswith(b"HTTP/1.1 " + status)
@@ -220,7 +221,7 @@ def test_a_request_whose_length_cannot_be_had_is_refused_and_the_connection_clos
     assert mounted.sandbox.refunds("paybyrd") == ()
 
 
-def test_a_request_that_ends_early_is_not_executed(mounted: Worn) -> None:
+def test_a_request_that_ends_early_is_not_executed(mounted: Mounted) -> None:
     url = httpx.URL(mounted.base_url or "")
     head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 20\r\n\r\n"
@@ -232,7 +233,7 @@ def test_a_request_that_ends_early_is_not_executed(mounted: Worn) -> None:
     assert mounted.sandbox.violations == ()
 
 
-def test_an_interim_reply_comes_before_the_reply(mounted: Worn) -> None:
+def test_an_interim_reply_comes_before_the_reply(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.INTERIM_REPLY)
     head = f"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: localhost\r\nx-api-key: {CREDENTIALS['paybyrd']}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
@@ -241,13 +242,13 @@ def test_an_interim_reply_comes_before_the_reply(mounted: Worn) -> None:
     assert b"\r\n\r\nHTTP/1.1 200 OK\r\n" in seen
 
 
-def test_a_connection_is_kept_for_the_next_request(mounted: Worn) -> None:
+def test_a_connection_is_kept_for_the_next_request(mounted: Mounted) -> None:
     first, second = mounted.post("blink"), mounted.post("paybyrd")
     ports = {reply.extensions["network_stream"].get_extra_info("client_addr")[1] for reply in (first, second)}
     assert len(ports) == 1
 
 
-def test_many_at_once_refund_no_more_than_there_is(mounted: Worn) -> None:
+def test_many_at_once_refund_no_more_than_there_is(mounted: Mounted) -> None:
     with ThreadPoolExecutor(16) as pool:
         replies = list(pool.map(lambda _: mounted.post("paybyrd", json={"isoAmount": 1000}).status_code, range(32)))
     assert sorted(replies) == [200] * 10 + [400] * 22
@@ -261,7 +262,7 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
     sandbox.script("lab4pay", fault)
     seen: list[type[Exception]] = []
 
-    def ask(mounted: Worn) -> None:
+    def ask(mounted: Mounted) -> None:
         try:
             mounted.post("lab4pay")
         except httpx.TransportError as error:
@@ -269,7 +270,7 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
 
     with SandboxServer(sandbox, drip_seconds=60) as server:
         http = httpx.Client(base_url=server.base_url, trust_env=False, timeout=20)
-        caller = threading.Thread(target=ask, args=(Worn(sandbox, "server", http, server.base_url),))
+        caller = threading.Thread(target=ask, args=(Mounted(sandbox, "server", http, server.base_url),))
         caller.start()
         while sandbox.state()["providers"]["lab4pay"]["script"]:
             time.sleep(0.01)
@@ -280,7 +281,7 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
     assert seen == [httpx.RemoteProtocolError]
 
 
-def test_a_hang_ends_when_the_client_goes(mounted: Worn) -> None:
+def test_a_hang_ends_when_the_client_goes(mounted: Mounted) -> None:
     threads = threading.active_count()
     mounted.sandbox.script("lab4pay", Fault.HANG_BEFORE)
     with pytest.raises(httpx.ReadTimeout):
@@ -292,7 +293,7 @@ def test_a_hang_ends_when_the_client_goes(mounted: Worn) -> None:
 
 
 def test_a_client_that_goes_in_the_middle_of_a_reply_does_no_harm(
-    mounted: Worn, capfd: pytest.CaptureFixture[str]
+    mounted: Mounted, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
     with pytest.raises(httpx.ReadTimeout):

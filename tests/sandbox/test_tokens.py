@@ -7,24 +7,21 @@ from typing import Any
 import pytest
 
 from refundry.sandbox import TOKEN_CREDENTIALS, Fault, Sandbox, Violation
-from tests.sandbox.support import Worn, fits
+from tests.providers import WITH_TOKENS, tokens_of
+from tests.sandbox.support import Mounted, fits
 
-PROVIDERS = ("lab4pay", "blink")
-CREATED = {"lab4pay": 200, "blink": 201}
-REFUSED = {"lab4pay": 400, "blink": 401}
-
-Wear = Callable[[Sandbox], Worn]
+Mount = Callable[[Sandbox], Mounted]
 
 
-def bearer(mounted: Worn, provider: str) -> dict[str, str]:
+def bearer(mounted: Mounted, provider: str) -> dict[str, str]:
     """The header with a token that was just given."""
     return {"Authorization": f"Bearer {mounted.token(provider).json()['access_token']}"}
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(mounted: Worn, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(mounted: Mounted, provider: str) -> None:
     reply = mounted.token(provider)
-    assert reply.status_code == CREATED[provider]
+    assert reply.status_code == tokens_of(provider).status
     assert fits(provider, reply)
     headers = {"Authorization": f"Bearer {reply.json()['access_token']}"}
     assert mounted.post(provider, headers=headers).status_code == 200
@@ -43,36 +40,36 @@ def test_a_token_is_given_as_the_contract_says_and_opens_a_refund(mounted: Worn,
     ],
 )
 def test_wrong_credentials_get_no_token_but_the_documented_error(
-    mounted: Worn, provider: str, wrong: dict[str, str]
+    mounted: Mounted, provider: str, wrong: dict[str, str]
 ) -> None:
     reply = mounted.token(provider, **wrong)
-    assert reply.status_code == REFUSED[provider]
+    assert reply.status_code == tokens_of(provider).keys_refused[0]
     assert fits(provider, reply)
     assert "access_token" not in reply.json()
     assert mounted.sandbox.violations == ()
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_credentials_of_the_other_provider_get_no_token(mounted: Worn, provider: str) -> None:
-    (other,) = set(PROVIDERS) - {provider}
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_the_credentials_of_the_other_provider_get_no_token(mounted: Mounted, provider: str) -> None:
+    other = next(name for name in WITH_TOKENS if name != provider)
     values = TOKEN_CREDENTIALS[other].values()
     body = dict(zip(TOKEN_CREDENTIALS[provider], values, strict=True))
-    assert mounted.token(provider, **body).status_code == REFUSED[provider]
+    assert mounted.token(provider, **body).status_code == tokens_of(provider).keys_refused[0]
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_token_of_one_provider_opens_nothing_at_another(mounted: Worn, provider: str) -> None:
-    (other,) = set(PROVIDERS) - {provider}
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_a_token_of_one_provider_opens_nothing_at_another(mounted: Mounted, provider: str) -> None:
+    other = next(name for name in WITH_TOKENS if name != provider)
     assert mounted.post(other, headers=bearer(mounted, provider)).status_code == 401
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 @pytest.mark.parametrize(("seconds", "status"), [(1799.0, 200), (1800.0, 401)])
 def test_a_token_is_good_until_it_expires_by_the_clock_that_is_passed(
-    wear: Wear, provider: str, seconds: float, status: int
+    mount: Mount, provider: str, seconds: float, status: int
 ) -> None:
     now = [0.0]
-    mounted = wear(Sandbox(clock=lambda: now[0]))
+    mounted = mount(Sandbox(clock=lambda: now[0]))
     headers = bearer(mounted, provider)
     now[0] = seconds
     assert mounted.post(provider, headers=headers).status_code == status
@@ -81,9 +78,9 @@ def test_a_token_is_good_until_it_expires_by_the_clock_that_is_passed(
     assert mounted.post(provider, headers=bearer(mounted, provider)).status_code == 200
 
 
-def test_a_token_is_good_for_the_seconds_that_are_chosen_and_both_providers_say_so(wear: Wear) -> None:
+def test_a_token_is_good_for_the_seconds_that_are_chosen_and_both_providers_say_so(mount: Mount) -> None:
     now = [1_000_000_000.25]
-    mounted = wear(Sandbox(clock=lambda: now[0], token_seconds=60))
+    mounted = mount(Sandbox(clock=lambda: now[0], token_seconds=60))
     assert mounted.token("lab4pay").json()["expires_in"] == "60"
     expired_on = mounted.token("blink").json()["expired_on"]
     assert expired_on == "2001-09-09T01:47:40.250000Z"
@@ -105,15 +102,15 @@ def test_a_token_is_good_for_the_seconds_that_are_chosen_and_both_providers_say_
     ],
 )
 def test_lab4pay_says_how_long_a_token_is_good_in_the_form_that_is_chosen(
-    wear: Wear, expires_in: Callable[[float], object], told: dict[str, Any]
+    mount: Mount, expires_in: Callable[[float], object], told: dict[str, Any]
 ) -> None:
-    reply = wear(Sandbox(expires_in=expires_in)).token("lab4pay").json()
+    reply = mount(Sandbox(expires_in=expires_in)).token("lab4pay").json()
     assert {name: value for name, value in reply.items() if name == "expires_in"} == told
     assert (reply["token_type"], reply["scope"]) == ("Bearer", "default")
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(mounted: Worn, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(mounted: Mounted, provider: str) -> None:
     headers = bearer(mounted, provider)
     mounted.sandbox.expire_tokens()
     assert mounted.post(provider, headers=headers).status_code == 401
@@ -121,18 +118,18 @@ def test_every_token_ends_when_that_is_said_and_the_static_credential_does_not(m
     assert mounted.post(provider, headers=bearer(mounted, provider)).status_code == 200
 
 
-def test_the_credentials_for_a_token_can_be_chosen(wear: Wear) -> None:
+def test_the_credentials_for_a_token_can_be_chosen(mount: Mount) -> None:
     chosen = {"client_id": "test-client-two", "client_secret": "test-secret-two"}
-    mounted = wear(Sandbox(token_credentials={"lab4pay": chosen}))
+    mounted = mount(Sandbox(token_credentials={"lab4pay": chosen}))
     assert mounted.token("lab4pay").status_code == 400
     assert mounted.token("lab4pay", **chosen).status_code == 200
     assert mounted.token("blink").status_code == 201
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(wear: Wear, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(mount: Mount, provider: str) -> None:
     def tokens(seed: str) -> list[str]:
-        mounted = wear(Sandbox(seed=seed))
+        mounted = mount(Sandbox(seed=seed))
         return [mounted.token(provider).json()["access_token"] for _ in range(2)]
 
     assert tokens("one") == tokens("one")
@@ -140,12 +137,14 @@ def test_the_same_seed_gives_the_same_tokens_and_each_token_is_another(wear: Wea
 
 
 @pytest.mark.parametrize(
-    ("provider", "name"), [(provider, name) for provider in PROVIDERS for name in TOKEN_CREDENTIALS[provider]]
+    ("provider", "name"), [(provider, name) for provider in WITH_TOKENS for name in TOKEN_CREDENTIALS[provider]]
 )
-def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(mounted: Worn, provider: str, name: str) -> None:
+def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(
+    mounted: Mounted, provider: str, name: str
+) -> None:
     assert mounted.token(provider, **{name: 1}).status_code == 400
     body = {key: value for key, value in TOKEN_CREDENTIALS[provider].items() if key != name}
-    path = {"lab4pay": "/v1/auth/token/", "blink": "/api/pay/v1/tokens"}[provider]
+    path = tokens_of(provider).path
     grant = {"grant_type": "client_credentials"}
     assert mounted.http.post(path, json={**grant, **body}).status_code == 400
     assert mounted.sandbox.violations == (
@@ -154,15 +153,15 @@ def test_a_credential_that_is_missing_or_no_text_breaks_the_contract(mounted: Wo
     )
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_of_any_call(
-    mounted: Worn, provider: str
+    mounted: Mounted, provider: str
 ) -> None:
     mounted.sandbox.script(provider, Fault.HTML_200)
     mounted.sandbox.script(provider, Fault.STATUS_520, operation="create_token")
     assert mounted.token(provider).status_code == 520
     assert mounted.post(provider).text.startswith("<")
-    assert mounted.token(provider).status_code == CREATED[provider]
+    assert mounted.token(provider).status_code == tokens_of(provider).status
 
 
 @pytest.mark.parametrize(
@@ -175,15 +174,15 @@ def test_a_fault_of_the_token_leaves_the_refund_alone_and_comes_before_a_fault_o
     ],
 )
 def test_a_fault_changes_the_fields_of_a_token(
-    mounted: Worn, provider: str, fault: Fault, changed: dict[str, Any]
+    mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script(provider, fault, operation="create_token")
     told = mounted.token(provider).json()
     assert {name: told[name] for name in changed} == changed
 
 
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(mounted: Worn, provider: str) -> None:
+@pytest.mark.parametrize("provider", WITH_TOKENS)
+def test_the_credentials_for_a_token_are_echoed_where_a_fault_says_so(mounted: Mounted, provider: str) -> None:
     mounted.sandbox.script(provider, Fault.ECHO_CREDENTIALS, operation="create_token")
     echoed = mounted.token(provider).text
     assert all(secret in echoed for secret in TOKEN_CREDENTIALS[provider].values())
@@ -194,7 +193,7 @@ def test_a_script_for_an_operation_that_there_is_not_is_an_error_that_names_thos
         Sandbox().script("paybyrd", None, operation="create_token")
 
 
-def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(mounted: Worn) -> None:
+def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(mounted: Mounted) -> None:
     token = mounted.token("blink").json()["access_token"]
     mounted.token("lab4pay", client_id=1)
     told = repr((mounted.sandbox.state(), mounted.sandbox.violations))

@@ -7,16 +7,17 @@ import httpx
 import pytest
 
 from refundry.sandbox import Fault, Sandbox, Violation
-from tests.sandbox.support import HEADERS, OPERATIONS, Worn, fits
+from tests.providers import RECORDS
+from tests.sandbox.support import OPERATIONS, Mounted, fits
 
-Wear = Callable[[Sandbox], Worn]
+Mount = Callable[[Sandbox], Mounted]
 
 NOW = 1_000_000_000.25
 DATE = "2001-09-09T01:46:40.250Z"
 """The same, as Paybyrd writes it."""
 
 
-def status(mounted: Worn, transaction_id: str) -> str:
+def status(mounted: Mounted, transaction_id: str) -> str:
     """What Lab4Pay says of a transaction."""
     reply = mounted.ask("lab4pay", "get_transaction_status", transaction_id)
     assert fits("lab4pay", reply)
@@ -24,7 +25,7 @@ def status(mounted: Worn, transaction_id: str) -> str:
     return told
 
 
-def refunded(mounted: Worn, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
+def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
     """The id of a new refund of a payment at Lab4Pay."""
     reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 200
@@ -33,13 +34,13 @@ def refunded(mounted: Worn, amount: int = 100, payment_id: str = "lab4pay-paymen
     return told
 
 
-def cancelled(mounted: Worn, transaction_id: str) -> None:
+def cancelled(mounted: Mounted, transaction_id: str) -> None:
     """Lab4Pay has taken a cancel, and said no more than that."""
     reply = mounted.ask("lab4pay", "cancel_transaction", transaction_id)
     assert (reply.status_code, reply.content) == (200, b"")
 
 
-def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(mounted: Worn) -> None:
+def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(mounted: Mounted) -> None:
     refund_id = refunded(mounted, 4_000)
     (refund,) = mounted.sandbox.refunds("lab4pay")
     assert (refund.refund_id, refund.payment_id, refund.amount) == (refund_id, "lab4pay-payment", 4_000)
@@ -58,7 +59,9 @@ def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(
         ("none", 1),
     ],
 )
-def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(mounted: Worn, payment_id: str, amount: int) -> None:
+def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(
+    mounted: Mounted, payment_id: str, amount: int
+) -> None:
     reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 400
     assert fits("lab4pay", reply)
@@ -67,7 +70,7 @@ def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(mounted: Worn,
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_lab4pay_tells_how_far_a_refund_is(mounted: Worn, tied: bool) -> None:
+def test_lab4pay_tells_how_far_a_refund_is(mounted: Mounted, tied: bool) -> None:
     refund_id = refunded(mounted) if tied else mounted.post("lab4pay").json()["transaction_id"]
     seen = []
     for _ in range(4):
@@ -77,14 +80,14 @@ def test_lab4pay_tells_how_far_a_refund_is(mounted: Worn, tied: bool) -> None:
     assert mounted.sandbox.violations == ()
 
 
-def test_lab4pay_tells_the_state_of_a_payment_and_refuses_an_id_that_it_does_not_know(mounted: Worn) -> None:
+def test_lab4pay_tells_the_state_of_a_payment_and_refuses_an_id_that_it_does_not_know(mounted: Mounted) -> None:
     assert status(mounted, "lab4pay-payment") == "SUCCESS"
     unknown = mounted.ask("lab4pay", "get_transaction_status", "none")
     assert unknown.status_code == 400
     assert fits("lab4pay", unknown)
 
 
-def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the_amount_back(mounted: Worn) -> None:
+def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the_amount_back(mounted: Mounted) -> None:
     refund_id = refunded(mounted, 10_000)
     cancelled(mounted, refund_id)
     assert status(mounted, refund_id) == "CANCELED"
@@ -96,9 +99,9 @@ def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the
 
 @pytest.mark.parametrize(("heed_cancel", "end", "remaining"), [(True, "CANCELED", 10_000), (False, "SUCCESS", 9_900)])
 def test_a_refund_that_the_terminal_is_at_is_only_signalled_and_ends_as_the_terminal_will(
-    wear: Wear, heed_cancel: bool, end: str, remaining: int
+    mount: Mount, heed_cancel: bool, end: str, remaining: int
 ) -> None:
-    mounted = wear(Sandbox(heed_cancel=heed_cancel))
+    mounted = mount(Sandbox(heed_cancel=heed_cancel))
     refund_id, other = refunded(mounted), mounted.post("lab4pay").json()["transaction_id"]
     mounted.sandbox.advance()
     cancelled(mounted, refund_id)
@@ -108,7 +111,7 @@ def test_a_refund_that_the_terminal_is_at_is_only_signalled_and_ends_as_the_term
     assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == remaining
 
 
-def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(mounted: Worn) -> None:
+def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(mounted: Mounted) -> None:
     refund_id = refunded(mounted)
     mounted.sandbox.advance()
     cancelled(mounted, refund_id)
@@ -117,14 +120,14 @@ def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(mounted: Wo
     assert status(mounted, refund_id) == "SUCCESS"
 
 
-def test_a_payment_that_was_replaced_gets_no_more_back_than_was_taken_from_it(mounted: Worn) -> None:
+def test_a_payment_that_was_replaced_gets_no_more_back_than_was_taken_from_it(mounted: Mounted) -> None:
     refund_id = refunded(mounted)
     mounted.sandbox.add_payment("lab4pay", "lab4pay-payment", 10_000, "EUR")
     cancelled(mounted, refund_id)
     assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
 
 
-def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Worn) -> None:
+def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Mounted) -> None:
     done, stopped = refunded(mounted), refunded(mounted)
     cancelled(mounted, stopped)
     mounted.sandbox.advance()
@@ -136,7 +139,7 @@ def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Worn) -> None:
     assert (status(mounted, done), status(mounted, stopped)) == ("SUCCESS", "CANCELED")
 
 
-def reverted(mounted: Worn, payment_id: str = "lab4pay-payment") -> str:
+def reverted(mounted: Mounted, payment_id: str = "lab4pay-payment") -> str:
     """The id of a new revert, which has begun and no more."""
     reply = mounted.ask("lab4pay", "revert_transaction", payment_id)
     assert reply.status_code == 200
@@ -147,7 +150,7 @@ def reverted(mounted: Worn, payment_id: str = "lab4pay-payment") -> str:
     return operation_id
 
 
-def operation(mounted: Worn, operation_id: str) -> dict[str, str]:
+def operation(mounted: Mounted, operation_id: str) -> dict[str, str]:
     """What Lab4Pay says of an operation."""
     reply = mounted.ask("lab4pay", "get_transaction_operation", operation_id)
     assert reply.status_code == 200
@@ -156,7 +159,7 @@ def operation(mounted: Worn, operation_id: str) -> dict[str, str]:
     return told
 
 
-def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Worn) -> None:
+def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Mounted) -> None:
     operation_id = reverted(mounted)
     seen = []
     for _ in range(4):
@@ -179,7 +182,7 @@ def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Wor
     assert mounted.sandbox.violations == ()
 
 
-def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(mounted: Worn) -> None:
+def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
     for transaction_id in ("lab4pay-payment", "none"):
         assert mounted.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
@@ -187,7 +190,7 @@ def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(
     assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
 
 
-def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mounted: Worn) -> None:
+def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mounted: Mounted) -> None:
     refund_id = mounted.post("lab4pay").json()["transaction_id"]
     mounted.sandbox.advance()
     mounted.sandbox.advance()
@@ -195,7 +198,7 @@ def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mo
         assert mounted.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
 
 
-def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is_done(mounted: Worn) -> None:
+def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is_done(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
     reverted(mounted, "newer")
     assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
@@ -204,7 +207,7 @@ def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is
     reverted(mounted, "lab4pay-payment")
 
 
-def test_a_revert_fails_where_a_refund_came_in_between(mounted: Worn) -> None:
+def test_a_revert_fails_where_a_refund_came_in_between(mounted: Mounted) -> None:
     operation_id = reverted(mounted)
     refunded(mounted)
     mounted.sandbox.advance()
@@ -213,7 +216,9 @@ def test_a_revert_fails_where_a_refund_came_in_between(mounted: Worn) -> None:
     assert status(mounted, "lab4pay-payment") == "SUCCESS"
 
 
-def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_of_it_any_more(mounted: Worn) -> None:
+def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_of_it_any_more(
+    mounted: Mounted,
+) -> None:
     failed = reverted(mounted)
     mounted.sandbox.advance()
     refund_id = refunded(mounted)
@@ -226,14 +231,14 @@ def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_
     assert (again == failed, operation(mounted, again)["status"]) == (False, "INITIATED")
 
 
-def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Worn) -> None:
+def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Mounted) -> None:
     reply = mounted.ask("lab4pay", "get_transaction_operation", "lab4pay-payment")
     assert reply.status_code == 400
     assert fits("lab4pay", reply)
 
 
-def test_paybyrd_tells_a_payment(wear: Wear) -> None:
-    mounted = wear(Sandbox(clock=lambda: NOW))
+def test_paybyrd_tells_a_payment(mount: Mount) -> None:
+    mounted = mount(Sandbox(clock=lambda: NOW))
     reply = mounted.ask("paybyrd", "get_transaction", "paybyrd-kwd")
     assert fits("paybyrd", reply)
     assert reply.json() == {
@@ -250,8 +255,8 @@ def test_paybyrd_tells_a_payment(wear: Wear) -> None:
     assert reply.headers["RequestId"]
 
 
-def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(wear: Wear) -> None:
-    mounted = wear(Sandbox(clock=lambda: NOW))
+def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(mount: Mount) -> None:
+    mounted = mount(Sandbox(clock=lambda: NOW))
     refund_id = mounted.post("paybyrd").json()["transactionId"]
     reply = mounted.ask("paybyrd", "get_transaction", refund_id)
     assert fits("paybyrd", reply)
@@ -282,7 +287,7 @@ def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(wear: We
     ],
 )
 def test_paybyrd_tells_the_state_of_a_refund_with_its_code(
-    mounted: Worn, state: str, code: str, remaining: int
+    mounted: Mounted, state: str, code: str, remaining: int
 ) -> None:
     refund_id = mounted.post("paybyrd").json()["transactionId"]
     mounted.sandbox.settle("paybyrd", refund_id, state)
@@ -292,18 +297,18 @@ def test_paybyrd_tells_the_state_of_a_refund_with_its_code(
     assert mounted.sandbox.remaining("paybyrd", "paybyrd-eur") == remaining
 
 
-def test_paybyrd_does_not_know_a_transaction_by_another_id(mounted: Worn) -> None:
+def test_paybyrd_does_not_know_a_transaction_by_another_id(mounted: Mounted) -> None:
     reply = mounted.ask("paybyrd", "get_transaction", "none")
     assert (reply.status_code, reply.json()["code"]) == (404, "BYRD901")
     assert fits("paybyrd", reply)
 
 
-def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: Worn) -> None:
+def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: Mounted) -> None:
     accepted = [mounted.post("paybyrd", "paybyrd-pending", json={"isoAmount": amount}).json() for amount in (100, 200)]
     mounted.post("paybyrd")
     for state, code in (("Processing", "BYRD201"), ("Success", "BYRD200")):
         for told, amount in zip(accepted, (-100, -200), strict=True):
-            reply = mounted.http.get(told["links"]["href"], headers=HEADERS["paybyrd"])
+            reply = mounted.http.get(told["links"]["href"], headers=RECORDS["paybyrd"].sandbox.headers)
             assert reply.status_code == 200
             assert fits("paybyrd", reply)
             (transaction,) = reply.json()
@@ -315,7 +320,7 @@ def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: W
     assert mounted.sandbox.violations == ()
 
 
-def found(mounted: Worn, reply: httpx.Response) -> list[str]:
+def found(mounted: Mounted, reply: httpx.Response) -> list[str]:
     """The ids of the refunds that Paybyrd finds by the RequestId of a reply."""
     told = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
     assert told.status_code == 200
@@ -325,7 +330,7 @@ def found(mounted: Worn, reply: httpx.Response) -> list[str]:
 
 @pytest.mark.parametrize("payment_id", ["paybyrd-eur", "paybyrd-pending"])
 def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_and_no_other(
-    mounted: Worn, payment_id: str
+    mounted: Mounted, payment_id: str
 ) -> None:
     replies = [mounted.post("paybyrd", payment_id, json={"isoAmount": amount}) for amount in (100, 200)]
     assert [found(mounted, reply) for reply in replies] == [
@@ -334,12 +339,12 @@ def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_a
     assert mounted.sandbox.violations == ()
 
 
-def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(mounted: Worn) -> None:
+def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(mounted: Mounted) -> None:
     reply = mounted.post("paybyrd", "paybyrd-pending")
     assert reply.json()["links"]["href"] == f"/api/v2/transactions?requestId={reply.headers['RequestId']}"
 
 
-def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Worn) -> None:
+def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Mounted) -> None:
     first, again = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
     (refund,) = mounted.sandbox.refunds("paybyrd")
     assert found(mounted, first) == found(mounted, again) == [refund.refund_id]
@@ -355,7 +360,7 @@ def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mou
     ],
 )
 def test_the_request_id_of_a_faulty_reply_of_paybyrd_finds_the_refund_if_there_is_one(
-    mounted: Worn, fault: Fault, executed: bool
+    mounted: Mounted, fault: Fault, executed: bool
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
     reply = mounted.post("paybyrd")
@@ -364,7 +369,7 @@ def test_the_request_id_of_a_faulty_reply_of_paybyrd_finds_the_refund_if_there_i
     assert len(refunds) == executed
 
 
-def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(mounted: Worn) -> None:
+def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(mounted: Mounted) -> None:
     replies = [
         mounted.post("paybyrd"),
         mounted.post("paybyrd", "none"),
@@ -378,22 +383,22 @@ def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(mounted: Worn) -> N
 
 
 @pytest.mark.parametrize("request_id", ["none", "", "paybyrd-eur"])
-def test_a_request_that_paybyrd_does_not_know_is_an_empty_array(mounted: Worn, request_id: str) -> None:
+def test_a_request_that_paybyrd_does_not_know_is_an_empty_array(mounted: Mounted, request_id: str) -> None:
     mounted.post("paybyrd")
     reply = mounted.ask("paybyrd", "list_transactions", request_id)
     assert (reply.status_code, reply.json()) == (200, [])
     assert fits("paybyrd", reply)
 
 
-def test_a_key_of_a_refund_does_not_answer_a_query(mounted: Worn) -> None:
+def test_a_key_of_a_refund_does_not_answer_a_query(mounted: Mounted) -> None:
     headers = {"idempotency-key": "key-1"}
     refund_id = mounted.post("paybyrd", headers=headers).json()["transactionId"]
     assert mounted.ask("paybyrd", "get_transaction", refund_id, headers=headers).json()["operationType"] == "Refund"
 
 
 @pytest.mark.parametrize(("age", "amounts"), [("status", (100, 79.1)), ("success", ("100.00", "79.10"))])
-def test_blink_tells_a_payment_and_a_refund_in_its_envelope(wear: Wear, age: Any, amounts: tuple[Any, Any]) -> None:
-    mounted = wear(Sandbox(blink_reply=age))
+def test_blink_tells_a_payment_and_a_refund_in_its_envelope(mount: Mount, age: Any, amounts: tuple[Any, Any]) -> None:
+    mounted = mount(Sandbox(blink_reply=age))
     mounted.post("blink", json={"partial_refund": True, "amount": 79.1})
     refund_id = mounted.sandbox.refunds("blink")[0].refund_id
     told = []
@@ -409,7 +414,7 @@ def test_blink_tells_a_payment_and_a_refund_in_its_envelope(wear: Wear, age: Any
     ]
 
 
-def test_blink_tells_a_refund_that_is_pending_until_it_is_done(mounted: Worn) -> None:
+def test_blink_tells_a_refund_that_is_pending_until_it_is_done(mounted: Mounted) -> None:
     refund_id = mounted.post("blink", "blink-pending").json()["refunded_transaction_id"]
     seen = []
     for _ in range(2):
@@ -419,7 +424,7 @@ def test_blink_tells_a_refund_that_is_pending_until_it_is_done(mounted: Worn) ->
 
 
 @pytest.mark.parametrize("operation_id", ["get_transaction", "cancel_transaction"])
-def test_blink_does_not_know_a_transaction_by_another_id(mounted: Worn, operation_id: str) -> None:
+def test_blink_does_not_know_a_transaction_by_another_id(mounted: Mounted, operation_id: str) -> None:
     reply = mounted.ask("blink", operation_id, "none")
     assert (reply.status_code, reply.json()["success"]) == (404, False)
     assert fits("blink", reply)
@@ -429,7 +434,7 @@ def test_blink_does_not_know_a_transaction_by_another_id(mounted: Worn, operatio
     ("options", "reference"), [({}, "unique-blink-captured"), ({"json": {"reference": "order-9/1"}}, "order-9/1")]
 )
 def test_blink_voids_a_payment_that_is_captured_and_no_refund_follows(
-    mounted: Worn, options: dict[str, Any], reference: str
+    mounted: Mounted, options: dict[str, Any], reference: str
 ) -> None:
     assert mounted.ask("blink", "get_transaction", "blink-captured").json()["data"]["status"] == "Captured"
     reply = mounted.ask("blink", "cancel_transaction", "blink-captured", **options)
@@ -448,7 +453,7 @@ def test_blink_voids_a_payment_that_is_captured_and_no_refund_follows(
     assert mounted.sandbox.violations == ()
 
 
-def test_blink_refunds_no_payment_that_is_captured_and_cancels_none_that_is_settled(mounted: Worn) -> None:
+def test_blink_refunds_no_payment_that_is_captured_and_cancels_none_that_is_settled(mounted: Mounted) -> None:
     for reply in (mounted.post("blink", "blink-captured"), mounted.ask("blink", "cancel_transaction", "blink-gbp")):
         assert (reply.status_code, reply.json()["success"]) == (400, False)
         assert fits("blink", reply)
@@ -456,7 +461,7 @@ def test_blink_refunds_no_payment_that_is_captured_and_cancels_none_that_is_sett
     assert mounted.post("blink").status_code == 200
 
 
-def test_a_payment_that_is_not_settled_can_be_added_at_blink_alone(mounted: Worn) -> None:
+def test_a_payment_that_is_not_settled_can_be_added_at_blink_alone(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("blink", "fresh", 500, "USD", settled=False)
     assert mounted.ask("blink", "cancel_transaction", "fresh").json()["amount"] == "5.00"
     for provider in ("lab4pay", "paybyrd"):
@@ -467,17 +472,17 @@ def test_a_payment_that_is_not_settled_can_be_added_at_blink_alone(mounted: Worn
 @pytest.mark.parametrize(
     ("provider", "state"), [("lab4pay", "DECLINED"), ("lab4pay", "MISPLACED"), ("blink", "failed"), ("blink", "odd")]
 )
-def test_a_refund_can_be_put_into_any_state_and_stays_there(mounted: Worn, provider: str, state: str) -> None:
+def test_a_refund_can_be_put_into_any_state_and_stays_there(mounted: Mounted, provider: str, state: str) -> None:
     refund_id = refunded(mounted) if provider == "lab4pay" else mounted.post("blink").json()["refunded_transaction_id"]
     mounted.sandbox.settle(provider, refund_id, state)
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds(provider)] == [state]
     came_to_nothing = state in ("DECLINED", "failed")
-    payment_id = {"lab4pay": "lab4pay-payment", "blink": "blink-gbp"}[provider]
+    payment_id = RECORDS[provider].sandbox.payment or RECORDS[provider].sandbox.pending_payment
     assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if came_to_nothing else 9_900)
 
 
-def test_a_refund_that_is_unknown_or_has_come_to_nothing_gets_no_other_state(mounted: Worn) -> None:
+def test_a_refund_that_is_unknown_or_has_come_to_nothing_gets_no_other_state(mounted: Mounted) -> None:
     with pytest.raises(ValueError, match="lab4pay has no such refund"):
         mounted.sandbox.settle("lab4pay", "none", "SUCCESS")
     refund_id = refunded(mounted)
@@ -491,27 +496,27 @@ SECURED = [one for one in OPERATIONS if one[1] != "create_token"]
 
 
 @pytest.mark.parametrize(("provider", "operation_id"), SECURED)
-def test_nothing_is_told_or_done_without_a_credential(mounted: Worn, provider: str, operation_id: str) -> None:
-    method, path = OPERATIONS[provider, operation_id]
-    kept = {k: v for k, v in HEADERS[provider].items() if k == "X-Pay-Connect-Integrator-Id"}
+def test_nothing_is_told_or_done_without_a_credential(mounted: Mounted, provider: str, operation_id: str) -> None:
+    method, path = RECORDS[provider].sandbox.operations[operation_id]
+    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
     reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=kept)
     assert reply.status_code == 401
     assert fits(provider, reply)
 
 
 @pytest.mark.parametrize("operation_id", [name for provider, name in SECURED if provider == "lab4pay"])
-def test_lab4pay_wants_its_integrator_in_every_call(mounted: Worn, operation_id: str) -> None:
-    method, path = OPERATIONS["lab4pay", operation_id]
+def test_lab4pay_wants_its_integrator_in_every_call(mounted: Mounted, operation_id: str) -> None:
+    method, path = RECORDS["lab4pay"].sandbox.operations[operation_id]
     body: dict[str, Any] = {"json": {"amount": 1}} if operation_id == "refund_transaction" else {}
-    headers = {"Authorization": HEADERS["lab4pay"]["Authorization"]}
+    headers = {"Authorization": RECORDS["lab4pay"].sandbox.headers["Authorization"]}
     assert mounted.http.request(method, path.format("x"), headers=headers, **body).status_code == 400
     another = {"X-Pay-Connect-Integrator-Id": "another"}
     assert mounted.ask("lab4pay", operation_id, "x", headers=another, **body).status_code == 401
     assert mounted.sandbox.violations == (Violation("lab4pay", "header X-Pay-Connect-Integrator-Id", "required"),)
 
 
-def test_a_list_of_transactions_is_asked_for_by_a_request_id(mounted: Worn) -> None:
-    reply = mounted.http.get("/api/v2/transactions", headers=HEADERS["paybyrd"])
+def test_a_list_of_transactions_is_asked_for_by_a_request_id(mounted: Mounted) -> None:
+    reply = mounted.http.get("/api/v2/transactions", headers=RECORDS["paybyrd"].sandbox.headers)
     assert (reply.status_code, reply.json()["code"]) == (400, "BYRD900")
     assert mounted.sandbox.violations == (Violation("paybyrd", "query requestId", "required"),)
 
@@ -529,11 +534,11 @@ def test_a_list_of_transactions_is_asked_for_by_a_request_id(mounted: Worn) -> N
     ],
 )
 def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
-    mounted: Worn, fault: Fault, changed: dict[str, Any]
+    mounted: Mounted, fault: Fault, changed: dict[str, Any]
 ) -> None:
     href = mounted.post("paybyrd", "paybyrd-pending").json()["links"]["href"]
     mounted.sandbox.script("paybyrd", fault)
-    (told,) = mounted.http.get(href, headers=HEADERS["paybyrd"]).json()
+    (told,) = mounted.http.get(href, headers=RECORDS["paybyrd"].sandbox.headers).json()
     assert {name: told[name] for name in changed} == changed
 
 
@@ -546,7 +551,7 @@ def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
     ],
 )
 def test_a_fault_changes_the_transaction_in_the_envelope_of_blink(
-    mounted: Worn, fault: Fault, changed: dict[str, Any]
+    mounted: Mounted, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script("blink", fault, Fault.NULL_OBJECT)
     told = mounted.ask("blink", "get_transaction", "blink-gbp").json()
@@ -556,14 +561,14 @@ def test_a_fault_changes_the_transaction_in_the_envelope_of_blink(
 
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.ECHO_CREDENTIALS])
-def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(mounted: Worn, fault: Fault) -> None:
+def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(mounted: Mounted, fault: Fault) -> None:
     refund_id = refunded(mounted)
     mounted.sandbox.script("lab4pay", fault)
     cancelled(mounted, refund_id)
     assert status(mounted, refund_id) == "CANCELED"
 
 
-def test_a_fault_says_whether_a_cancel_was_carried_out(mounted: Worn) -> None:
+def test_a_fault_says_whether_a_cancel_was_carried_out(mounted: Mounted) -> None:
     before, after = refunded(mounted), refunded(mounted)
     mounted.sandbox.script(
         "lab4pay", Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER, operation="cancel_transaction"

@@ -16,20 +16,21 @@ import pytest
 from refundry import Account, AsyncRefundClient, Money, RefundClient, RefundError, RefundStatus
 from refundry.sandbox import CREDENTIALS, Fault, Sandbox, SandboxServer
 from refundry.sandbox.__main__ import main
-from tests.sandbox.support import PAYMENTS, Worn
-from tests.sandbox.support import mounted as wear_as
+from tests.providers import RECORDS
+from tests.sandbox.support import Mounted
+from tests.sandbox.support import mounted as mounted_as
 
 PATHS = [("POST", "/api/v2/refund/paybyrd-eur"), ("POST", "/_sandbox/reset"), ("GET", "/_sandbox/state")]
 BODY = b'{"isoAmount": 100}'
 
 
 @pytest.fixture
-def mounted() -> Iterator[Worn]:
-    with wear_as(Sandbox(), "server", host_names=["sandbox", "Other.test"]) as server:
+def mounted() -> Iterator[Mounted]:
+    with mounted_as(Sandbox(), "server", host_names=["sandbox", "Other.test"]) as server:
         yield server
 
 
-def called(mounted: Worn, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
+def called(mounted: Mounted, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
     """What is answered on one connection to a call with these header lines, and no Host but theirs."""
     url = httpx.URL(mounted.base_url or "")
     head = [f"{method} {path} HTTP/1.1", f"x-api-key: {CREDENTIALS['paybyrd']}", "Content-Type: application/json"]
@@ -66,7 +67,7 @@ FOREIGN = [
 @pytest.mark.parametrize(("method", "path"), PATHS)
 @pytest.mark.parametrize("host", FOREIGN)
 def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
-    mounted: Worn, host: str, method: str, path: str
+    mounted: Mounted, host: str, method: str, path: str
 ) -> None:
     mounted.sandbox.script("paybyrd", Fault.STATUS_520)
     refused = called(mounted, method, path, f"Host: {host}", times=2)
@@ -81,7 +82,7 @@ def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("lines", [(), ("Host: localhost", "Host: localhost"), ("Host: localhost", "Host: a.example")])
-def test_a_call_without_a_host_or_with_two_is_refused(mounted: Worn, lines: tuple[str, ...]) -> None:
+def test_a_call_without_a_host_or_with_two_is_refused(mounted: Mounted, lines: tuple[str, ...]) -> None:
     (reply,) = called(mounted, *PATHS[0], *lines)
     assert reply.status_code == 403
     assert mounted.sandbox.refunds("paybyrd") == ()
@@ -91,7 +92,7 @@ def test_a_call_without_a_host_or_with_two_is_refused(mounted: Worn, lines: tupl
     "host",
     ["localhost", "LocalHost:1", "127.0.0.1", "127.0.0.1:9", "[::1]:80", "localhost.", "sandbox:8787", "OTHER.test"],
 )
-def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(mounted: Worn, host: str) -> None:
+def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(mounted: Mounted, host: str) -> None:
     (reply,) = called(mounted, *PATHS[0], f"Host: {host}")
     assert reply.json()["code"] == "BYRD200"
 
@@ -115,7 +116,9 @@ def test_the_address_that_a_call_comes_to_is_a_name_of_the_sandbox() -> None:
         "sec-fetch-site: same-origin",
     ],
 )
-def test_a_call_of_a_web_page_is_refused_and_changes_nothing(mounted: Worn, line: str, method: str, path: str) -> None:
+def test_a_call_of_a_web_page_is_refused_and_changes_nothing(
+    mounted: Mounted, line: str, method: str, path: str
+) -> None:
     mounted.post("paybyrd")
     (reply,) = called(mounted, method, path, "Host: localhost", line)
     assert (reply.status_code, reply.json()["message"].startswith("the sandbox answers no web page")) == (403, True)
@@ -123,13 +126,13 @@ def test_a_call_of_a_web_page_is_refused_and_changes_nothing(mounted: Worn, line
     assert len(mounted.sandbox.refunds("paybyrd")) == 1
 
 
-def test_the_preflight_of_a_web_page_is_refused(mounted: Worn) -> None:
+def test_the_preflight_of_a_web_page_is_refused(mounted: Mounted) -> None:
     reply = mounted.http.options("/_sandbox/script", headers={"Origin": "https://attacker.example"})
     assert reply.status_code == 403
     assert not any(name.startswith("access-control") for name in reply.headers)
 
 
-def test_a_person_may_look_at_the_state_in_a_browser(mounted: Worn) -> None:
+def test_a_person_may_look_at_the_state_in_a_browser(mounted: Mounted) -> None:
     assert mounted.http.get("/_sandbox/state", headers={"Sec-Fetch-Site": "none"}).json()["violations"] == []
 
 
@@ -235,17 +238,17 @@ def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def accounts(mounted: Worn, name: str) -> list[Account]:
+def accounts(mounted: Mounted, name: str) -> list[Account]:
     url = f"http://{name}:{httpx.URL(mounted.base_url or '').port}"
     return mounted.sandbox.accounts(base_url=url, plain_http_to=name)
 
 
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 def test_accounts_reach_the_sandbox_in_a_network_of_containers(
-    mounted: Worn, resolved: list[str], provider: str, monkeypatch: pytest.MonkeyPatch
+    mounted: Mounted, resolved: list[str], provider: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://proxy.invalid:3128")
-    arguments: dict[str, Any] = {"payment_id": PAYMENTS[provider], "amount": Money.of("1.00", "GBP")}
+    arguments: dict[str, Any] = {"payment_id": RECORDS[provider].sandbox.payment, "amount": Money.of("1.00", "GBP")}
 
     async def refund() -> RefundStatus:
         async with AsyncRefundClient(accounts(mounted, "sandbox")) as client:
@@ -259,7 +262,7 @@ def test_accounts_reach_the_sandbox_in_a_network_of_containers(
 
 
 @pytest.mark.usefixtures("resolved")
-def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(mounted: Worn) -> None:
+def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(mounted: Mounted) -> None:
     with RefundClient(accounts(mounted, "refundry")) as client, pytest.raises(RefundError) as refused:
         client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="order-1/1")
     assert refused.value.raw is not None

@@ -1,0 +1,39 @@
+"""The records of the providers: the suites are parametrised over them."""
+
+from typing import Any, Final
+
+from refundry import Account
+from tests.providers import blink, lab4pay, paybyrd
+from tests.providers.record import PaymentRecord, ProviderRecord, TokenRecord
+
+RECORDS: Final[dict[str, ProviderRecord]] = {
+    record.name: record for record in (lab4pay.RECORD, paybyrd.RECORD, blink.RECORD)
+}
+PROVIDERS: Final = tuple(RECORDS)
+WITH_TOKENS: Final = tuple(name for name, record in RECORDS.items() if record.tokens)
+"""The providers whose accounts can fetch access tokens."""
+WITH_PROOF: Final = tuple(name for name, record in RECORDS.items() if record.callbacks.account)
+"""The providers that prove their callbacks."""
+WITH_PAYMENT_STATES: Final = tuple(name for name, record in RECORDS.items() if record.payments)
+"""The providers that are asked why a payment cannot be refunded."""
+WITHOUT_WINDOW: Final = tuple(name for name, record in RECORDS.items() if not record.deduplicates)
+"""The providers that do not de-duplicate."""
+
+
+def account(provider: str, **options: Any) -> Account:
+    """Return an account at a provider, with fixed fake credentials."""
+    return RECORDS[provider].account(**options)
+
+
+def tokens_of(provider: str) -> TokenRecord:
+    """Return how a provider issues access tokens."""
+    record = RECORDS[provider].tokens
+    assert record is not None
+    return record
+
+
+def payments_of(provider: str) -> PaymentRecord:
+    """Return how a provider is asked why a payment cannot be refunded."""
+    record = RECORDS[provider].payments
+    assert record is not None
+    return record

@@ -1,0 +1,19 @@
+"""The providers that the tests of this folder go over: those of the package, and the made-up one."""
+
+from typing import Final
+
+import pytest
+
+from refundry import RefundClient
+from tests.facade.support import ONCE, Scripted
+from tests.providers import RECORDS
+from tests.providers.fourth.record import RECORD as FOURTH
+from tests.providers.record import ProviderRecord
+
+ALL: Final = (*RECORDS.values(), FOURTH)
+every_record = pytest.mark.parametrize("record", ALL, ids=lambda record: record.name)
+
+
+def client_of(record: ProviderRecord, transport: Scripted, **options: object) -> RefundClient:
+    """Return a client of one account with fixed credentials, which sends each request once."""
+    return RefundClient([record.account(transport=transport, **options)], retry=ONCE)

@@ -1,0 +1,23 @@
+"""The contract of the made-up provider, with the overlay applied by the scripts that apply those of the package."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scripts import overlay
+from scripts.checks import check
+from scripts.document import load
+
+HERE = Path(__file__).parent
+
+
+@cache
+def contract() -> Mapping[str, Any]:
+    """Return the effective contract: the provider's own with the overlay, both checked as those of the package are."""
+    document = load(HERE / "openapi.yaml")
+    check(document)
+    effective = overlay.apply(document, load(HERE / "overlay.yaml"))
+    check(effective)
+    data: Mapping[str, Any] = effective.data
+    return data

@@ -1,0 +1,102 @@
+"""The made-up provider as a machine of the sandbox."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refundry.sandbox import Fault, Sandbox
+from refundry.sandbox.contract import Contract
+from refundry.sandbox.faults import Reply, json_reply
+from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
+from tests.providers.fourth.record import KEY, signature
+
+_PAYMENTS = (("fourth-eur", False), ("fourth-pending", True))
+
+
+@dataclass
+class FourthMachine(Machine):
+    """Refunds of a payment in minor units."""
+
+    PROVIDER = "fourth"
+    STEPS = {"open": "paid"}
+    UNDONE = frozenset({"void"})
+    SETTLED = "paid"
+
+    def __post_init__(self) -> None:
+        for payment_id, is_pending in _PAYMENTS:
+            self.add(Payment(payment_id, 10_000, "EUR", pending=is_pending, state=self.SETTLED))
+
+    def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
+        """Both of the contract."""
+        return {"refund_payment": self._refund_payment, "get_refund": self._get_refund}
+
+    def _refund_payment(self, call: Call) -> Reply:
+        payment = self.payments.get(call.path["payment_id"])
+        if payment is None:
+            return _refused(404, "no_such_payment")
+        amount = call.body["cents"]
+        if amount <= 0:
+            return self.invalid("cents")
+        if amount > payment.remaining:
+            return _refused(422, "too_much" if payment.remaining else "spent")
+        state = "open" if payment.pending else "paid"
+        refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state)
+        self.book(payment, refund)
+        return json_reply(200, _told(refund))
+
+    def _get_refund(self, call: Call) -> Reply:
+        index = self.refund_index(call.path["refund_id"])
+        return _refused(404, "no_such_payment") if index is None else json_reply(200, _told(self.refunds[index]))
+
+    def invalid(self, why: str, /) -> Reply:
+        """422."""
+        return json_reply(422, {"problem": "unfit", "words": why})
+
+    def unauthorised(self) -> Reply:
+        """401."""
+        return _refused(401, "bad_key")
+
+    def failed(self) -> Reply:
+        """500."""
+        return json_reply(500, {})
+
+    def declined(self) -> Reply:
+        """422."""
+        return _refused(422, "closed")
+
+    def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
+        """The refund, signed; with another key where it is forged."""
+        body = json.dumps(_told(refund)).encode()
+        proof = signature(body, "test-other-key") if forged else signature(body)
+        return Callback((("Fourth-Signature", proof),), body)
+
+    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+        """In the fields that the reply has."""
+        table: dict[Fault | None, dict[str, Any]] = {
+            Fault.UNKNOWN_VALUE: {"state": "misplaced"},
+            Fault.NULL_OBJECT: {"state": None},
+            Fault.WRONG_AMOUNT: {"cents": 100 * told.get("cents", 0)},
+            Fault.WRONG_PAYMENT: {"payment": "another-payment"},
+            Fault.ECHO_CREDENTIALS: {"words": credentials},
+        }
+        return {name: value for name, value in table.get(fault, {}).items() if name in told or name == "words"}
+
+
+class FourthSandbox(Sandbox):
+    """The sandbox with the made-up provider beside the three."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(credentials={"fourth": KEY}, **options)
+        of_the_package = self._new_machines
+        self._new_machines = lambda: (*of_the_package(), FourthMachine("sandbox"))
+        self.reset()
+        self._contracts["fourth"] = Contract.shipped("fourth")
+
+
+def _told(refund: SandboxRefund) -> dict[str, Any]:
+    return {"refund": refund.refund_id, "payment": refund.payment_id, "cents": refund.amount, "state": refund.state}
+
+
+def _refused(status: int, problem: str) -> Reply:
+    return json_reply(status, {"problem": problem})

@@ -1,0 +1,116 @@
+"""The kit: what has to be there for a provider, and the sentence that says what is missing."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from refundry import Account
+from refundry.accounts import KINDS
+from refundry.providers.registry import TRANSLATIONS
+from refundry.sandbox import Sandbox
+from tests.providers import RECORDS
+from tests.providers.record import ProviderRecord
+
+SPECS = Path(__file__).resolve().parents[2] / "specs"
+
+
+@dataclass(frozen=True)
+class Kit:
+    """All the places that know the providers. A provider has one entry in each."""
+
+    kinds: Mapping[str, type[Account]]
+    """The classes of the accounts, by the provider's name."""
+    translations: Mapping[type[Account], str]
+    records: Mapping[str, ProviderRecord]
+    contracts: Callable[[str], bool]
+    """Whether there is a contract of the provider."""
+    packages: Callable[[str], bool]
+    """Whether there is a generated package of the provider."""
+    machines: frozenset[str]
+    """The providers of the sandbox."""
+
+
+def shipped() -> Kit:
+    """Return the kit of the package as it is."""
+    return Kit(
+        kinds=KINDS,
+        translations=TRANSLATIONS,
+        records=RECORDS,
+        contracts=lambda provider: (SPECS / provider / "openapi.yaml").exists(),
+        packages=has_package,
+        machines=frozenset(Sandbox().state()["providers"]),
+    )
+
+
+def has_package(provider: str) -> bool:
+    """Return whether the generated package of a provider can be imported, with its contract."""
+    spec = find_spec(f"refundry_{provider}")
+    return spec is not None and spec.origin is not None and Path(spec.origin).with_name("contract.json").exists()
+
+
+def gaps(kit: Kit) -> list[str]:
+    """Return one sentence for each piece that a provider lacks. It says what to write, and where."""
+    return [gap for provider in providers(kit) for gap in _gaps_of(kit, provider)]
+
+
+def providers(kit: Kit) -> list[str]:
+    """Return the name of every provider that any place knows; of a class that has no name, the class's own."""
+    named = {cls: provider for provider, cls in kit.kinds.items()}
+    by_record = {record.account_class: provider for provider, record in kit.records.items()}
+    registered = [named.get(cls) or by_record.get(cls) or cls.__name__.lower() for cls in kit.translations]
+    return list(dict.fromkeys([*kit.kinds, *registered, *kit.records, *sorted(kit.machines)]))
+
+
+def _gaps_of(kit: Kit, provider: str) -> Iterator[str]:
+    if not kit.contracts(provider):
+        yield f"{provider} has no contract: write specs/{provider}/openapi.yaml and specs/{provider}/overlay.yaml"
+    if not kit.packages(provider):
+        yield f"{provider} has no generated package: make refundry_{provider} from its contract with nox -s generate"
+    if provider not in kit.kinds:
+        yield f"{provider} has no account: write its class in refundry/accounts.py, and list it in KINDS there"
+    if provider not in kit.machines:
+        yield f"{provider} has no sandbox: write its machine in refundry/sandbox/{provider}.py, and give it to Sandbox"
+    record = kit.records.get(provider)
+    if record is None:
+        yield (
+            f"{provider} has no record: write RECORD in tests/providers/{provider}.py, and list it in RECORDS in "
+            "tests/providers/__init__.py"
+        )
+    else:
+        yield from _empty_parts(record)
+    yield from _translation_gaps(kit, provider)
+
+
+def _translation_gaps(kit: Kit, provider: str) -> Iterator[str]:
+    record = kit.records.get(provider)
+    cls = kit.kinds.get(provider) or (record.account_class if record else None)
+    places = [place for one, place in kit.translations.items() if one is cls or one.__name__.lower() == provider]
+    if not places:
+        yield (
+            f"{provider} has no translation: write it in refundry/providers/{provider}.py, and list it in TRANSLATIONS "
+            "in refundry/providers/registry.py"
+        )
+    for place in places:
+        module, name = place.split(":")
+        if kit.packages(provider) and not (find_spec(module) and hasattr(import_module(module), name)):
+            yield f"{provider} has no translation at {place}: write the class there, or mend TRANSLATIONS"
+
+
+def _empty_parts(record: ProviderRecord) -> Iterator[str]:
+    """The parts of a record without which a suite would try nothing."""
+    parts: Mapping[str, object] = {
+        "refusals": record.refusals,
+        "states.words": record.states.words,
+        "states.unlisted": record.states.unlisted,
+        "contract.calls": record.contract.calls,
+        "contract.payment_ids": record.contract.payment_ids,
+        "contract.by_status": record.contract.by_status,
+        "sandbox.operations": record.sandbox.operations,
+    }
+    for part, value in parts.items():
+        if not value:
+            yield f"{record.name} has an empty {part}: fill it in tests/providers/{record.name}.py"
+    for name in sorted(record.reports - record.differing.keys()):
+        yield f"{record.name} reports the {name}: add a reply with another one to differing in its record"
