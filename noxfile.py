@@ -163,29 +163,29 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", "--isolated", "generated")
     session.run("mypy", *CODE)
     session.run("pyright")
-    session.run("python", "-m", "scripts.contradictions")
-    session.run("python", "-m", "scripts.docs", "--check")
+    session.run("python", "-m", "scripts.contracts.contradictions")
+    session.run("python", "-m", "scripts.documentation.tables", "--check")
 
 
 @nox.session
 def generate(session: nox.Session) -> None:
     """Write the generated packages and specs/lock.toml. With `-- --check`, change nothing and fail on a difference."""
     install(session)
-    session.run("python", "-m", "scripts.generate", *session.posargs)
+    session.run("python", "-m", "scripts.packages.generate", *session.posargs)
 
 
 @nox.session
 def ingest(session: nox.Session) -> None:
     """Take a provider's page into specs/: `nox -s ingest -- paybyrd page.md --address ADDRESS`."""
     install(session)
-    session.run("python", "-m", "scripts.ingest", *session.posargs)
+    session.run("python", "-m", "scripts.contracts.ingest", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """Print the tables of docs/ from the code and the contracts. With `-- --check`, fail where one is stale."""
     install(session)
-    session.run("python", "-m", "scripts.docs", *session.posargs)
+    session.run("python", "-m", "scripts.documentation.tables", *session.posargs)
 
 
 @nox.session

@@ -8,9 +8,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from scripts import generate
 from scripts.demo.lives import lives
 from scripts.demo.refunds import refunds
+from scripts.packages import generate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

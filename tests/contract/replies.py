@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from refundry import FULL, Money, WireReply
-from scripts.contract import effective
-from scripts.document import child, resolve
+from scripts.contracts.contract import effective
+from scripts.contracts.pointers import child, resolve
 from tests.contract.support import Call
 
 MARK = "card 4929 0000 of Jürgen"

@@ -24,7 +24,7 @@ from refundry import (
     WebhookRejected,
     WebhookUnreadable,
 )
-from scripts.contract import PROVIDERS
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.replies import MARK
 from tests.contract.scenarios import SCENARIOS, Scenario
 from tests.contract.support import CREDENTIALS, ONCE, Call, Script, aask, account, ask, check_pickle, named, plain, told

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from refundry import FULL, InvalidRefund, Money, Refund, RefundMismatch, WireReply
-from scripts.contract import PROVIDERS
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.support import PAYMENT_IDS, Call, prepared, result_of
 
 EXPONENTS = {"JPY": 0, "EUR": 2, "GBP": 2, "KWD": 3, "CLF": 4}

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from refundry import ContractDeviation, RefundClient, RefundError, RefundMismatch, WireReply
-from scripts import contradictions
-from scripts.contract import PROVIDERS, vendored_document
-from scripts.contradictions import Comparison, Finding, compare
-from scripts.document import Document, keys, parse
+from scripts.contracts import contradictions
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.contradictions import Comparison, Finding, compare
+from scripts.contracts.document import Document, parse
+from scripts.contracts.pointers import keys
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.replies import CALLS
 from tests.contract.support import ONCE, Script, account, ask, named
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from scripts.outcomes import PROVIDERS, STATUSES, Ending, exceptions, of_exception, of_status, ranges
+from scripts.documentation.outcomes import PROVIDERS, STATUSES, Ending, exceptions, of_exception, of_status, ranges
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 RESEND = {"lab4pay": "never", "paybyrd": "same reference", "blink": "never"}

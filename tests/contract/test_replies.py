@@ -19,7 +19,8 @@ from refundry import (
     Resend,
     WireReply,
 )
-from scripts.contract import PROVIDERS, effective
+from scripts.contracts.contract import effective
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.evidence import results
 from tests.contract.openapi import schema_errors
 from tests.contract.replies import (

@@ -24,9 +24,10 @@ from refundry import (
 )
 from refundry.sandbox import Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
-from scripts import contradictions
-from scripts.contract import PROVIDERS, effective, vendored, vendored_document
-from scripts.document import child, keys, resolve
+from scripts.contracts import contradictions
+from scripts.contracts.contract import effective, vendored, vendored_document
+from scripts.contracts.pointers import child, keys, resolve
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.openapi import Violation, undocumented_headers, violations
 from tests.contract.support import ONCE, Call, Script, aask, account, ask, every_call, plain, prepared
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from refundry import ContractDeviation, RefundClient, RefundError, WireReply
-from scripts.contract import PROVIDERS, effective
+from scripts.contracts.contract import effective
+from scripts.contracts.providers import PROVIDERS
 from tests.contract.replies import CALLS, accepting, described
 from tests.contract.support import ONCE, Script, account, ask, result_of, told
 

@@ -18,7 +18,7 @@ from refundry import (
     RefundStatus,
     Resend,
 )
-from scripts.contract import effective
+from scripts.contracts.contract import effective
 from tests.facade.questions import (
     DONE,
     FAILED,

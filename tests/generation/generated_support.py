@@ -16,9 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scripts.contract import PROVIDERS, effective, walk
-from scripts.document import Document, resolve
-from scripts.generators import package_name, write_client, write_schemas
+from scripts.contracts.contract import effective
+from scripts.contracts.document import Document
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import resolve
+from scripts.contracts.providers import PROVIDERS, package_name
+from scripts.packages.generators import write_client, write_schemas
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "test-key"
@@ -378,7 +381,7 @@ def contract(
 
 
 def documented(provider: str, **parts: Any) -> Document:
-    """Return a contract made by `contract`, as `scripts.generate.build` takes it."""
+    """Return a contract made by `contract`, as `scripts.packages.generate.build` takes it."""
     return Document(contract(**parts), {"": f"specs/{provider}/openapi.yaml:1"})
 
 

@@ -13,20 +13,15 @@ from openapi_python_client.strings import snake_case
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
-from scripts import contract
-from scripts.contract import (
-    PROVIDERS,
-    ContractError,
-    check,
-    effective,
-    effective_document,
-    python_name,
-    reason_phrase,
-    vendored,
-    walk,
-)
-from scripts.document import dump, parse, resolve
-from scripts.ingest import evidence_problems
+from scripts.contracts.__main__ import main
+from scripts.contracts.checks import check
+from scripts.contracts.contract import effective, effective_document, vendored
+from scripts.contracts.document import dump, parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.ingest import evidence_problems
+from scripts.contracts.openapi import python_name, reason_phrase, walk
+from scripts.contracts.pointers import resolve
+from scripts.contracts.providers import PROVIDERS
 from tests.generation.specs_support import CONTRACT, changed, document, specs_with
 
 OPERATIONS = {
@@ -506,10 +501,10 @@ def test_a_response_has_the_standard_phrase_of_its_status_on_every_python(status
 
 
 def test_the_command_says_that_every_overlay_fits(capsys: pytest.CaptureFixture[str]) -> None:
-    assert contract.main([]) == 0
+    assert main([]) == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == list(PROVIDERS)
 
 
 def test_the_command_exits_with_2_and_one_line_when_something_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    assert contract.main(["stripe"]) == 2
+    assert main(["stripe"]) == 2
     assert re.fullmatch(r"error: \S+:1: stripe: no such provider; .*\n", capsys.readouterr().err)

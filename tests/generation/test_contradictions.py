@@ -10,9 +10,9 @@ from typing import Any
 import pydantic
 import pytest
 
-from scripts import contradictions
-from scripts.contract import PROVIDERS, ContractError, effective_document, vendored_document
-from scripts.contradictions import (
+from scripts.contracts import contradictions
+from scripts.contracts.contract import effective_document, vendored_document
+from scripts.contracts.contradictions import (
     Comparison,
     Finding,
     client_findings,
@@ -21,7 +21,9 @@ from scripts.contradictions import (
     pydantic_findings,
     schema_findings,
 )
-from scripts.document import Document
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS
 from tests.generation.specs_support import CONTRACT, changed, document
 
 SCHEMA_REF = "              $ref: '#/components/schemas/Return'\n"

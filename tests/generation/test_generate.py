@@ -13,11 +13,15 @@ from typing import Any
 
 import pytest
 
-from scripts.contract import PROVIDERS, ContractError, effective, effective_document
-from scripts.document import Document
-from scripts.generate import build, check_overrides, main, upstream_templates
-from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
-from scripts.trees import diff, swap, tree
+from scripts.contracts.contract import effective, effective_document
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS
+from scripts.files import swap
+from scripts.packages.generate import build, main
+from scripts.packages.generators import auth_header, secret_names, write_client, write_schemas
+from scripts.packages.overrides import TEMPLATES, check_overrides, upstream_templates
+from scripts.packages.trees import diff, tree
 from tests.generation.generated_support import ROOT, Made, contract, documented, make, run
 
 CODE = {"type": "string", "enum": ["ok", "not ok"]}
@@ -355,7 +359,7 @@ def test_an_override_without_a_record_and_a_record_without_an_override_are_error
 def test_a_record_of_the_templates_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     shutil.copytree(TEMPLATES, tmp_path / "templates")
     (tmp_path / "templates" / "upstream.toml").write_text("[overrides\n")
-    with pytest.raises(ContractError, match=r"^scripts/templates/upstream.toml:1: [^\n]*; restore the file$"):
+    with pytest.raises(ContractError, match=r"^scripts/packages/templates/upstream.toml:1: [^\n]*; restore the file$"):
         check_overrides(tmp_path / "templates")
 
 
@@ -364,7 +368,7 @@ def test_a_record_of_the_templates_that_cannot_be_read_is_one_line(tmp_path: Pat
 
 def test_the_same_contracts_give_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
     for seed in ("1", "2"):
-        done = run("-m", "scripts.generate", "--output", str(tmp_path / seed), PYTHONHASHSEED=seed)
+        done = run("-m", "scripts.packages.generate", "--output", str(tmp_path / seed), PYTHONHASHSEED=seed)
         assert done.returncode == 0, done.stderr
     first, second = (tree(tmp_path / seed) for seed in ("1", "2"))
     assert first == second
@@ -404,7 +408,8 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
 ) -> None:
     (tmp_path / "openapi_python_client.py").write_text("raise RuntimeError('broken tool')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    problem = r"scripts/generators.py:1: demo: the generator of the client stopped: RuntimeError: broken tool; install"
+    stopped = "demo: the generator of the client stopped: RuntimeError: broken tool"
+    problem = rf"^scripts/packages/generators\.py:1: {stopped}; install"
     with pytest.raises(ContractError, match=problem):
         build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
     assert not (tmp_path / "out").exists()
@@ -413,7 +418,7 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
 def test_a_tool_that_does_not_end_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "openapi_python_client.py").write_text("import time\ntime.sleep(100)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("scripts.generate.LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr("scripts.packages.workers.LONGEST_SECONDS", 0.5)
     problem = r"specs/demo/openapi.yaml:1: document: demo: the generator of the client did not end within 0.5 s"
     with pytest.raises(ContractError, match=problem):
         build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)

@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.contract import PROVIDERS, effective, walk
+from scripts.contracts.contract import effective
+from scripts.contracts.openapi import walk
+from scripts.contracts.providers import PROVIDERS
 from tests.generation.generated_support import (
     BY_PATH,
     CASES,

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.contract import PROVIDERS, effective
+from scripts.contracts.contract import effective
+from scripts.contracts.providers import PROVIDERS
 from tests.generation.generated_support import CASES, REFUNDS, TOKEN, TOKENS, WITH_BODY, Case, contract, make
 
 any_provider = pytest.mark.parametrize("provider", PROVIDERS)

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from scripts.contract import ContractError, check
-from scripts.document import parse
-from scripts.generators import CONFIGURATION, package_name, write_client, write_schemas
+from scripts.contracts.checks import check
+from scripts.contracts.document import parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import package_name
+from scripts.packages.generators import CONFIGURATION, write_client, write_schemas
 from tests.generation.generated_support import run
 
 REFERENCE = "#/components/schemas/"

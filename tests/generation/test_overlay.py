@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from scripts import overlay
-from scripts.contract import PROVIDERS, SPECS, ContractError, vendored_document
-from scripts.document import Document, dump, load, parse
+from scripts.contracts import overlay
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document, dump, load, parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS, SPECS
 from tests.generation.specs_support import document
 
 SCHEMA = "$.components.schemas.Return"

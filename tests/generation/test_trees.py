@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.trees import replace_together, strays, swap, tree
+from scripts.files import replace_together, swap
+from scripts.packages.trees import strays, tree
 from tests.generation.generated_support import ROOT, run
 from tests.generation.specs_support import CONTRACT
 
@@ -36,7 +37,7 @@ def test_files_are_written_whole_or_not_at_all_on_a_full_disk(tmp_path: Path) ->
     for name in ("first", "second"):
         (tmp_path / name).write_text(f"old {name}")
     code = (
-        "import sys; from pathlib import Path; from scripts.trees import replace_together as r; p = Path(sys.argv[1]);"
+        "import sys; from pathlib import Path; from scripts.files import replace_together as r; p = Path(sys.argv[1]);"
         "r({p / 'first': 'new', p / 'second': 'x' * 1000, p / 'folder' / 'third': 'new'})"
     )
     done = on_a_full_disk("-c", code, str(tmp_path))
@@ -98,7 +99,7 @@ def test_a_link_and_a_mode_make_another_tree(tmp_path: Path) -> None:
 
 
 def test_generating_on_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
-    done = on_a_full_disk("-m", "scripts.generate", "--output", str(tmp_path / "out"))
+    done = on_a_full_disk("-m", "scripts.packages.generate", "--output", str(tmp_path / "out"))
     assert done.returncode == 2
     assert ERROR.fullmatch(done.stderr), done.stderr
     assert not (tmp_path / "out").exists()
@@ -106,7 +107,7 @@ def test_generating_on_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Pat
 
 def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    done = run("-m", "scripts.generate", "--provider", "blink", "--output", str(tmp_path / "file" / "out"))
+    done = run("-m", "scripts.packages.generate", "--provider", "blink", "--output", str(tmp_path / "file" / "out"))
     assert done.returncode == 2
     assert ERROR.fullmatch(done.stderr), done.stderr
 
@@ -114,7 +115,7 @@ def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
 def test_taking_a_page_on_a_full_disk_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(f"```yaml\n{CONTRACT}```\n")
     done = on_a_full_disk(
-        *("-m", "scripts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path / "specs")),
+        *("-m", "scripts.contracts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path / "specs")),
         *("--address", "https://docs.example.com/a"),
     )
     assert done.returncode == 2

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from scripts import validation
-from scripts.contract import ContractError, check
-from scripts.contradictions import schema_findings
-from scripts.document import Document, parse
+from scripts.contracts import validation
+from scripts.contracts.checks import check
+from scripts.contracts.contradictions import schema_findings
+from scripts.contracts.document import Document, parse
+from scripts.contracts.errors import ContractError
 from tests.generation.generated_support import ROOT, contract, run
 from tests.generation.specs_support import document
 
@@ -128,7 +129,7 @@ def test_taking_a_hostile_page_fetches_nothing_and_is_one_line(tmp_path: Path) -
         data = contract(schemas={"Either": discriminated(address)})
         (tmp_path / "page.md").write_text(f"```yaml\n{json.dumps(data, indent=1)}\n```\n")
         done = run(
-            *("-m", "scripts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path)),
+            *("-m", "scripts.contracts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path)),
             *("--address", "https://docs.example.com/a"),
         )
         assert (done.returncode, done.stdout, asked) == (2, "", [])
@@ -246,7 +247,7 @@ def test_a_page_of_blanks_is_read_as_fast_as_any_other(blank: str, tmp_path: Pat
         page = tmp_path / f"{name}.md"
         page.write_text(text.replace("{}", blank * 100_000))
         done = run(
-            *("-m", "scripts.ingest", "paybyrd", str(page), "--specs", str(tmp_path)),
+            *("-m", "scripts.contracts.ingest", "paybyrd", str(page), "--specs", str(tmp_path)),
             *("--address", "https://docs.example.com/a"),
         )
         assert (done.returncode, done.stderr) == (

@@ -11,9 +11,13 @@ from typing import Any, cast
 
 import pydantic
 
-from scripts import references, validation
-from scripts.contract import PROVIDERS, SPECS, ContractError, vendored_document, walk
-from scripts.document import Document, child, exit_code, keys, one_line, resolve, short
+from scripts.contracts import references, validation
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError, exit_code, one_line, short
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import child, keys, resolve
+from scripts.contracts.providers import PROVIDERS, SPECS, package_name
 
 LAYERS = ("schema", "client", "pydantic", "facade")
 MACHINE_LAYERS = frozenset({"schema", "client", "pydantic"})
@@ -150,7 +154,7 @@ def find(provider: str, specs: Path = SPECS) -> set[Finding]:
     The models are those of the installed generated package. Raises ContractError when the contract cannot be used.
     """
     document = vendored_document(provider, specs)
-    package = f"refundry_{provider}"
+    package = package_name(provider)
     try:
         models, schemas = (importlib.import_module(f"{package}.{module}") for module in ("models", "schemas"))
     except ModuleNotFoundError as error:
@@ -199,7 +203,7 @@ def compare(found: Iterable[Finding], listed: Iterable[Finding], layers: frozens
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.contradictions",
+        prog="python -m scripts.contracts.contradictions",
         description=(
             "Run every example of the vendored contracts through their schemas and the generated models, and compare "
             "what does not fit with specs/<provider>/contradictions.toml."

@@ -5,10 +5,11 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote
 
-from scripts.document import ContractError, Document, child, get, keys, members, short
-from scripts.openapi import walk
+from scripts.contracts.document import Document
+from scripts.contracts.errors import REFUSED, ContractError, short
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import child, get, keys, members
 
-_REFUSED = "the contract is refused as it stands"
 _SCHEMAS = "#/components/schemas/"
 # So many schemas may say something about one value: a provider's largest is a few hundred. Each level that names the
 # next one twice doubles them, and what a validator or a generator has to do.
@@ -35,7 +36,7 @@ def _refuse_outside(document: Document, pointer: str, value: object) -> None:
     if not (isinstance(value, str) and value.startswith("#/")):
         raise document.error(pointer, "the reference leaves the contract", "only references to #/... are followed")
     if get(document.data, target(value)) is None:
-        raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", _REFUSED)
+        raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", REFUSED)
 
 
 def _refuse_unmapped(document: Document, pointer: str, value: object) -> None:
@@ -57,7 +58,7 @@ def _refuse_endless(document: Document) -> None:
         weights[pointer] = 1 + sum(weights[below] for below in graph.get(pointer, ()))
         if weights[pointer] > _MOST_IN_ONE_PLACE:
             problem = f"more than {_MOST_IN_ONE_PLACE} schemas say something about this one value"
-            raise document.error(pointer, problem, _REFUSED)
+            raise document.error(pointer, problem, REFUSED)
 
 
 def _endless(document: Document, cycle: list[str]) -> ContractError:
@@ -66,7 +67,7 @@ def _endless(document: Document, cycle: list[str]) -> ContractError:
     start = circle.index(min(circle))
     circle = [*circle[start:], *circle[:start]]
     way = " -> ".join([*circle, circle[0]])
-    return document.error(circle[0], f"it is defined by itself: {short(way)}", _REFUSED)
+    return document.error(circle[0], f"it is defined by itself: {short(way)}", REFUSED)
 
 
 def _in_place(data: Any) -> dict[str, list[str]]:

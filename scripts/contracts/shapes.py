@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.document import child, get, resolve
-from scripts.openapi import operations, python_name
-from scripts.references import target
+from scripts.contracts.openapi import operations, python_name
+from scripts.contracts.pointers import child, get, resolve
+from scripts.contracts.references import target
 
 # OpenAPI 3: a header parameter of one of these names is ignored.
 _IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})

@@ -1,6 +1,7 @@
-"""What becomes of a refund, for every way that sending it can end: found out by sending it, over httpx, to nobody.
+"""The outcome of a refund for every end of its attempts, found by sending one to a provider that is made up.
 
-Each row is the facade's own answer with its default retries. `scripts.docs` prints the rows into docs/outcomes.md.
+Each row is the facade's own outcome over httpx, with the default number of retries; tables.py prints the rows into
+docs/outcomes.md.
 """
 
 import json

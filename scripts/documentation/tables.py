@@ -4,16 +4,16 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from refundry import Blink, Lab4Pay, Paybyrd, RefundClient
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay, paybyrd
-from scripts import outcomes
-from scripts.contract import ContractError, effective
+from scripts.contracts.contract import effective
+from scripts.contracts.errors import ContractError
+from scripts.documentation import outcomes
+from scripts.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 _BEGIN = "<!-- The table is printed by `nox -s docs`: {} -->"
 _END = "<!-- The table ends. -->"
@@ -217,7 +217,7 @@ def printed(text: str, file: str) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the tables; 0 where all is written, or, with --check, was as it has to be."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.docs",
+        prog="python -m scripts.documentation.tables",
         description="Print the tables of docs/*.md from the code and the contracts, between their marks.",
         epilog="Exit codes: 0 all is as it has to be; 1 with --check, a table is not; 2 a mark cannot be used.",
     )

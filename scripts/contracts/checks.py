@@ -4,9 +4,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from scripts import references, validation
-from scripts.document import Document, child, get, members, short
-from scripts.openapi import KINDS, METHODS, Node, python_name, walk
+from scripts.contracts import references, validation
+from scripts.contracts.document import Document
+from scripts.contracts.errors import REFUSED, short
+from scripts.contracts.openapi import KINDS, METHODS, Node, python_name, walk
+from scripts.contracts.pointers import child, get, members
 
 # Keys that reach outside the contract, whoever writes them and wherever: as the generators and validators read them.
 _REFUSED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -58,7 +60,7 @@ def _refuse_keys(document: Document) -> None:
     for pointer, key, _ in members(document.data):
         for pattern, problem in _REFUSED_KEYS:
             if pattern.fullmatch(key):
-                raise document.error(pointer, problem, _REFUSED)
+                raise document.error(pointer, problem, REFUSED)
 
 
 def _refuse_names(document: Document) -> None:
@@ -96,12 +98,9 @@ def _parameters(document: Document, path: Node, method: str) -> list[tuple[str, 
     return list(parameters.values())
 
 
-_REFUSED = "the contract is refused as it stands"
-
-
 def _identifier(document: Document, pointer: str, name: object, pattern: re.Pattern[str]) -> None:
     if not (isinstance(name, str) and pattern.fullmatch(name)):
-        raise document.error(pointer, f"the name {short(repr(name))} is not a plain identifier", _REFUSED)
+        raise document.error(pointer, f"the name {short(repr(name))} is not a plain identifier", REFUSED)
 
 
 def _usable(
@@ -116,18 +115,18 @@ def _usable(
         _identifier(document, pointer, name, _WIRE_NAME)
         if as_python(name) in reserved:
             raise document.error(
-                pointer, f"the {what} name {name!r} is one that the generated code uses itself", _REFUSED
+                pointer, f"the {what} name {name!r} is one that the generated code uses itself", REFUSED
             )
         if (other := taken.get(as_python(name))) is not None:
             problem = f"the {what} names {other!r} and {name!r} are both {as_python(name)!r} in Python"
-            raise document.error(pointer, problem, _REFUSED)
+            raise document.error(pointer, problem, REFUSED)
         taken[as_python(name)] = name
 
 
 def _refuse_paths(document: Document) -> None:
     for pointer, path in _named("/paths", document.data.get("paths")):
         if not path.startswith("x-") and not _PATH.fullmatch(path):
-            raise document.error(pointer, f"{short(repr(path))} is not a plain path", _REFUSED)
+            raise document.error(pointer, f"{short(repr(path))} is not a plain path", REFUSED)
 
 
 def _refuse_content_types(document: Document) -> None:
@@ -150,7 +149,7 @@ def _refuse_invalid(document: Document) -> None:
     except Exception as stopped:
         # What a validator's code happens to meet in a strange contract: RecursionError, KeyError, a library's own.
         problem = f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}"
-        raise document.error("", problem, _REFUSED) from stopped
+        raise document.error("", problem, REFUSED) from stopped
     while error is not None and error.context:
         # "None of these fits" says little: of the reasons, the one found deepest in the document says most.
         error = max(error.context, key=lambda reason: len(reason.absolute_path))

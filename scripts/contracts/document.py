@@ -4,7 +4,6 @@ import io
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +22,8 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-
-class ContractError(Exception):
-    """A contract, overlay or page that cannot be used. The message is one line: place, what is wrong, what to do."""
+from scripts.contracts.errors import ContractError, one_line
+from scripts.contracts.pointers import child
 
 
 @dataclass(frozen=True)
@@ -50,72 +48,6 @@ class Document:
         return ContractError(f"{self.place(pointer)}: {pointer or 'document'}: {one_line(problem)}; {remedy}")
 
 
-def exit_code(run: Callable[[], int], remedy: str = "see to the disk, and run it again") -> int:
-    """Run a command and return its exit code; 2, and one line on standard error, where it cannot do what it is for.
-
-    That is a ContractError, or an OSError: a disk that is full or read-only. `remedy` says what to do about the latter.
-    """
-    try:
-        return run()
-    except ContractError as error:
-        print(f"error: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"error: {error.filename or 'disk'}:1: {one_line(error.strerror or error)}; {remedy}", file=sys.stderr)
-    return 2
-
-
-def one_line(text: object) -> str:
-    """Return `text` with every run of white space as one space, so that a message stays on one line."""
-    return " ".join(str(text).split())
-
-
-def short(text: str) -> str:
-    """Return `text` on one line, and cut where a message would become unreadable."""
-    text = one_line(text)
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
-
-
-def child(pointer: str, key: str | int) -> str:
-    """Return the JSON Pointer of the member `key` of the value at `pointer`."""
-    return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
-
-
-def keys(pointer: str) -> list[str]:
-    """Return the member names that a JSON Pointer walks through, outermost first."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def resolve(data: Any, pointer: str) -> Any:
-    """Return the value at `pointer`. Raises KeyError when there is none."""
-    for key in keys(pointer):
-        if isinstance(data, dict) and key in data:
-            data = data[key]
-        elif isinstance(data, list) and key.isdecimal() and int(key) < len(data):
-            data = data[int(key)]
-        else:
-            raise KeyError(pointer)
-    return data
-
-
-def get(data: Any, pointer: str) -> Any:
-    """Return the value at `pointer`, or None when there is none."""
-    try:
-        return resolve(data, pointer)
-    except KeyError:
-        return None
-
-
-def members(data: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield pointer, key and value of every member of every object in plain data, whatever it stands for."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield child(pointer, key), key, value
-            yield from members(value, child(pointer, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from members(value, child(pointer, index))
-
-
 # The core schema of YAML 1.2.2, section 10.3.2, less infinity and NaN, which JSON does not have.
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
     (re.compile(r"[-+]?[0-9]+"), int),
@@ -130,7 +62,6 @@ _WORDS: Mapping[str, bool | None] = {
 }
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LONGEST_NUMBER = 100
-_LONGEST_QUOTE = 160
 _DEEPEST = 64
 
 

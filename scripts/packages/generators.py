@@ -1,31 +1,23 @@
-"""The two generator tools, each run by `scripts.generate` in a process of its own: contract in, verified code out."""
+"""What the two generator tools write from a contract: how each is configured, called, and held to what it left out."""
 
 import contextlib
-import gc
 import io
-import json
 import re
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import verify
-from scripts.document import ContractError, child, one_line, short
-from scripts.openapi import operations
+from scripts.contracts.errors import ContractError, one_line
+from scripts.contracts.openapi import operations
+from scripts.contracts.pointers import child
+from scripts.contracts.providers import package_name
+from scripts.packages.overrides import OVERRIDES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from openapi_python_client.parser.errors import GeneratorError
-
-ROOT = Path(__file__).resolve().parent.parent
-GENERATED = ROOT / "generated"
-TEMPLATES = ROOT / "scripts" / "templates"
-OVERRIDES = TEMPLATES / "openapi_python_client"
 
 # What each tool is told; the lock holds a hash of it. The client's options are those of the tool's configuration file.
 CONFIGURATION: Mapping[str, Any] = {
@@ -80,11 +72,6 @@ class Refused(ContractError):
 def remedy(provider: str) -> str:
     """Return what to do about a contract that cannot be generated."""
     return f"mend it in specs/{provider}/overlay.yaml"
-
-
-def package_name(provider: str) -> str:
-    """Return the import name of a provider's generated package."""
-    return f"refundry_{provider}"
 
 
 def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
@@ -230,63 +217,3 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
     if not isinstance(source, str):
         raise Refused(provider, "datamodel-code-generator: the models do not fit into one module")
     (folder / "schemas.py").write_text(source, encoding="utf-8")
-
-
-_Task = Callable[[str, Mapping[str, Any], Path], None]
-
-
-def _verified(problems: Callable[[Mapping[str, Any], Path, str], list[verify.Problem]]) -> _Task:
-    def task(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
-        found = problems(contract, folder, package_name(provider))
-        for pointer, problem in found:
-            more = f" (and {len(found) - 1} more)" if found[1:] else ""
-            raise Refused(provider, f"generated amiss: {problem}{more}", pointer)
-
-    return task
-
-
-# What each process does: first the code of each provider; then, when all has its final form, a look at its own half of
-# it, for which it has loaded already what the generated code imports.
-TASKS: Mapping[str, Mapping[str, _Task]] = {
-    "client": {"generate": write_client, "verify": _verified(verify.client_problems)},
-    "schemas": {"generate": write_schemas, "verify": _verified(verify.schemas_problems)},
-}
-_IMPORTS = {
-    "client": ("openapi_python_client.config",),
-    "schemas": ("datamodel_code_generator.parser.openapi", "datamodel_code_generator.config"),
-}
-
-
-def serve(tool: str) -> None:
-    """Do each job of standard input, one JSON line [task, provider, path of the contract, folder], and answer each.
-
-    The answer is one JSON line: {"seconds": ...}; {"problem": ..., "pointer": ...} when the contract is refused;
-    {"broken": ...} when the fault is not the contract's.
-    """
-    # A short-lived process that makes few cycles: a tenth of its time would go into looking for them.
-    gc.disable()
-    for module in _IMPORTS[tool]:
-        import_module(module)
-    for line in sys.stdin:
-        task, provider, contract, folder = json.loads(line)
-        print(json.dumps(_answer(TASKS[tool][task], provider, Path(contract), Path(folder))), flush=True)
-
-
-def _answer(task: _Task, provider: str, path: Path, folder: Path) -> dict[str, object]:
-    started = time.perf_counter()
-    contract: dict[str, Any] = {}
-    try:
-        contract = json.loads(path.read_text(encoding="utf-8"))
-        task(provider, contract, folder)
-    except Refused as refused:
-        return {"problem": refused.problem, "pointer": refused.pointer}
-    except OSError as error:
-        return {"broken": one_line(error)}
-    except Exception as error:  # noqa: BLE001 - a tool raises whatever its code happens to meet in a strange contract
-        problem = f"the tool stopped: {type(error).__name__}: {short(str(error))}"
-        return {"problem": f"{provider}: {problem}", "pointer": named_in(contract, problem)}
-    return {"seconds": time.perf_counter() - started}
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])

@@ -8,7 +8,9 @@ from typing import Any
 
 import jsonpath
 
-from scripts.document import ContractError, Document, child, one_line, resolve, short
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError, one_line, short
+from scripts.contracts.pointers import child, resolve
 
 _ACTION_KEYS = frozenset(
     {"target", "description", "update", "remove", "copy", "x-name", "x-reason", "x-source", "x-expect"}

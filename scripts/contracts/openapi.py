@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.document import child, keys
+from scripts.contracts.pointers import child, keys
 
 # Every kind of object in an OpenAPI 3.0/3.1 document and the kind of its members: "x" one object, "x[]" a list of
 # them, "x{}" a map of them. Member "*" stands for every member. What is not listed holds values, never objects with

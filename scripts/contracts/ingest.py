@@ -12,11 +12,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.contract import PROVIDERS, SPECS, check, reason_phrase, vendored_document, walk
-from scripts.document import ContractError, Document, child, dump, exit_code, keys, one_line, parse
-from scripts.trees import replace_together
+from scripts.contracts.checks import check
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document, dump, parse
+from scripts.contracts.errors import ContractError, exit_code, one_line
+from scripts.contracts.openapi import reason_phrase, walk
+from scripts.contracts.pointers import child, keys
+from scripts.contracts.providers import PROVIDERS, SPECS
+from scripts.files import replace_together
 
-HEADER = "Written by scripts/ingest from the provider's page, never by hand. Human prose is left out."
+HEADER = "Written by `nox -s ingest` from the provider's page, never by hand. Human prose is left out."
 
 # What is left out of each kind of object. Names of the API, its version, licence, contact and terms are facts; so are
 # examples, defaults and enums, which stay as they are.
@@ -191,7 +196,7 @@ def source_text(
 ) -> str:
     """Write source.toml: where the contract comes from, and what page and openapi.yaml were when it was taken."""
     lines = [
-        "# Written by scripts/ingest. The hashes are of the page as published, of the OpenAPI block in it, and of the",
+        "# Written by `nox -s ingest`. The hashes are of the page as published, of the OpenAPI block in it, and of the",
         "# openapi.yaml that was written from it, or of the one whose evidence was checked against it.",
         f"address = {json.dumps(address)}",
         f"retrieved = {retrieved.isoformat()}",
@@ -277,7 +282,7 @@ def _sha256_text(text: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.ingest",
+        prog="python -m scripts.contracts.ingest",
         description=(
             "Take a provider's published documentation page into specs/<provider>/: write openapi.yaml (the page's "
             "OpenAPI block without human prose) and source.toml (where it comes from). Both files are written or none."

@@ -20,10 +20,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scripts import shapes
-from scripts.document import child, keys, short
-from scripts.openapi import operations, python_name
-from scripts.shapes import Property, Shape
+from scripts.contracts import shapes
+from scripts.contracts.errors import short
+from scripts.contracts.openapi import operations, python_name
+from scripts.contracts.pointers import child, keys
+from scripts.contracts.shapes import Property, Shape
 
 # What refundry and its extra `schemas` bring along, and so all that a generated module can count on.
 _INSTALLED = frozenset(
