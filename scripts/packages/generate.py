@@ -14,7 +14,7 @@ from pathlib import Path
 from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
-from scripts.files import swap
+from scripts.files import ROOT, swap
 from scripts.packages import lock
 from scripts.packages.generators import CONFIGURATION, remedy
 from scripts.packages.overrides import check_overrides
@@ -74,7 +74,7 @@ def _ruff(folder: Path, documents: Mapping[str, Document]) -> None:
             raise ContractError(f"{place}: ruff {arguments[0]}: {said}; mend what the message names")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(root: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.packages.generate",
         description="Write the generated packages and specs/lock.toml from the contracts in specs/.",
@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         type=Path,
-        default=GENERATED,
+        default=root / GENERATED.name,
         metavar="DIR",
         help="the folder that holds the packages (default: generated/); only for generated/ itself is the lock "
         "written, or with --check compared",
@@ -102,53 +102,53 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code."""
-    options = _parser().parse_args(arguments)
-    return exit_code(lambda: _run(options))
+def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
+    """Run the command on the project at `root`; return its exit code."""
+    options = _parser(root).parse_args(arguments)
+    return exit_code(lambda: _run(options, root))
 
 
-def _effective(chosen: Sequence[str] | None) -> Iterator[tuple[str, Document]]:
+def _effective(chosen: Sequence[str] | None, specs: Path) -> Iterator[tuple[str, Document]]:
     # Imported while the tools start: importing the validators of the contracts takes as long.
     from scripts.contracts.contract import effective_document
 
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        yield provider, effective_document(provider)
+        yield provider, effective_document(provider, specs)
 
 
-def _run(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace, root: Path) -> int:
     started = time.perf_counter()
     output: Path = options.output.resolve()
+    locked = output == (root / GENERATED.name).resolve()
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
-        providers = build(_effective(options.provider), fresh, print)
+        providers = build(_effective(options.provider, root / "specs"), fresh, print)
         packages = [package_name(provider) for provider in providers]
         if options.check:
             differences = _compare(fresh, providers, output)
+            differences += lock.differences(providers, root) if locked else []
+            for difference in differences:
+                print(difference)
             print(f"{'DIFFERENT' if differences else 'the same'}: {', '.join(packages)}, {_seconds(started)}")
             return 1 if differences else 0
-        if output == GENERATED:
+        if locked:
             # A lock that cannot be read is an error before the first package is replaced.
-            lock.recorded()
+            lock.recorded(root)
         swap(fresh, packages, output)
-    if output == GENERATED:
-        lock.write(providers)
+    if locked:
+        lock.write(providers, root)
     print(f"written: {', '.join(packages)}, {_seconds(started)}")
     return 0
 
 
-def _compare(fresh: Path, providers: Sequence[str], output: Path) -> bool:
-    """Print each difference between the packages of two folders, and from the lock; return whether there is one."""
+def _compare(fresh: Path, providers: Sequence[str], output: Path) -> list[str]:
+    """Print the diff of each package between two folders; return one line for each package that differs."""
     differences = []
     for package in map(package_name, providers):
         if text := diff(tree(output / package), tree(fresh / package), package, package):
             print(text, end="")
             differences.append(f"{package}: differs from its contract")
-    if output == GENERATED:
-        differences += lock.differences(providers)
-    for difference in differences:
-        print(difference)
-    return bool(differences)
+    return differences
 
 
 def _seconds(started: float) -> str:

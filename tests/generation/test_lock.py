@@ -14,26 +14,10 @@ from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import PROVIDERS
 from scripts.packages import lock
 from scripts.packages.trees import tree
-from tests.generation.generated_support import ROOT, run
+from tests.generation.conftest import TEMPLATES
+from tests.generation.generated_support import ROOT
 
 KEYS = {"page", "source", "contract", "overlay", "contradictions", "configuration", "templates", *lock.TOOLS, "tree"}
-TEMPLATES = "scripts/packages/templates"
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of what the lock is about, as a clean checkout has it."""
-    for name in ("specs", "generated", TEMPLATES):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
-
-
-@pytest.fixture
-def checkout(project: Path) -> Path:
-    """A copy of the project in which the commands of scripts/ run."""
-    ignored = shutil.ignore_patterns("__pycache__", "templates")
-    shutil.copytree(ROOT / "scripts", project / "scripts", ignore=ignored, dirs_exist_ok=True)
-    return project
 
 
 def test_the_lock_is_about_every_provider_and_every_thing_a_package_is_made_from() -> None:
@@ -197,43 +181,6 @@ def test_a_lock_that_cannot_be_read_is_an_error_of_one_line_and_nothing_is_writt
         with pytest.raises(ContractError, match=r"^specs/lock\.toml:1: [^\n]+$"):
             use(PROVIDERS, project)
     assert tree(project) == before
-
-
-# --- the command that writes it
-
-
-def test_generating_beside_a_lock_that_cannot_be_read_is_one_line_and_nothing_is_written(checkout: Path) -> None:
-    (checkout / "specs" / "lock.toml").write_text("blink = 1\n")
-    (checkout / "generated" / "refundry_blink" / "client.py").unlink()
-    before = tree(checkout)
-    done = run("-m", "scripts.packages.generate", "--provider", "blink", cwd=checkout)
-    assert done.returncode == 2
-    assert tree(checkout) == before
-    assert done.stderr.startswith("error: specs/lock.toml:1: ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_generating_brings_the_lock_back_and_checking_then_finds_nothing(checkout: Path) -> None:
-    (checkout / "generated" / "refundry_blink" / "stale.py").write_text("left over\n")
-    (checkout / "specs" / "lock.toml").unlink()
-    found = run("-m", "scripts.packages.generate", "--check", "--provider", "blink", cwd=checkout)
-    assert found.returncode == 1
-    assert "--- refundry_blink/stale.py" in found.stdout
-    assert "blink: tree is not what the lock says" in found.stdout
-    written = run("-m", "scripts.packages.generate", cwd=checkout)
-    assert (written.returncode, written.stderr) == (0, "")
-    assert (checkout / "specs" / "lock.toml").read_bytes() == (ROOT / "specs" / "lock.toml").read_bytes()
-    again = run("-m", "scripts.packages.generate", "--check", "--provider", "blink", cwd=checkout)
-    assert (again.returncode, again.stderr) == (0, "")
-    assert again.stdout.splitlines()[-1].startswith("the same: ")
-
-
-def test_generating_one_provider_leaves_the_entries_of_the_others(checkout: Path) -> None:
-    with (checkout / "specs" / "lab4pay" / "overlay.yaml").open("a") as text:
-        text.write("# changed\n")
-    done = run("-m", "scripts.packages.generate", "--provider", "blink", cwd=checkout)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert lock.recorded(checkout) == lock.recorded()
 
 
 def test_a_tree_hash_is_about_paths_bytes_and_nothing_else(tmp_path: Path) -> None:
