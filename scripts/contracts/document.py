@@ -1,4 +1,4 @@
-"""YAML 1.2 documents as plain data, together with the file and line that each value came from."""
+"""YAML 1.2 documents as plain data, with the file and line of each value."""
 
 import io
 import json
@@ -28,7 +28,7 @@ from scripts.contracts.pointers import child
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data (dict, list, str, int, float, bool, None) and where each part of it was written.
+    """Plain data (dict, list, str, int, float, bool, None) and the place of each part of it.
 
     `places` maps a JSON Pointer (RFC 6901) to "file:line". A pointer that is not listed has the place of its nearest
     listed parent.
@@ -75,7 +75,7 @@ def load(path: Path) -> Document:
 
 
 def parse(text: str, name: str, first_line: int = 1) -> Document:
-    """Read one YAML 1.2 document. `name` and `first_line` say where the text stands, for messages.
+    """Read one YAML 1.2 document. Messages name the text `name` and count its lines from `first_line`.
 
     Mapping keys are always text, as in JSON: a response status written `200` is the key "200". Refused with
     ContractError: broken YAML, a key written twice, aliases and merge keys (they can expand without limit), tags,
@@ -95,7 +95,7 @@ def parse(text: str, name: str, first_line: int = 1) -> Document:
 
 
 class _Reader:
-    """Builds plain data from the events of a YAML text, so that nothing is interpreted but what is asked for here."""
+    """Builds plain data from the events of a YAML text. Only what this class handles is interpreted."""
 
     def __init__(self, text: str, name: str, first_line: int) -> None:
         self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(io.StringIO(text))
@@ -182,6 +182,6 @@ def dump(data: Any, header: str) -> str:
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
-    # Through JSON, so that an object that stands in two places is written twice and not as an alias.
+    # A copy through JSON: an object that stands in two places is written twice, and not as an alias.
     yaml.dump(json.loads(json.dumps(data)), out)
     return f"# {header}\n{out.getvalue()}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from openapi_python_client.parser.errors import GeneratorError
 
-# What each tool is told; the lock holds a hash of it. The client's options are those of the tool's configuration file.
+# The options of each tool; the lock holds a hash of them. The client's are those of the tool's configuration file.
 CONFIGURATION: Mapping[str, Any] = {
     "client": {"post_hooks": []},
     "schemas": {
@@ -45,20 +45,20 @@ CONFIGURATION: Mapping[str, Any] = {
         "type_mappings": ["string+guid=string"],
     },
     "ruff": [
-        # Also where the temporary folder is one that git ignores: ruff would leave all of it as it is, and say nothing.
+        # In a temporary folder that git ignores, ruff would otherwise change nothing, and say nothing.
         ["check", ".", "--isolated", "--select", "I,F401", "--fix-only", "--no-cache", "--no-respect-gitignore"],
         ["format", ".", "--isolated", "--no-cache", "--no-respect-gitignore"],
     ],
 }
 
-# The authorization header that the client uses where the contract asks for none.
+# The header of the client when the contract names no security scheme.
 _BEARER = ("Authorization", "Bearer")
 
 
 class Refused(ContractError):
-    """A contract that cannot be generated in full: what is wrong, and the JSON Pointer of the part that it is about.
+    """A contract that cannot be generated in full: the problem, and the JSON Pointer of the part that it is about.
 
-    The pointer is empty where a tool does not say.
+    The pointer is empty when a tool does not name the part.
     """
 
     def __init__(self, provider: str, problem: object, pointer: str = "") -> None:
@@ -70,12 +70,12 @@ class Refused(ContractError):
 
 
 def remedy(provider: str) -> str:
-    """Return what to do about a contract that cannot be generated."""
+    """Return the remedy for a contract that cannot be generated."""
     return f"mend it in specs/{provider}/overlay.yaml"
 
 
 def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
-    """Refuse the parameters that the tool, or our template of it, would leave out in silence."""
+    """Refuse the parameters that the tool, or our override of its template, would leave out in silence."""
     for pointer, _, _, operation in operations(contract):
         for index, parameter in enumerate(operation.get("parameters", [])):
             if parameter.get("in") == "cookie" or ("$ref" not in parameter and "schema" not in parameter):
@@ -148,7 +148,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     )
     data = deepcopy(dict(contract))
     for *_, operation in operations(data):
-        # The tool reads the security of an operation, and not that of the document.
+        # The tool reads the security of an operation, and not the document's.
         operation.setdefault("security", data.get("security", []))
     parsed = GeneratorData.from_dict(data, config=config)
     if isinstance(parsed, GeneratorError):
@@ -170,7 +170,7 @@ def _client_problem(provider: str, contract: Mapping[str, Any], problem: "Genera
 
 
 def named_in(contract: Mapping[str, Any], text: str) -> str:
-    """Return the pointer of the operation or of the schema that a tool's message names; empty where it names none."""
+    """Return the pointer of the operation or of the schema that a tool's message names; empty when it names none."""
     for pointer, method, path, _ in operations(contract):
         if re.search(rf"\b{method.upper()} {re.escape(path)}(?![\w/])", text):
             return pointer
@@ -180,7 +180,7 @@ def named_in(contract: Mapping[str, Any], text: str) -> str:
 
 
 def _share_templates(environment: "Environment") -> None:
-    """Let the providers share compiled templates: nine tenths of a run go into compiling them."""
+    """Let the providers share compiled templates: compiling them takes nine tenths of a run."""
     from jinja2.bccache import Bucket, BytecodeCache
 
     class Memory(BytecodeCache):

@@ -1,4 +1,4 @@
-"""The generated packages as trees of files: what a tree holds, what does not belong in it, how two of them differ."""
+"""The generated packages as trees of files: the files of a tree, strays beside it, the difference of two."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,10 @@ GENERATED = ROOT / "generated"
 
 
 def tree(package: Path) -> dict[str, bytes]:
-    """Return every file of a package by its path in it, sorted; the interpreter's `__pycache__` is not part of it.
+    """Return every file of a package by its path in it, sorted, without the interpreter's `__pycache__`.
 
-    What git would keep otherwise than as a plain file, a symbolic link or an executable file, has a first line that
-    says so in place of, or before, its content: it is another tree.
+    Git keeps a symbolic link and an executable file in another way than a plain file. So they are marked with a first
+    line that says what they are, and make another tree.
     """
     paths = [package] if package.is_symlink() else sorted(package.rglob("*"))
     files = ((path, _content(path)) for path in paths if "__pycache__" not in path.parts)
@@ -31,7 +31,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def strays(folder: Path, expected: Iterable[str]) -> list[str]:
-    """Return what stands in a folder and is not expected there, by name, sorted; a folder without a file is nothing."""
+    """Return the unexpected names in a folder, sorted. A folder without a file does not count."""
     names = {path.name for path in folder.glob("*") if path.is_symlink() or not path.is_dir() or tree(path)}
     return sorted(names - set(expected))
 
