@@ -121,7 +121,7 @@ def refunds(sync: bool) -> bool:
         accounts = sandbox.accounts()
 
         def script(case: Case) -> None:
-            # A refund that is refused before it is sent meets no fault, so it has none. The fault is for the refund alone:
+            # A refund that is refused before it is sent meets no fault. The fault is for the refund alone:
             # a token is fetched before it.
             if case.fault is not None:
                 sandbox.script(case.provider, case.fault, operation=_OPERATIONS[case.provider])
