@@ -26,12 +26,6 @@ def effective_document(provider: str, specs: Path = SPECS) -> Document:
     return document
 
 
-def vendored(provider: str, specs: Path = SPECS) -> dict[str, Any]:
-    """Return the provider's own contract as plain data. Raises ContractError when it is missing or refused."""
-    data: dict[str, Any] = vendored_document(provider, specs).data
-    return data
-
-
 def effective(provider: str, specs: Path = SPECS) -> dict[str, Any]:
     """Return the contract that the generators read, with our overlay applied, as plain data.
 

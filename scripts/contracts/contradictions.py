@@ -188,11 +188,6 @@ def decisions(provider: str, specs: Path = SPECS) -> dict[Finding, str]:
     return listed
 
 
-def listed(provider: str, specs: Path = SPECS) -> set[Finding]:
-    """Return the contradictions listed in contradictions.toml, without the decisions."""
-    return set(decisions(provider, specs))
-
-
 def compare(found: Iterable[Finding], listed: Iterable[Finding], layers: frozenset[str] = MACHINE_LAYERS) -> Comparison:
     """Compare the findings with the listed contradictions, in the given layers only."""
     ours = frozenset(finding for finding in listed if finding.layer in layers)

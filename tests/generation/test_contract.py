@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from scripts.contracts.__main__ import main
 from scripts.contracts.checks import check
-from scripts.contracts.contract import effective, effective_document, vendored
+from scripts.contracts.contract import effective, effective_document, vendored_document
 from scripts.contracts.document import dump, parse
 from scripts.contracts.errors import ContractError
 from scripts.contracts.ingest import evidence_problems
@@ -74,7 +74,7 @@ def reply(data: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
 
 @each_provider
 def test_a_committed_contract_is_valid_openapi_with_and_without_its_overlay(provider: str) -> None:
-    validate(vendored(provider))
+    validate(vendored_document(provider).data)
     validate(contract_of(provider))
 
 
@@ -178,7 +178,10 @@ def test_every_error_reply_has_a_schema_so_that_its_body_is_kept(provider: str) 
 
 
 def test_paybyrd_takes_a_refund_without_the_deprecated_amount() -> None:
-    assert vendored("paybyrd")["components"]["schemas"]["RefundRequest"]["required"] == ["amount", "isoAmount"]
+    assert vendored_document("paybyrd").data["components"]["schemas"]["RefundRequest"]["required"] == [
+        "amount",
+        "isoAmount",
+    ]
     assert contract_of("paybyrd")["components"]["schemas"]["RefundRequest"]["required"] == ["isoAmount"]
 
 
@@ -186,7 +189,7 @@ def test_paybyrd_takes_a_refund_without_the_deprecated_amount() -> None:
 def test_a_value_that_paybyrd_does_not_list_can_be_carried_and_the_list_is_kept(name: str) -> None:
     opened = contract_of("paybyrd")["components"]["schemas"][name]
     assert "enum" not in opened
-    assert opened["x-extensible-enum"] == vendored("paybyrd")["components"]["schemas"][name]["enum"]
+    assert opened["x-extensible-enum"] == vendored_document("paybyrd").data["components"]["schemas"][name]["enum"]
 
 
 def test_paybyrd_has_the_idempotency_key_and_the_sandbox() -> None:
@@ -473,7 +476,7 @@ def test_what_is_written_as_yaml_is_read_again_as_the_same_and_by_another_reader
 
 def test_a_written_document_means_the_same_to_an_ordinary_yaml_reader() -> None:
     for provider in PROVIDERS:
-        data = vendored(provider)
+        data = vendored_document(provider).data
         assert YAML(typ="safe", pure=True).load(dump(data, "copy")) == data
 
 
