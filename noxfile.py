@@ -18,25 +18,25 @@ nox.options.reuse_venv = "yes"
 
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
-# What can differ on another Python. The rest is of the contracts and the tools, or runs in processes of its own.
+# The tests that can differ on another Python. The others try the contracts and the tools, or run in other processes.
 ON_EACH_VERSION = ("tests/facade", "tests/faults")
-# Side by side on the Python of the session. The coverage of the facade is that of the first and the second.
+# Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/sandbox")
 NETWORK = ("tests/faults",)
 CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging")
-# Run by tests/servers, each with the package of Debian's that it comes in.
+# The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
 CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
 
 
 def install(session: nox.Session) -> None:
-    """Everything by hash, and refundry itself in place, with the locked build backend."""
+    """Install every requirement by hash, and refundry itself in place with the locked build backend."""
     session.install("--require-hashes", "-r", REQUIREMENTS)
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
 def interpreter(version: str) -> str:
-    """A Python of this version that runs. The shims of pyenv stand on the path also where no version is chosen."""
+    """Return a Python of this version that runs. A shim of pyenv on the path does not run when no version is chosen."""
     name = f"python{version}"
     for folder in os.environ.get("PATH", "").split(os.pathsep):
         found = shutil.which(name, path=folder)
@@ -48,16 +48,16 @@ def interpreter(version: str) -> str:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Show the generated packages to be what is committed, and refund at all three providers over HTTP."""
+    """Compare the generated packages with their contracts, and refund at all three providers of the sandbox."""
     install(session)
     session.run("python", "-m", "scripts.demo", *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests, and measure what they cover of the facade. Arguments go to pytest, and stand in for all of them.
+    """Run the tests and measure how much of the facade they cover. Arguments go to pytest, in place of all tests.
 
-    Those against servers of other makers run among them where the servers are installed.
+    The tests against nginx and haproxy run when both are installed.
     """
     install(session)
     if session.posargs:
@@ -80,14 +80,14 @@ def tests(session: nox.Session) -> None:
 
 
 def cache(session: nox.Session, name: str) -> tuple[str, str]:
-    """Where a run of pytest remembers what failed, apart from the runs beside it."""
+    """Return the options for a pytest cache of its own, which runs side by side do not share."""
     return "-o", f"cache_dir={Path(session.virtualenv.location, f'cache-{name}').absolute()}"
 
 
 def twice(session: nox.Session, *pytest: str) -> None:
-    """Run tests, and those that failed once more by themselves: a busy machine may have let a time limit run out.
+    """Run tests, and the failed ones once more by themselves: on a busy machine a time limit may run out.
 
-    What failed is said. A test that fails both times fails the session.
+    Reports what failed. A test that fails both times fails the session.
     """
     try:
         session.run(*pytest)
@@ -96,22 +96,22 @@ def twice(session: nox.Session, *pytest: str) -> None:
 
 
 def again(session: nox.Session, *pytest: str) -> None:
-    """Run once more, and now by itself, what has failed."""
-    session.warn("FAILED ONCE: the tests above that did not pass are tried once more by themselves.")
+    """Run the failed tests once more, by themselves."""
+    session.warn("FAILED ONCE: the failed tests above run once more by themselves.")
     session.run(*pytest, "--last-failed", "--last-failed-no-failures=none")
 
 
 def absent_servers() -> str:
-    """What to do about the servers that are not installed, in a sentence; nothing where all are."""
+    """Return a sentence on the servers that are not installed; the empty string when all are."""
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
     absent = [name for name in SERVERS if shutil.which(name, path=path) is None]
     packages = " ".join(SERVERS[name] for name in absent)
-    return f"Not installed: {', '.join(absent)}. With `apt-get install {packages}` they are tried." if absent else ""
+    return f"Not installed: {', '.join(absent)}. Install them with `apt-get install {packages}`." if absent else ""
 
 
 @contextmanager
 def beside(session: nox.Session, *command: str) -> Iterator[None]:
-    """Run tests beside what is done meanwhile, and print what they printed; then once more those that failed."""
+    """Run tests beside the block, then print their output, and run the failed ones once more."""
     program = shutil.which(command[0], path=session.bin)
     log = Path(session.create_tmp(), f"{Path(command[-1]).name}.log")
     with log.open("wb") as output:
@@ -125,7 +125,7 @@ def beside(session: nox.Session, *command: str) -> Iterator[None]:
         try:
             yield
         except BaseException:
-            running.send_signal(signal.SIGINT)  # so that it ends what it has started
+            running.send_signal(signal.SIGINT)  # so that it ends its own processes
             raise
         finally:
             code = running.wait()
@@ -138,13 +138,13 @@ def beside(session: nox.Session, *command: str) -> Iterator[None]:
 
 @nox.session
 def servers(session: nox.Session) -> None:
-    """Run the tests against servers and workers of other makers, which have to be there. Arguments go to pytest."""
+    """Run the tests against other servers and workers, which must be installed. Arguments go to pytest."""
     install(session)
     session.run("pytest", *(session.posargs or ["tests/servers"]))
 
 
 def tests_on(session: nox.Session) -> None:
-    """Run what can differ on another Python. They may run side by side. Arguments go to pytest."""
+    """Run the tests that can differ on another Python. Sessions may run side by side. Arguments go to pytest."""
     install(session)
     twice(session, "pytest", "-q", *cache(session, "tests"), *(session.posargs or ON_EACH_VERSION))
 
@@ -155,7 +155,7 @@ for _version in VERSIONS:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Hold all code to ruff, mypy --strict and pyright, the contradictions to the contracts, and docs/ to the code."""
+    """Check all code with ruff, mypy --strict and pyright, the listed contradictions, and the tables of docs/."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -163,41 +163,41 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", "--isolated", "generated")
     session.run("mypy", *CODE)
     session.run("pyright")
-    session.run("python", "-m", "scripts.contradictions")
-    session.run("python", "-m", "scripts.docs", "--check")
+    session.run("python", "-m", "scripts.contracts.contradictions")
+    session.run("python", "-m", "scripts.documentation.tables", "--check")
 
 
 @nox.session
 def generate(session: nox.Session) -> None:
-    """Write the generated packages and specs/lock.toml. With `-- --check`, change nothing and fail on a difference."""
+    """Write the generated packages and specs/lock.toml. With `-- --check`, write nothing and fail on a difference."""
     install(session)
-    session.run("python", "-m", "scripts.generate", *session.posargs)
+    session.run("python", "-m", "scripts.packages.generate", *session.posargs)
 
 
 @nox.session
 def ingest(session: nox.Session) -> None:
     """Take a provider's page into specs/: `nox -s ingest -- paybyrd page.md --address ADDRESS`."""
     install(session)
-    session.run("python", "-m", "scripts.ingest", *session.posargs)
+    session.run("python", "-m", "scripts.contracts.ingest", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Print the tables of docs/ from the code and the contracts. With `-- --check`, fail where one is stale."""
+    """Print the tables of docs/ from the code and the contracts. With `-- --check`, fail when one is stale."""
     install(session)
-    session.run("python", "-m", "scripts.docs", *session.posargs)
+    session.run("python", "-m", "scripts.documentation.tables", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what a refund costs against httpx called by hand. `-- --quick` for a short run."""
+    """Measure the cost of a refund against httpx called by hand. With `-- --quick`, a short run."""
     install(session)
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
 @nox.session(reuse_venv=False)
 def wheel(session: nox.Session) -> None:
-    """Install refundry as its users do, with what it pulls in and no more, and import what it brings."""
+    """Install refundry as its users do, with its dependencies alone, and import its packages."""
     session.install(".")
     session.run("python", "-I", "-c", "import refundry_blink, refundry_lab4pay, refundry_paybyrd")
     session.run("python", "-I", "-c", "from refundry import *; print(RefundClient([Paybyrd(api_key='test-key')]))")
@@ -206,7 +206,7 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/dev.txt anew from dev.in: versions and hashes, and no addresses."""
+    """Write requirements/dev.txt from dev.in: versions and hashes, and no addresses."""
     session.install("uv")
     session.run(
         *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),

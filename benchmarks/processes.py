@@ -172,7 +172,7 @@ def loop_held(base_url: str, bundle: Path, rounds: int, say: Callable[[str], Non
 
 
 BARE = f"one bare run of `{GENERATOR}`"
-REGENERATE = "`python -m scripts.generate`"
+REGENERATE = "`python -m scripts.packages.generate`"
 
 
 def generators(rounds: int, folder: Path, say: Callable[[str], None]) -> _Taken:
@@ -184,6 +184,6 @@ def generators(rounds: int, folder: Path, say: Callable[[str], None]) -> _Taken:
 
     def regenerate(number: int) -> Process:
         output = folder / f"regenerated_{number}"
-        return _timed(REGENERATE, [sys.executable, "-m", "scripts.generate", "--output", str(output)])
+        return _timed(REGENERATE, [sys.executable, "-m", "scripts.packages.generate", "--output", str(output)])
 
     return _interleaved({BARE: bare, REGENERATE: regenerate}, rounds, "generators", say)

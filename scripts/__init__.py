@@ -1,1 +1,1 @@
-"""What the nox sessions run: contracts in, generated packages and checks out."""
+"""What the nox sessions run. Imports run downward: files, contracts, packages; then documentation and demo."""

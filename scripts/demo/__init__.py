@@ -1,1 +1,1 @@
-"""The main job in one run, over HTTP to the sandbox: `python -m scripts.demo`."""
+"""Refunds at all three providers in one run, over HTTP to the sandbox: `python -m scripts.demo`."""

@@ -1,4 +1,4 @@
-"""Refunds at all three providers, and every way that one can go wrong: what comes of each, and whether to ask again."""
+"""Refunds at all three providers, and the faults that one can meet: the outcome of each, and whether to resend it."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -20,13 +20,13 @@ from refundry import (
 from scripts.demo.sandboxes import sandbox_process
 
 TIMEOUT = Timeout(connect=5, read=1, total=5)
-# A refund whose reply is lost would be sent again, and succeed: here it is shown what one attempt comes to.
+# With a retry, a refund whose reply is lost would succeed. The demo shows the outcome of one attempt.
 ONCE = Retry(attempts=1)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One refund to show: what is asked, what goes wrong on the way, and what has to come of it."""
+    """One refund to show: its request, the fault that it meets, and its expected outcome."""
 
     story: str
     provider: str
@@ -62,7 +62,7 @@ CASES = (
 )
 
 
-def told(outcome: Refund | RefundError) -> str:
+def summary(outcome: Refund | RefundError) -> str:
     """An outcome in a few words."""
     if isinstance(outcome, Refund):
         return outcome.status.name
@@ -71,7 +71,7 @@ def told(outcome: Refund | RefundError) -> str:
 
 
 def sync_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -> Iterator[Refund | RefundError]:
-    """What comes of each case through RefundClient. The client asks why a refusal came."""
+    """The outcome of each case through RefundClient. The client looks up the reason of a refusal."""
     with RefundClient(accounts, timeout=TIMEOUT, retry=ONCE) as client:
         for number, case in enumerate(CASES):
             before(case)
@@ -91,7 +91,7 @@ def sync_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -
 
 
 async def async_outcomes(accounts: Sequence[Account], before: Callable[[Case], None]) -> list[Refund | RefundError]:
-    """What comes of each case through AsyncRefundClient. The client asks why a refusal came."""
+    """The outcome of each case through AsyncRefundClient. The client looks up the reason of a refusal."""
     outcomes: list[Refund | RefundError] = []
     async with AsyncRefundClient(accounts, timeout=TIMEOUT, retry=ONCE) as client:
         for number, case in enumerate(CASES):
@@ -114,24 +114,24 @@ async def async_outcomes(accounts: Sequence[Account], before: Callable[[Case], N
 
 
 def refunds(sync: bool) -> bool:
-    """Ask for every refund and print what came of it. True where each ended as it has to, and by the contracts."""
+    """Send every refund and print its outcome. True when each is the expected one and no contract was broken."""
     with sandbox_process() as sandbox:
         kind = "RefundClient" if sync else "AsyncRefundClient"
         print(f"\n{kind}, over HTTP to the sandbox at {sandbox.base_url}", flush=True)
         accounts = sandbox.accounts()
 
         def script(case: Case) -> None:
-            # A refund that is refused here never meets a fault, so only those that have one are scripted. The fault is
-            # for the refund alone: a token is fetched before it.
+            # A refund that is refused before it is sent meets no fault. The fault is for the refund alone:
+            # a token is fetched before it.
             if case.fault is not None:
                 sandbox.script(case.provider, case.fault, operation=_OPERATIONS[case.provider])
 
         outcomes = list(sync_outcomes(accounts, script)) if sync else asyncio.run(async_outcomes(accounts, script))
         state = sandbox.state()
-    print(f"  {'provider':9}{'refund':33}{'amount':12}{'what came of it':36}asking again")
+    print(f"  {'provider':9}{'refund':33}{'amount':12}{'outcome':36}resend")
     right = True
     for case, outcome in zip(CASES, outcomes, strict=True):
-        ended = told(outcome)
+        ended = summary(outcome)
         resend = "not needed" if isinstance(outcome, Refund) else outcome.resend.value
         wrong = "" if ended == case.expected else f"   WRONG: expected {case.expected}"
         right = right and not wrong

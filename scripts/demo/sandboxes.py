@@ -35,19 +35,19 @@ class SandboxProcess:
         self._post("advance", {})
 
     def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> tuple[dict[str, str], bytes]:
-        """The headers and the body of what the provider would send about a refund."""
-        told = self._post("callback", {"provider": provider, "refund_id": refund_id, "forged": forged})
-        return told["headers"], told["body"].encode()
+        """The headers and the body of the callback that the provider would send about a refund."""
+        sent = self._post("callback", {"provider": provider, "refund_id": refund_id, "forged": forged})
+        return sent["headers"], sent["body"].encode()
 
     def state(self) -> dict[str, Any]:
-        """Its books."""
+        """The state of its providers, with the refunds that they executed and the violations of their contracts."""
         state: dict[str, Any] = httpx.get(f"{self.base_url}/_sandbox/state").raise_for_status().json()
         return state
 
     def _post(self, path: str, order: dict[str, Any]) -> dict[str, Any]:
         reply = httpx.post(f"{self.base_url}/_sandbox/{path}", json=order).raise_for_status()
-        told: dict[str, Any] = reply.json()
-        return told
+        answer: dict[str, Any] = reply.json()
+        return answer
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from openapi_schema_validator import OAS30Validator, OAS31Validator, oas30_format_checker, oas31_format_checker
 
 from refundry import WireRequest
-from scripts.document import child, resolve
+from scripts.contracts.pointers import child, resolve
 
 _VALIDATORS = {
     "3.0": (OAS30Validator, oas30_format_checker),

@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from refundry import Money, WireReply
-from scripts.document import child, resolve
-from scripts.openapi import METHODS
+from scripts.contracts.openapi import METHODS
+from scripts.contracts.pointers import child, resolve
 from tests.providers import RECORDS
 from tests.providers.record import Call
 

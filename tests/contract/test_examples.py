@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from refundry import ContractDeviation, RefundClient, RefundError, RefundMismatch, WireReply
-from scripts import contradictions
-from scripts.contract import vendored_document
-from scripts.contradictions import Comparison, Finding, compare
-from scripts.document import Document, keys, parse
+from scripts.contracts import contradictions
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.contradictions import Comparison, Finding, compare
+from scripts.contracts.document import Document, parse
+from scripts.contracts.pointers import keys
 from tests.contract.support import ONCE, Script, account, ask, named
 from tests.providers import PROVIDERS, RECORDS
 
@@ -50,7 +51,7 @@ def _faults(error: RefundError, pointer: str) -> list[Finding]:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_the_facade_finds_fault_with_in_the_examples_is_what_is_listed(provider: str) -> None:
     found = facade_findings(provider, vendored_document(provider))
-    assert compare(found, contradictions.listed(provider), FACADE) == Comparison(frozenset(), frozenset())
+    assert compare(found, contradictions.decisions(provider), FACADE) == Comparison(frozenset(), frozenset())
 
 
 def test_each_reply_example_of_paybyrd_is_looked_at_and_no_other_contract_has_any() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from scripts.outcomes import STATUSES, Ending, exceptions, of_exception, of_status, ranges
+from scripts.documentation.outcomes import STATUSES, Ending, exceptions, of_exception, of_status, ranges
 from tests.providers import PROVIDERS, RECORDS
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)

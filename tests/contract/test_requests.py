@@ -16,9 +16,9 @@ from refundry import (
     SendFailure,
     WireRequest,
 )
-from scripts import contradictions
-from scripts.contract import effective, vendored, vendored_document
-from scripts.document import child, keys, resolve
+from scripts.contracts import contradictions
+from scripts.contracts.contract import effective, vendored_document
+from scripts.contracts.pointers import child, keys, resolve
 from tests.contract.openapi import Violation, undocumented_headers, violations
 from tests.contract.support import ONCE, Script, aask, account, ask, every_call, plain, prepared
 from tests.providers import PROVIDERS, RECORDS
@@ -40,7 +40,7 @@ def listed(provider: str) -> set[Violation]:
     examples = [one.pointer for one in contradictions.examples(document) if "requestBody" in keys(one.schema)]
     return {
         Violation("body", finding.pointer.removeprefix(example), finding.rule)
-        for finding in contradictions.listed(provider)
+        for finding in contradictions.decisions(provider)
         for example in examples
         if finding.layer == "schema" and finding.pointer.startswith(example)
     }
@@ -60,7 +60,9 @@ def test_every_request_keeps_to_the_effective_contract(provider: str) -> None:
 def test_every_request_departs_from_the_vendored_contract_exactly_where_that_contradicts_itself(provider: str) -> None:
     foreseen = listed(provider)
     expected = {call: foreseen for call in every_call(provider) if foreseen and not added(call)}
-    departing = {call: these for call, these in broken(vendored(provider), provider).items() if not added(call)}
+    departing = {
+        call: these for call, these in broken(vendored_document(provider).data, provider).items() if not added(call)
+    }
     assert departing == expected
 
 
@@ -169,7 +171,7 @@ def test_a_parameter_that_does_not_fit_its_schema_is_found(place: str) -> None:
 
 def test_a_header_that_the_contract_does_not_know_is_found() -> None:
     request = prepared(next(every_call("paybyrd")))
-    assert undocumented_headers(vendored("paybyrd"), request) == {"idempotency-key"}
+    assert undocumented_headers(vendored_document("paybyrd").data, request) == {"idempotency-key"}
 
 
 @pytest.mark.parametrize(

@@ -4,21 +4,21 @@ from pathlib import Path
 
 import pytest
 
-from scripts import docs
-from scripts.contract import ContractError
+from scripts.contracts.errors import ContractError
+from scripts.documentation import tables
 
 BEGIN = "<!-- The table is printed by `nox -s docs`: states of blink -->"
 END = "<!-- The table ends. -->"
 
 
 def test_every_table_of_the_documentation_is_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
-    assert docs.main(["--check"]) == 0
+    assert tables.main(["--check"]) == 0
     assert capsys.readouterr().out == ""
 
 
 def test_every_table_that_there_is_stands_in_the_documentation() -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in docs.DOCS.glob("*.md"))
-    assert [name for name in docs.TABLES if f"`nox -s docs`: {name} -->" not in text] == []
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tables.DOCS.glob("*.md"))
+    assert [name for name in tables.TABLES if f"`nox -s docs`: {name} -->" not in text] == []
 
 
 def test_a_stale_table_is_named_and_written_anew(
@@ -27,16 +27,16 @@ def test_a_stale_table_is_named_and_written_anew(
     page = tmp_path / "docs" / "page.md"
     page.parent.mkdir()
     page.write_text(f"Before.\n\n{BEGIN}\n\n| stale |\n\n{END}\n\nAfter.\n", encoding="utf-8")
-    monkeypatch.setattr(docs, "ROOT", tmp_path)
-    monkeypatch.setattr(docs, "DOCS", page.parent)
-    assert docs.main(["--check"]) == 1
+    monkeypatch.setattr(tables, "ROOT", tmp_path)
+    monkeypatch.setattr(tables, "DOCS", page.parent)
+    assert tables.main(["--check"]) == 1
     assert "docs/page.md" in capsys.readouterr().out
     assert "| stale |" in page.read_text(encoding="utf-8")
-    assert docs.main([]) == 0
+    assert tables.main([]) == 0
     assert "| `completed` | SUCCEEDED |" in page.read_text(encoding="utf-8")
     assert page.read_text(encoding="utf-8").startswith("Before.\n")
     assert page.read_text(encoding="utf-8").endswith("\nAfter.\n")
-    assert docs.main(["--check"]) == 0
+    assert tables.main(["--check"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_a_stale_table_is_named_and_written_anew(
 )
 def test_a_mark_that_cannot_be_used_is_named_with_its_place(text: str, words: str) -> None:
     with pytest.raises(ContractError, match=words):
-        docs.printed(text, "page.md")
+        tables.printed(text, "page.md")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.document import Document, parse
+from scripts.contracts.document import Document, parse
 
 CONTRACT = """\
 openapi: 3.0.3

@@ -13,20 +13,16 @@ from openapi_python_client.strings import snake_case
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
 
-from scripts import contract
-from scripts.contract import (
-    PROVIDERS,
-    ContractError,
-    check,
-    effective,
-    effective_document,
-    python_name,
-    reason_phrase,
-    vendored,
-    walk,
-)
-from scripts.document import dump, parse, resolve
-from scripts.ingest import evidence_problems
+from scripts.contracts.__main__ import main
+from scripts.contracts.checks import check
+from scripts.contracts.contract import effective, effective_document, vendored_document
+from scripts.contracts.document import dump, parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.ingest import evidence_problems
+from scripts.contracts.openapi import python_name, reason_phrase, walk
+from scripts.contracts.pointers import resolve
+from scripts.contracts.providers import PROVIDERS
+from tests.generation.cases import contract_of
 from tests.generation.specs_support import CONTRACT, changed, document, specs_with
 
 OPERATIONS = {
@@ -78,8 +74,8 @@ def reply(data: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
 
 @each_provider
 def test_a_committed_contract_is_valid_openapi_with_and_without_its_overlay(provider: str) -> None:
-    validate(vendored(provider))
-    validate(effective(provider))
+    validate(vendored_document(provider).data)
+    validate(contract_of(provider))
 
 
 @each_provider
@@ -88,7 +84,7 @@ def test_the_operations_of_an_effective_contract_have_stable_names_under_the_tag
 ) -> None:
     found = [
         (method.upper(), path, *one["tags"], one["operationId"])
-        for path, item in effective(provider)["paths"].items()
+        for path, item in contract_of(provider)["paths"].items()
         for method, one in item.items()
     ]
     assert found == OPERATIONS[provider]
@@ -96,14 +92,14 @@ def test_the_operations_of_an_effective_contract_have_stable_names_under_the_tag
 
 @each_provider
 def test_only_a_cancellation_may_go_without_the_body_that_it_has(provider: str) -> None:
-    for one in operations(effective(provider)):
+    for one in operations(contract_of(provider)):
         required = one.get("requestBody", {"required": True})["required"]
         assert required == ((provider, one["operationId"]) != ("blink", "cancel_transaction"))
 
 
 @each_provider
 def test_every_operation_but_the_token_needs_a_credential(provider: str) -> None:
-    data = effective(provider)
+    data = contract_of(provider)
     assert data["security"]
     for one in operations(data):
         assert ("security" in one) == (one["operationId"] == "create_token")
@@ -119,7 +115,7 @@ def test_every_part_that_an_overlay_adds_names_what_it_rests_on_and_how_sure_tha
 
 
 def test_what_lab4pay_does_not_document_of_a_transactions_state_is_left_open() -> None:
-    schema = effective("lab4pay")["components"]["schemas"]["TransactionStatusResponse"]
+    schema = contract_of("lab4pay")["components"]["schemas"]["TransactionStatusResponse"]
     assert (set(schema["properties"]), schema["additionalProperties"], "required" in schema) == (
         {"status"},
         True,
@@ -131,14 +127,14 @@ def test_what_lab4pay_does_not_document_of_a_transactions_state_is_left_open() -
 
 @pytest.mark.parametrize(("provider", "name"), [("paybyrd", "Transaction"), ("blink", "Transaction")])
 def test_no_field_of_a_transaction_is_required(provider: str, name: str) -> None:
-    schema = effective(provider)["components"]["schemas"][name]
+    schema = contract_of(provider)["components"]["schemas"][name]
     assert {"status", "amount", "currency"} <= set(schema["properties"])
     assert ("required" in schema, schema["additionalProperties"]) == (False, True)
 
 
 @each_provider
 def test_the_servers_of_an_effective_contract_are_https_hosts_without_a_path(provider: str) -> None:
-    for server in effective(provider)["servers"]:
+    for server in contract_of(provider)["servers"]:
         url = urlsplit(server["url"])
         assert (url.scheme, url.path, url.query, url.username) == ("https", "", "", None)
         assert "{" not in url.netloc
@@ -146,7 +142,7 @@ def test_the_servers_of_an_effective_contract_are_https_hosts_without_a_path(pro
 
 @each_provider
 def test_every_part_of_an_effective_contract_has_a_description_that_is_a_sentence(provider: str) -> None:
-    data = effective(provider)
+    data = contract_of(provider)
     named = {"parameter", "header"}
     for node in walk(data):
         parent = resolve(data, node.pointer.rpartition("/")[0])
@@ -161,7 +157,7 @@ def test_every_part_of_an_effective_contract_has_a_description_that_is_a_sentenc
 def test_every_amount_says_its_units(provider: str) -> None:
     amounts = [
         node
-        for node in walk(effective(provider))
+        for node in walk(contract_of(provider))
         if node.kind == "schema" and "/properties/" in node.pointer and "amount" in node.name.lower()
     ]
     assert amounts
@@ -171,7 +167,7 @@ def test_every_amount_says_its_units(provider: str) -> None:
 
 @each_provider
 def test_every_error_reply_has_a_schema_so_that_its_body_is_kept(provider: str) -> None:
-    data = effective(provider)
+    data = contract_of(provider)
     for one in operations(data):
         errors = {status: reply(data, found) for status, found in one["responses"].items() if status[0] != "2"}
         unknown = {"401"} if (provider, one["operationId"]) == ("lab4pay", "create_token") else set()
@@ -182,19 +178,22 @@ def test_every_error_reply_has_a_schema_so_that_its_body_is_kept(provider: str) 
 
 
 def test_paybyrd_takes_a_refund_without_the_deprecated_amount() -> None:
-    assert vendored("paybyrd")["components"]["schemas"]["RefundRequest"]["required"] == ["amount", "isoAmount"]
-    assert effective("paybyrd")["components"]["schemas"]["RefundRequest"]["required"] == ["isoAmount"]
+    assert vendored_document("paybyrd").data["components"]["schemas"]["RefundRequest"]["required"] == [
+        "amount",
+        "isoAmount",
+    ]
+    assert contract_of("paybyrd")["components"]["schemas"]["RefundRequest"]["required"] == ["isoAmount"]
 
 
 @pytest.mark.parametrize("name", ["PaybyrdCode", "PaybyrdDescription"])
 def test_a_value_that_paybyrd_does_not_list_can_be_carried_and_the_list_is_kept(name: str) -> None:
-    opened = effective("paybyrd")["components"]["schemas"][name]
+    opened = contract_of("paybyrd")["components"]["schemas"][name]
     assert "enum" not in opened
-    assert opened["x-extensible-enum"] == vendored("paybyrd")["components"]["schemas"][name]["enum"]
+    assert opened["x-extensible-enum"] == vendored_document("paybyrd").data["components"]["schemas"][name]["enum"]
 
 
 def test_paybyrd_has_the_idempotency_key_and_the_sandbox() -> None:
-    data = effective("paybyrd")
+    data = contract_of("paybyrd")
     header = operations(data)[0]["parameters"][1]
     assert (header["name"], header["in"], header["required"]) == ("idempotency-key", "header", False)
     assert [server["url"] for server in data["servers"]] == [
@@ -204,7 +203,7 @@ def test_paybyrd_has_the_idempotency_key_and_the_sandbox() -> None:
 
 
 def test_both_generations_of_blinks_reply_are_in_its_contract_and_no_field_is_required() -> None:
-    reply = effective("blink")["components"]["schemas"]["RefundResponse"]
+    reply = contract_of("blink")["components"]["schemas"]["RefundResponse"]
     assert set(reply["properties"]) == {
         *("transaction_id", "refunded_transaction_id", "amount", "status", "reference", "success", "message")
     }
@@ -477,7 +476,7 @@ def test_what_is_written_as_yaml_is_read_again_as_the_same_and_by_another_reader
 
 def test_a_written_document_means_the_same_to_an_ordinary_yaml_reader() -> None:
     for provider in PROVIDERS:
-        data = vendored(provider)
+        data = vendored_document(provider).data
         assert YAML(typ="safe", pure=True).load(dump(data, "copy")) == data
 
 
@@ -506,10 +505,10 @@ def test_a_response_has_the_standard_phrase_of_its_status_on_every_python(status
 
 
 def test_the_command_says_that_every_overlay_fits(capsys: pytest.CaptureFixture[str]) -> None:
-    assert contract.main([]) == 0
+    assert main([]) == 0
     assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == list(PROVIDERS)
 
 
 def test_the_command_exits_with_2_and_one_line_when_something_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    assert contract.main(["stripe"]) == 2
+    assert main(["stripe"]) == 2
     assert re.fullmatch(r"error: \S+:1: stripe: no such provider; .*\n", capsys.readouterr().err)

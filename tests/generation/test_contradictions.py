@@ -10,9 +10,9 @@ from typing import Any
 import pydantic
 import pytest
 
-from scripts import contradictions
-from scripts.contract import PROVIDERS, ContractError, effective_document, vendored_document
-from scripts.contradictions import (
+from scripts.contracts import contradictions
+from scripts.contracts.contract import effective_document, vendored_document
+from scripts.contracts.contradictions import (
     Comparison,
     Finding,
     client_findings,
@@ -21,7 +21,9 @@ from scripts.contradictions import (
     pydantic_findings,
     schema_findings,
 )
-from scripts.document import Document
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS
 from tests.generation.specs_support import CONTRACT, changed, document
 
 SCHEMA_REF = "              $ref: '#/components/schemas/Return'\n"
@@ -58,7 +60,7 @@ SCHEMAS = SimpleNamespace(Return=ReturnSchema)
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_does_not_fit_in_a_committed_contract_is_what_is_listed(provider: str) -> None:
     found = contradictions.find(provider)
-    assert compare(found, contradictions.listed(provider)) == Comparison(frozenset(), frozenset())
+    assert compare(found, contradictions.decisions(provider)) == Comparison(frozenset(), frozenset())
 
 
 def test_paybyrds_two_contradictions_are_found_in_the_contract_itself() -> None:
@@ -201,11 +203,11 @@ ENTRY = 'pointer = "/a"\nrule = "type"\nlayer = "schema"\ndecision = "The exampl
 def listed_in(folder: Path, text: str) -> set[Finding]:
     (folder / "paybyrd").mkdir()
     (folder / "paybyrd" / "contradictions.toml").write_text(text, encoding="utf-8")
-    return contradictions.listed("paybyrd", folder)
+    return set(contradictions.decisions("paybyrd", folder))
 
 
 def test_a_provider_without_a_list_has_no_contradictions(tmp_path: Path) -> None:
-    assert contradictions.listed("paybyrd", tmp_path) == set()
+    assert contradictions.decisions("paybyrd", tmp_path) == {}
 
 
 def test_a_list_is_read(tmp_path: Path) -> None:

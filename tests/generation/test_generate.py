@@ -1,395 +1,79 @@
-"""From a contract to a package: what the generators and our templates make of it, and how it is put in its place."""
+"""From the contracts to the packages in their places: the build, and the command that writes, compares and locks."""
 
-import contextlib
-import copy
-import inspect
 import json
-import pickle
-import shutil
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from scripts.contract import PROVIDERS, ContractError, effective, effective_document
-from scripts.document import Document
-from scripts.generate import build, check_overrides, main, upstream_templates
-from scripts.generators import TEMPLATES, auth_header, secret_names, write_client, write_schemas
-from scripts.trees import diff, swap, tree
-from tests.generation.generated_support import ROOT, Made, contract, documented, make, run
-
-CODE = {"type": "string", "enum": ["ok", "not ok"]}
-OBJECT = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
-BEARER = {"type": "http", "scheme": "bearer"}
-KEY = {"type": "apiKey", "in": "header", "name": "x-key"}
-
-
-def reply(**properties: Any) -> dict[str, Any]:
-    """Return schemas in which the reply has these properties."""
-    return {"Reply": {"type": "object", "properties": properties}}
-
-
-# --- from an inline contract to what the package does
-
-
-def test_an_enum_value_that_the_contract_does_not_list_is_kept(tmp_path: Path) -> None:
-    made = make(contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": CODE}), tmp_path)
-    code = made.read({"code": "brand new"}).code
-    kind = made.module("models").Code
-    assert isinstance(code, kind)
-    assert (code, str(code), f"{code}", code.value) == ("brand new",) * 4
-    assert made.read({"code": "brand new"}).to_dict() == {"code": "brand new"}
-    assert made.read({"code": "ok"}).code is kind.OK
-    assert code not in list(kind)
-    assert [member.value for member in kind] == ["not ok", "ok"]
-
-
-def test_an_enum_value_that_is_not_listed_is_one_object_and_survives_copy_and_pickle(tmp_path: Path) -> None:
-    made = make(contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": CODE}), tmp_path)
-    kind = made.module("models").Code
-    for value in ("brand new", "ok", ""):
-        member = kind(value)
-        assert kind(value) is member
-        assert (copy.copy(member), copy.deepcopy(member)) == (member, member)
-        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-            assert pickle.loads(pickle.dumps(member, protocol)) is member
-        assert {member: 1}[value] == 1
-        assert member != kind("another")
-
-
-def test_an_enum_keeps_only_strings(tmp_path: Path) -> None:
-    made = make(contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": CODE}), tmp_path)
-    for value in (None, 5, ["ok"]):
-        with pytest.raises(made.module("errors").UnreadableReply):
-            made.read({"code": value})
-
-
-def test_an_unlisted_enum_value_is_forgotten_with_its_last_user(tmp_path: Path) -> None:
-    made = make(contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": CODE}), tmp_path)
-    kept = made.read({"code": "kept"}).code
-    for number in range(100):
-        made.read({"code": f"value {number}"})
-    assert list(made.module("models.code")._unlisted.values()) == [kept]
-
-
-@pytest.mark.parametrize("value", [None, "text", 1, [], [["code", "ok"]]])
-def test_an_optional_object_that_is_something_else_is_unset_and_kept(tmp_path: Path, value: object) -> None:
-    made = make(contract(schemas={**reply(inner=OBJECT), "Code": CODE}), tmp_path)
-    read = made.read({"inner": value})
-    assert read.inner is made.module("types").UNSET
-    assert read.to_dict() == {"inner": value}
-
-
-@pytest.mark.parametrize("value", [None, "text", 1, [], [["code", "ok"]]])
-def test_a_required_object_that_is_something_else_makes_the_reply_unreadable(tmp_path: Path, value: object) -> None:
-    schema = {"Reply": {**reply(inner=OBJECT)["Reply"], "required": ["inner"]}, "Code": CODE}
-    made = make(contract(schemas=schema), tmp_path)
-    assert made.read({"inner": {"code": "ok"}}).to_dict() == {"inner": {"code": "ok"}}
-    with pytest.raises(made.module("errors").UnreadableReply, match="has not the shape"):
-        made.read({"inner": value})
-
-
-@pytest.mark.parametrize(
-    ("schema", "good", "bad"),
-    [
-        ({"type": "array", "items": {"type": "string"}}, ["a"], {"a": 1}),
-        ({"type": "array", "items": {"$ref": "#/components/schemas/Reply"}}, [], {}),
-        ({"type": "array", "items": {"$ref": "#/components/schemas/Reply"}}, [], [1]),
-        ({"type": "string"}, "a", 1),
-        ({"type": "string", "format": "date"}, None, "tomorrow"),
-        ({"type": "string", "format": "uuid"}, None, 5),
-        ({"type": "integer"}, 1, "1"),
-        ({"type": "number"}, 1.5, None),
-        ({"type": "boolean"}, True, 0),
-    ],
-)
-def test_a_reply_of_any_schema_is_read_or_unreadable(tmp_path: Path, schema: Any, good: object, bad: object) -> None:
-    made = make(contract(replies={"200": schema}), tmp_path)
-    if good is not None:
-        assert made.read(good) == good
-    with pytest.raises(made.module("errors").UnreadableReply):
-        made.read(bad)
-
-
-EVERY_KIND = {
-    "date": {"type": "string", "format": "date"},
-    "time": {"type": "string", "format": "date-time"},
-    "uuid": {"type": "string", "format": "uuid"},
-    "code": {"$ref": "#/components/schemas/Code"},
-    "const": {"const": "a"},
-    "codes": {"type": "array", "items": {"$ref": "#/components/schemas/Code"}},
-    "inner": OBJECT,
-    "list": {"type": "array", "items": OBJECT},
-    "either": {"oneOf": [{"type": "string", "format": "uuid"}, {"type": "string", "format": "date"}, OBJECT]},
-}
-
-
-@pytest.fixture(scope="module")
-def every_kind(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    schemas = {**reply(**EVERY_KIND), "Code": CODE}
-    return make(contract(openapi="3.1.0", schemas=schemas), tmp_path_factory.mktemp("every_kind"))
-
-
-@pytest.mark.parametrize("value", [None, True, 5, 1.5, "text", "", [], [5], [None], [["a", 1]], {}, {"code": 5}])
-@pytest.mark.parametrize("name", EVERY_KIND)
-def test_a_property_of_any_kind_with_any_value_is_read_or_unreadable(
-    every_kind: Made, name: str, value: object
-) -> None:
-    with contextlib.suppress(every_kind.module("errors").UnreadableReply):
-        assert every_kind.read({name: value}).to_dict() == {name: value}
-
-
-@pytest.mark.parametrize("value", [None, "text", "", 1, {}, {"a": 1}])
-def test_an_optional_array_that_is_something_else_is_unset_and_kept(every_kind: Made, value: object) -> None:
-    for name in ("codes", "list"):
-        read = every_kind.read({name: value})
-        assert getattr(read, name if name == "codes" else "list_") is every_kind.module("types").UNSET
-        assert read.to_dict() == {name: value}
-
-
-@pytest.mark.parametrize("value", [None, "text", "", 1, {}, {"a": 1}])
-def test_a_required_array_that_is_something_else_makes_the_reply_unreadable(tmp_path: Path, value: object) -> None:
-    required = {**reply(list=EVERY_KIND["list"])["Reply"], "required": ["list"]}
-    made = make(contract(schemas={"Reply": required, "Code": CODE}), tmp_path)
-    assert made.read({"list": [{"code": "ok"}]}).to_dict() == {"list": [{"code": "ok"}]}
-    with pytest.raises(made.module("errors").UnreadableReply, match="has not the shape"):
-        made.read({"list": value})
-
-
-@pytest.mark.parametrize("value", [[1], [{"code": "ok"}, None], ["text"], [[]], [[["code", "ok"]]]])
-def test_an_optional_array_with_an_entry_of_another_type_is_unset_and_kept_whole(
-    every_kind: Made, value: object
-) -> None:
-    read = every_kind.read({"list": value})
-    assert read.list_ is every_kind.module("types").UNSET
-    assert read.to_dict() == {"list": value}
-
-
-SECRET = {"type": "string", "format": "password"}
-
-
-@pytest.mark.parametrize("required", [[], ["key"]])
-@pytest.mark.parametrize("secret", [SECRET, {"$ref": "#/components/schemas/Secret"}])
-def test_a_field_that_the_contract_marks_as_a_secret_is_in_no_repr_and_is_carried(
-    tmp_path: Path, secret: dict[str, Any], required: list[str]
-) -> None:
-    body = {"type": "object", "properties": {"key": secret, "name": {"type": "string"}}}
-    schemas = {"Body": {**body, **({"required": required} if required else {})}, "Secret": SECRET}
-    made = make(contract(schemas=schemas), tmp_path)
-    sent = made.module("models").Body.from_dict({"key": "hidden", "name": "shown", "more": "hidden"})
-    request = made.api.build_request("t-1", body=sent)
-    for shown in (repr(sent), repr(request)):
-        assert "hidden" not in shown
-    assert "shown" in repr(sent)
-    assert sent.key == "hidden"
-    assert json.loads(request.content) == {"key": "hidden", "name": "shown", "more": "hidden"}
-    written = made.module("schemas").Body(key="hidden", name="shown")
-    assert "hidden" not in f"{written!r} {written}"
-    assert written.key.get_secret_value() == "hidden"
-
-
-def test_a_model_without_a_secret_shows_all_of_its_fields(tmp_path: Path) -> None:
-    made = make(contract(schemas={**reply(id={"type": "string"}), "Secret": SECRET}), tmp_path)
-    assert secret_names(contract(schemas={"Secret": SECRET})) == frozenset()
-    assert repr(made.read({"id": "a", "more": "b"})) == "Reply(id='a', additional_properties={'more': 'b'})"
-
-
-def test_an_operation_without_security_takes_a_client_without_a_token(tmp_path: Path) -> None:
-    source = contract(security=[{"token": []}], operation={"security": []})
-    source["components"]["securitySchemes"] = {"token": BEARER}
-    made = make(source, tmp_path)
-    for caller in ("sync_detailed", "sync", "asyncio_detailed", "asyncio"):
-        assert inspect.signature(getattr(made.api, caller)).parameters["client"].annotation == "Client"
-
-
-def test_a_range_of_statuses_comes_after_the_exact_ones(tmp_path: Path) -> None:
-    replies = {"5XX": {"type": "integer"}, "503": {"type": "string"}, "204": None}
-    made = make(contract(replies=replies), tmp_path)
-    assert (made.read("down", 503), made.read(1, 500), made.read(1, 599)) == ("down", 1, 1)
-    assert [status for status in range(100, 700) if made.api.describes(status)] == [204, *range(500, 600)]
-    assert made.api.read_reply(204, b"<html>") is None
-
-
-def test_a_default_reply_describes_every_status(tmp_path: Path) -> None:
-    made = make(contract(replies={"default": {"type": "integer"}}), tmp_path)
-    assert made.api.describes(799)
-    assert made.read(1, 520) == 1
-
-
-def test_a_body_that_is_not_required_can_be_left_out(tmp_path: Path) -> None:
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Body"}}}
-    made = make(contract(operation={"requestBody": {"content": content}}), tmp_path)
-    request = made.api.build_request("t-1")
-    assert (request.content, request.headers) == (None, {})
-    request = made.api.build_request("t-1", body=made.module("models").Body(amount=1.5))
-    assert (request.content, request.headers) == (b'{"amount":1.5}', {"Content-Type": "application/json"})
-
-
-def test_query_and_header_parameters_go_where_the_contract_says(tmp_path: Path) -> None:
-    parameters = [
-        {"name": "thing_id", "in": "path", "required": True, "schema": {"type": "string"}},
-        {"name": "page", "in": "query", "required": True, "schema": {"type": "integer"}},
-        {"name": "sort", "in": "query", "schema": {"type": "string"}},
-        {"name": "x-trace", "in": "header", "schema": {"type": "string"}},
-    ]
-    made = make(contract(operation={"parameters": parameters, "requestBody": None}), tmp_path)
-    request = made.api.build_request("a b", page=2, x_trace="t")
-    assert (request.path, request.params, request.headers) == ("/things/a%20b", {"page": 2}, {"x-trace": "t"})
-
-
-@pytest.mark.parametrize(
-    ("schemes", "security", "header"),
-    [
-        ({"key": KEY}, [{"key": []}], ("x-key", "")),
-        ({"token": BEARER}, [{"token": []}], ("Authorization", "Bearer")),
-        ({"key": KEY, "token": BEARER}, [{"key": []}], ("x-key", "")),
-        ({}, [], ("Authorization", "Bearer")),
-    ],
-)
-def test_the_client_authenticates_as_the_contract_says(
-    tmp_path: Path, schemes: dict[str, Any], security: list[Any], header: tuple[str, str]
-) -> None:
-    source = contract(security=security)
-    source["components"]["securitySchemes"] = schemes
-    made = make(source, tmp_path)
-    client = made.module("client").AuthenticatedClient(base_url="https://provider.invalid", token="test-key")
-    name, prefix = header
-    assert client.auth_headers() == {name: f"{prefix} test-key".strip()}
-    assert made.module("client").Client(base_url="https://provider.invalid").auth_headers() == {}
-    assert client.raise_on_unexpected_status
-
-
-@pytest.mark.parametrize(
-    ("schemes", "security", "problem"),
-    [
-        ({"key": {**KEY, "in": "query"}}, [{"key": []}], "neither a bearer token nor a key in a header"),
-        ({"basic": {"type": "http", "scheme": "basic"}}, [{"basic": []}], "neither a bearer token"),
-        ({}, [{"unknown": []}], "neither a bearer token"),
-        ({"key": KEY, "token": BEARER}, [{"key": []}, {"token": []}], "by different headers"),
-        ({"key": {**KEY, "name": 'x" %}{{ 1 }}'}}, [{"key": []}], "no plain name of a header"),
-    ],
-)
-def test_a_way_to_authenticate_that_the_client_cannot_follow_is_refused(
-    schemes: dict[str, Any], security: list[Any], problem: str
-) -> None:
-    source = contract(security=security)
-    source["components"]["securitySchemes"] = schemes
-    with pytest.raises(ContractError, match=problem):
-        auth_header("demo", source)
-
-
-# --- what the tools would leave out in silence
-
-
-@pytest.mark.parametrize(
-    ("source", "detail"),
-    [
-        (contract(operation={"requestBody": {"content": {"text/csv": {"schema": {"type": "string"}}}}}), "text/csv"),
-        (contract(replies={"200": {"$ref": "#/components/schemas/Missing"}}), "response will be omitted .*Missing"),
-        (contract(replies={"2x0": {"type": "string"}}), "2x0"),
-        (contract(operation={"parameters": []}), "Path parameters do not match"),
-        (contract(schemas=reply(a={"type": "array"})), "response will be omitted"),
-        (contract(openapi="2.0"), "OpenAPI"),
-        (contract(operation={"parameters": [{"name": "c", "in": "cookie", "schema": {"type": "string"}}]}), "'c'"),
-        (contract(operation={"parameters": [{"name": "q", "in": "query", "content": {}}]}), "'q'"),
-    ],
-)
-def test_what_the_client_tool_would_leave_out_is_an_error_that_names_it(
-    tmp_path: Path, source: dict[str, Any], detail: str
-) -> None:
-    with pytest.raises(ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: .*{detail}.*; mend it"):
-        write_client("demo", source, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("source", "detail"),
-    [
-        (contract(replies={"200": {"$ref": "#/components/schemas/Missing"}}), "Missing"),
-        (contract(replies={"200": {"$ref": "https://provider.invalid/schema.json"}}), "provider.invalid"),
-        (contract(schemas=reply(id={"type": "string", "format": "no-such-format"})), "no-such-format"),
-    ],
-)
-def test_what_the_schema_tool_would_leave_out_is_an_error_that_names_it(
-    tmp_path: Path, source: dict[str, Any], detail: str
-) -> None:
-    source["components"]["schemas"]["Reply"].setdefault("properties", {})["more"] = source["paths"][
-        "/things/{thing_id}"
-    ]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    with pytest.raises(
-        ContractError, match=rf"specs/demo/openapi.yaml:1: \S+: demo: datamodel-code-generator.*{detail}"
-    ):
-        write_schemas("demo", source, tmp_path)
-    assert not (tmp_path / "schemas.py").exists()
-
-
-# --- the templates
-
-
-def test_every_override_was_derived_from_the_template_of_the_installed_tool() -> None:
-    check_overrides()
-
-
-def test_a_template_that_changed_upstream_is_an_error_that_says_to_read_it_again(tmp_path: Path) -> None:
-    shutil.copytree(upstream_templates(), tmp_path / "upstream")
-    with (tmp_path / "upstream" / "types.py.jinja").open("a") as template:
-        template.write("\n")
-    with pytest.raises(ContractError, match=r"upstream.toml:1: types.py.jinja: .*; re-read it"):
-        check_overrides(upstream=tmp_path / "upstream")
-
-
-@pytest.mark.parametrize("name", ["setup.py.jinja", "types.py.jinja"])
-def test_an_override_without_a_record_and_a_record_without_an_override_are_errors(tmp_path: Path, name: str) -> None:
-    templates = tmp_path / "templates"
-    shutil.copytree(TEMPLATES, templates)
-    override = templates / "openapi_python_client" / name
-    if override.exists():
-        override.unlink()
-    else:
-        override.write_text("")
-    with pytest.raises(ContractError, match=rf"{name}: the override or its record is missing"):
-        check_overrides(templates)
-
-
-def test_a_record_of_the_templates_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
-    shutil.copytree(TEMPLATES, tmp_path / "templates")
-    (tmp_path / "templates" / "upstream.toml").write_text("[overrides\n")
-    with pytest.raises(ContractError, match=r"^scripts/templates/upstream.toml:1: [^\n]*; restore the file$"):
-        check_overrides(tmp_path / "templates")
-
-
-# --- building, comparing and swapping
-
-
-def test_the_same_contracts_give_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
-    for seed in ("1", "2"):
-        done = run("-m", "scripts.generate", "--output", str(tmp_path / seed), PYTHONHASHSEED=seed)
-        assert done.returncode == 0, done.stderr
-    first, second = (tree(tmp_path / seed) for seed in ("1", "2"))
-    assert first == second
-    assert {name.partition("/")[0] for name in first} == {f"refundry_{provider}" for provider in PROVIDERS}
-
-
-def test_the_committed_packages_are_what_their_contracts_give(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--check", "--output", str(ROOT / "generated")]) == 0, capsys.readouterr().out
-
-
-def test_packages_built_in_a_folder_that_git_ignores_are_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+from scripts.contracts.contract import effective
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS
+from scripts.packages import lock
+from scripts.packages.generate import build, main
+from scripts.packages.trees import tree
+from scripts.packages.workers import worker
+from tests.generation.generated_support import ROOT, contract, documented, run
+
+# --- the command as the maintainer runs it: the same bytes in each way
+
+
+def test_generating_writes_the_committed_packages_and_lock_over_whatever_was_there(checkout: Path) -> None:
+    (checkout / "generated" / "refundry_blink" / "stale.py").write_text("left over\n")
+    (checkout / "generated" / "refundry_paybyrd" / "client.py").unlink()
+    (checkout / "specs" / "lock.toml").unlink()
+    done = run("-m", "scripts.packages.generate", cwd=checkout, PYTHONHASHSEED="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == [*PROVIDERS, "written"]
+    assert tree(checkout / "generated") == tree(ROOT / "generated")
+    assert (checkout / "specs" / "lock.toml").read_bytes() == (ROOT / "specs" / "lock.toml").read_bytes()
+
+
+def test_checking_finds_the_committed_packages_the_same_with_another_hash_seed_in_a_folder_that_git_ignores(
+    tmp_path: Path,
 ) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".gitignore").write_text("*\n")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert main(["--check"]) == 0, capsys.readouterr().out
+    done = run("-m", "scripts.packages.generate", "--check", PYTHONHASHSEED="2", TMPDIR=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert done.stdout.splitlines()[-1].startswith("the same: ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".git", ".gitignore"]
+
+
+# --- the build
 
 
 def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path) -> None:
     said: list[str] = []
-    contracts = [(provider, effective_document(provider)) for provider in PROVIDERS[:2]]
-    assert build(contracts, tmp_path, said.append) == list(PROVIDERS[:2])
-    assert [line.partition(":")[0] for line in said] == list(PROVIDERS[:2])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(f"refundry_{name}" for name in PROVIDERS[:2])
+    names = ["first", "second"]
+    assert build([(name, documented(name)) for name in names], tmp_path, said.append) == names
+    assert [line.partition(":")[0] for line in said] == names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["refundry_first", "refundry_second"]
+
+
+def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(tmp_path: Path) -> None:
+    refused = (
+        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
+        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+    )
+    reply = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
+    with worker("client") as tool:
+        for number, (code, pointer, problem) in enumerate(refused):
+            folder = tmp_path / f"{number}"
+            folder.mkdir()
+            source = contract(schemas={"Reply": reply, "Code": code})
+            (folder / "contract.json").write_text(json.dumps(source))
+            document = Document(source, {"": "openapi.yaml:1", pointer: "openapi.yaml:7"})
+            tool.start("generate", "demo", folder / "contract.json", folder)
+            with pytest.raises(ContractError) as raised:
+                tool.finish("demo", document)
+            message = str(raised.value)
+            assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
+            assert problem in message
+            assert "\n" not in message
 
 
 def test_a_refused_contract_ends_the_build_with_its_name_and_leaves_nothing(tmp_path: Path) -> None:
@@ -404,7 +88,8 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
 ) -> None:
     (tmp_path / "openapi_python_client.py").write_text("raise RuntimeError('broken tool')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    problem = r"scripts/generators.py:1: demo: the generator of the client stopped: RuntimeError: broken tool; install"
+    stopped = "demo: the generator of the client stopped: RuntimeError: broken tool"
+    problem = rf"^scripts/packages/generators\.py:1: {stopped}; install"
     with pytest.raises(ContractError, match=problem):
         build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
     assert not (tmp_path / "out").exists()
@@ -413,30 +98,10 @@ def test_a_tool_that_stops_ends_the_build_with_the_last_line_it_said(
 def test_a_tool_that_does_not_end_ends_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "openapi_python_client.py").write_text("import time\ntime.sleep(100)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr("scripts.generate.LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr("scripts.packages.workers.LONGEST_SECONDS", 0.5)
     problem = r"specs/demo/openapi.yaml:1: document: demo: the generator of the client did not end within 0.5 s"
     with pytest.raises(ContractError, match=problem):
         build([("demo", documented("demo"))], tmp_path / "out", lambda _: None)
-
-
-@pytest.mark.parametrize(
-    ("code", "pointer", "problem"),
-    [
-        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
-        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
-    ],
-)
-def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(
-    tmp_path: Path, code: dict[str, Any], pointer: str, problem: str
-) -> None:
-    source = contract(schemas={**reply(code={"$ref": "#/components/schemas/Code"}), "Code": code})
-    document = Document(source, {"": "openapi.yaml:1", pointer: "openapi.yaml:7"})
-    with pytest.raises(ContractError) as refused:
-        build([("demo", document)], tmp_path, lambda _: None)
-    message = str(refused.value)
-    assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
-    assert problem in message
-    assert "\n" not in message
 
 
 WRITES_FOR_EVER = """
@@ -475,57 +140,39 @@ def test_a_refusal_while_a_tool_is_still_writing_is_that_refusal_and_leaves_noth
     assert list(scratch.iterdir()) == []
 
 
-def test_swapping_leaves_no_old_file_and_no_other_trace(tmp_path: Path) -> None:
-    fresh, output = tmp_path / "fresh", tmp_path / "output"
-    for folder, name in ((fresh, "new.py"), (output, "stale.py")):
-        (folder / "package").mkdir(parents=True)
-        (folder / "package" / name).write_text(name)
-    (output / "other").mkdir()
-    swap(fresh, ["package"], output)
-    assert tree(output / "package") == {"new.py": b"new.py"}
-    assert sorted(path.name for path in output.iterdir()) == ["other", "package"]
-
-
-def test_swapping_takes_no_old_package_away_before_every_new_one_is_there(tmp_path: Path) -> None:
-    fresh, output = tmp_path / "fresh", tmp_path / "output"
-    for folder, name in ((fresh, "new.py"), (output, "old.py")):
-        (folder / "first").mkdir(parents=True)
-        (folder / "first" / name).touch()
-    with pytest.raises(FileNotFoundError):
-        swap(fresh, ["first", "missing"], output)
-    assert tree(output) == {"first/old.py": b""}
-
-
-def test_a_diff_shows_changed_added_and_removed_files_and_is_empty_for_equal_trees() -> None:
-    old = {"same": b"1\n", "changed": b"1\n", "removed": b"1\n", "ends": b"1\r\n"}
-    new = {"same": b"1\n", "changed": b"2\n", "added": b"1\n", "ends": b"1\n"}
-    text = diff(old, new, "old", "new")
-    assert "--- old/changed\n+++ new/changed\n@@ -1 +1 @@\n-1\n+2\n" in text
-    assert "--- /dev/null\n+++ new/added\n" in text
-    assert "--- old/removed\n+++ /dev/null\n" in text
-    assert "new/ends: the line ends differ" in text
-    assert "same" not in text
-    assert diff(old, old, "old", "old") == ""
-
-
 # --- the command
 
+from_packages_built_before = pytest.mark.usefixtures("built_before")
 
+
+@from_packages_built_before
 def test_checking_a_changed_folder_prints_the_diff_and_changes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "generated"
-    shutil.copytree(ROOT / "generated", output, ignore=shutil.ignore_patterns("__pycache__"))
-    (output / "refundry_blink" / "stale.py").write_text("left over\n")
-    (output / "refundry_blink" / "py.typed").unlink()
-    before = tree(output)
-    assert main(["--check", "--provider", "blink", "--output", str(output)]) == 1
+    (project / "generated" / "refundry_blink" / "stale.py").write_text("left over\n")
+    (project / "generated" / "refundry_blink" / "py.typed").unlink()
+    (project / "specs" / "lock.toml").unlink()
+    before = tree(project)
+    assert main(["--check", "--provider", "blink"], project) == 1
     text = capsys.readouterr().out
     assert "--- refundry_blink/stale.py\n+++ /dev/null\n@@ -1 +0,0 @@\n-left over\n" in text
-    assert "refundry_blink: differs from its contract" in text
-    assert tree(output) == before
+    assert "refundry_blink: differs from its contract\n" in text
+    assert "blink: tree is not what the lock says" in text
+    assert text.splitlines()[-1].startswith("DIFFERENT: refundry_blink, ")
+    assert tree(project) == before
 
 
+@from_packages_built_before
+def test_the_lock_is_about_generated_alone(project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "specs" / "lock.toml").unlink()
+    elsewhere = str(tmp_path / "elsewhere")
+    assert main(["--output", elsewhere], project) == 0
+    assert main(["--check", "--output", elsewhere], project) == 0
+    assert "lock" not in capsys.readouterr().out
+    assert not (project / "specs" / "lock.toml").exists()
+
+
+@from_packages_built_before
 def test_generating_one_provider_replaces_its_package_alone(tmp_path: Path) -> None:
     for name in ("refundry_blink", "refundry_lab4pay"):
         (tmp_path / name).mkdir()
@@ -533,6 +180,46 @@ def test_generating_one_provider_replaces_its_package_alone(tmp_path: Path) -> N
     assert main(["--provider", "blink", "--output", str(tmp_path)]) == 0
     assert tree(tmp_path / "refundry_blink") == tree(ROOT / "generated" / "refundry_blink")
     assert tree(tmp_path / "refundry_lab4pay") == {"stale.py": b""}
+
+
+@from_packages_built_before
+def test_generating_brings_the_lock_back_and_checking_then_finds_nothing(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "specs" / "lock.toml").unlink()
+    assert main([], project) == 0
+    assert (project / "specs" / "lock.toml").read_bytes() == (ROOT / "specs" / "lock.toml").read_bytes()
+    assert main(["--check"], project) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("the same: ")
+
+
+@from_packages_built_before
+def test_generating_one_provider_leaves_the_lock_entries_of_the_others(project: Path) -> None:
+    with (project / "specs" / "lab4pay" / "overlay.yaml").open("a") as text:
+        text.write("# changed\n")
+    assert main(["--provider", "blink"], project) == 0
+    assert lock.recorded(project) == lock.recorded()
+
+
+@from_packages_built_before
+def test_generating_beside_a_lock_that_cannot_be_read_is_one_line_and_nothing_is_written(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "specs" / "lock.toml").write_text("blink = 1\n")
+    (project / "generated" / "refundry_blink" / "client.py").unlink()
+    before = tree(project)
+    assert main(["--provider", "blink"], project) == 2
+    assert tree(project) == before
+    error = capsys.readouterr().err
+    assert error.startswith("error: specs/lock.toml:1: ")
+    assert error.count("\n") == 1
+
+
+@from_packages_built_before
+def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert main(["--provider", "blink", "--output", str(tmp_path / "file" / "out")]) == 2
+    assert re.fullmatch(r"error: [^\n]*:1: [^\n]*; [^\n]*\n", capsys.readouterr().err)
 
 
 def test_an_unknown_provider_is_one_line_on_standard_error_and_writes_nothing(

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.contract import PROVIDERS, effective
-from tests.generation.generated_support import CASES, REFUNDS, TOKEN, TOKENS, WITH_BODY, Case, contract, make
+from scripts.contracts.providers import PROVIDERS
+from tests.generation.cases import CASES, REFUNDS, TOKEN, TOKENS, WITH_BODY, Case, contract_of
+from tests.generation.generated_support import contract, make
 
 any_provider = pytest.mark.parametrize("provider", PROVIDERS)
 # The secrets of a token's messages are written masked, see below.
@@ -29,7 +30,7 @@ def schemas(provider: str) -> ModuleType:
 
 def objects(provider: str) -> dict[str, Any]:
     """Return the object schemas of a provider's contract by name."""
-    named = effective(provider)["components"]["schemas"]
+    named = contract_of(provider)["components"]["schemas"]
     return {name: schema for name, schema in named.items() if schema.get("type") == "object"}
 
 

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
-from scripts import ingest
-from scripts.contract import PROVIDERS, SPECS, ContractError, check, vendored_document
-from scripts.document import Document, parse, resolve
+from scripts.contracts import ingest
+from scripts.contracts.checks import check
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document, parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.pointers import resolve
+from scripts.contracts.providers import PROVIDERS, SPECS
 from tests.generation.specs_support import CONTRACT, specs_with
 
 ADDRESS = "https://docs.example.com/returns"
@@ -53,7 +57,7 @@ def test_the_contract_on_a_page_is_kept_exactly_and_its_source_is_recorded(tmp_p
     page = page_of(CONTRACT)
     written, source = ingested(tmp_path, page)
     assert contract_of(written) == parse(CONTRACT, "page").data
-    assert written.startswith(b"# Written by scripts/ingest from the provider's page, never by hand.")
+    assert written.startswith(b"# Written by `nox -s ingest` from the provider's page, never by hand.")
     assert tomllib.loads(source.decode()) == {
         "address": ADDRESS,
         "retrieved": TODAY,

@@ -1,4 +1,4 @@
-"""The lock names every thing that is not as it was when the packages were made."""
+"""The lock names everything that has changed since the packages were made."""
 
 import hashlib
 import shutil
@@ -10,77 +10,62 @@ from pathlib import Path
 
 import pytest
 
-from scripts import lock
-from scripts.contract import PROVIDERS
-from scripts.trees import tree
-from tests.generation.generated_support import ROOT, run
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS
+from scripts.packages import lock
+from scripts.packages.trees import tree
+from tests.generation.conftest import TEMPLATES
+from tests.generation.generated_support import ROOT
 
 KEYS = {"page", "source", "contract", "overlay", "contradictions", "configuration", "templates", *lock.TOOLS, "tree"}
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A copy of the project's scripts, contracts and packages, as a clean checkout has them."""
-    for name in ("scripts", "specs", "generated"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    return tmp_path
-
-
 def test_the_lock_is_about_every_provider_and_every_thing_a_package_is_made_from() -> None:
-    recorded = tomllib.loads((ROOT / "specs" / "lock.toml").read_text(encoding="utf-8"))
+    recorded = lock.recorded()
     assert set(recorded) == set(PROVIDERS)
     for entries in recorded.values():
         assert set(entries) == KEYS
         assert "missing" not in entries.values()
 
 
-def test_the_committed_lock_agrees_with_the_committed_tree(capsys: pytest.CaptureFixture[str]) -> None:
-    assert lock.main(["--check"]) == 0, capsys.readouterr().out
-    assert capsys.readouterr().out == "specs/lock.toml: all agree\n"
+def test_the_committed_lock_agrees_with_the_committed_tree() -> None:
+    assert lock.differences(PROVIDERS) == []
 
 
 def test_a_clean_checkout_agrees(project: Path) -> None:
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "specs/lock.toml: all agree\n", "")
+    assert lock.differences(PROVIDERS, project) == []
 
 
 @pytest.mark.parametrize(
-    ("file", "line"),
+    ("file", "entry"),
     [
-        ("generated/refundry_blink/client.py", "blink: tree is not what the lock says (generated/refundry_blink/)"),
-        ("specs/blink/openapi.yaml", "blink: contract is not what the lock says (specs/blink/openapi.yaml)"),
-        ("specs/blink/overlay.yaml", "blink: overlay is not what the lock says (specs/blink/overlay.yaml)"),
-        ("specs/blink/source.toml", "blink: source is not what the lock says (specs/blink/source.toml)"),
+        ("generated/refundry_blink/client.py", "tree is not what the lock says (generated/refundry_blink/)"),
+        ("specs/blink/openapi.yaml", "contract is not what the lock says (specs/blink/openapi.yaml)"),
+        ("specs/blink/overlay.yaml", "overlay is not what the lock says (specs/blink/overlay.yaml)"),
+        ("specs/blink/source.toml", "source is not what the lock says (specs/blink/source.toml)"),
         (
             "specs/blink/contradictions.toml",
-            "blink: contradictions is not what the lock says (specs/blink/contradictions.toml)",
+            "contradictions is not what the lock says (specs/blink/contradictions.toml)",
         ),
     ],
 )
-def test_a_changed_file_is_one_line_and_one_entry_of_the_diff(project: Path, file: str, line: str) -> None:
+def test_a_changed_file_is_one_line_and_one_other_entry(project: Path, file: str, entry: str) -> None:
     with (project / file).open("a") as text:
         text.write("# changed\n")
     before = tree(project)
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    lines = done.stdout.splitlines()
-    assert done.returncode == 1
-    hand_edited = "blink: contract is not what was taken from the page (run scripts/ingest on it again)"
-    expected = [line, hand_edited] if file.endswith("openapi.yaml") else [line]
-    assert [text for text in lines if "is not what" in text] == expected
-    assert lines[:2] == ["--- specs/lock.toml", "+++ working tree"]
-    changed = line.split()[1]
-    assert [text.split()[0] for text in lines[2:] if text.startswith(("-", "+"))] == [f"-{changed}", f"+{changed}"]
+    hand_edited = "blink: contract is not what was taken from the page (run `nox -s ingest` on the page)"
+    expected = [f"blink: {entry}", *([hand_edited] if file.endswith("openapi.yaml") else [])]
+    assert lock.differences(PROVIDERS, project) == expected
+    recorded, now = lock.recorded(project)["blink"], lock.current("blink", project)
+    assert {key for key in KEYS if recorded[key] != now[key]} == {entry.partition(" ")[0]}
     assert tree(project) == before
 
 
 def test_a_changed_template_is_a_line_for_every_provider(project: Path) -> None:
-    with (project / "scripts/templates/openapi_python_client/types.py.jinja").open("a") as text:
+    with (project / TEMPLATES / "openapi_python_client" / "types.py.jinja").open("a") as text:
         text.write("\n")
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert done.returncode == 1
-    assert [line for line in done.stdout.splitlines() if "is not what" in line] == [
-        f"{provider}: templates is not what the lock says (the templates in scripts/templates/)"
-        for provider in PROVIDERS
+    assert lock.differences(PROVIDERS, project) == [
+        f"{provider}: templates is not what the lock says (the templates in {TEMPLATES}/)" for provider in PROVIDERS
     ]
 
 
@@ -88,9 +73,8 @@ def test_another_page_is_a_line(project: Path) -> None:
     source = project / "specs" / "lab4pay" / "source.toml"
     recorded = tomllib.loads(source.read_text(encoding="utf-8"))["page_sha256"]
     source.write_text(source.read_text(encoding="utf-8").replace(recorded, hashlib.sha256(b"").hexdigest()))
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert done.returncode == 1
-    assert "lab4pay: page is not what the lock says" in done.stdout
+    page = "lab4pay: page is not what the lock says (the published page, by specs/lab4pay/source.toml)"
+    assert page in lock.differences(PROVIDERS, project)
 
 
 def moved_away(path: Path) -> None:
@@ -130,29 +114,24 @@ DRIFTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_whatever_in_generated_is_not_what_the_contracts_make_is_a_line(project: Path, drift: str) -> None:
-    change, line = DRIFTS[drift]
+    change, start = DRIFTS[drift]
     change(project / "generated")
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert done.returncode == 1
-    assert [text for text in done.stdout.splitlines() if text.startswith(line)]
+    assert [line for line in lock.differences(PROVIDERS, project) if line.startswith(start)]
 
 
 def test_what_the_interpreter_or_a_removed_module_leaves_behind_is_no_difference(project: Path) -> None:
     (project / "generated" / "refundry_gone" / "__pycache__").mkdir(parents=True)
     (project / "generated" / "refundry_gone" / "__pycache__" / "x.pyc").touch()
     (project / "generated" / "__pycache__").mkdir()
-    assert run("-m", "scripts.lock", "--check", cwd=project).returncode == 0
+    assert lock.differences(PROVIDERS, project) == []
 
 
-def test_a_provider_that_is_no_more_is_a_line_and_goes_with_the_next_generation(project: Path) -> None:
+def test_a_name_that_is_no_provider_is_a_line_and_goes_with_the_next_generation(project: Path) -> None:
     with (project / "specs" / "lock.toml").open("a") as text:
         text.write('\n[gone]\ntree = "missing"\n')
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert done.returncode == 1
-    assert "gone: the lock has it, and it is no provider" in done.stdout.splitlines()
-    assert "-[gone]" in done.stdout.splitlines()
-    assert run("-c", "from scripts import lock; lock.write([])", cwd=project).returncode == 0
-    assert run("-m", "scripts.lock", "--check", cwd=project).returncode == 0
+    assert lock.differences(PROVIDERS, project) == ["gone: the lock has it, and it is no provider"]
+    lock.write([], project)
+    assert lock.differences(PROVIDERS, project) == []
 
 
 def test_a_clone_with_the_line_ends_of_another_system_agrees(project: Path) -> None:
@@ -162,8 +141,7 @@ def test_a_clone_with_the_line_ends_of_another_system_agrees(project: Path) -> N
         subprocess.run([*git, *command], cwd=project, check=True, timeout=60)
     clone = ("clone", "-q", "-c", "core.autocrlf=true", "-c", "core.eol=crlf", str(project), str(project / "clone"))
     subprocess.run([*git, *clone], check=True, timeout=60)
-    done = run("-m", "scripts.lock", "--check", cwd=project / "clone")
-    assert (done.returncode, done.stdout) == (0, "specs/lock.toml: all agree\n")
+    assert lock.differences(PROVIDERS, project / "clone") == []
 
 
 @pytest.mark.parametrize("tool", lock.TOOLS)
@@ -172,75 +150,37 @@ def test_another_version_of_a_tool_is_a_line_for_every_provider(monkeypatch: pyt
     assert lock.differences(PROVIDERS) == [
         f"{provider}: {tool} is not what the lock says (the installed version of {tool})" for provider in PROVIDERS
     ]
-    assert f'+{tool} = "99.0"' in lock.difference_text()
+    assert lock.current("blink")[tool] == "99.0"
 
 
 def test_another_configuration_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "CONFIGURATION", {})
-    assert lock.differences(["blink"]) == [
-        "blink: configuration is not what the lock says (the generators' configuration in scripts/generators.py)"
-    ]
+    about = "the generators' configuration in scripts/packages/generators.py"
+    assert lock.differences(["blink"]) == [f"blink: configuration is not what the lock says ({about})"]
 
 
 def test_what_is_not_there_is_called_missing(project: Path) -> None:
     shutil.rmtree(project / "generated" / "refundry_blink")
     (project / "specs" / "blink" / "source.toml").unlink()
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert '+page = "missing"' in done.stdout
-    assert '+tree = "missing"' in done.stdout
+    entries = lock.current("blink", project)
+    assert {key for key, value in entries.items() if value == "missing"} == {"page", "source", "tree"}
 
 
 def test_a_project_without_a_lock_differs_in_everything(project: Path) -> None:
     (project / "specs" / "lock.toml").unlink()
-    done = run("-m", "scripts.lock", "--check", cwd=project)
-    assert done.returncode == 1
-    assert done.stdout.count("is not what the lock says") == len(PROVIDERS) * len(KEYS)
+    lines = lock.differences(PROVIDERS, project)
+    assert len(lines) == len(PROVIDERS) * len(KEYS)
+    assert all("is not what the lock says" in line for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("command", "text"),
-    [
-        *(("lock", text) for text in ("[blink\n", "blink = 1\n", "[blink]\ntree = 5\n", "[[blink]]\n", "\udcff")),
-        ("generate", "blink = 1\n"),
-    ],
-)
-def test_a_lock_that_cannot_be_read_is_one_line_on_standard_error_and_nothing_is_written(
-    project: Path, text: str, command: str
-) -> None:
+@pytest.mark.parametrize("text", ["[blink\n", "blink = 1\n", "[blink]\ntree = 5\n", "[[blink]]\n", "\udcff"])
+def test_a_lock_that_cannot_be_read_is_an_error_of_one_line_and_nothing_is_written(project: Path, text: str) -> None:
     (project / "specs" / "lock.toml").write_bytes(text.encode(errors="surrogateescape"))
-    (project / "generated" / "refundry_blink" / "client.py").unlink()
     before = tree(project)
-    done = run("-m", f"scripts.{command}", *(["--check"] if command == "lock" else []), cwd=project)
-    assert done.returncode == 2
+    for use in (lock.differences, lock.write):
+        with pytest.raises(ContractError, match=r"^specs/lock\.toml:1: [^\n]+$"):
+            use(PROVIDERS, project)
     assert tree(project) == before
-    assert done.stderr.startswith("error: specs/lock.toml:1: ")
-    assert done.stderr.count("\n") == 1
-
-
-def test_generating_brings_the_lock_back_and_checking_then_finds_nothing(project: Path) -> None:
-    (project / "generated" / "refundry_blink" / "stale.py").write_text("left over\n")
-    (project / "specs" / "lock.toml").unlink()
-    found = run("-m", "scripts.generate", "--check", cwd=project)
-    assert found.returncode == 1
-    assert "--- refundry_blink/stale.py" in found.stdout
-    assert "blink: tree is not what the lock says" in found.stdout
-    written = run("-m", "scripts.generate", cwd=project)
-    assert (written.returncode, written.stderr) == (0, "")
-    assert (project / "specs" / "lock.toml").read_bytes() == (ROOT / "specs" / "lock.toml").read_bytes()
-    again = run("-m", "scripts.generate", "--check", cwd=project)
-    assert (again.returncode, again.stderr) == (0, "")
-    assert again.stdout.splitlines()[-1].startswith("the same: ")
-
-
-def test_generating_one_provider_leaves_the_entries_of_the_others(project: Path) -> None:
-    with (project / "specs" / "lab4pay" / "overlay.yaml").open("a") as text:
-        text.write("# changed\n")
-    done = run("-m", "scripts.generate", "--provider", "blink", cwd=project)
-    assert (done.returncode, done.stderr) == (0, "")
-    recorded, now = (
-        tomllib.loads((folder / "specs" / "lock.toml").read_text(encoding="utf-8")) for folder in (ROOT, project)
-    )
-    assert now == recorded
 
 
 def test_a_tree_hash_is_about_paths_bytes_and_nothing_else(tmp_path: Path) -> None:

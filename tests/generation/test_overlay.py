@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
-from scripts import overlay
-from scripts.contract import PROVIDERS, SPECS, ContractError, vendored_document
-from scripts.document import Document, dump, load, parse
+from scripts.contracts import overlay
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document, dump, load, parse
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS, SPECS
 from tests.generation.specs_support import document
 
 SCHEMA = "$.components.schemas.Return"
@@ -257,13 +259,12 @@ def test_after_a_remove_no_entry_has_the_place_of_another() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_each_action_of_a_committed_overlay_is_needed(provider: str) -> None:
     ours = load(SPECS / provider / "overlay.yaml")
-    whole = overlay.apply(vendored_document(provider), ours).data
+    vendored = vendored_document(provider)
+    whole = overlay.apply(vendored, ours).data
     for index in range(len(ours.data["actions"])):
         rest = [other for number, other in enumerate(ours.data["actions"]) if number != index]
         try:
-            without = overlay.apply(
-                vendored_document(provider), Document(ours.data | {"actions": rest}, ours.places)
-            ).data
+            without = overlay.apply(vendored, Document(ours.data | {"actions": rest}, ours.places)).data
         except ContractError:
             continue
         assert without != whole, ours.data["actions"][index]["x-name"]

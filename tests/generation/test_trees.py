@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.trees import replace_together, strays, swap, tree
-from tests.generation.generated_support import ROOT, run
+from scripts.files import replace_together, swap
+from scripts.packages.trees import diff, strays, tree
+from tests.generation.generated_support import ROOT
 from tests.generation.specs_support import CONTRACT
 
 ERROR = re.compile(r"error: [^\n]*:1: [^\n]*; [^\n]*\n")
@@ -36,7 +37,7 @@ def test_files_are_written_whole_or_not_at_all_on_a_full_disk(tmp_path: Path) ->
     for name in ("first", "second"):
         (tmp_path / name).write_text(f"old {name}")
     code = (
-        "import sys; from pathlib import Path; from scripts.trees import replace_together as r; p = Path(sys.argv[1]);"
+        "import sys; from pathlib import Path; from scripts.files import replace_together as r; p = Path(sys.argv[1]);"
         "r({p / 'first': 'new', p / 'second': 'x' * 1000, p / 'folder' / 'third': 'new'})"
     )
     done = on_a_full_disk("-c", code, str(tmp_path))
@@ -94,27 +95,53 @@ def test_a_link_and_a_mode_make_another_tree(tmp_path: Path) -> None:
     assert tree(tmp_path / "linked") == {".": f"(a symbolic link to {package})\n".encode()}
 
 
+def test_swapping_leaves_no_old_file_and_no_other_trace(tmp_path: Path) -> None:
+    fresh, output = tmp_path / "fresh", tmp_path / "output"
+    for folder, name in ((fresh, "new.py"), (output, "stale.py")):
+        (folder / "package").mkdir(parents=True)
+        (folder / "package" / name).write_text(name)
+    (output / "other").mkdir()
+    swap(fresh, ["package"], output)
+    assert tree(output / "package") == {"new.py": b"new.py"}
+    assert sorted(path.name for path in output.iterdir()) == ["other", "package"]
+
+
+def test_swapping_takes_no_old_package_away_before_every_new_one_is_there(tmp_path: Path) -> None:
+    fresh, output = tmp_path / "fresh", tmp_path / "output"
+    for folder, name in ((fresh, "new.py"), (output, "old.py")):
+        (folder / "first").mkdir(parents=True)
+        (folder / "first" / name).touch()
+    with pytest.raises(FileNotFoundError):
+        swap(fresh, ["first", "missing"], output)
+    assert tree(output) == {"first/old.py": b""}
+
+
+def test_a_diff_shows_changed_added_and_removed_files_and_is_empty_for_equal_trees() -> None:
+    old = {"same": b"1\n", "changed": b"1\n", "removed": b"1\n", "ends": b"1\r\n"}
+    new = {"same": b"1\n", "changed": b"2\n", "added": b"1\n", "ends": b"1\n"}
+    text = diff(old, new, "old", "new")
+    assert "--- old/changed\n+++ new/changed\n@@ -1 +1 @@\n-1\n+2\n" in text
+    assert "--- /dev/null\n+++ new/added\n" in text
+    assert "--- old/removed\n+++ /dev/null\n" in text
+    assert "new/ends: the line ends differ" in text
+    assert "same" not in text
+    assert diff(old, old, "old", "old") == ""
+
+
 # --- the commands
 
 
 def test_generating_on_a_full_disk_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
-    done = on_a_full_disk("-m", "scripts.generate", "--output", str(tmp_path / "out"))
+    done = on_a_full_disk("-m", "scripts.packages.generate", "--output", str(tmp_path / "out"))
     assert done.returncode == 2
     assert ERROR.fullmatch(done.stderr), done.stderr
     assert not (tmp_path / "out").exists()
 
 
-def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    done = run("-m", "scripts.generate", "--provider", "blink", "--output", str(tmp_path / "file" / "out"))
-    assert done.returncode == 2
-    assert ERROR.fullmatch(done.stderr), done.stderr
-
-
 def test_taking_a_page_on_a_full_disk_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     (tmp_path / "page.md").write_text(f"```yaml\n{CONTRACT}```\n")
     done = on_a_full_disk(
-        *("-m", "scripts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path / "specs")),
+        *("-m", "scripts.contracts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path / "specs")),
         *("--address", "https://docs.example.com/a"),
     )
     assert done.returncode == 2

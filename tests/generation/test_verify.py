@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from scripts.contract import ContractError
-from scripts.generate import build
-from scripts.generators import package_name, write_client, write_schemas
-from scripts.verify import Problem, client_problems, schemas_problems
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import package_name
+from scripts.packages.generate import build
+from scripts.packages.generators import write_client, write_schemas
+from scripts.packages.verify import Problem, client_problems, schemas_problems
 from tests.generation.generated_support import contract, documented
 
 TEXT = {"type": "string"}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from refundry import FULL, AuthenticationFailed, Blink, Money, Reason, WireReply
 from refundry.sandbox import CREDENTIALS
-from scripts.contract import effective
+from scripts.contracts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
     DONE,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from refundry import AuthenticationFailed, Lab4Pay, Money, Operation, Reason, WireReply
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID
-from scripts.contract import effective
+from scripts.contracts.contract import effective
 from tests.providers.evidence import NO_ACCESS, REFUSED, UNDER_WAY, UNKNOWN, id_of
 from tests.providers.record import (
     FAILED,

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from refundry import AuthenticationFailed, Money, Paybyrd, Reason, WireReply
 from refundry.sandbox import CREDENTIALS
-from scripts.contract import effective
+from scripts.contracts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
     DONE,

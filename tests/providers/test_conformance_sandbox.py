@@ -25,7 +25,7 @@ from refundry import (
 )
 from refundry.sandbox import Fault, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
-from scripts.document import resolve
+from scripts.contracts.pointers import resolve
 from tests.contract.evidence import results
 from tests.contract.openapi import undocumented_headers, violations
 from tests.contract.replies import described, odd_bodies

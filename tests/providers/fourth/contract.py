@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from scripts import overlay
-from scripts.checks import check
-from scripts.document import load
+from scripts.contracts import overlay
+from scripts.contracts.checks import check
+from scripts.contracts.document import load
 
 HERE = Path(__file__).parent
 

@@ -11,7 +11,7 @@ from tempfile import mkdtemp
 
 from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
-from scripts.generators import write_client
+from scripts.packages.generators import write_client
 from tests.providers import RECORDS
 from tests.providers.fourth.account import Fourth
 from tests.providers.fourth.contract import contract

@@ -1,14 +1,16 @@
-"""What a contract may not hold: a contract is untrusted input, and is checked before any tool reads it."""
+"""What a contract must not hold. A contract is untrusted input: it is checked before any tool reads it."""
 
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from scripts import references, validation
-from scripts.document import Document, child, get, members, short
-from scripts.openapi import KINDS, METHODS, Node, python_name, walk
+from scripts.contracts import references, validation
+from scripts.contracts.document import Document
+from scripts.contracts.errors import REFUSED, short
+from scripts.contracts.openapi import KINDS, METHODS, Node, python_name, walk
+from scripts.contracts.pointers import child, get, members
 
-# Keys that reach outside the contract, whoever writes them and wherever: as the generators and validators read them.
+# Keys with which a contract reaches outside itself. The generators and validators heed them wherever they stand.
 _REFUSED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
         re.compile(r"customTypePath|customBasePath|x-python-.*|x-datamodel-code-generator-.*"),
@@ -22,7 +24,7 @@ _REFUSED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 
 # Names that the generated code uses itself: methods and locals of a model, arguments and locals of an operation's
-# functions, and what a generated module imports. The generators rename Python's own words, so those are not here.
+# functions, and what a generated module imports. The generators rename Python's keywords, so those are not listed.
 _MODEL_NAMES = frozenset(
     {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "prop", "prop_dict"}
     | {"prop_name", "src_dict", "to_dict", "to_multipart"}
@@ -37,7 +39,7 @@ _SCHEMA_NAMES = frozenset(
 )
 _WIRE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_.][A-Za-z0-9]+)*")
 _COMPONENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Literal text and {parameters}; no dot segments, nothing that is quoted or formatted in generated code.
+# Literal text and {parameters}; no dot segments, and no character that generated code would have to quote.
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@-]|\{[A-Za-z][A-Za-z0-9_.-]*\})*)+")
 
 
@@ -58,26 +60,26 @@ def _refuse_keys(document: Document) -> None:
     for pointer, key, _ in members(document.data):
         for pattern, problem in _REFUSED_KEYS:
             if pattern.fullmatch(key):
-                raise document.error(pointer, problem, _REFUSED)
+                raise document.error(pointer, problem, REFUSED)
 
 
 def _refuse_names(document: Document) -> None:
     for node in walk(document.data):
         if node.kind == "schema":
             properties = _named(child(node.pointer, "properties"), node.value.get("properties"))
-            _usable(document, properties, "property", _MODEL_NAMES)
+            _refuse_clashes(document, properties, "property", _MODEL_NAMES)
         elif node.kind == "path":
             for method in METHODS:
-                _usable(document, _parameters(document, node, method), "parameter", _PARAMETER_NAMES)
+                _refuse_clashes(document, _parameters(document, node, method), "parameter", _PARAMETER_NAMES)
         elif node.kind == "operation" and "operationId" in node.value:
-            _identifier(document, child(node.pointer, "operationId"), node.value["operationId"], _WIRE_NAME)
+            _refuse_other_than(document, child(node.pointer, "operationId"), node.value["operationId"], _WIRE_NAME)
         elif node.kind == "components":
             for group in KINDS["components"]:
                 for pointer, name in _named(child(node.pointer, group), node.value.get(group)):
-                    _identifier(document, pointer, name, _COMPONENT_NAME)
+                    _refuse_other_than(document, pointer, name, _COMPONENT_NAME)
             schemas = _named(child(node.pointer, "schemas"), node.value.get("schemas"))
-            _usable(document, schemas, "schema", _SCHEMA_NAMES, lambda name: name)
-            _usable(document, schemas, "schema", frozenset())
+            _refuse_clashes(document, schemas, "schema", _SCHEMA_NAMES, lambda name: name)
+            _refuse_clashes(document, schemas, "schema", frozenset())
 
 
 def _named(pointer: str, members: object) -> list[tuple[str, str]]:
@@ -85,7 +87,7 @@ def _named(pointer: str, members: object) -> list[tuple[str, str]]:
 
 
 def _parameters(document: Document, path: Node, method: str) -> list[tuple[str, str]]:
-    """Return pointer and name of each parameter of an operation. It replaces one of its path by name and place."""
+    """Return pointer and name of each parameter of an operation; its own replace those of the path."""
     parameters: dict[tuple[str, str], tuple[str, str]] = {}
     for holder in (path.pointer, child(path.pointer, method)):
         for node in walk(get(document.data, holder), "operation", holder):
@@ -96,38 +98,35 @@ def _parameters(document: Document, path: Node, method: str) -> list[tuple[str, 
     return list(parameters.values())
 
 
-_REFUSED = "the contract is refused as it stands"
-
-
-def _identifier(document: Document, pointer: str, name: object, pattern: re.Pattern[str]) -> None:
+def _refuse_other_than(document: Document, pointer: str, name: object, pattern: re.Pattern[str]) -> None:
     if not (isinstance(name, str) and pattern.fullmatch(name)):
-        raise document.error(pointer, f"the name {short(repr(name))} is not a plain identifier", _REFUSED)
+        raise document.error(pointer, f"the name {short(repr(name))} is not a plain identifier", REFUSED)
 
 
-def _usable(
+def _refuse_clashes(
     document: Document,
     named: list[tuple[str, str]],
     what: Literal["property", "parameter", "schema"],
     reserved: frozenset[str],
     as_python: Callable[[str], str] = python_name,
 ) -> None:
-    taken: dict[str, str] = {}
+    used: dict[str, str] = {}
     for pointer, name in named:
-        _identifier(document, pointer, name, _WIRE_NAME)
+        _refuse_other_than(document, pointer, name, _WIRE_NAME)
         if as_python(name) in reserved:
             raise document.error(
-                pointer, f"the {what} name {name!r} is one that the generated code uses itself", _REFUSED
+                pointer, f"the {what} name {name!r} is one that the generated code uses itself", REFUSED
             )
-        if (other := taken.get(as_python(name))) is not None:
+        if (other := used.get(as_python(name))) is not None:
             problem = f"the {what} names {other!r} and {name!r} are both {as_python(name)!r} in Python"
-            raise document.error(pointer, problem, _REFUSED)
-        taken[as_python(name)] = name
+            raise document.error(pointer, problem, REFUSED)
+        used[as_python(name)] = name
 
 
 def _refuse_paths(document: Document) -> None:
     for pointer, path in _named("/paths", document.data.get("paths")):
         if not path.startswith("x-") and not _PATH.fullmatch(path):
-            raise document.error(pointer, f"{short(repr(path))} is not a plain path", _REFUSED)
+            raise document.error(pointer, f"{short(repr(path))} is not a plain path", REFUSED)
 
 
 def _refuse_content_types(document: Document) -> None:
@@ -148,11 +147,11 @@ def _refuse_invalid(document: Document) -> None:
     try:
         pointer, error = next(_invalid(document.data), ("", None))
     except Exception as stopped:
-        # What a validator's code happens to meet in a strange contract: RecursionError, KeyError, a library's own.
+        # A validator raises whatever its code meets in a strange contract: RecursionError, KeyError, a library's own.
         problem = f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}"
-        raise document.error("", problem, _REFUSED) from stopped
+        raise document.error("", problem, REFUSED) from stopped
     while error is not None and error.context:
-        # "None of these fits" says little: of the reasons, the one found deepest in the document says most.
+        # "None of these fits" says little. Of the reasons, the one deepest in the document says most.
         error = max(error.context, key=lambda reason: len(reason.absolute_path))
     if error is not None:
         pointer += "".join(child("", part) for part in error.absolute_path)

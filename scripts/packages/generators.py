@@ -1,33 +1,25 @@
-"""The two generator tools, each run by `scripts.generate` in a process of its own: contract in, verified code out."""
+"""What the two generator tools write from a contract: how each is configured, called, and held to what it left out."""
 
 import contextlib
-import gc
 import io
-import json
 import re
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts import verify
-from scripts.document import ContractError, child, one_line, short
-from scripts.openapi import operations
+from scripts.contracts.errors import ContractError, one_line
+from scripts.contracts.openapi import operations
+from scripts.contracts.pointers import child
+from scripts.contracts.providers import package_name
+from scripts.packages.overrides import OVERRIDES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from openapi_python_client.parser.errors import GeneratorError
 
-ROOT = Path(__file__).resolve().parent.parent
-GENERATED = ROOT / "generated"
-TEMPLATES = ROOT / "scripts" / "templates"
-OVERRIDES = TEMPLATES / "openapi_python_client"
-
-# What each tool is told; the lock holds a hash of it. The client's options are those of the tool's configuration file.
+# The options of each tool; the lock holds a hash of them. The client's are those of the tool's configuration file.
 CONFIGURATION: Mapping[str, Any] = {
     "client": {"post_hooks": []},
     "schemas": {
@@ -53,20 +45,20 @@ CONFIGURATION: Mapping[str, Any] = {
         "type_mappings": ["string+guid=string"],
     },
     "ruff": [
-        # Also where the temporary folder is one that git ignores: ruff would leave all of it as it is, and say nothing.
+        # In a temporary folder that git ignores, ruff would otherwise change nothing, and say nothing.
         ["check", ".", "--isolated", "--select", "I,F401", "--fix-only", "--no-cache", "--no-respect-gitignore"],
         ["format", ".", "--isolated", "--no-cache", "--no-respect-gitignore"],
     ],
 }
 
-# The authorization header that the client uses where the contract asks for none.
+# The header of the client when the contract names no security scheme.
 _BEARER = ("Authorization", "Bearer")
 
 
 class Refused(ContractError):
-    """A contract that cannot be generated in full: what is wrong, and the JSON Pointer of the part that it is about.
+    """A contract that cannot be generated in full: the problem, and the JSON Pointer of the part that it is about.
 
-    The pointer is empty where a tool does not say.
+    The pointer is empty when a tool does not name the part.
     """
 
     def __init__(self, provider: str, problem: object, pointer: str = "") -> None:
@@ -78,17 +70,12 @@ class Refused(ContractError):
 
 
 def remedy(provider: str) -> str:
-    """Return what to do about a contract that cannot be generated."""
+    """Return the remedy for a contract that cannot be generated."""
     return f"mend it in specs/{provider}/overlay.yaml"
 
 
-def package_name(provider: str) -> str:
-    """Return the import name of a provider's generated package."""
-    return f"refundry_{provider}"
-
-
 def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
-    """Refuse the parameters that the tool, or our template of it, would leave out in silence."""
+    """Refuse the parameters that the tool, or our override of its template, would leave out in silence."""
     for pointer, _, _, operation in operations(contract):
         for index, parameter in enumerate(operation.get("parameters", [])):
             if parameter.get("in") == "cookie" or ("$ref" not in parameter and "schema" not in parameter):
@@ -161,7 +148,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     )
     data = deepcopy(dict(contract))
     for *_, operation in operations(data):
-        # The tool reads the security of an operation, and not that of the document.
+        # The tool reads the security of an operation, and not the document's.
         operation.setdefault("security", data.get("security", []))
     parsed = GeneratorData.from_dict(data, config=config)
     if isinstance(parsed, GeneratorError):
@@ -183,7 +170,7 @@ def _client_problem(provider: str, contract: Mapping[str, Any], problem: "Genera
 
 
 def named_in(contract: Mapping[str, Any], text: str) -> str:
-    """Return the pointer of the operation or of the schema that a tool's message names; empty where it names none."""
+    """Return the pointer of the operation or of the schema that a tool's message names; empty when it names none."""
     for pointer, method, path, _ in operations(contract):
         if re.search(rf"\b{method.upper()} {re.escape(path)}(?![\w/])", text):
             return pointer
@@ -193,7 +180,7 @@ def named_in(contract: Mapping[str, Any], text: str) -> str:
 
 
 def _share_templates(environment: "Environment") -> None:
-    """Let the providers share compiled templates: nine tenths of a run go into compiling them."""
+    """Let the providers share compiled templates: compiling them takes nine tenths of a run."""
     from jinja2.bccache import Bucket, BytecodeCache
 
     class Memory(BytecodeCache):
@@ -230,63 +217,3 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
     if not isinstance(source, str):
         raise Refused(provider, "datamodel-code-generator: the models do not fit into one module")
     (folder / "schemas.py").write_text(source, encoding="utf-8")
-
-
-_Task = Callable[[str, Mapping[str, Any], Path], None]
-
-
-def _verified(problems: Callable[[Mapping[str, Any], Path, str], list[verify.Problem]]) -> _Task:
-    def task(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
-        found = problems(contract, folder, package_name(provider))
-        for pointer, problem in found:
-            more = f" (and {len(found) - 1} more)" if found[1:] else ""
-            raise Refused(provider, f"generated amiss: {problem}{more}", pointer)
-
-    return task
-
-
-# What each process does: first the code of each provider; then, when all has its final form, a look at its own half of
-# it, for which it has loaded already what the generated code imports.
-TASKS: Mapping[str, Mapping[str, _Task]] = {
-    "client": {"generate": write_client, "verify": _verified(verify.client_problems)},
-    "schemas": {"generate": write_schemas, "verify": _verified(verify.schemas_problems)},
-}
-_IMPORTS = {
-    "client": ("openapi_python_client.config",),
-    "schemas": ("datamodel_code_generator.parser.openapi", "datamodel_code_generator.config"),
-}
-
-
-def serve(tool: str) -> None:
-    """Do each job of standard input, one JSON line [task, provider, path of the contract, folder], and answer each.
-
-    The answer is one JSON line: {"seconds": ...}; {"problem": ..., "pointer": ...} when the contract is refused;
-    {"broken": ...} when the fault is not the contract's.
-    """
-    # A short-lived process that makes few cycles: a tenth of its time would go into looking for them.
-    gc.disable()
-    for module in _IMPORTS[tool]:
-        import_module(module)
-    for line in sys.stdin:
-        task, provider, contract, folder = json.loads(line)
-        print(json.dumps(_answer(TASKS[tool][task], provider, Path(contract), Path(folder))), flush=True)
-
-
-def _answer(task: _Task, provider: str, path: Path, folder: Path) -> dict[str, object]:
-    started = time.perf_counter()
-    contract: dict[str, Any] = {}
-    try:
-        contract = json.loads(path.read_text(encoding="utf-8"))
-        task(provider, contract, folder)
-    except Refused as refused:
-        return {"problem": refused.problem, "pointer": refused.pointer}
-    except OSError as error:
-        return {"broken": one_line(error)}
-    except Exception as error:  # noqa: BLE001 - a tool raises whatever its code happens to meet in a strange contract
-        problem = f"the tool stopped: {type(error).__name__}: {short(str(error))}"
-        return {"problem": f"{provider}: {problem}", "pointer": named_in(contract, problem)}
-    return {"seconds": time.perf_counter() - started}
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])

@@ -1,4 +1,4 @@
-"""Where a provider's contract contradicts itself: its examples, run through its schemas and the generated models."""
+"""Where a provider's contract contradicts itself: its examples run through its schemas and the generated models."""
 
 import argparse
 import importlib
@@ -11,9 +11,13 @@ from typing import Any, cast
 
 import pydantic
 
-from scripts import references, validation
-from scripts.contract import PROVIDERS, SPECS, ContractError, vendored_document, walk
-from scripts.document import Document, child, exit_code, keys, one_line, resolve, short
+from scripts.contracts import references, validation
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError, exit_code, one_line, short
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import child, keys, resolve
+from scripts.contracts.providers import PROVIDERS, SPECS, package_name
 
 LAYERS = ("schema", "client", "pydantic", "facade")
 MACHINE_LAYERS = frozenset({"schema", "client", "pydantic"})
@@ -24,9 +28,9 @@ _KEYS = {"pointer", "rule", "layer", "decision"}
 class Finding:
     """One place where an example does not fit.
 
-    `pointer` leads to the value in the vendored contract, or to where a missing one should be. `rule` is what it
+    `pointer` leads to the value in the vendored contract, or to the place of a missing value. `rule` is what the value
     breaks: a keyword of the schema, an exception's name or "round trip" for the client's model, an error type of
-    Pydantic. `layer` is who found it, one of LAYERS.
+    Pydantic. `layer` says who found it, one of LAYERS.
     """
 
     pointer: str
@@ -36,7 +40,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Example:
-    """An example in a contract: where its value stands, the value, and the pointer of its schema."""
+    """An example in a contract: the pointer of its value, the value, and the pointer of its schema."""
 
     pointer: str
     value: Any
@@ -45,7 +49,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What differs between what is found and what is listed; both empty when all is as recorded."""
+    """The findings that are not listed, and the listed ones that are no longer found."""
 
     unlisted: frozenset[Finding]
     stale: frozenset[Finding]
@@ -54,7 +58,7 @@ class Comparison:
 def examples(document: Document) -> list[Example]:
     """Return every example of a contract with the schema it belongs to: of media types, parameters and schemas.
 
-    Raises ContractError for an example among the components that nothing refers to: nobody can say what it is of.
+    Raises ContractError for an example among the components that nothing refers to: it has no schema.
     """
     found = list({(example.pointer, example.schema): example for example in _examples(document.data)}.values())
     used = {example.pointer for example in found}
@@ -94,7 +98,7 @@ def schema_findings(document: Document) -> set[Finding]:
         try:
             errors = list(validation.value_errors(document.data, example.schema, example.value))
         except Exception as stopped:
-            # What a validator's code happens to meet in a strange schema: RecursionError, KeyError, a library's own.
+            # A validator raises whatever its code meets in a strange schema: RecursionError, KeyError, a library's own.
             problem = f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}"
             raise document.error(example.pointer, problem, "mend the example or its schema") from stopped
         for error in errors:
@@ -118,7 +122,7 @@ def _modelled(document: Document) -> Iterator[tuple[Example, str]]:
 
 
 def client_findings(document: Document, models: Any) -> set[Finding]:
-    """Return where an example does not survive the client's models: read and written again, it must be equal."""
+    """Return where an example is not the same after the client's model has read and written it."""
     found: set[Finding] = set()
     for example, name in _modelled(document):
         try:
@@ -145,12 +149,12 @@ def pydantic_findings(document: Document, schemas: Any) -> set[Finding]:
 
 
 def find(provider: str, specs: Path = SPECS) -> set[Finding]:
-    """Return every contradiction that the vendored contract's examples show, in the layers that a machine can run.
+    """Return every contradiction in the vendored contract's examples, in MACHINE_LAYERS.
 
     The models are those of the installed generated package. Raises ContractError when the contract cannot be used.
     """
     document = vendored_document(provider, specs)
-    package = f"refundry_{provider}"
+    package = package_name(provider)
     try:
         models, schemas = (importlib.import_module(f"{package}.{module}") for module in ("models", "schemas"))
     except ModuleNotFoundError as error:
@@ -184,13 +188,8 @@ def decisions(provider: str, specs: Path = SPECS) -> dict[Finding, str]:
     return listed
 
 
-def listed(provider: str, specs: Path = SPECS) -> set[Finding]:
-    """Return the contradictions listed in contradictions.toml, without the decisions."""
-    return set(decisions(provider, specs))
-
-
 def compare(found: Iterable[Finding], listed: Iterable[Finding], layers: frozenset[str] = MACHINE_LAYERS) -> Comparison:
-    """Compare what is found with what is listed, in the given layers only."""
+    """Compare the findings with the listed contradictions, in the given layers only."""
     ours = frozenset(finding for finding in listed if finding.layer in layers)
     theirs = frozenset(finding for finding in found if finding.layer in layers)
     return Comparison(unlisted=theirs - ours, stale=ours - theirs)
@@ -199,7 +198,7 @@ def compare(found: Iterable[Finding], listed: Iterable[Finding], layers: frozens
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.contradictions",
+        prog="python -m scripts.contracts.contradictions",
         description=(
             "Run every example of the vendored contracts through their schemas and the generated models, and compare "
             "what does not fit with specs/<provider>/contradictions.toml."
@@ -208,11 +207,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("provider", nargs="*", default=PROVIDERS, help="default: all")
     providers: Sequence[str] = parser.parse_args(argv).provider
-    return exit_code(lambda: int(max([_told(provider) for provider in providers], default=False)))
+    return exit_code(lambda: int(max([_report(provider) for provider in providers], default=False)))
 
 
-def _told(provider: str) -> bool:
-    """Print the contradictions of a provider; return whether one is unlisted or stale."""
+def _report(provider: str) -> bool:
+    """Print a provider's contradictions; return whether one is unlisted or stale."""
     known = decisions(provider)
     found = find(provider)
     difference = compare(found, known)

@@ -1,10 +1,9 @@
-"""YAML 1.2 documents as plain data, together with the file and line that each value came from."""
+"""YAML 1.2 documents as plain data, with the file and line of each value."""
 
 import io
 import json
 import math
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,14 +22,13 @@ from ruamel.yaml.events import (
     StreamEndEvent,
 )
 
-
-class ContractError(Exception):
-    """A contract, overlay or page that cannot be used. The message is one line: place, what is wrong, what to do."""
+from scripts.contracts.errors import ContractError, one_line
+from scripts.contracts.pointers import child
 
 
 @dataclass(frozen=True)
 class Document:
-    """Plain data (dict, list, str, int, float, bool, None) and where each part of it was written.
+    """Plain data (dict, list, str, int, float, bool, None) and the place of each part of it.
 
     `places` maps a JSON Pointer (RFC 6901) to "file:line". A pointer that is not listed has the place of its nearest
     listed parent.
@@ -50,72 +48,6 @@ class Document:
         return ContractError(f"{self.place(pointer)}: {pointer or 'document'}: {one_line(problem)}; {remedy}")
 
 
-def exit_code(run: Callable[[], int], remedy: str = "see to the disk, and run it again") -> int:
-    """Run a command and return its exit code; 2, and one line on standard error, where it cannot do what it is for.
-
-    That is a ContractError, or an OSError: a disk that is full or read-only. `remedy` says what to do about the latter.
-    """
-    try:
-        return run()
-    except ContractError as error:
-        print(f"error: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"error: {error.filename or 'disk'}:1: {one_line(error.strerror or error)}; {remedy}", file=sys.stderr)
-    return 2
-
-
-def one_line(text: object) -> str:
-    """Return `text` with every run of white space as one space, so that a message stays on one line."""
-    return " ".join(str(text).split())
-
-
-def short(text: str) -> str:
-    """Return `text` on one line, and cut where a message would become unreadable."""
-    text = one_line(text)
-    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
-
-
-def child(pointer: str, key: str | int) -> str:
-    """Return the JSON Pointer of the member `key` of the value at `pointer`."""
-    return f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
-
-
-def keys(pointer: str) -> list[str]:
-    """Return the member names that a JSON Pointer walks through, outermost first."""
-    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
-
-
-def resolve(data: Any, pointer: str) -> Any:
-    """Return the value at `pointer`. Raises KeyError when there is none."""
-    for key in keys(pointer):
-        if isinstance(data, dict) and key in data:
-            data = data[key]
-        elif isinstance(data, list) and key.isdecimal() and int(key) < len(data):
-            data = data[int(key)]
-        else:
-            raise KeyError(pointer)
-    return data
-
-
-def get(data: Any, pointer: str) -> Any:
-    """Return the value at `pointer`, or None when there is none."""
-    try:
-        return resolve(data, pointer)
-    except KeyError:
-        return None
-
-
-def members(data: Any, pointer: str = "") -> Iterator[tuple[str, str, Any]]:
-    """Yield pointer, key and value of every member of every object in plain data, whatever it stands for."""
-    if isinstance(data, dict):
-        for key, value in data.items():
-            yield child(pointer, key), key, value
-            yield from members(value, child(pointer, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from members(value, child(pointer, index))
-
-
 # The core schema of YAML 1.2.2, section 10.3.2, less infinity and NaN, which JSON does not have.
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], int | float]], ...] = (
     (re.compile(r"[-+]?[0-9]+"), int),
@@ -130,7 +62,6 @@ _WORDS: Mapping[str, bool | None] = {
 }
 _NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LONGEST_NUMBER = 100
-_LONGEST_QUOTE = 160
 _DEEPEST = 64
 
 
@@ -144,7 +75,7 @@ def load(path: Path) -> Document:
 
 
 def parse(text: str, name: str, first_line: int = 1) -> Document:
-    """Read one YAML 1.2 document. `name` and `first_line` say where the text stands, for messages.
+    """Read one YAML 1.2 document. Messages name the text `name` and count its lines from `first_line`.
 
     Mapping keys are always text, as in JSON: a response status written `200` is the key "200". Refused with
     ContractError: broken YAML, a key written twice, aliases and merge keys (they can expand without limit), tags,
@@ -164,7 +95,7 @@ def parse(text: str, name: str, first_line: int = 1) -> Document:
 
 
 class _Reader:
-    """Builds plain data from the events of a YAML text, so that nothing is interpreted but what is asked for here."""
+    """Builds plain data from the events of a YAML text. Only what this class handles is interpreted."""
 
     def __init__(self, text: str, name: str, first_line: int) -> None:
         self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(io.StringIO(text))
@@ -251,6 +182,6 @@ def dump(data: Any, header: str) -> str:
     yaml.width = 1_000_000
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
-    # Through JSON, so that an object that stands in two places is written twice and not as an alias.
+    # A copy through JSON: an object that stands in two places is written twice, and not as an alias.
     yaml.dump(json.loads(json.dumps(data)), out)
     return f"# {header}\n{out.getvalue()}"

@@ -1,20 +1,20 @@
-"""The tables of docs/ that the code holds the facts of: printed between their marks, or checked to be what is there."""
+"""Prints the tables of docs/ whose facts stand in the code, between their marks, or checks that they are up to date."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from refundry import Blink, Lab4Pay, Paybyrd, RefundClient
+from refundry import RefundClient
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
 from refundry.providers import paybyrd_codes as paybyrd
-from scripts import outcomes
-from scripts.contract import ContractError, effective
+from scripts.contracts.contract import effective
+from scripts.contracts.errors import ContractError
+from scripts.documentation import outcomes
+from scripts.files import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 _BEGIN = "<!-- The table is printed by `nox -s docs`: {} -->"
 _END = "<!-- The table ends. -->"
@@ -29,8 +29,8 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 
 
 def capabilities(provider: str) -> str:
-    """What the provider can do, one row a capability and one column an operation."""
-    client = RefundClient([_ACCOUNTS[provider]()])
+    """The provider's capabilities, one row each, and one column an operation."""
+    client = RefundClient([outcomes.ACCOUNTS[provider]()])
     columns = client.capabilities(provider)
     names = [*next(iter(columns.values())).__slots__]
     rows = [(name.replace("_", " "), *(_plain(getattr(one, name)) for one in columns.values())) for name in names]
@@ -48,13 +48,13 @@ def _plain(value: object) -> str:
 
 
 def lab4pay_statuses() -> str:
-    """What each HTTP status of a refund comes to."""
+    """The outcome of a refund by the HTTP status of its reply."""
     rows = [(f"{status}", *_verdict(*verdict)) for status, verdict in lab4pay.BY_STATUS.items()]
     return table(("HTTP status", "outcome", "reason"), [*rows, ("any other", "unknown", "")])
 
 
 def paybyrd_codes() -> str:
-    """What each code of a refund comes to, one column for the HTTP statuses that read it alike."""
+    """The outcome of a refund by the code of its reply, one column for the HTTP statuses that agree on each code."""
     listed = effective("paybyrd")["components"]["schemas"]["PaybyrdCode"]["x-extensible-enum"]
     columns: dict[tuple[str, ...], list[str]] = {}
     for status in paybyrd.BY_STATUS_AND_CODE:
@@ -70,7 +70,7 @@ def _in_words(outcome: Outcome, reason: Any) -> str:
 
 
 def blink_words() -> str:
-    """What each status word of a refund's reply comes to, beside each `success` and without one."""
+    """The outcome of a refund by the status word of its reply, beside each `success` and without one."""
     words = {f"`{word}`": word for word in (*blink.BY_WORD, *blink.UNCONFIRMED)} | {"any other": "-", "none": None}
     rows = [
         (shown, *(blink.verdict(word, flag).value for flag in (True, False, None))) for shown, word in words.items()
@@ -79,7 +79,7 @@ def blink_words() -> str:
 
 
 def blink_statuses() -> str:
-    """What each HTTP status of a refused refund comes to, and what its body has to be for that."""
+    """The outcome of a refused refund by the HTTP status of its reply, and the body that this outcome needs."""
     rows = []
     for status, verdict in blink.ERROR_BY_STATUS.items():
         body = "anything" if status == 401 else "an object"
@@ -93,7 +93,7 @@ def blink_statuses() -> str:
 
 
 def blink_payments() -> str:
-    """The reason of a refusal by the state of the payment."""
+    """The reason of a refusal, by the state of the payment."""
     rows = [(f"`{word}`", reason.name) for word, reason in blink.PAYMENT_WORDS.items()]
     return table(("the payment is", "reason"), [*rows, ("any other", "as the refusal has it")])
 
@@ -103,16 +103,16 @@ def _verdict(outcome: Outcome, reason: Any) -> Row:
 
 
 def states(words: Mapping[str, Outcome], not_alone: str = "") -> str:
-    """What each word for the state of a transaction means; one of them not without a code that says so too."""
+    """The state that each word for a transaction means; the word `not_alone` needs a code that confirms it."""
     rows = [
         (f"`{word}`", STATES[outcome].name + (" with a code that says so, else PENDING" if word == not_alone else ""))
         for word, outcome in words.items()
     ]
-    return table(("word", "state"), [*rows, ("any other", "PENDING, and told to `on_deviation`")])
+    return table(("word", "state"), [*rows, ("any other", "PENDING, and reported to `on_deviation`")])
 
 
 def inferred(provider: str) -> str:
-    """What the contract holds that is not documented but inferred, from the evidence of sureness D."""
+    """The parts of the contract that are inferred and not documented: those with evidence of sureness D."""
     found: dict[tuple[str, str], list[str]] = {}
     for where, evidence in _evidence(effective(provider), ""):
         source, _, claim = evidence.removesuffix(" (D)").partition(", ")
@@ -153,35 +153,31 @@ def _below(where: str, name: str) -> str:
 
 
 def replies(provider: str) -> str:
-    """What becomes of a refund by the status of its reply."""
+    """The ending of a refund by the status of its reply."""
     rows = [
         (statuses, what, ending.evidence, ending.outcome, ending.resend or "not needed", f"{ending.sends}")
-        for what, page in (("a body by the contract", False), ("a page in place of it", True))
+        for what, page in (("a body by the contract", False), ("an HTML page instead", True))
         for statuses, ending in outcomes.ranges(provider, page=page)
     ]
-    return table(("HTTP status", "with", "evidence", "the caller gets", "asking again", "times sent"), rows)
+    return table(("HTTP status", "with", "evidence", "outcome for the caller", "resend", "times sent"), rows)
 
 
 def failures() -> str:
-    """What becomes of a refund by what its httpx transport raises."""
+    """The ending of a refund by the exception that its httpx transport raises."""
     rows = []
     for kind in outcomes.exceptions():
         endings = [outcomes.of_exception(provider, kind) for provider in outcomes.PROVIDERS]
-        told = f"{endings[0].outcome}"
-        rows.append((f"`{kind.__name__}`", endings[0].evidence, told, *(f"{ending.sends}" for ending in endings)))
+        rows.append(
+            (f"`{kind.__name__}`", endings[0].evidence, endings[0].outcome, *(f"{ending.sends}" for ending in endings))
+        )
     heads = tuple(f"times sent to {provider}" for provider in outcomes.PROVIDERS)
-    return table(("raised", "evidence", "the caller gets", *heads), rows)
+    return table(("raised", "evidence", "outcome for the caller", *heads), rows)
 
 
-_ACCOUNTS: Mapping[str, Callable[[], Any]] = {
-    "lab4pay": lambda: Lab4Pay(access_token="test-key", integrator_id="test-integrator"),
-    "paybyrd": lambda: Paybyrd(api_key="test-key"),
-    "blink": lambda: Blink(access_token="test-key"),
-}
 TABLES: Mapping[str, Callable[[], str]] = {
-    **{f"capabilities of {one}": partial(capabilities, one) for one in _ACCOUNTS},
-    **{f"inferred of {one}": partial(inferred, one) for one in _ACCOUNTS},
-    **{f"replies of {one}": partial(replies, one) for one in _ACCOUNTS},
+    **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
+    **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
+    **{f"replies of {one}": partial(replies, one) for one in outcomes.ACCOUNTS},
     "failures": failures,
     "statuses of lab4pay": lab4pay_statuses,
     "states of lab4pay": lambda: states(lab4pay.BY_WORD),
@@ -195,7 +191,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
 
 
 def printed(text: str, file: str) -> str:
-    """Return a document with each of its tables as the code has it. ContractError names a mark that is none."""
+    """Return a document with each of its tables up to date. Raises ContractError for a mark that cannot be used."""
     lines = text.splitlines()
     made: list[str] = []
     place = 0
@@ -216,13 +212,13 @@ def printed(text: str, file: str) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the tables; 0 where all is written, or, with --check, was as it has to be."""
+    """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.docs",
+        prog="python -m scripts.documentation.tables",
         description="Print the tables of docs/*.md from the code and the contracts, between their marks.",
-        epilog="Exit codes: 0 all is as it has to be; 1 with --check, a table is not; 2 a mark cannot be used.",
+        epilog="Exit codes: 0 every table is up to date; 1 with --check, one is not; 2 a mark cannot be used.",
     )
-    parser.add_argument("--check", action="store_true", help="write nothing, and fail where a table is not up to date")
+    parser.add_argument("--check", action="store_true", help="write nothing, and fail when a table is not up to date")
     check = parser.parse_args(arguments).check
     stale = []
     for path in sorted(DOCS.glob("*.md")):

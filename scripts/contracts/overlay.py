@@ -1,4 +1,4 @@
-"""OpenAPI Overlay 1.1, applied strictly: an action that does not fit exactly is an error with its name in it."""
+"""OpenAPI Overlay 1.1, applied strictly: an action that does not fit exactly is an error that names the action."""
 
 import copy
 import re
@@ -8,7 +8,9 @@ from typing import Any
 
 import jsonpath
 
-from scripts.document import ContractError, Document, child, one_line, resolve, short
+from scripts.contracts.document import Document
+from scripts.contracts.errors import ContractError, one_line, short
+from scripts.contracts.pointers import child, resolve
 
 _ACTION_KEYS = frozenset(
     {"target", "description", "update", "remove", "copy", "x-name", "x-reason", "x-source", "x-expect"}
@@ -21,11 +23,11 @@ _SOURCE = re.compile(r"ours|([^;()]+ \([ABCD]\))(; [^;()]+ \([ABCD]\))*")
 
 @dataclass(frozen=True)
 class Action:
-    """One action of an overlay: what it does, to what, and what it expects to find there.
+    """One action of an overlay: its target, its modifier with the operand, and what it expects at the target.
 
-    `expect` for `remove`, and for an `update` of a plain value or a list: the whole value that is there now. For an
-    `update` or `copy` into an object: a mapping from JSON Pointer, relative to the target, to the value there now.
-    What an update writes and `expect` does not name must not be there yet; `absent` says that for all of it.
+    For `remove`, and for an `update` of a plain value or a list, `expect` is the whole value that is there now. For an
+    `update` or `copy` into an object, it maps each JSON Pointer, relative to the target, to the value there now. What
+    an update writes and `expect` does not name must not be there yet; `absent` says that for all of it.
     """
 
     name: str
@@ -36,7 +38,7 @@ class Action:
     expect: Any
 
     def error(self, problem: str, remedy: str) -> ContractError:
-        """Make the error to raise when this action does not fit."""
+        """Return the error to raise when this action does not fit."""
         return ContractError(f"{self.place}: action {self.name!r}: {one_line(problem)}; {remedy}")
 
 
@@ -44,8 +46,8 @@ def apply(contract: Document, overlay: Document) -> Document:
     """Return `contract` with the actions of `overlay` applied in order; neither argument is changed.
 
     Beyond the Overlay Specification, each action has `x-name` (unique), `x-reason`, `x-source` and `x-expect`, and
-    selects exactly one node. Raises ContractError, with the action's name and place, when it matches nothing or several
-    nodes, finds something else than it expects, or asks for what the contract already says.
+    selects exactly one node. Raises ContractError, with the action's name and place, when an action matches nothing or
+    several nodes, finds another value than it expects, or repeats what the contract already says.
     """
     data = copy.deepcopy(contract.data)
     places = dict(contract.places)
@@ -227,7 +229,7 @@ def _remove(action: Action, data: Any, pointer: str, places: dict[str, str]) -> 
     parent = resolve(data, head)
     key = last.replace("~1", "/").replace("~0", "~")
     del parent[int(key) if isinstance(parent, list) else key]
-    # The entries after a removed one move up: from here on the list has one place, its own.
+    # The entries after a removed one move up, so their places are wrong: the list keeps its own place alone.
     stale = f"{head}/" if isinstance(parent, list) else f"{pointer}/"
     for known in [known for known in places if known == pointer or known.startswith(stale)]:
         del places[known]

@@ -1,17 +1,18 @@
-"""Where the references of a contract lead: to something in it, and to an end."""
+"""Holds the references of a contract: each leads to a part of it, and none leads back to itself."""
 
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote
 
-from scripts.document import ContractError, Document, child, get, keys, members, short
-from scripts.openapi import walk
+from scripts.contracts.document import Document
+from scripts.contracts.errors import REFUSED, ContractError, short
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import child, get, keys, members
 
-_REFUSED = "the contract is refused as it stands"
 _SCHEMAS = "#/components/schemas/"
-# So many schemas may say something about one value: a provider's largest is a few hundred. Each level that names the
-# next one twice doubles them, and what a validator or a generator has to do.
+# The most schemas that may describe one value. The most in a provider's contract is a few hundred. Each level that
+# names the next one twice doubles the number, and the work of a validator or a generator with it.
 _MOST_IN_ONE_PLACE = 10_000
 
 
@@ -35,11 +36,11 @@ def _refuse_outside(document: Document, pointer: str, value: object) -> None:
     if not (isinstance(value, str) and value.startswith("#/")):
         raise document.error(pointer, "the reference leaves the contract", "only references to #/... are followed")
     if get(document.data, target(value)) is None:
-        raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", _REFUSED)
+        raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", REFUSED)
 
 
 def _refuse_unmapped(document: Document, pointer: str, value: object) -> None:
-    # By name or by reference, as OpenAPI has it. The validators follow whatever stands here, a file or an address too.
+    # OpenAPI allows a name or a reference. The validators follow anything else too: a file, an address.
     schemas = get(document.data, "/components/schemas")
     named = value.removeprefix(_SCHEMAS) if isinstance(value, str) else None
     if not isinstance(schemas, dict) or named not in schemas:
@@ -57,20 +58,20 @@ def _refuse_endless(document: Document) -> None:
         weights[pointer] = 1 + sum(weights[below] for below in graph.get(pointer, ()))
         if weights[pointer] > _MOST_IN_ONE_PLACE:
             problem = f"more than {_MOST_IN_ONE_PLACE} schemas say something about this one value"
-            raise document.error(pointer, problem, _REFUSED)
+            raise document.error(pointer, problem, REFUSED)
 
 
 def _endless(document: Document, cycle: list[str]) -> ContractError:
-    # The sorter names each behind what it depends on, and closes the circle; the reader wants it the other way round.
+    # The sorter names each schema after those it depends on, and closes the circle. Readers expect the other order.
     circle = cycle[:0:-1]
     start = circle.index(min(circle))
     circle = [*circle[start:], *circle[:start]]
-    way = " -> ".join([*circle, circle[0]])
-    return document.error(circle[0], f"it is defined by itself: {short(way)}", _REFUSED)
+    path = " -> ".join([*circle, circle[0]])
+    return document.error(circle[0], f"it is defined by itself: {short(path)}", REFUSED)
 
 
 def _in_place(data: Any) -> dict[str, list[str]]:
-    """Return for each object that refers or is a schema what else says something about the same value."""
+    """Return, for each reference and each schema, the other schemas that describe the same value."""
     waiting = [pointer.rpartition("/")[0] for pointer, key, _ in members(data) if key == "$ref"]
     waiting += [node.pointer for node in walk(data) if node.kind == "schema"]
     graph: dict[str, list[str]] = {}

@@ -1,11 +1,13 @@
-"""What becomes of a refund, for every way that sending it can end: found out by sending it, over httpx, to nobody.
+"""The outcome of a refund for every end of its attempts, found by sending one to a provider that is made up.
 
-Each row is the facade's own answer with its default retries. `scripts.docs` prints the rows into docs/outcomes.md.
+Each row is the facade's own outcome over httpx, with the default number of retries; tables.py prints the rows into
+docs/outcomes.md.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +28,12 @@ from refundry import (
 )
 from refundry.transport.over_httpx import HttpxTransport
 
-PROVIDERS = ("lab4pay", "paybyrd", "blink")
+ACCOUNTS: Mapping[str, Callable[..., Account]] = {
+    "lab4pay": partial(Lab4Pay, access_token="test-key", integrator_id="test-integrator"),
+    "paybyrd": partial(Paybyrd, api_key="test-key"),
+    "blink": partial(Blink, access_token="test-key"),
+}
+PROVIDERS = tuple(ACCOUNTS)
 STATUSES = range(100, 600)
 _PAYMENT = "payment-1"
 _EURO = Money.of("1.00", "EUR")
@@ -41,13 +48,13 @@ _REFUSING: dict[str, dict[str, Any]] = {
     "paybyrd": {"code": "BYRD900", "description": "Invalid input"},
     "blink": {"success": False, "message": "no"},
 }
-# Quick, but as often as by default.
+# As many attempts as by default, without the waits.
 _RETRY = Retry(first_wait=1e-6, longest_wait=1e-6)
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How sending a refund ended: how far it came, what the caller is told, whether to ask again, how often it left."""
+    """How a call for a refund ended: the evidence of the last attempt, the outcome, its resend, the number of sends."""
 
     evidence: str
     outcome: str
@@ -56,13 +63,13 @@ class Ending:
 
 
 def exceptions() -> list[type[Exception]]:
-    """Every exception class that httpx offers, the bases before what is derived from them."""
+    """Every exception class that httpx offers, each base before its subclasses."""
     offered = {one for one in vars(httpx).values() if isinstance(one, type) and issubclass(one, Exception)}
     return sorted(offered, key=lambda one: (len(one.__mro__), one.__name__))
 
 
 def of_exception(provider: str, kind: type[Exception]) -> Ending:
-    """How a refund ends whose httpx transport raises this."""
+    """The ending of a refund when its httpx transport raises this class."""
 
     def handler(_: httpx.Request) -> httpx.Response:
         error = kind.__new__(kind)
@@ -73,14 +80,14 @@ def of_exception(provider: str, kind: type[Exception]) -> Ending:
 
 
 def of_status(provider: str, status: int, *, page: bool) -> Ending:
-    """How a refund ends that is answered with this status: with a body by the contract, or with a page."""
-    told = _ACCEPTING[provider] if status < 400 else _REFUSING[provider]
-    body = _PAGE if page else json.dumps(told).encode()
+    """The ending of a refund whose reply has this status, with a body by the contract or with an HTML page."""
+    reply = _ACCEPTING[provider] if status < 400 else _REFUSING[provider]
+    body = _PAGE if page else json.dumps(reply).encode()
     return _ended(provider, lambda _: httpx.Response(status, content=body))
 
 
 def ranges(provider: str, *, page: bool) -> Iterator[tuple[str, Ending]]:
-    """Every status from 100 to 599, those with the same ending together: "204-399" and the ending."""
+    """Each range of statuses with one ending, from 100 to 599: "204-399" and the ending."""
     endings = ((status, of_status(provider, status, page=page)) for status in STATUSES)
     for ending, group in groupby(endings, key=lambda one: one[1]):
         statuses = [status for status, _ in group]
@@ -92,29 +99,21 @@ def _ended(provider: str, handler: Callable[[httpx.Request], httpx.Response]) ->
     attempts: list[Attempt] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        if request.method == "GET":  # the question why, or what became of it, to which there is no answer here
+        if request.method == "GET":  # a lookup, which this provider does not know
             return httpx.Response(404)
         sends.append(request)
         return handler(request)
 
-    account = _account(provider, HttpxTransport(httpx.MockTransport(answer)))
+    account = ACCOUNTS[provider](transport=HttpxTransport(httpx.MockTransport(answer)))
     with RefundClient([account], retry=_RETRY, on_attempt=attempts.append) as client:
-        result = _asked(client, provider)
+        result = _refund(client, provider)
     (last, *_) = [one for one in reversed(attempts) if one.operation is not Operation.LOOKUP]
     resend = "" if isinstance(result, Refund) else result.resend.value
     outcome = result.status.name if isinstance(result, Refund) else type(result).__name__
     return Ending(last.evidence.value, outcome, resend, len(sends))
 
 
-def _account(provider: str, transport: HttpxTransport) -> Account:
-    if provider == "paybyrd":
-        return Paybyrd(api_key="test-key", transport=transport)
-    if provider == "blink":
-        return Blink(access_token="test-key", transport=transport)
-    return Lab4Pay(access_token="test-key", integrator_id="test-integrator", transport=transport)
-
-
-def _asked(client: RefundClient, provider: str) -> Refund | RefundError:
+def _refund(client: RefundClient, provider: str) -> Refund | RefundError:
     try:
         return client.refund(provider, payment_id=_PAYMENT, amount=_EURO, reference="reference-1")
     except RefundError as error:

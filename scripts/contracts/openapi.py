@@ -1,4 +1,4 @@
-"""The parts of an OpenAPI document: what may stand where, a walk over all of it, the words for statuses and names."""
+"""The structure of an OpenAPI document: its kinds of objects, a walk over them, phrases of statuses, Python names."""
 
 import http
 import re
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.document import child, keys
+from scripts.contracts.pointers import child, keys
 
-# Every kind of object in an OpenAPI 3.0/3.1 document and the kind of its members: "x" one object, "x[]" a list of
-# them, "x{}" a map of them. Member "*" stands for every member. What is not listed holds values, never objects with
-# fixed members: examples, defaults, enums, extensions.
+# Every kind of object in an OpenAPI 3.0/3.1 document, and the kind of its members: "x" one object, "x[]" a list of
+# them, "x{}" a map of them. Member "*" stands for every member. A member that is not listed holds a value, never an
+# object with fixed members: an example, a default, an enum, an extension.
 _SCHEMA_MEMBERS = {
     **dict.fromkeys(
         ("additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then"),
@@ -90,8 +90,8 @@ class Node:
 def walk(data: Any, kind: str = "document", pointer: str = "") -> Iterator[Node]:
     """Yield every object of an OpenAPI document, parents first, by the structure of the document and not by key names.
 
-    A property that is called `description` or `example` is a property here, and the value of an example is nobody's
-    child. A reference is yielded as the kind that it stands for, and not followed.
+    A property called `description` or `example` is a property, and the value of an example is not walked into. A
+    reference is yielded as an object of the kind that it stands for, and is not followed.
     """
     if not isinstance(data, dict):
         return
@@ -123,7 +123,7 @@ def operations(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[st
                 yield child(child("/paths", path), method), method, path, item[method]
 
 
-# RFC 9110 phrases where the table of Python's older releases still has those of RFC 7231.
+# The phrases of RFC 9110, where older releases of Python still have those of RFC 7231.
 _PHRASES = {
     **{str(status.value): status.phrase for status in http.HTTPStatus},
     "413": "Content Too Large",

@@ -1,4 +1,4 @@
-"""Takes a provider's published page into specs/: extracts the contract, leaves the prose out, records the source."""
+"""Takes a provider's published page into specs/: extracts the contract, leaves out the prose, records the source."""
 
 import argparse
 import datetime
@@ -12,14 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from scripts.contract import PROVIDERS, SPECS, check, reason_phrase, vendored_document, walk
-from scripts.document import ContractError, Document, child, dump, exit_code, keys, one_line, parse
-from scripts.trees import replace_together
+from scripts.contracts.checks import check
+from scripts.contracts.contract import vendored_document
+from scripts.contracts.document import Document, dump, parse
+from scripts.contracts.errors import ContractError, exit_code, one_line
+from scripts.contracts.openapi import reason_phrase, walk
+from scripts.contracts.pointers import child, keys
+from scripts.contracts.providers import PROVIDERS, SPECS
+from scripts.files import replace_together
 
-HEADER = "Written by scripts/ingest from the provider's page, never by hand. Human prose is left out."
+HEADER = "Written by `nox -s ingest` from the provider's page, never by hand. Human prose is left out."
 
-# What is left out of each kind of object. Names of the API, its version, licence, contact and terms are facts; so are
-# examples, defaults and enums, which stay as they are.
+# The members that are left out of each kind of object. The name of the API, its version, licence, contact and terms
+# are facts, and so are examples, defaults and enums: they stay as they are.
 PROSE: Mapping[str, frozenset[str]] = {
     "document": frozenset({"externalDocs"}),
     "info": frozenset({"description", "summary"}),
@@ -38,14 +43,14 @@ _PROSE_EXTENSION = re.compile(
     r"x-(.*-)?(code-?samples?|description|display-?name|docs?|documentation|logo|markdown|notes?|readme|summary|title)",
     re.IGNORECASE,
 )
-# A server's description is data where it does no more than name the server's environment.
+# The description of a server is data when it only names the server's environment.
 _ENVIRONMENTS = frozenset(
     {"demo", "dev", "development", "integration", "live", "preprod", "preproduction", "prod", "production", "qa"}
     | {"sandbox", "stage", "staging", "test", "testing", "uat"}
 )
 _BESIDE_ENVIRONMENTS = frozenset({"api", "environment", "host", "server", "system", "the", "url"})
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
-# One line at a time, and possessive: a page of nothing but blanks costs no more than reading it.
+# Matched line by line, and possessive: a page of blanks costs no more than reading it.
 _OPENAPI_LINE = re.compile(r"""(['"]?openapi['"]?|[ \t]*+\{?+[ \t]*+"openapi")[ \t]*+:""")
 _EVIDENCE_LINE = re.compile(r"page line (?P<line>[1-9][0-9]*): (?P<field>\S.*)")
 _EVIDENCE_ELSEWHERE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}\b[^()]* \([ABCD]\)")
@@ -152,10 +157,10 @@ def _sha256(data: bytes) -> str:
 
 
 def evidence_problems(document: Document, page: str | None = None) -> list[str]:
-    """Return what is wrong with a transcribed contract's evidence, one line each; empty when every node rests on some.
+    """Return one line for each fault in the evidence of a transcribed contract; none when every node has evidence.
 
     Evidence is `x-evidence`, one text or a list of texts, each "page line N: field" or "address (sureness)", with
-    sureness A to D. With the page's text, its line N has to hold the field's name.
+    sureness A to D. When the text of the page is given, its line N must hold the name of the field.
     """
     return list(_evidence_problems(document, page.split("\n") if page is not None else None))
 
@@ -169,7 +174,7 @@ def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[
         texts = evidence if isinstance(evidence, list) else [evidence]
         place = document.place(child(node.pointer, "x-evidence"))
         if not evidence:
-            yield f"{place}: {node.pointer}: no x-evidence; name the line of the page that it rests on"
+            yield f"{place}: {node.pointer}: no x-evidence; name the line of the page that documents it"
             continue
         for text in texts:
             on_page = _EVIDENCE_LINE.fullmatch(str(text))
@@ -189,9 +194,9 @@ def source_text(
     block_sha256: str | None,
     contract_sha256: str,
 ) -> str:
-    """Write source.toml: where the contract comes from, and what page and openapi.yaml were when it was taken."""
+    """Return the text of source.toml: where the contract comes from, and the hashes of the page and of openapi.yaml."""
     lines = [
-        "# Written by scripts/ingest. The hashes are of the page as published, of the OpenAPI block in it, and of the",
+        "# Written by `nox -s ingest`. The hashes are of the page as published, of the OpenAPI block in it, and of the",
         "# openapi.yaml that was written from it, or of the one whose evidence was checked against it.",
         f"address = {json.dumps(address)}",
         f"retrieved = {retrieved.isoformat()}",
@@ -214,8 +219,8 @@ def _recorded(folder: Path) -> dict[str, Any]:
         raise ContractError(f"{path}:1: not TOML: {one_line(error)}; restore the file") from error
 
 
-def taken(arguments: argparse.Namespace) -> dict[Path, str]:
-    """Return the files that the arguments ask for, with their contents; nothing is written.
+def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
+    """Return the files that the command is to write, with their contents; write nothing.
 
     Raises ContractError when the page, the contract or its evidence cannot be used.
     """
@@ -277,7 +282,7 @@ def _sha256_text(text: str) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m scripts.ingest",
+        prog="python -m scripts.contracts.ingest",
         description=(
             "Take a provider's published documentation page into specs/<provider>/: write openapi.yaml (the page's "
             "OpenAPI block without human prose) and source.toml (where it comes from). Both files are written or none."
@@ -318,7 +323,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    contents = taken(arguments)
+    contents = contents_of(arguments)
     changed = differences(contents)
     if arguments.check:
         print(changed or f"{arguments.provider}: the page is the one that is vendored", end="" if changed else "\n")

@@ -1,4 +1,4 @@
-"""Validators for contracts that nobody has looked at yet: nothing is retrieved, and no pattern backtracks."""
+"""Validators for untrusted contracts: nothing is retrieved, and no pattern backtracks."""
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
@@ -16,15 +16,16 @@ from pydantic_core import ValidationError as NoMatch
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
-# A text that a pattern is tried on. The time is linear in it, and in the size of the pattern, which the engine bounds.
+# The longest text that a pattern is tried on. The time is linear in its length and in the pattern's, which the engine
+# bounds.
 _LONGEST_MATCHED = 10_000
 
 
 @lru_cache
 def _compiled(pattern: str) -> SchemaValidator | None:
-    """Return a validator by the engine that the generated Pydantic models use too, which never goes back.
+    """Return a validator with the engine of the generated Pydantic models, which never backtracks.
 
-    None where the pattern looks around, refers back or grows too large, so that it would need another engine.
+    None when the engine cannot run the pattern: it looks around, refers back, or grows too large.
     """
     try:
         return SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine="rust-regex"))
@@ -53,7 +54,7 @@ _VALUES: Mapping[str, tuple[Any, Any]] = {
 
 
 class _Unchecked(keywords.KeywordValidator):
-    """In the place of the library's check of a default, which does not say where the default stands."""
+    """Replaces the library's check of a default, which does not say where the default stands."""
 
     def __call__(self, *_: object) -> Iterator[exceptions.ValidationError]:
         return iter(())
@@ -68,17 +69,17 @@ class _Document31(OpenAPIV31SpecValidator):
 
 
 def version(data: Mapping[str, Any]) -> str | None:
-    """Return the version of an OpenAPI document as major.minor; None where it is none that can be validated."""
+    """Return the version of an OpenAPI document as major.minor; None for a version that cannot be validated."""
     named = ".".join(str(data.get("openapi", "")).split(".")[:2])
     return named if named in _VALUES else None
 
 
 def document_errors(data: dict[str, Any]) -> Iterator[exceptions.ValidationError]:
-    """Yield what is not valid in an OpenAPI document of a known version, its defaults aside.
+    """Yield each error in an OpenAPI document of a known version, except those of its defaults.
 
     Raises whatever a library raises.
     """
-    # A registry that is not told how to retrieve knows this one document, and raises for every other.
+    # A registry without a way to retrieve knows this one document, and raises for every other.
     registry: Registry[Any] = Registry().with_resource("", DRAFT202012.create_resource(data))
     path = SchemaPath(SchemaAccessor(data, registry.resolver(), resolved_cache_maxsize=128))
     document = _Document30 if version(data) == "3.0" else _Document31
@@ -86,11 +87,11 @@ def document_errors(data: dict[str, Any]) -> Iterator[exceptions.ValidationError
 
 
 def value_errors(data: dict[str, Any], pointer: str, value: Any) -> Iterator[exceptions.ValidationError]:
-    """Yield what of a value does not fit the schema at `pointer` of an OpenAPI document of a known version.
+    """Yield each error of a value against the schema at `pointer` of an OpenAPI document of a known version.
 
     Formats are checked too. Raises whatever a library raises.
     """
     validator, formats = _VALUES[version(data) or ""]
-    # The reference is resolved inside the whole document; as a schema, the rest of the document says nothing.
+    # The reference is resolved in the whole document. The other members of the document are no keywords of a schema.
     schema = {**data, "$ref": f"#{quote(pointer, safe='/~')}"}
     yield from validator(schema, registry=Registry(), format_checker=formats).iter_errors(value)

@@ -1,7 +1,7 @@
-"""Whether a generated package holds what its contract says: by import, and by operations, properties and enum values.
+"""Compares a generated package with its contract: imports it, and counts operations, properties and enum values.
 
-The generators lose parts of a contract in silence, each in its own way. Whatever the way, what comes of it is a module
-that cannot be imported, or less, more or other than what the contract counts.
+The generators lose parts of a contract in silence, each in its own way. Each loss shows as a module that cannot be
+imported, or as an operation, property or enum value that is missing, left over or different.
 """
 
 import contextlib
@@ -20,12 +20,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from scripts import shapes
-from scripts.document import child, keys, short
-from scripts.openapi import operations, python_name
-from scripts.shapes import Property, Shape
+from scripts.contracts import shapes
+from scripts.contracts.errors import short
+from scripts.contracts.openapi import operations, python_name
+from scripts.contracts.pointers import child, keys
+from scripts.contracts.shapes import Property, Shape
 
-# What refundry and its extra `schemas` bring along, and so all that a generated module can count on.
+# The packages that refundry and its extra `schemas` install. A generated module can rely on no others.
 _INSTALLED = frozenset(
     {"annotated_types", "anyio", "attr", "attrs", "certifi", "h11", "httpcore", "httpx", "idna", "pydantic"}
     | {"pydantic_core", "sniffio", "typing_extensions", "typing_inspection"}
@@ -33,15 +34,15 @@ _INSTALLED = frozenset(
 _REQUEST = re.compile(r'\bmethod="(?P<method>[A-Z]+)",\s+path="(?P<path>[^"]*)"')
 
 Problem = tuple[str, str]
-"""The JSON Pointer of a part of the contract, and what the package has of it."""
+"""The JSON Pointer of a part of the contract, and how the package differs from it."""
 Shapes = Sequence[tuple[str, Shape]]
-"""Shapes, each with the pointer or the class name that it is of."""
+"""Shapes, each with its pointer in the contract or its class name in the package."""
 
 
 def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> list[Problem]:
-    """Return what `folder`/`package` has not as the contract says, its schemas.py aside; empty where nothing differs.
+    """Return each difference between `folder`/`package`, without its schemas.py, and the contract.
 
-    Imports each module of it: for a process of its own.
+    Imports each module of the package, so it is meant for a process of its own.
     """
     names = [name for name in _modules(folder, package) if name != f"{package}.schemas"]
     modules, problems = _imported(folder, names)
@@ -59,9 +60,9 @@ def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> 
 
 
 def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) -> list[Problem]:
-    """Return what `folder`/`package`/schemas.py has not as the contract says; empty where nothing differs.
+    """Return each difference between `folder`/`package`/schemas.py and the contract.
 
-    Imports it: for a process of its own.
+    Imports the module, so it is meant for a process of its own.
     """
     modules, problems = _imported(folder, [f"{package}.schemas"])
     if problems:
@@ -79,7 +80,7 @@ def _modules(folder: Path, package: str) -> list[str]:
 
 
 class _NothingElse(MetaPathFinder):
-    """Finds nothing, and refuses what a user of the package would not have, though it is installed here."""
+    """Finds nothing, and refuses a module that is installed here but not where the package is used."""
 
     def __init__(self, package: str) -> None:
         self._allowed = _INSTALLED | sys.stdlib_module_names | {package, "__main__"}
@@ -96,7 +97,7 @@ class _NothingElse(MetaPathFinder):
 @contextlib.contextmanager
 def _importing(folder: Path, package: str) -> Iterator[None]:
     finder = _NothingElse(package)
-    # What this process has loaded for itself would be found without asking.
+    # Modules that this process has loaded would be found without the finder.
     hidden = {name: module for name, module in sys.modules.items() if not finder.allows(name)}
     for name in hidden:
         del sys.modules[name]
@@ -143,7 +144,7 @@ def _attrs_shape(model: type) -> Shape:
 
 
 def _as_attrs(shape: Shape) -> Shape:
-    """Return a shape as an attrs model has it: by the Python name, and without a word about null."""
+    """Return a shape as an attrs model has it: with Python names, and without what may be null."""
     return frozenset(
         Property(python_name(part.name), part.required) if isinstance(part, Property) else part for part in shape
     )
@@ -169,7 +170,7 @@ def _takes_none(annotation: Any) -> bool:
 
 def _shape_problems(where: str, wanted: Shapes, found: Shapes) -> list[Problem]:
     there = Counter(shape for _, shape in found)
-    # A named schema has a class of its own. Others may share one, or have one for each operation that uses them.
+    # A named schema has a class of its own. Others may share a class, or have one for each operation that uses them.
     named = Counter(shape for pointer, shape in wanted if keys(pointer)[:-1] == ["components", "schemas"])
     problems: list[Problem] = []
     for pointer, shape in wanted:

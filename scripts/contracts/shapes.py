@@ -1,13 +1,13 @@
-"""What the generators have to make of a contract: the properties of objects and the values of enums."""
+"""What generated code must hold of a contract: the properties of objects, the values of enums, the operations."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.document import child, get, resolve
-from scripts.openapi import operations, python_name
-from scripts.references import target
+from scripts.contracts.openapi import operations, python_name
+from scripts.contracts.pointers import child, get, resolve
+from scripts.contracts.references import target
 
 # OpenAPI 3: a header parameter of one of these names is ignored.
 _IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
@@ -26,16 +26,16 @@ class Property:
 
 
 Shape = frozenset[Any]
-"""The properties of an object, or the values of an enum: what stands for a schema, whatever a generator calls it."""
+"""The properties of an object, or the values of an enum. It identifies a schema, whatever a generator names it."""
 
 
 def messages(contract: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the pointer of each named schema, and of each that a JSON body is of."""
+    """Yield the pointer of each named schema, and of the schema of each JSON body."""
     yield from (child("/components/schemas", name) for name in contract.get("components", {}).get("schemas", {}))
     for pointer, _, _, operation in operations(contract):
         holders = [child(pointer, "requestBody")] if "requestBody" in operation else []
         holders += [child(child(pointer, "responses"), status) for status in operation.get("responses", {})]
-        for holder, value in (_followed(contract, holder) for holder in holders):
+        for holder, value in (_resolved(contract, holder) for holder in holders):
             for name, media_type in (value.get("content") or {}).items():
                 if name.endswith("json") and "schema" in media_type:
                     yield child(child(child(holder, "content"), name), "schema")
@@ -46,15 +46,15 @@ def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str
     found = {}
     for holder in (child(pointer.rpartition("/")[0], "parameters"), child(pointer, "parameters")):
         for index in range(len(get(contract, holder) or ())):
-            at, value = _followed(contract, child(holder, index))
+            at, value = _resolved(contract, child(holder, index))
             found[value["in"], value["name"]] = at
     return found
 
 
-def _followed(contract: Any, pointer: str) -> tuple[str, Any]:
-    """Return pointer and value of what stands at `pointer`, or of what the reference there leads to.
+def _resolved(contract: Any, pointer: str) -> tuple[str, Any]:
+    """Return pointer and value of the object at `pointer`, after following a reference there to its end.
 
-    A schema that is `true` or `false` says no more than an empty object does here.
+    A schema that is `true` or `false` counts as an empty object.
     """
     while isinstance(value := resolve(contract, pointer), dict) and "$ref" in value:
         pointer = target(value["$ref"])
@@ -62,7 +62,7 @@ def _followed(contract: Any, pointer: str) -> tuple[str, Any]:
 
 
 def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[str, Shape]]:
-    """Yield pointer and shape of each schema from the roots down that an enum or a class of its own stands for."""
+    """Yield pointer and shape of each schema, from the roots down, that becomes an enum or a class of its own."""
     waiting = [(root, False) for root in roots]
     seen: set[str] = set()
     while waiting:
@@ -84,7 +84,7 @@ def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[
 
 
 def _is_other_name(schema: Mapping[str, Any]) -> bool:
-    """Whether a schema says nothing but that it is another one: OpenAPI 3.0 describes a reference in this way."""
+    """Whether a schema only refers to another one: in OpenAPI 3.0, an `allOf` gives a reference its description."""
     parts = schema.get("allOf", ())
     return len(parts) == 1 and "$ref" in parts[0] and not schema.keys() & {"properties", "required", "enum"}
 
@@ -96,7 +96,7 @@ def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any])
     return frozenset(
         Property(
             name,
-            must := name in required and "default" not in _followed(contract, at)[1],
+            must := name in required and "default" not in _resolved(contract, at)[1],
             must and _nullable(contract, at),
         )
         for name, at in properties.items()
@@ -104,8 +104,8 @@ def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any])
 
 
 def _properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, str], set[str]]:
-    """Return the properties of an object, each with its pointer, and the names of those that it must have."""
-    pointer, schema = _followed(contract, pointer)
+    """Return the properties of an object, each with its pointer, and the names of the required ones."""
+    pointer, schema = _resolved(contract, pointer)
     properties: dict[str, str] = {}
     required: set[str] = set()
     for index in range(len(schema.get("allOf", ()))):
@@ -116,12 +116,12 @@ def _properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, st
     return properties, required | {*schema.get("required", ())}
 
 
-# A schema with none of these takes whatever there is, null too.
+# A schema with none of these accepts any value, null too.
 _NARROWING = frozenset({"allOf", "anyOf", "const", "enum", "items", "oneOf", "properties", "type"})
 
 
 def _nullable(contract: Mapping[str, Any], pointer: str) -> bool:
-    pointer, schema = _followed(contract, pointer)
+    pointer, schema = _resolved(contract, pointer)
     if schema.get("nullable") is True or "null" in schema.get("type", ()) or None in schema.get("enum", ()):
         return True
     for key, whether in (("anyOf", any), ("oneOf", any), ("allOf", all)):
@@ -132,7 +132,7 @@ def _nullable(contract: Mapping[str, Any], pointer: str) -> bool:
 
 
 def call(contract: Mapping[str, Any], pointer: str, method: str, path: str) -> str:
-    """Return how the function of an operation is told from others: by method, path and arguments, in Python's names."""
+    """Return what identifies the function of an operation: method, path and arguments, in Python's names."""
     arguments = {
         python_name(name)
         for place, name in parameters(contract, pointer)

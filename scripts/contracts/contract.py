@@ -1,0 +1,35 @@
+"""A provider's contract as it is vendored, and the effective contract: the vendored one with our overlay applied."""
+
+from pathlib import Path
+from typing import Any
+
+from scripts.contracts import overlay
+from scripts.contracts.checks import check
+from scripts.contracts.document import Document, load
+from scripts.contracts.errors import ContractError
+from scripts.contracts.providers import PROVIDERS, SPECS
+
+
+def vendored_document(provider: str, specs: Path = SPECS) -> Document:
+    """Return the provider's own contract, checked, with the place of each part."""
+    if provider not in PROVIDERS:
+        raise ContractError(f"{specs}:1: {provider}: no such provider; use one of {', '.join(PROVIDERS)}")
+    document = load(specs / provider / "openapi.yaml")
+    check(document)
+    return document
+
+
+def effective_document(provider: str, specs: Path = SPECS) -> Document:
+    """Return the contract with our overlay applied, checked once more, with the place of each part."""
+    document = overlay.apply(vendored_document(provider, specs), load(specs / provider / "overlay.yaml"))
+    check(document)
+    return document
+
+
+def effective(provider: str, specs: Path = SPECS) -> dict[str, Any]:
+    """Return the contract that the generators read, with our overlay applied, as plain data.
+
+    Raises ContractError when the contract or the overlay is missing or refused, or when an action does not fit.
+    """
+    data: dict[str, Any] = effective_document(provider, specs).data
+    return data

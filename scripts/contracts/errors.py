@@ -1,0 +1,37 @@
+"""The one error of every command on the contracts, and how it becomes one line and an exit code."""
+
+import sys
+from collections.abc import Callable
+
+REFUSED = "the contract is refused as it stands"
+"""The remedy of a fault that only the provider, or whoever changed the page, can mend."""
+_LONGEST_QUOTE = 160
+
+
+class ContractError(Exception):
+    """A contract, overlay or page that cannot be used. The message is one line: place, problem, remedy."""
+
+
+def exit_code(run: Callable[[], int], remedy: str = "see to the disk, and run it again") -> int:
+    """Run a command and return its exit code: 2, and one line on standard error, after a ContractError or an OSError.
+
+    An OSError is that of a full or read-only disk; `remedy` says what to do about it.
+    """
+    try:
+        return run()
+    except ContractError as error:
+        print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"error: {error.filename or 'disk'}:1: {one_line(error.strerror or error)}; {remedy}", file=sys.stderr)
+    return 2
+
+
+def one_line(text: object) -> str:
+    """Return `text` with each run of white space as one space, so that a message stays on one line."""
+    return " ".join(str(text).split())
+
+
+def short(text: str) -> str:
+    """Return `text` on one line, cut at the length that a message can carry."""
+    text = one_line(text)
+    return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."

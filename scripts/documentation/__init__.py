@@ -1,0 +1,1 @@
+"""What prints the tables of docs/ from the code and the contracts."""

@@ -1,0 +1,45 @@
+"""Projects to generate into, and a build whose outcome is known."""
+
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from scripts.contracts.document import Document
+from scripts.contracts.providers import package_name
+from scripts.packages import generate
+from tests.generation.generated_support import ROOT
+
+TEMPLATES = "scripts/packages/templates"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A copy of what the lock is about, as a clean checkout has it."""
+    for name in ("specs", "generated", TEMPLATES):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+@pytest.fixture
+def checkout(project: Path) -> Path:
+    """A copy of the project in which the commands of scripts/ run."""
+    ignored = shutil.ignore_patterns("__pycache__", "templates")
+    shutil.copytree(ROOT / "scripts", project / "scripts", ignore=ignored, dirs_exist_ok=True)
+    return project
+
+
+@pytest.fixture
+def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the command build the committed packages by copying them: what they are is for the tests of `build`."""
+
+    def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
+        providers = [provider for provider, _ in contracts]
+        for package in map(package_name, providers):
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / "generated" / package, target / package, ignore=ignored)
+            say(f"{package}: copied")
+        return providers
+
+    monkeypatch.setattr(generate, "build", build)

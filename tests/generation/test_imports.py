@@ -1,0 +1,53 @@
+"""The parts of scripts/ import one another downward: files, contracts, packages; then documentation and demo."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.generation.generated_support import ROOT
+
+# What each part of scripts/ may import of the others.
+ALLOWED = {
+    "files": set(),
+    "contracts": {"files"},
+    "packages": {"files", "contracts"},
+    "documentation": {"files", "contracts"},
+    "demo": {"packages"},
+}
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in (ROOT / "scripts").rglob("*.py")
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield each module of scripts/ that a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            of_module = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else str(node.module) for name in of_module]
+        else:
+            continue
+        yield from (name for name in names if name.partition(".")[0] == "scripts")
+
+
+def part(module: str) -> str:
+    return module.split(".")[1]
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"scripts"}))
+def test_a_module_imports_its_own_part_and_those_below_it_alone(module: str) -> None:
+    imported = {part(name) for name in imports(MODULES[module])}
+    assert imported <= ALLOWED[part(module)] | {part(module)}
+
+
+def test_no_module_of_scripts_imports_itself_by_way_of_others() -> None:
+    assert sum(len(list(imports(path))) for path in MODULES.values()) > 50
+    # Raises CycleError, which names the circle.
+    TopologicalSorter({module: set(imports(path)) for module, path in MODULES.items()}).prepare()
