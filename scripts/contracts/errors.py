@@ -15,7 +15,7 @@ class ContractError(Exception):
 def exit_code(run: Callable[[], int], remedy: str = "see to the disk, and run it again") -> int:
     """Run a command and return its exit code: 2, and one line on standard error, after a ContractError or an OSError.
 
-    An OSError is that of a full or read-only disk; `remedy` says what to do about it.
+    A full or a read-only disk raises an OSError; `remedy` says what to do about it.
     """
     try:
         return run()

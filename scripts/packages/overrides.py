@@ -31,7 +31,7 @@ def check_overrides(templates: Path = TEMPLATES, upstream: Path | None = None) -
         own = upstream / name
         if not own.is_file() or hashlib.sha256(own.read_bytes()).hexdigest() != record["overrides"][name]["sha256"]:
             raise ContractError(
-                f"{place}: {name}: the template of {record['tool']} is not that of {record['version']}; "
+                f"{place}: {name}: the template of {record['tool']} is not the one of {record['version']}; "
                 "re-read it, carry its changes into the override, and record its sha256 and the new version"
             )
 

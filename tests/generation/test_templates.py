@@ -276,7 +276,7 @@ def test_a_way_to_authenticate_that_the_client_cannot_follow_is_refused(
         auth_header("demo", source)
 
 
-# --- what the tools would leave out in silence
+# --- what the tools would leave out without a word
 
 
 @pytest.mark.parametrize(

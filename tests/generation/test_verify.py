@@ -1,4 +1,4 @@
-"""What the generators lose in silence is seen: a package is imported and counted against its contract."""
+"""A part of a contract that a generator loses without a word is found, because the package is compared with it."""
 
 import sys
 from collections.abc import Mapping
