@@ -94,7 +94,7 @@ def blink_statuses() -> str:
 def blink_payments() -> str:
     """The reason of a refusal by the state of the payment."""
     rows = [(f"`{word}`", reason.name) for word, reason in blink.PAYMENT_WORDS.items()]
-    return table(("the payment is", "reason"), [*rows, ("any other", "as the refusal has it")])
+    return table(("the payment is", "reason"), [*rows, ("any other", "as in the refusal")])
 
 
 def _verdict(outcome: Outcome, reason: Any) -> Row:
@@ -107,7 +107,7 @@ def states(words: Mapping[str, Outcome], not_alone: str = "") -> str:
         (f"`{word}`", STATES[outcome].name + (" with a code that says so, else PENDING" if word == not_alone else ""))
         for word, outcome in words.items()
     ]
-    return table(("word", "state"), [*rows, ("any other", "PENDING, and told to `on_deviation`")])
+    return table(("word", "state"), [*rows, ("any other", "PENDING, and reported to `on_deviation`")])
 
 
 def inferred(provider: str) -> str:
@@ -155,10 +155,10 @@ def replies(provider: str) -> str:
     """What becomes of a refund by the status of its reply."""
     rows = [
         (statuses, what, ending.evidence, ending.outcome, ending.resend or "not needed", f"{ending.sends}")
-        for what, page in (("a body by the contract", False), ("a page in place of it", True))
+        for what, page in (("a body that fits the contract", False), ("an HTML page instead", True))
         for statuses, ending in outcomes.ranges(provider, page=page)
     ]
-    return table(("HTTP status", "with", "evidence", "the caller gets", "asking again", "times sent"), rows)
+    return table(("HTTP status", "with", "evidence", "the caller gets", "`.resend`", "times sent"), rows)
 
 
 def failures() -> str:
