@@ -216,7 +216,7 @@ def test_the_page_names_each_field_of_an_event() -> None:
 
 def test_the_page_says_which_state_follows_which() -> None:
     event = RefundEvent("shop", "refund", "refund-1", None, None, "signature", "")
-    table = rows("## The last news, not the late one")
+    table = rows("## The latest state, not the latest delivery")
     assert [*table] == ["nothing", *(status.name for status in (PENDING, SUCCEEDED, FAILED))]
     for status in RefundStatus:
         told = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
