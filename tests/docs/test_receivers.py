@@ -114,8 +114,8 @@ class Receiver:
         app = self.kept["app"]
 
         async def refunded() -> dict[str, Any]:
-            told: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
-            return told.to_dict()
+            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
+            return refund.to_dict()
 
         app.add_api_route("/refunds", refunded, methods=["POST"])  # its client belongs to the loop of the server
         return Refund.from_dict(httpx.post(f"{self.url}/refunds", trust_env=False, timeout=SECONDS).json())
@@ -219,9 +219,9 @@ def test_the_page_says_which_state_follows_which() -> None:
     table = rows("## The latest state, not the latest delivery")
     assert [*table] == ["nothing", *(status.name for status in (PENDING, SUCCEEDED, FAILED))]
     for status in RefundStatus:
-        told = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
+        named = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
         may = [one for one in RefundStatus if replace(event, status=one, undone=one is FAILED).supersedes(status)]
-        assert told == {one.name for one in may}
+        assert named == {one.name for one in may}
 
 
 def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
@@ -233,8 +233,8 @@ def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
 
 
 def test_every_transaction_of_a_body_is_kept(receiver: Receiver) -> None:
-    told = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
-    assert receiver.signed(json.dumps(told).encode()) == 200
+    news = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
+    assert receiver.signed(json.dumps(news).encode()) == 200
     assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED}
 
 
