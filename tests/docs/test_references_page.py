@@ -1,4 +1,4 @@
-"""The table that docs/references.md gives to a service of several workers, run as its readers would run it."""
+"""The table that docs/references.md gives to a service of several workers, run as a reader would run it."""
 
 import os
 import re
