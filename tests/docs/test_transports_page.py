@@ -182,7 +182,7 @@ def test_what_is_raised_before_the_first_byte_is_not_sent_where_the_transport_te
     class Raising:
         tells_progress = tells
 
-        def send(self, _: WireRequest, __: Timeout) -> WireReply | SendFailure:
+        def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
             raise RuntimeError
 
         def close(self) -> None:
