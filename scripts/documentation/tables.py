@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from refundry import RefundClient
+from refundry.ledger.rules import TABLE, Event, State, step
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
 from refundry.providers import paybyrd_codes as paybyrd
@@ -95,7 +96,7 @@ def blink_statuses() -> str:
 def blink_payments() -> str:
     """The reason of a refusal, by the state of the payment."""
     rows = [(f"`{word}`", reason.name) for word, reason in blink.PAYMENT_WORDS.items()]
-    return table(("the payment is", "reason"), [*rows, ("any other", "as the refusal has it")])
+    return table(("the payment is", "reason"), [*rows, ("any other", "as in the refusal")])
 
 
 def _verdict(outcome: Outcome, reason: Any) -> Row:
@@ -174,11 +175,30 @@ def failures() -> str:
     return table(("raised", "evidence", "outcome for the caller", *heads), rows)
 
 
+def reference_states() -> str:
+    """The states of a reference: a diagram of the steps that change the state, and the table of all steps."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for state, steps in TABLE.items():
+        for event, (after, _) in steps.items():
+            if after is not state:
+                arrows.setdefault((state, after), []).append(event.value)
+    diagram = [f"    {one.name} --> {other.name}: {'<br>or '.join(events)}" for (one, other), events in arrows.items()]
+    rows = [(event.value, *(_step(state, event) for state in State)) for event in Event]
+    drawn = "\n".join(["```mermaid", "stateDiagram-v2", "    [*] --> FREE", *diagram, "```"])
+    return f"{drawn}\n\n{table(('event', *(f'in {state.name}' for state in State)), rows)}"
+
+
+def _step(state: State, event: Event) -> str:
+    after, answer = step(state, event)
+    return answer.value if after is state else f"{answer.value}: {after.name}"
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
     **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
     **{f"replies of {one}": partial(replies, one) for one in outcomes.ACCOUNTS},
     "failures": failures,
+    "reference-states": reference_states,
     "statuses of lab4pay": lab4pay_statuses,
     "states of lab4pay": lambda: states(lab4pay.BY_WORD),
     "codes of paybyrd": paybyrd_codes,

@@ -1,4 +1,4 @@
-"""The receivers of docs/callbacks.md, each as it stands in a real server, with its accounts at a sandbox."""
+"""The receivers of docs/callbacks.md, each in a real server, with its accounts at a sandbox."""
 
 import hmac
 import json
@@ -96,7 +96,7 @@ class Receiver:
         return self.post("paybyrd", body, {"x-api-key": PAYBYRD_KEY})
 
     def refunded_at_paybyrd(self, state: str) -> str:
-        """Refund a euro at the sandbox, where it comes to this state; return the id of the refund."""
+        """Refund a euro that ends in this state at the sandbox; return the id of the refund."""
         paybyrd = Paybyrd(api_key=CREDENTIALS["paybyrd"], base_url=self.sandbox_url)
         with RefundClient([paybyrd]) as client:
             amount = Money.of("1.00", "EUR")
@@ -114,8 +114,8 @@ class Receiver:
         app = self.kept["app"]
 
         async def refunded() -> dict[str, Any]:
-            told: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
-            return told.to_dict()
+            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
+            return refund.to_dict()
 
         app.add_api_route("/refunds", refunded, methods=["POST"])  # its client belongs to the loop of the server
         return Refund.from_dict(httpx.post(f"{self.url}/refunds", trust_env=False, timeout=SECONDS).json())
@@ -202,7 +202,7 @@ def test_the_page_names_the_proof_that_the_capabilities_name(provider: str) -> N
 
 
 def rows(heading: str) -> dict[str, list[str]]:
-    """Return the cells of the rows of the table under a heading of the page, by their first."""
+    """Return the table under a heading of the page: the cells of each row by its first cell."""
     table = re.search(rf"^{re.escape(heading)}\n(?:.*\n)*?\|(?:[- |]+)\|\n((?:\|.*\n)+)", PAGE, re.MULTILINE)
     assert table is not None
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1].splitlines()]
@@ -216,12 +216,12 @@ def test_the_page_names_each_field_of_an_event() -> None:
 
 def test_the_page_says_which_state_follows_which() -> None:
     event = RefundEvent("shop", "refund", "refund-1", None, None, "signature", "")
-    table = rows("## The last news, not the late one")
+    table = rows("## The latest state, not the latest delivery")
     assert [*table] == ["nothing", *(status.name for status in (PENDING, SUCCEEDED, FAILED))]
     for status in RefundStatus:
-        told = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
+        named = {re.sub("`", "", one) for one in re.findall("`[A-Z]+`", table[status.name][0])} & {*NAMES}
         may = [one for one in RefundStatus if replace(event, status=one, undone=one is FAILED).supersedes(status)]
-        assert told == {one.name for one in may}
+        assert named == {one.name for one in may}
 
 
 def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
@@ -233,8 +233,8 @@ def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
 
 
 def test_every_transaction_of_a_body_is_kept(receiver: Receiver) -> None:
-    told = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
-    assert receiver.signed(json.dumps(told).encode()) == 200
+    news = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
+    assert receiver.signed(json.dumps(news).encode()) == 200
     assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED}
 
 
@@ -344,7 +344,7 @@ def test_what_blink_does_not_know_or_cannot_be_asked_is_an_error_and_not_kept(re
     assert receiver.states == {}
 
 
-def test_the_client_of_a_receiver_learns_what_it_is_told(receiver: Receiver) -> None:
+def test_the_client_of_a_receiver_learns_the_state_from_a_callback(receiver: Receiver) -> None:
     refund = receiver.refund_by_its_own_client()
     assert (refund.status, refund.replayed) == (PENDING, False)
     assert refund.refund_id is not None

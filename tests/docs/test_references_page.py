@@ -1,4 +1,4 @@
-"""The table that docs/references.md gives to a service of several workers, run as its readers would run it."""
+"""The table that docs/references.md gives to a service of several workers, run as a reader would run it."""
 
 import os
 import re
@@ -37,8 +37,8 @@ def ask(tmp_path: Path) -> Ask:
 
     def refund(transport: Scripted, amount: Money) -> Refund:
         with RefundClient([account("blink", transport=transport)], retry=ONCE) as client:
-            told: Refund = page["refund_once"](client, database, PAYMENT, amount, "order-1/1")
-            return told
+            refunded: Refund = page["refund_once"](client, database, PAYMENT, amount, "order-1/1")
+            return refunded
 
     return refund
 

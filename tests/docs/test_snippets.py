@@ -1,4 +1,4 @@
-"""Every piece of Python in the README and the documentation is Python, and imports what there is."""
+"""Each block of Python in the pages compiles, and imports only names that exist; each link leads to a file."""
 
 import ast
 import re
@@ -8,30 +8,38 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)[^)]*\)")
+PAGES = [ROOT / "README.md", ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
 
 
 def snippets() -> Iterator[tuple[str, str]]:
-    """Each block of Python with the page that it stands in."""
+    """Yield each block of Python with the name of its page."""
     for page in PAGES:
         for block in re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE):
             yield page.name, block
 
 
 @pytest.mark.parametrize(("page", "snippet"), list(snippets()))
-def test_a_snippet_is_python_and_imports_names_that_there_are(page: str, snippet: str) -> None:
+def test_a_snippet_is_python_and_imports_names_that_exist(page: str, snippet: str) -> None:
     tree = ast.parse(snippet, page)
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     for node in imports:
-        exec(ast.unparse(node), {})  # an ImportError names what is not there
+        exec(ast.unparse(node), {})  # raises ImportError for a name that does not exist
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_link_of_a_page_leads_to_a_file(page: Path) -> None:
-    links = LINK.findall(page.read_text(encoding="utf-8"))
-    assert [link for link in links if not (page.parent / link).exists()] == []
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_there_are_snippets_to_look_at() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_to_a_file_and_to_a_heading_in_it(page: Path) -> None:
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def test_the_pages_have_snippets() -> None:
     assert len({page for page, _ in snippets()}) >= 5

@@ -68,7 +68,7 @@ def done_by(handler: CodeType, error: RefundError) -> list[str]:
 
     did: list[str] = []
     names: dict[str, Any] = {"client": Client(), "payment": "p-1", "amount": "1.00", "reference": "r-1"}
-    for name in ("retry_later", "retry_when_the_keys_are_mended", "tell_the_customer", "ask_a_person"):
+    for name in ("retry_later", "retry_when_the_keys_are_fixed", "tell_the_customer", "ask_a_person"):
         names[name] = lambda *_, name=name: did.append(name)
     exec(handler, names)
     return did
@@ -81,7 +81,7 @@ LATER = datetime.now(UTC) + timedelta(hours=1)
     ("error", "done"),
     [
         (NotSent("text"), "retry_later"),
-        (AuthenticationFailed("text"), "retry_when_the_keys_are_mended"),
+        (AuthenticationFailed("text"), "retry_when_the_keys_are_fixed"),
         (RefundRejected("text", reason=Reason.DECLINED), "tell_the_customer"),
         (OutcomeUnknown("text", resend_until=LATER), "retry_later"),
         (OutcomeUnknown("text"), "ask_a_person"),

@@ -126,9 +126,10 @@ class Peer:
     def relay(self, port: int) -> None:
         """Pass on all that comes, both ways, to a port of this machine."""
         with socket.create_connection(("127.0.0.1", port), SECONDS) as other, contextlib.suppress(OSError):
-            ends = {self._socket: other, other: self._socket}
+            ends: dict[socket.socket, socket.socket] = {self._socket: other, other: self._socket}
             while not self._server.stopping.is_set():
-                for end in select.select([*ends], [], [], 0.02)[0]:
+                decrypted = [end for end in ends if isinstance(end, ssl.SSLSocket) and end.pending()]
+                for end in decrypted or select.select([*ends], [], [], 0.02)[0]:
                     data = end.recv(65536)
                     if not data:
                         return

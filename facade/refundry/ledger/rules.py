@@ -39,15 +39,15 @@ class Event(StrEnum):
 
     RESERVED = "a call reserves it"
     RESERVED_IN_WINDOW = "a call reserves it while the provider de-duplicates it"
-    ENDED_ACCEPTED = "its attempt ended: accepted"
-    ENDED_UNKNOWN = "its attempt ended: unknown"
-    ENDED_NOT_EXECUTED = "its attempt ended: nothing executed"
-    LEASE_OVER = "its call ended without an outcome, after the first byte"
-    LEASE_OVER_UNSENT = "its call ended without an outcome, before the first byte"
+    ENDED_ACCEPTED = "its attempt is accepted"
+    ENDED_UNKNOWN = "its attempt ends unknown"
+    ENDED_NOT_EXECUTED = "its attempt executes nothing"
+    LEASE_OVER = "its call ends without an outcome, after the first byte"
+    LEASE_OVER_UNSENT = "its call ends without an outcome, before the first byte"
     LEARNT_ACCEPTED = "its refund is learnt to be pending or done"
     LEARNT_FAILED = "its refund is learnt to have failed"
-    DECIDED_EXECUTED = "a person decides: executed"
-    DECIDED_NOT_EXECUTED = "a person decides: not executed"
+    DECIDED_EXECUTED = "a person decides that it was executed"
+    DECIDED_NOT_EXECUTED = "a person decides that it was not executed"
 
 
 class Answer(StrEnum):
@@ -100,7 +100,7 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
         _E.ENDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
         _E.LEASE_OVER: Step(_S.UNKNOWN, _A.RECORD),
         _E.LEASE_OVER_UNSENT: Step(_S.FREE, _A.RECORD),
-        _E.LEARNT_ACCEPTED: Step(_S.SENDING, _A.IGNORE),  # the news may be of an earlier attempt, and this one is out
+        _E.LEARNT_ACCEPTED: Step(_S.SENDING, _A.IGNORE),  # the state may be an earlier attempt's
         _E.LEARNT_FAILED: Step(_S.SENDING, _A.IGNORE),
         _E.DECIDED_EXECUTED: Step(_S.SENDING, _A.REFUSE),
         _E.DECIDED_NOT_EXECUTED: Step(_S.SENDING, _A.REFUSE),
