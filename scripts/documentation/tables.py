@@ -157,7 +157,7 @@ def replies(provider: str) -> str:
     """The ending of a refund by the status of its reply."""
     rows = [
         (statuses, what, ending.evidence, ending.outcome, ending.resend or "not needed", f"{ending.sends}")
-        for what, page in (("a body by the contract", False), ("an HTML page instead", True))
+        for what, page in (("a body that fits the contract", False), ("an HTML page instead", True))
         for statuses, ending in outcomes.ranges(provider, page=page)
     ]
     return table(("HTTP status", "with", "evidence", "outcome for the caller", "resend", "times sent"), rows)
