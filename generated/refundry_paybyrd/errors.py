@@ -10,9 +10,15 @@ from typing import Any
 # What reading a reply can raise. AttributeError: uuid.UUID() of a number.
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
+
+class AmbiguousJson(ValueError):
+    """A key that stands twice in an object with two values: some readers take the first, others the last"""
+
+
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (UnicodeDecodeError, "the body is not UTF-8"),
     (JSONDecodeError, "the body is not JSON"),
+    (AmbiguousJson, "a key stands twice in an object of the body, with two values"),
     (RecursionError, "the body is nested too deeply"),
     (KeyError, "a required field is missing"),
     (Exception, "the body has not the shape that the contract describes"),
@@ -94,4 +100,10 @@ class UnreadableReply(ValueError):
         return cls(status_code, b"", "the body does not have its content encoding")
 
 
-__all__ = ["READ_ERRORS", "UnexpectedStatus", "UnreadableReply", "pass_through"]
+__all__ = [
+    "AmbiguousJson",
+    "READ_ERRORS",
+    "UnexpectedStatus",
+    "UnreadableReply",
+    "pass_through",
+]

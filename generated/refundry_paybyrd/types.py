@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 from attrs import define, field
 
+from .errors import AmbiguousJson
+
 if TYPE_CHECKING:
     from .errors import UnreadableReply
 
@@ -58,15 +60,30 @@ def _no_constant(name: str) -> NoReturn:
     raise json.JSONDecodeError("no JSON value", name, 0)
 
 
-_decode = json.JSONDecoder(parse_constant=_no_constant).decode
+def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(members)
+    if len(made) != len(members) and any(
+        _written(value) != _written(made[key]) for key, value in members
+    ):
+        raise AmbiguousJson
+    return made
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+_decode = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_no_constant
+).decode
 _encode = json.JSONEncoder(
     ensure_ascii=False, allow_nan=False, separators=(",", ":")
 ).encode
 
 
 def read_json(content: bytes) -> Any:
-    """Read UTF-8 JSON; raise ValueError or RecursionError where that cannot be done"""
-    return _decode(content.decode("utf-8-sig"))
+    """Read UTF-8 JSON that has one meaning; raise ValueError or RecursionError where that cannot be done"""
+    return _decode(content.removeprefix(b"\xef\xbb\xbf").decode())
 
 
 def write_json(value: object) -> bytes:
@@ -85,6 +102,8 @@ def path_segment(name: str, value: object) -> str:
         raise ValueError(
             f"{name} must not be empty, '.' or '..': the request would go to another path"
         )
+    if segment.isascii() and segment.replace("-", "").isalnum():
+        return segment  # of unreserved characters alone
     return quote(segment, safe="")
 
 

@@ -18,6 +18,8 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import SendFailure, WireReply
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from refundry.clock import Clock
     from refundry.flows.attempts import Attempts
     from refundry.flows.effects import Flow
@@ -182,8 +184,8 @@ class Refunds:
 
 def _has_room() -> bool:
     """Whether the stack has room for a whole call. A call that has not must end before anything is sent."""
-    try:
-        sys._getframe(sys.getrecursionlimit() - _FRAMES_OF_A_CALL)
-    except ValueError:  # the stack is not so deep
-        return True
-    return False
+    left = sys.getrecursionlimit() - _FRAMES_OF_A_CALL
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and left > 0:
+        frame, left = frame.f_back, left - 1
+    return frame is None

@@ -50,31 +50,10 @@ def read_json(body: bytes) -> Any:
         return None
 
 
-def contradiction_in(body: bytes) -> str | None:
-    """Why two readers may understand this JSON differently; None for any other body.
-
-    Of a key that stands twice in an object, some readers take the first value, and others the last.
-    """
-    try:
-        _decode(body.removeprefix(_BOM).decode())
-    except _TwiceError as error:
-        return str(error)
-    except RecursionError as error:
-        pass_through(error)
-        return "its body is nested too deeply"
-    except ValueError as error:
-        pass_through(error)
-    return None
-
-
-class _TwiceError(ValueError):
-    """A key stands twice in a JSON object, with different values."""
-
-
 def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(members)
     if len(made) != len(members) and any(_written(value) != _written(made[name]) for name, value in members):
-        raise _TwiceError("a key stands twice in an object of its body, with different values")
+        raise ValueError("a key stands twice in an object, with two values")
     return made
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from refundry.interruption import pass_through
 from refundry.outcome import CREDENTIALS_REFUSED, NoAnswer, Outcome, PaymentState, Reading, of_status
 from refundry.providers.credentials import IssuedToken, with_token
-from refundry.providers.fields import FieldReader, contradiction_in, same_id
+from refundry.providers.fields import FieldReader, same_id
 from refundry.redaction import Secret
 from refundry.validation import is_header_text
 
@@ -96,12 +96,9 @@ def _parsed(reply: WireReply, parse: Callable[[], Any]) -> Any:
         pass_through(unreadable)
         problem = str(unreadable)
     else:
-        if parsed is None:
-            problem = f"status {reply.status} is not in the contract"
-        elif (contradiction := contradiction_in(reply.body)) is not None:
-            problem = contradiction
-        else:
+        if parsed is not None:
             return parsed
+        problem = f"status {reply.status} is not in the contract"
     return NoAnswer(problem, deviations=(("", problem),))
 
 
