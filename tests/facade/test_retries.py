@@ -28,7 +28,7 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, WITHOUT_WINDOW, account
 from tests.providers.record import PAYMENT, reply
 
 NOTHING_LEFT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
@@ -41,7 +41,7 @@ NOW = "the moment that it is given"
 pytestmark = pytest.mark.usefixtures("pauses")
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-without_keys = pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 
 
 def outcome_for_caller(

@@ -190,6 +190,7 @@ RECORD: Final = ProviderRecord(
         under_way="Processing",
         at="/status",
         transaction={"transactionId": REFUND, "code": "BYRD200", "isoAmount": 100},
+        other_amount={"isoAmount": -99},
         id_at="/transactionId",
     ),
     callbacks=CallbackRecord(
