@@ -1,4 +1,4 @@
-"""What both clients are put through: calls, the answers they get, and what has to come of each."""
+"""Scenarios for both clients: calls, their answers, and the outcome of each."""
 
 import json
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.it
 
 
 def of_every_provider(call: Call) -> list[Scenario]:
-    """What happens alike at each provider, but for the names."""
+    """The scenarios that every provider has."""
     key = call.provider
     accepted, refused, unknown = ACCEPTED[key], RECORDS[key].contract.by_status[400], "OutcomeUnknown"
     html = reply(200, f"<html>{MARK}</html>".encode(), ("content-type", "text/html"))

@@ -37,7 +37,7 @@ AMOUNTS = tuple(
 
 @dataclass(frozen=True)
 class Meanwhile:
-    """The answer to a request while which another call is made."""
+    """The answer to a request, during which another call is made."""
 
     call: Call
     answer: WireReply | SendFailure
@@ -130,7 +130,7 @@ def prepared(call: Call) -> WireRequest:
 
 
 def result_of(call: Call, reply: WireReply | SendFailure, *, currency: str | None = None) -> Refund | RefundError:
-    """What a new client makes of this answer to this call, which is to send exactly one request."""
+    """Return the outcome of a call that gets this answer. It sends exactly one request."""
     script = Script(reply)
     client = RefundClient([account(call.provider, script, currency=currency)], retry=ONCE)
     try:
@@ -146,7 +146,7 @@ def named(result: Refund | RefundError) -> str:
     return result.status.name if isinstance(result, Refund) else type(result).__name__
 
 
-def told(result: Refund | RefundError) -> str:
+def verdict_of(result: Refund | RefundError) -> str:
     """As `named`, with the reason of a refusal."""
     reason = f" {result.reason.name}" if type(result) is RefundRejected else ""
     return named(result) + reason

@@ -26,7 +26,7 @@ from refundry import (
 )
 from tests.contract.replies import MARK
 from tests.contract.scenarios import SCENARIOS, Scenario
-from tests.contract.support import CREDENTIALS, ONCE, Script, aask, account, ask, check_pickle, named, plain, told
+from tests.contract.support import CREDENTIALS, ONCE, Script, aask, account, ask, check_pickle, named, plain, verdict_of
 from tests.providers import PROVIDERS
 from tests.providers.record import Call
 
@@ -135,7 +135,7 @@ async def run_async(scenario: Scenario) -> Run:
 def test_both_clients_send_and_tell_the_same(scenario: Scenario) -> None:
     plain_run, awaited_run = run_sync(scenario), asyncio.run(run_async(scenario))
     assert plain_run.seen() == awaited_run.seen()
-    assert tuple(map(told, plain_run.results)) == scenario.results
+    assert tuple(map(verdict_of, plain_run.results)) == scenario.results
     assert plain_run.script.answers == awaited_run.script.answers == []
 
 

@@ -30,7 +30,7 @@ SORTED_KEYS: Final[Mapping[str, Any]] = {"webhook_secret_key": KEY, "webhook_sig
 
 
 def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Scripted]:
-    """Return a client of an account with the secrets of its callbacks, and its transport, which is to stay idle."""
+    """Return a client of an account that can prove its callbacks, and its transport, which stays idle."""
     transport = Scripted(accepted(provider))
     return caller(
         kind, account(provider, **{**RECORDS[provider].callbacks.account, "transport": transport, **options})
@@ -38,14 +38,14 @@ def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Script
 
 
 def receive(provider: str, headers: Headers, body: Any, *, kind: Kind = "sync", **options: Any) -> RefundEvent:
-    """Return what a client makes of a callback. Nothing is sent for it."""
-    return told(provider, headers, body, kind=kind, **options)[0]
+    """Return the event of a callback, which sends nothing."""
+    return received(provider, headers, body, kind=kind, **options)[0]
 
 
-def told(
+def received(
     provider: str, headers: Headers, body: Any, *, kind: Kind = "sync", **options: Any
 ) -> tuple[RefundEvent, list[tuple[str, str]]]:
-    """Return what a client makes of a callback, and pointer and rule of what it tells to depart from the contract."""
+    """Return the event of a callback, and the pointer and the rule of each deviation."""
     caller_, transport = receiving(kind, provider, **options)
     with caller_ as client:
         event = client.client.webhook(options.get("name", provider), headers=headers, body=body)
@@ -65,7 +65,7 @@ def proof(provider: str, body: bytes) -> dict[str, str]:
 
 
 def news(provider: str, word: object = None, *, refund_id: object = REFUND, **more: Any) -> bytes:
-    """Return a callback in the provider's own form; without a word it does not say how far the refund is."""
+    """Return the body of a callback in the provider's form; without a word it has no state."""
     facts = {"id": refund_id} if word is None else {"id": refund_id, "status": word}
     return json.dumps(RECORDS[provider].callbacks.body(facts, more)).encode()
 

@@ -35,7 +35,7 @@ def assert_hidden(text: str) -> None:
 
 
 def shown(value: object) -> str:
-    """Return all that printing, formatting, inspecting and pickling a value gives away."""
+    """Return every text that printing, formatting, inspecting and pickling a value shows."""
     texts = [repr(value), str(value), format(value), ascii(value), repr([value])]
     texts.append(repr(getattr(value, "__dict__", None)))
     for again in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -53,7 +53,7 @@ def canaried(provider: str, **options: Any) -> Account:
 
 
 def watched(client: Caller, provider: str, caplog: pytest.LogCaptureFixture) -> str:
-    """Return all that a refund gives away: what comes of it, its traceback with variables, hooks and log records."""
+    """Return every text of a refund: its outcome, the traceback with variables, the hooks and the log records."""
     texts = []
     try:
         texts.append(everything(client.ask(provider)))

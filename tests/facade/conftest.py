@@ -1,4 +1,4 @@
-"""Time that the tests of the facade need not wait for."""
+"""Clocks and pauses for the tests of the facade, so that none waits."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from refundry.clock import SYSTEM
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses of both kinds of client, in seconds: kept instead of waited for."""
+    """The pauses of both kinds of client, in seconds. They are recorded, and nobody waits."""
     kept: list[float] = []
 
     async def keep(seconds: float) -> None:
@@ -22,7 +22,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock of the tokens that goes on only when it is told to."""
+    """A clock of the tokens that only the test moves."""
     now = [1000.0]
     monkeypatch.setattr(SYSTEM, "monotonic", lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""What the tests of questions share: a transport that answers them by a list, and refunds to ask about."""
+"""What the tests of lookups share: a transport that answers them by a list, and refunds to look up."""
 
 import inspect
 import re
@@ -14,7 +14,7 @@ from tests.providers import RECORDS
 
 HTML: Final = b"<html><body>It did not work</body></html>"
 BODIES: Final = (b"", b"{}", HTML, b"[]", b"\xff")
-"""Bodies that say nothing of a state."""
+"""Bodies without a state."""
 HOSTILE_IDS: Final = ("..", ".", "", "a/b", "a?b", "a#b", "a%2fb", "a\\b", "a b", "a\r\nb", "a\0b", "\xe9", "a" * 201)
 BRIEFLY: Final = Retry(attempts=3, first_wait=0.001)
 """Retries that cost a test no time."""
@@ -38,14 +38,14 @@ def second_pending(provider: str) -> WireReply:
 
 
 class LookupScript(Scripted):
-    """A Scripted whose questions are answered by a list, too, whose last answer repeats. One may be an exception."""
+    """A Scripted whose lookups are answered by a list, too, whose last answer repeats. It may hold exceptions."""
 
     def __init__(self, *states: Answer | BaseException, answers: Sequence[Answer] = (NO_STATE,)) -> None:
         super().__init__(*answers)
         self._states = list(states)
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """As Scripted, the next state being the answer to a question."""
+        """As Scripted. A lookup gets the next state."""
         if request.method == "GET":
             state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
             if isinstance(state, BaseException):
@@ -56,25 +56,25 @@ class LookupScript(Scripted):
 
 
 def asked(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
-    """Look a refund up, or do what else can be done about one."""
+    """Call a verb of the client about a refund: `lookup`, `wait` or `cancel`."""
     given = getattr(client.client, verb)(known, **options)
     told: Refund = client.run(given) if inspect.iscoroutine(given) else given
     return told
 
 
 def pending(provider: str, **changes: Any) -> Refund:
-    """Return a refund of one euro of PAYMENT that the provider has accepted, and has not done yet."""
+    """Return a pending refund of one euro of PAYMENT."""
     accepted = Refund(provider, "reference-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
     return replace(accepted, **changes)
 
 
 def state(provider: str, word: object = ..., status: int = 200, **more: Any) -> WireReply:
-    """Return a reply to a question: the transaction with this word for its state, or without one."""
+    """Return a reply to a lookup: the transaction with this word for its state, or without one."""
     return RECORDS[provider].states.reply(word, status, **more)
 
 
 def spelled(word: str) -> str:
-    """Return a word without what its spellings differ in."""
+    """Return a word in the one spelling that all its spellings have in common."""
     return " ".join(re.split(r"[\s_-]+", word)).strip().lower()
 
 
@@ -89,7 +89,7 @@ def dated(body: object, moment: datetime | None = None) -> WireReply:
 
 
 def tracked(*transactions: object) -> WireReply:
-    """Return Paybyrd's reply of now to a question by requestId."""
+    """Return Paybyrd's reply of now to a lookup by requestId."""
     return dated(list(transactions))
 
 
@@ -112,7 +112,7 @@ def accepted_for_later(**changes: Any) -> Refund:
 def found(
     provider: str, answer: Answer, refund: Refund | None = None, **options: Any
 ) -> tuple[Refund | RefundError, list[str]]:
-    """Return what a caller is told of a refund that was asked about, and the pointers of what departs."""
+    """Return the outcome of a lookup for its caller, and the pointers of the deviations."""
     with scripted("sync", provider, Scripted(NO_STATE, state=answer), **options) as client:
         told: Refund | RefundError
         try:
@@ -123,7 +123,7 @@ def found(
 
 
 def status_of(provider: str, answer: Answer, refund: Refund | None = None) -> RefundStatus | type[RefundError]:
-    """Return the status that a caller is told of a refund that was asked about, or the class of the exception."""
+    """Return the status that a lookup gives, or the class of its exception."""
     told, _ = found(provider, answer, refund)
     return told.status if isinstance(told, Refund) else type(told)
 

@@ -1,4 +1,4 @@
-"""What the tests of replies share: what a reply may come to, in one name, and what one comes to."""
+"""What the tests of replies share: the outcome of a reply, in one name."""
 
 from typing import Final
 
@@ -16,7 +16,7 @@ from refundry.outcome import Reading
 from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_refund
 from refundry.refund import RefundRequest
-from tests.facade.support import told
+from tests.facade.support import outcome_for_caller
 from tests.providers import account
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
@@ -30,15 +30,15 @@ Expected = RefundStatus | Reason | type[RefundError]
 
 
 def expected_of(result: Refund | RefundError) -> Expected:
-    """Return what this is, in one name."""
+    """Return the name of an outcome: a status, a reason, or a class."""
     if isinstance(result, Refund):
         return result.status
     return result.reason if type(result) is RefundRejected else type(result)
 
 
 def of(provider: str, status: int, body: object) -> Expected:
-    """Return what a refund of one euro comes to that is answered so."""
-    return expected_of(told(provider, reply(status, body)))
+    """Return the outcome of a refund of one euro that gets this reply."""
+    return expected_of(outcome_for_caller(provider, reply(status, body)))
 
 
 def reading_of(provider: str, answer: WireReply) -> Reading:

@@ -46,14 +46,14 @@ def accepted(provider: str) -> WireReply:
 
 
 ONCE: Final = Retry(attempts=1)
-"""For a test of what comes of one attempt."""
+"""For a test of one attempt."""
 NO_STATE: Final = WireReply(500, (), b"{}")
 
 
 class Scripted:
-    """A transport of both kinds that records what it is given, and answers by a list whose last answer repeats.
+    """A transport of both kinds that records its requests, and answers by a list whose last answer repeats.
 
-    A question, which is a GET, is recorded in `asked`, and answered with `state` alone.
+    A GET, which is a lookup, is recorded in `asked`, and answered with `state`.
     """
 
     def __init__(
@@ -92,14 +92,14 @@ class Scripted:
 
 
 class Caller(ABC):
-    """A client with what its hooks were told. `refund` and the like are called alike for both kinds."""
+    """A client of either kind, with the attempts and the deviations that its hooks got. Its calls need no `await`."""
 
     def __init__(self) -> None:
         self.attempts: list[Attempt] = []
         self.deviations: list[ContractDeviation] = []
 
     def _keep(self, attempt: Attempt) -> None:
-        """Keep the attempts to refund; a question is not one."""
+        """Keep the attempts of refunds, and none of lookups."""
         if attempt.operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED):
             self.attempts.append(attempt)
 
@@ -237,8 +237,10 @@ def scripted(kind: Kind, provider: str, transport: Scripted, **options: Any) -> 
     return caller(kind, account(provider, transport=transport, **options))
 
 
-def told(provider: str, answer: Answer, *, amount: object = ONE_EURO, **options: Any) -> Refund | RefundError:
-    """Return what a caller is told of an answer to a refund of one euro: the refund, or the exception."""
+def outcome_for_caller(
+    provider: str, answer: Answer, *, amount: object = ONE_EURO, **options: Any
+) -> Refund | RefundError:
+    """Return what a caller gets for this answer to a refund of one euro: the refund, or the exception."""
     with scripted("sync", provider, Scripted(answer), **options) as client:
         try:
             return client.ask(provider, amount=amount)
@@ -247,7 +249,7 @@ def told(provider: str, answer: Answer, *, amount: object = ONE_EURO, **options:
 
 
 def deviations(provider: str, answer: WireReply) -> list[tuple[str, str]]:
-    """Return pointer and rule of what is told to depart from the contract in a reply."""
+    """Return the pointer and the rule of each deviation in a reply."""
     with scripted("sync", provider, Scripted(answer)) as client:
         with contextlib.suppress(RefundError):
             client.ask(provider)

@@ -6,7 +6,7 @@ import pytest
 
 from refundry import FULL, Money, OutcomeUnknown, Reason, Refund, RefundMismatch, RefundRejected, RefundStatus, Resend
 from tests.facade.replies import ACCESS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
-from tests.facade.support import deviations, told
+from tests.facade.support import deviations, outcome_for_caller
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 
@@ -86,7 +86,7 @@ def test_a_success_of_blink_is_taken_in_every_form_and_any_but_the_documented_is
     assert [pointer for pointer, _ in deviations("blink", reply(200, {"success": success}))] == noted
     for status in (400, 402, 404, 422):
         answer = reply(status, {"success": success, "message": "It did not work"})
-        assert type(told("blink", answer)) is (OutcomeUnknown if yes else RefundRejected)
+        assert type(outcome_for_caller("blink", answer)) is (OutcomeUnknown if yes else RefundRejected)
         assert [pointer for pointer, _ in deviations("blink", answer)] == noted
 
 
@@ -178,7 +178,7 @@ def test_an_error_of_blink_that_says_it_succeeded_is_unknown(status: int) -> Non
     ],
 )
 def test_a_refusal_by_blink_carries_its_message(status: int, body: object) -> None:
-    result = told("blink", reply(status, body))
+    result = outcome_for_caller("blink", reply(status, body))
     assert isinstance(result, RefundRejected)
     assert result.provider_message == "It did not work"
 
@@ -193,7 +193,7 @@ def test_both_ages_of_the_reply_of_blink_say_the_same(verdict: dict[str, Any], a
         "refunded_transaction_id": "refund-1",
         "reference": "reference-1",
     }
-    result = told("blink", reply(200, body))
+    result = outcome_for_caller("blink", reply(200, body))
     assert isinstance(result, Refund)
     assert (result.status, result.amount, result.refund_id) == (SUCCEEDED, ONE_EURO, "refund-1")
     assert (result.provider_code, result.provider_message) == (verdict.get("status"), verdict.get("message"))
@@ -217,14 +217,14 @@ def test_both_ages_of_the_reply_of_blink_say_the_same(verdict: dict[str, Any], a
 )
 @pytest.mark.parametrize("verdict", [{"success": True}, {"status": "completed"}, {"status": "pending"}])
 def test_an_acceptance_of_another_refund_by_blink_is_a_mismatch(verdict: Any, body: Any, difference: Any) -> None:
-    result = told("blink", reply(200, {**verdict, **body}))
+    result = outcome_for_caller("blink", reply(200, {**verdict, **body}))
     assert isinstance(result, RefundMismatch)
     assert result.differences == (difference,)
     assert result.resend is Resend.NEVER
 
 
 def test_an_amount_beyond_every_number_is_a_mismatch() -> None:
-    result = told("blink", reply(200, b'{"success":true,"amount":1e999}'))
+    result = outcome_for_caller("blink", reply(200, b'{"success":true,"amount":1e999}'))
     assert isinstance(result, RefundMismatch)
     assert result.differences == (("amount", "1.00", "Infinity"),)
 
@@ -238,7 +238,7 @@ def test_the_amount_after_full_is_the_replys_where_the_currency_is_known(
     written_as: object, currency: str | None, amount: Money | None
 ) -> None:
     answer = reply(200, {"success": True, "amount": written_as})
-    result = told("blink", answer, amount=FULL, currency=currency)
+    result = outcome_for_caller("blink", answer, amount=FULL, currency=currency)
     assert isinstance(result, Refund)
     assert result.amount == amount
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from refundry import FULL, Blink, InvalidRefund, Lab4Pay, Money, Paybyrd, Resend
+from refundry import FULL, Blink, InvalidRefund, Lab4Pay, Money, Operation, Paybyrd, Resend
 from tests.facade.support import KINDS, Kind, Scripted, accepted, scripted
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, account, where
 from tests.providers.record import ONE_EURO
 
 BAD_IDS = [
@@ -69,7 +69,7 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 
 
 @both_kinds
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: record.operation is Operation.REFUND))
 @pytest.mark.parametrize("payment_id", BAD_IDS, ids=ascii)
 def test_a_payment_id_that_could_lead_to_another_path_is_refused_and_nothing_is_sent(
     payment_id: Any, provider: str, kind: Kind
@@ -269,7 +269,7 @@ def test_an_account_that_cannot_be_used_is_refused_with_its_field(
 
 
 @pytest.mark.parametrize("currency", ["eur", "XXX", "", 978])
-@pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: record.has_currency))
 def test_an_account_in_an_unlisted_currency_is_refused(provider: str, currency: Any) -> None:
     with pytest.raises(InvalidRefund) as refused:
         account(provider, currency=currency)

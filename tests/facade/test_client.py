@@ -28,7 +28,7 @@ from refundry import (
     WireReply,
 )
 from tests.facade.support import KINDS, Kind, Scripted, accepted, caller, scripted
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, account, where
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -121,7 +121,7 @@ def test_what_a_provider_cannot_do_is_refused_and_nothing_is_sent(
 
 
 @both_kinds
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: record.operation is Operation.REFUND))
 def test_a_refund_without_a_payment_is_refused_where_the_provider_needs_one(kind: Kind, provider: str) -> None:
     transport = Scripted(accepted(provider))
     with scripted(kind, provider, transport) as client:

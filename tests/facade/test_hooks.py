@@ -93,7 +93,7 @@ def logging_by(place: str, raising: Raising) -> Iterator[None]:
         log.removeHandler(raising)
 
 
-def told(kind: Kind, answer: Answer, **options: Any) -> tuple[str, int]:
+def outcome_for_caller(kind: Kind, answer: Answer, **options: Any) -> tuple[str, int]:
     """Return what comes of a refund at Blink that gets this answer, and how often it is sent by being asked twice."""
     transport = Scripted(answer)
     with caller(kind, account("blink", transport=transport), **options) as client:
@@ -118,8 +118,8 @@ def test_a_hook_that_raises_any_exception_changes_nothing(kind: Kind, answer: st
         raise RAISED[raised]()
 
     given, outcome = ANSWERS[answer]
-    text, sent = told(kind, given, on_attempt=broken, on_deviation=broken)
-    assert (text, sent) == told(kind, given)
+    text, sent = outcome_for_caller(kind, given, on_attempt=broken, on_deviation=broken)
+    assert (text, sent) == outcome_for_caller(kind, given)
     assert text.startswith("Refund(" if outcome is None else f"{outcome.__name__}: ")
     assert len(calls) >= sent
 
@@ -130,10 +130,10 @@ def test_a_hook_that_raises_any_exception_changes_nothing(kind: Kind, answer: st
 def test_a_log_that_raises_any_exception_changes_nothing(kind: Kind, place: str, raised: str) -> None:
     raising = Raising(RAISED[raised])
     for given, _ in ANSWERS.values():
-        before = told(kind, given)
+        before = outcome_for_caller(kind, given)
         with logging_by(place, raising):
-            assert told(kind, given) == before
-            assert told(kind, given, on_attempt=_broken, on_deviation=_broken) == before
+            assert outcome_for_caller(kind, given) == before
+            assert outcome_for_caller(kind, given, on_attempt=_broken, on_deviation=_broken) == before
     assert raising.called > len(ANSWERS)
 
 

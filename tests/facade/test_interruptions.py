@@ -258,7 +258,7 @@ def sequence(call: Callable[[], object]) -> list[Line]:
     return recorder.lines
 
 
-def told_again(refund: Refunding) -> Refund | OutcomeUnknown:
+def outcome_of_next_call(refund: Refunding) -> Refund | OutcomeUnknown:
     """Return what is told of the same reference in a call that nothing interrupts."""
     try:
         return refund("reference-1")
@@ -309,7 +309,7 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
             assert interrupter.reached, f"{line}: not reached a second time"
             assert error is raised[0], f"{line}: {error!r}"
             began = transport.has_begun
-            told = told_again(refund)
+            told = outcome_of_next_call(refund)
             if isinstance(told, OutcomeUnknown):
                 assert (began, told.resend) == (True, Resend.NEVER), line
                 unknown += 1
@@ -380,7 +380,7 @@ def test_a_refund_on_a_full_stack_is_executed_once_and_told_as_what_it_is(kind: 
             began = transport.has_begun
             if began:
                 assert isinstance(first, RefundError | Refund), f"{frames} frames: {first!r}"
-            again = told_again(refund)
+            again = outcome_of_next_call(refund)
             assert isinstance(again, Refund) or began, f"{frames} frames: {again!r}"
             assert len(transport.executed) <= 1, f"{frames} frames"
     assert {Refund, RecursionError} < told_of

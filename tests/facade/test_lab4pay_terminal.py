@@ -32,7 +32,7 @@ from tests.facade.questions import (
     state,
 )
 from tests.facade.support import KINDS, NO_STATE, Answer, Kind, Scripted, caller, scripted
-from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers import PROVIDERS, RECORDS, account, where
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -96,7 +96,7 @@ def test_both_kinds_of_refund_at_lab4pay_are_one_under_one_reference(kind: Kind)
 
 
 @both_kinds
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: not record.cancels))
 def test_a_refund_cannot_be_called_off_where_the_capabilities_say_so(kind: Kind, provider: str) -> None:
     transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:

@@ -2,7 +2,6 @@
 
 import contextlib
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ from tests.facade.questions import (
     transaction,
 )
 from tests.facade.support import KINDS, Answer, Kind, scripted
-from tests.providers import PROVIDERS, RECORDS
+from tests.providers import PROVIDERS, RECORDS, where
 from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -118,11 +117,11 @@ def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answ
     assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
 def test_a_mismatch_changes_nothing(provider: str) -> None:
-    wrong: dict[str, dict[str, Any]] = {"paybyrd": {"isoAmount": -99}, "blink": {"amount": 0.99}}
+    wrong = RECORDS[provider].states.other_amount
     transport = LookupScript(
-        state(provider, RECORDS[provider].states.undone, **wrong[provider]), answers=[RECORDS[provider].pending]
+        state(provider, RECORDS[provider].states.undone, **wrong), answers=[RECORDS[provider].pending]
     )
     with scripted("sync", provider, transport) as client:
         with pytest.raises(RefundMismatch):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from refundry import InvalidRefund, Money, Paybyrd, Refund, RefundClient, RefundError, RefundMismatch, Resend
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
 from tests.facade.questions import asked, pending, state
-from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, scripted, told
+from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, outcome_for_caller, scripted
 from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, reply
 
@@ -104,12 +104,14 @@ def test_the_reply_is_counted_like_the_request(amount: Money, left: int) -> None
             continue
         body = {"code": "BYRD200", "isoAmount": number, "amount": str(amount.decimal)}
         answer = reply(200, {**body, "sourceTransaction": {"isoRemainingAmount": left}})
-        refund = told("paybyrd", answer, amount=amount, minor_units=counts)
+        refund = outcome_for_caller("paybyrd", answer, amount=amount, minor_units=counts)
         assert isinstance(refund, Refund)
         # What is left is told in the currency's own minor units, or not at all where it is no whole number of them.
         remaining = Decimal(left).scaleb(EXPONENTS[amount.currency] - decimals)
         assert refund.remaining == (remaining if remaining == remaining.to_integral_value() else None)
-        another = told("paybyrd", reply(200, {**body, "isoAmount": number + 1}), amount=amount, minor_units=counts)
+        another = outcome_for_caller(
+            "paybyrd", reply(200, {**body, "isoAmount": number + 1}), amount=amount, minor_units=counts
+        )
         assert isinstance(another, RefundMismatch)
 
 
@@ -130,7 +132,7 @@ def test_what_is_left_stays_in_the_minor_units_of_the_currency(currency: str, le
 def test_a_remainder_that_is_none_is_told_and_left_out(left: object) -> None:
     answer = reply(200, {"code": "BYRD200", "sourceTransaction": {"isoRemainingAmount": left}})
     for counts in ("iso", "hundredths"):
-        refund = told("paybyrd", answer, amount=Money.of("7", "JPY"), minor_units=counts)
+        refund = outcome_for_caller("paybyrd", answer, amount=Money.of("7", "JPY"), minor_units=counts)
         assert isinstance(refund, Refund)
         assert refund.remaining is None
         assert json.loads(json.dumps(refund.to_dict())) == refund.to_dict()
@@ -194,7 +196,7 @@ def test_an_account_counts_in_one_of_two_ways(provider: str, counts: Any) -> Non
 def test_an_account_of_blink_counts_no_minor_units() -> None:
     with pytest.raises(TypeError):
         account("blink", minor_units="iso")
-    assert isinstance(told("blink", reply(200, {"success": True}), amount=Money.of("79", "JPY")), Refund)
+    assert isinstance(outcome_for_caller("blink", reply(200, {"success": True}), amount=Money.of("79", "JPY")), Refund)
 
 
 def test_the_environment_can_say_what_an_account_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from refundry.providers.replies import read_token
 from refundry.providers.translation import TokenTranslation
 from tests.facade.questions import accepted_for_later, asked, dated, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
-from tests.facade.support import NO_STATE, Scripted, deviations, scripted, told
+from tests.facade.support import NO_STATE, Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
@@ -71,7 +71,7 @@ def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
 @pytest.mark.parametrize("value", NO_IDS)
 def test_what_is_no_id_is_told_and_left_out(provider: str, value: bytes) -> None:
     answer = accepting(provider, value)
-    result = told(provider, answer)
+    result = outcome_for_caller(provider, answer)
     if provider == "lab4pay":  # what names no transaction accepts none
         assert type(result) is OutcomeUnknown
     else:
@@ -104,7 +104,7 @@ def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(asked_
 
 
 def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> None:
-    result = told("blink", reply(200, {"success": True, "reference": 7}))
+    result = outcome_for_caller("blink", reply(200, {"success": True, "reference": 7}))
     assert isinstance(result, RefundMismatch)
     assert result.differences == (("reference", "reference-1", "7"),)
 
@@ -232,17 +232,17 @@ def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider
 def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
     whole = reply(200, RECORDS[provider].accepted).body
     for body in (whole.removesuffix(b"}") + b"," + whole[1:], whole.removesuffix(b"}") + b',"a":[1],"a":[1]}'):
-        assert isinstance(told(provider, reply(200, body)), Refund)
+        assert isinstance(outcome_for_caller(provider, reply(200, body)), Refund)
         assert deviations(provider, reply(200, body)) == []
 
 
 @every_provider
 def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
     whole = reply(400, RECORDS[provider].contract.refusing).body
-    assert isinstance(told(provider, reply(400, whole)), RefundRejected)
+    assert isinstance(outcome_for_caller(provider, reply(400, whole)), RefundRejected)
     for body in twice(whole):
-        assert type(told(provider, reply(400, body))) is OutcomeUnknown, body
-        assert type(told(provider, reply(401, body))) is AuthenticationFailed, body
+        assert type(outcome_for_caller(provider, reply(400, body))) is OutcomeUnknown, body
+        assert type(outcome_for_caller(provider, reply(401, body))) is AuthenticationFailed, body
 
 
 @every_provider
@@ -334,7 +334,7 @@ def test_a_life_of_thousands_of_digits_is_never_worse_than_a_reply_that_cannot_b
     assert seconds is None or seconds >= 0
     assert seconds is not None or deviations
     unreadable = reply(200, b'{"code":"BYRD200","isoAmount":%b}' % (b"9" * digits))
-    assert type(told("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
+    assert type(outcome_for_caller("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
 
 
 # Words for people.
@@ -358,7 +358,7 @@ def test_a_life_of_thousands_of_digits_is_never_worse_than_a_reply_that_cannot_b
 def test_an_error_of_paybyrd_may_have_a_message_in_place_of_a_description(
     status: int, body: dict[str, Any], message: str | None
 ) -> None:
-    result = told("paybyrd", reply(status, {"code": "BYRD900", **body}))
+    result = outcome_for_caller("paybyrd", reply(status, {"code": "BYRD900", **body}))
     assert isinstance(result, AuthenticationFailed | RefundRejected)
     assert result.provider_message == message
     transport = Scripted(NO_STATE, state=reply(status, body))

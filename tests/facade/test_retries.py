@@ -29,7 +29,7 @@ from refundry import (
 )
 from refundry.clock import SYSTEM
 from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, WITHOUT_WINDOW, account
 from tests.providers.record import PAYMENT, reply
 
 NOTHING_LEFT = SendFailure(Evidence.NOT_SENT, "the connection was refused")
@@ -42,10 +42,10 @@ NOW = "the moment that it is given"
 pytestmark = pytest.mark.usefixtures("pauses")
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-without_keys = pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 
 
-def told(
+def outcome_for_caller(
     kind: Kind, provider: str, transport: Scripted, retry: Retry | None = None, **options: Any
 ) -> RefundStatus | type[RefundError]:
     """What a caller is told of one euro refunded through the transport, with the default retries."""
@@ -65,7 +65,7 @@ def key_of(request: WireRequest) -> str | None:
 @every_provider
 def test_a_refund_that_did_not_leave_is_sent_again(kind: Kind, provider: str, pauses: list[float]) -> None:
     transport = Scripted(NOTHING_LEFT, NOTHING_LEFT, accepted(provider))
-    assert isinstance(told(kind, provider, transport), RefundStatus)
+    assert isinstance(outcome_for_caller(kind, provider, transport), RefundStatus)
     first, second, third = transport.sent
     assert first == second == third
     assert len(pauses) == 2
@@ -75,7 +75,7 @@ def test_a_refund_that_did_not_leave_is_sent_again(kind: Kind, provider: str, pa
 @every_provider
 def test_a_refund_that_never_leaves_is_not_sent_after_three_attempts(kind: Kind, provider: str) -> None:
     transport = Scripted(NOTHING_LEFT)
-    assert told(kind, provider, transport) is NotSent
+    assert outcome_for_caller(kind, provider, transport) is NotSent
     assert len(transport.sent) == 3
 
 
@@ -83,7 +83,7 @@ def test_a_refund_that_never_leaves_is_not_sent_after_three_attempts(kind: Kind,
 @pytest.mark.parametrize("answer", [LOST, PAGE, reply(200, b""), reply(429), RuntimeError("odd")], ids=repr)
 def test_a_lost_refund_is_sent_again_under_the_same_key_where_the_provider_knows_it(kind: Kind, answer: Any) -> None:
     transport = Scripted(answer, answer, accepted("paybyrd"))
-    assert told(kind, "paybyrd", transport) is RefundStatus.SUCCEEDED
+    assert outcome_for_caller(kind, "paybyrd", transport) is RefundStatus.SUCCEEDED
     assert len(transport.sent) == 3
     assert len({key_of(request) for request in transport.sent}) == 1
 
@@ -95,7 +95,7 @@ def test_a_lost_refund_is_never_sent_again_where_nothing_de_duplicates_it(
     kind: Kind, provider: str, answer: Any, pauses: list[float]
 ) -> None:
     transport = Scripted(answer, accepted(provider))
-    assert told(kind, provider, transport) is OutcomeUnknown
+    assert outcome_for_caller(kind, provider, transport) is OutcomeUnknown
     assert len(transport.sent) == 1
     assert pauses == []
 
@@ -103,7 +103,7 @@ def test_a_lost_refund_is_never_sent_again_where_nothing_de_duplicates_it(
 @both_kinds
 def test_a_refund_that_left_after_one_that_did_not_is_not_sent_again_where_nothing_de_duplicates_it(kind: Kind) -> None:
     transport = Scripted(NOTHING_LEFT, LOST, accepted("blink"))
-    assert told(kind, "blink", transport) is OutcomeUnknown
+    assert outcome_for_caller(kind, "blink", transport) is OutcomeUnknown
     assert len(transport.sent) == 2
 
 
@@ -113,13 +113,13 @@ def test_a_refund_that_left_after_one_that_did_not_is_not_sent_again_where_nothi
 )
 def test_a_refusal_is_not_sent_again(provider: str, answer: WireReply) -> None:
     transport = Scripted(answer, accepted(provider))
-    assert told("sync", provider, transport) in (RefundRejected, AuthenticationFailed)
+    assert outcome_for_caller("sync", provider, transport) in (RefundRejected, AuthenticationFailed)
     assert len(transport.sent) == 1
 
 
 def test_another_refund_than_the_one_asked_for_is_not_sent_again() -> None:
     transport = Scripted(reply(200, {"code": "BYRD200", "isoAmount": 99}), accepted("paybyrd"))
-    assert told("sync", "paybyrd", transport) is RefundMismatch
+    assert outcome_for_caller("sync", "paybyrd", transport) is RefundMismatch
     assert len(transport.sent) == 1
 
 
@@ -127,7 +127,7 @@ def test_another_refund_than_the_one_asked_for_is_not_sent_again() -> None:
 def test_a_failure_that_time_does_not_mend_is_not_tried_again(provider: str) -> None:
     failure = SendFailure(Evidence.NOT_SENT, "the host's certificate is not trusted", permanent=True)
     transport = Scripted(failure, accepted(provider))
-    assert told("sync", provider, transport) is NotSent
+    assert outcome_for_caller("sync", provider, transport) is NotSent
     assert len(transport.sent) == 1
 
 
@@ -135,13 +135,13 @@ def test_a_failure_that_time_does_not_mend_is_not_tried_again(provider: str) -> 
 @every_provider
 def test_a_client_may_be_told_never_to_send_again(kind: Kind, provider: str) -> None:
     transport = Scripted(NOTHING_LEFT, accepted(provider))
-    assert told(kind, provider, transport, Retry(attempts=1)) is NotSent
+    assert outcome_for_caller(kind, provider, transport, Retry(attempts=1)) is NotSent
     assert len(transport.sent) == 1
 
 
 def test_a_refund_that_a_retry_finds_refunded_already_stays_unknown_and_is_not_sent_a_third_time() -> None:
     transport = Scripted(LOST, reply(400, {"code": "BYRD230"}), accepted("paybyrd"))
-    assert told("sync", "paybyrd", transport) is OutcomeUnknown
+    assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
     assert len(transport.sent) == 2
 
 
@@ -161,7 +161,7 @@ def test_the_key_is_not_used_for_longer_than_the_provider_keeps_it(monkeypatch: 
         return LOST
 
     transport = Scripted(slow)
-    assert told("sync", "paybyrd", transport) is OutcomeUnknown
+    assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
     assert len(transport.sent) == 1
 
 
@@ -181,7 +181,7 @@ def test_the_wait_doubles_up_to_the_longest_and_half_of_it_is_left_to_chance(pau
 @both_kinds
 def test_a_longer_retry_after_in_seconds_is_waited_for(kind: Kind, pauses: list[float]) -> None:
     transport = Scripted(reply(429, b"", (("retry-after", "7"),)), accepted("paybyrd"))
-    assert told(kind, "paybyrd", transport) is RefundStatus.SUCCEEDED
+    assert outcome_for_caller(kind, "paybyrd", transport) is RefundStatus.SUCCEEDED
     assert pauses == [7.0]
 
 
@@ -191,7 +191,7 @@ def test_a_longer_retry_after_as_a_date_counts_from_the_replys_own_date(own_date
     headers = [("retry-after", formatdate(clock + 30, usegmt=True))]
     headers += [("date", formatdate(clock, usegmt=True))] if own_date else []
     transport = Scripted(reply(503, b"", tuple(headers)), accepted("paybyrd"))
-    assert told("sync", "paybyrd", transport) is RefundStatus.SUCCEEDED
+    assert outcome_for_caller("sync", "paybyrd", transport) is RefundStatus.SUCCEEDED
     assert pauses == [30.0] if own_date else 28 < pauses[0] < 32
 
 
@@ -199,13 +199,13 @@ def test_a_longer_retry_after_as_a_date_counts_from_the_replys_own_date(own_date
 def test_an_odd_retry_after_does_no_harm(value: str, pauses: list[float]) -> None:
     transport = Scripted(reply(503, b"", (("retry-after", value),)), accepted("paybyrd"))
     expected = OutcomeUnknown if value == "9" * 400 else RefundStatus.SUCCEEDED
-    assert told("sync", "paybyrd", transport) is expected
+    assert outcome_for_caller("sync", "paybyrd", transport) is expected
     assert all(0.25 <= pause <= 0.5 for pause in pauses)
 
 
 def test_a_retry_after_past_the_deadline_is_not_waited_for_and_nothing_is_sent_again(pauses: list[float]) -> None:
     transport = Scripted(reply(503, b"", (("retry-after", "61"),)), accepted("paybyrd"))
-    assert told("sync", "paybyrd", transport, Retry(deadline=60)) is OutcomeUnknown
+    assert outcome_for_caller("sync", "paybyrd", transport, Retry(deadline=60)) is OutcomeUnknown
     assert len(transport.sent) == 1
     assert pauses == []
 
@@ -220,7 +220,7 @@ def test_the_deadline_bounds_the_call_and_shortens_the_last_attempt(monkeypatch:
 
     transport = Scripted(slow)
     retry = Retry(attempts=10, deadline=60, first_wait=0.001, longest_wait=0.001)
-    assert told("sync", "paybyrd", transport, retry, timeout=Timeout(total=30)) is OutcomeUnknown
+    assert outcome_for_caller("sync", "paybyrd", transport, retry, timeout=Timeout(total=30)) is OutcomeUnknown
     assert [round(timeout.total) for timeout in transport.timeouts] == [30, 30, 10]
 
 
@@ -239,7 +239,7 @@ def test_a_stored_failure_is_not_sent_a_third_time_but_looked_up(kind: Kind) -> 
 def test_two_failures_that_differ_are_no_stored_answer() -> None:
     other = reply(500, {"code": "BYRD299"})
     transport = Scripted(STORED, other, STORED, accepted("paybyrd"))
-    assert told("sync", "paybyrd", transport, Retry(attempts=9)) is RefundStatus.SUCCEEDED
+    assert outcome_for_caller("sync", "paybyrd", transport, Retry(attempts=9)) is RefundStatus.SUCCEEDED
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def test_a_transaction_that_is_another_references_refund_does_not_settle_an_unkn
 def test_a_failed_question_leaves_an_unknown_refund_unknown() -> None:
     for state in (reply(404, {"code": "BYRD901"}), reply(500), LOST, NOTHING_LEFT, reply(200, b"<html>")):
         transport = Scripted(STORED, state=state)
-        assert told("sync", "paybyrd", transport) is OutcomeUnknown
+        assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
         assert len(transport.asked) == 1
 
 
@@ -328,7 +328,7 @@ def test_a_failed_question_leaves_an_unknown_refund_unknown() -> None:
 def test_an_odd_request_id_is_not_asked_about(request_id: str) -> None:
     failed = reply(500, {"code": "BYRD999"}, (("requestid", request_id),))
     transport = Scripted(failed)
-    assert told("sync", "paybyrd", transport) is OutcomeUnknown
+    assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
     assert transport.asked == []
 
 

@@ -23,10 +23,10 @@ from tests.facade.tokens import (
     THREE_TIMES,
     called,
     done,
-    granted,
+    failure_for_caller,
+    issued,
     pending,
     shop,
-    told_of,
 )
 from tests.providers import RECORDS, WITH_TOKENS, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply
@@ -44,12 +44,12 @@ with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_again(
     kind: Kind, provider: str, failure: str
 ) -> None:
-    with shop(kind, provider, FAILED[failure](provider), granted(provider)) as it:
-        with pytest.raises(told_of(provider, failure)) as error:
+    with shop(kind, provider, FAILED[failure](provider), issued(provider)) as it:
+        with pytest.raises(failure_for_caller(provider, failure)) as error:
             it.client.ask(provider)
         assert it.rest.sent == []
         assert not it.client.ask(provider).replayed
-    assert (type(error.value), error.value.resend) == (told_of(provider, failure), Resend.SAFE)
+    assert (type(error.value), error.value.resend) == (failure_for_caller(provider, failure), Resend.SAFE)
     assert (error.value.provider, error.value.reference) == (provider, "reference-1")
     given = FAILED[failure](provider)
     assert error.value.__cause__ is (given if isinstance(given, RuntimeError) else None)
@@ -59,7 +59,7 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
         Operation.TOKEN,
         RECORDS[provider].operation,
     ]
-    assert it.attempts[0].outcome == told_of(provider, failure).__name__
+    assert it.attempts[0].outcome == failure_for_caller(provider, failure).__name__
     assert it.bearers == ["test-token-1"]
 
 
@@ -68,7 +68,7 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
 def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) -> None:
     with (
         shop("sync", provider, FAILED[failure](provider)) as it,
-        pytest.raises(told_of(provider, failure), match=": no access token: ") as error,
+        pytest.raises(failure_for_caller(provider, failure), match=": no access token: ") as error,
     ):
         it.client.ask(provider)
     reason = str(error.value).partition(": no access token: ")[2]
@@ -81,7 +81,7 @@ def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) 
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
     given = FAILURES[failure](provider)
-    with shop(kind, provider, given, given, granted(provider), retry=THREE_TIMES) as it:
+    with shop(kind, provider, given, given, issued(provider), retry=THREE_TIMES) as it:
         assert not it.client.ask(provider).replayed
     assert [attempt.operation for attempt in it.attempts] == [Operation.TOKEN] * 3 + [RECORDS[provider].operation]
     assert len(it.rest.sent) == 1
@@ -102,8 +102,8 @@ def test_a_token_is_asked_for_as_often_as_the_retry_says(kind: Kind, provider: s
 @pytest.mark.parametrize("failure", LASTING_FAILURES)
 def test_a_token_that_is_refused_is_not_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
     with (
-        shop(kind, provider, LASTING_FAILURES[failure](provider), granted(provider), retry=THREE_TIMES) as it,
-        pytest.raises(told_of(provider, failure)) as error,
+        shop(kind, provider, LASTING_FAILURES[failure](provider), issued(provider), retry=THREE_TIMES) as it,
+        pytest.raises(failure_for_caller(provider, failure)) as error,
     ):
         it.client.ask(provider)
     assert error.value.resend is Resend.SAFE
@@ -124,7 +124,7 @@ def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(
     kind: Kind, provider: str, status: int, form: str, pauses: list[float]
 ) -> None:
     busy = reply(status, {"message": "too many"}, RETRY_AFTER[form])
-    with shop(kind, provider, busy, granted(provider), retry=THREE_TIMES) as it:
+    with shop(kind, provider, busy, issued(provider), retry=THREE_TIMES) as it:
         it.client.ask(provider)
     assert pauses == [7.0]
     assert len(it.tokens.sent) == 2
@@ -136,7 +136,7 @@ def test_a_token_is_not_asked_for_again_where_the_time_that_is_named_is_past_the
     kind: Kind, provider: str, pauses: list[float]
 ) -> None:
     busy = reply(429, {"message": "too many"}, (("retry-after", "3600"),))
-    with shop(kind, provider, busy, granted(provider), retry=THREE_TIMES) as it, pytest.raises(NotSent):
+    with shop(kind, provider, busy, issued(provider), retry=THREE_TIMES) as it, pytest.raises(NotSent):
         it.client.ask(provider)
     assert pauses == []
     assert (len(it.tokens.sent), it.rest.sent) == (1, [])
@@ -159,7 +159,7 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
     assert (error.value.temporary, error.value.resend) == (temporary, Resend.NEVER)
     assert error.value.refund == pending(provider)
     assert it.rest.asked == []
-    if told_of(provider, failure) is AuthenticationFailed:
+    if failure_for_caller(provider, failure) is AuthenticationFailed:
         assert error.value.raw == FAILED[failure](provider)
 
 
@@ -185,7 +185,7 @@ def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provide
 @both_kinds
 @with_keys
 def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -> None:
-    with shop(kind, provider, reply(401), granted(provider), retry=THREE_TIMES) as it:
+    with shop(kind, provider, reply(401), issued(provider), retry=THREE_TIMES) as it:
         with pytest.raises(AuthenticationFailed):
             it.client.ask(provider)
         assert not it.client.ask(provider).replayed
@@ -195,7 +195,7 @@ def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -
 @both_kinds
 @with_keys
 def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provider: str) -> None:
-    with shop(kind, provider, asyncio.CancelledError(), granted(provider)) as it:
+    with shop(kind, provider, asyncio.CancelledError(), issued(provider)) as it:
         with pytest.raises(asyncio.CancelledError):
             it.client.ask(provider)
         assert it.rest.sent == []
@@ -207,6 +207,6 @@ def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provid
 @with_keys
 def test_the_token_is_used_as_it_came_also_where_it_holds_a_key(kind: Kind, provider: str) -> None:
     token = f"{next(iter(tokens_of(provider).keys.values()))}:test-token"
-    with shop(kind, provider, granted(provider, token)) as it:
+    with shop(kind, provider, issued(provider, token)) as it:
         it.client.ask(provider)
     assert it.bearers == [token]

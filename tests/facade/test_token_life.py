@@ -18,7 +18,7 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.support import KINDS, ONCE, Answer, Kind
-from tests.facade.tokens import AT_NOON, HOUR, LOST, UNREACHABLE, Given, granted, shop
+from tests.facade.tokens import AT_NOON, HOUR, LOST, UNREACHABLE, Given, issued, shop
 from tests.providers import WITH_TOKENS, tokens_of
 from tests.providers.record import reply
 
@@ -35,7 +35,7 @@ with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 def test_a_token_is_renewed_before_it_expires_by_time_alone(
     kind: Kind, provider: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, provider, granted(provider, "test-token-1", seconds), granted(provider, "test-token-2")) as it:
+    with shop(kind, provider, issued(provider, "test-token-1", seconds), issued(provider, "test-token-2")) as it:
         for number, later in enumerate((seconds / 2, seconds / 2 - 0.01, 0)):
             it.client.ask(provider, reference=f"r-{number}")
             clock(later)
@@ -50,7 +50,7 @@ def test_a_token_is_renewed_before_it_expires_by_time_alone(
 def test_a_token_is_kept_an_hour_at_the_most(
     kind: Kind, provider: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, provider, granted(provider, "test-token-1", seconds), granted(provider, "test-token-2")) as it:
+    with shop(kind, provider, issued(provider, "test-token-1", seconds), issued(provider, "test-token-2")) as it:
         for number, later in enumerate((HOUR / 2, HOUR / 2, 0)):
             it.client.ask(provider, reference=f"r-{number}")
             clock(later)
@@ -63,9 +63,9 @@ def test_the_life_of_a_token_does_not_begin_later_because_its_reply_was_slow(
 ) -> None:
     def slow(_: WireRequest) -> WireReply:
         clock(30)
-        return granted(provider, "test-token-1", 100)
+        return issued(provider, "test-token-1", 100)
 
-    with shop("sync", provider, slow, granted(provider, "test-token-2")) as it:
+    with shop("sync", provider, slow, issued(provider, "test-token-2")) as it:
         it.client.ask(provider, reference="r-1")
         clock(75)
         it.client.ask(provider, reference="r-2")
@@ -80,7 +80,7 @@ def test_the_life_of_a_token_does_not_begin_later_because_its_reply_was_slow(
 def test_a_renewal_that_fails_leaves_the_old_token_in_use_while_it_is_good(
     kind: Kind, provider: str, failure: Given, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, provider, granted(provider, seconds=100), failure) as it:
+    with shop(kind, provider, issued(provider, seconds=100), failure) as it:
         it.client.ask(provider, reference="r-1")
         clock(99)
         it.client.ask(provider, reference="r-2")
@@ -95,7 +95,7 @@ def test_a_renewal_that_fails_leaves_the_old_token_in_use_while_it_is_good(
 @both_kinds
 @with_keys
 def test_a_renewal_that_failed_is_tried_again(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
-    tokens = granted(provider, "test-token-1", 100), UNREACHABLE, granted(provider, "test-token-2")
+    tokens = issued(provider, "test-token-1", 100), UNREACHABLE, issued(provider, "test-token-2")
     with shop(kind, provider, *tokens) as it:
         it.client.ask(provider, reference="r-1")
         clock(99)
@@ -111,7 +111,7 @@ def test_a_renewal_that_failed_is_tried_again(kind: Kind, provider: str, clock: 
 def test_a_renewal_that_failed_is_not_tried_again_by_each_of_the_next_calls(
     kind: Kind, provider: str, failure: Answer, pause: float, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, provider, granted(provider, seconds=1000), failure, retry=ONCE) as it:
+    with shop(kind, provider, issued(provider, seconds=1000), failure, retry=ONCE) as it:
         it.client.ask(provider, reference="r-1")
         clock(945)
         for number in range(3):
@@ -180,7 +180,7 @@ def expiring(value: str | None, token: str = "test-token-1") -> WireReply:
 def test_a_life_that_lab4pay_writes_oddly_is_read_as_it_is_meant(
     kind: Kind, value: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, "lab4pay", expiring(value), granted("lab4pay", "test-token-2")) as it:
+    with shop(kind, "lab4pay", expiring(value), issued("lab4pay", "test-token-2")) as it:
         for number, later in enumerate((seconds / 2, seconds / 2 - 0.01, 0)):
             it.client.ask("lab4pay", reference=f"r-{number}")
             clock(later)
@@ -204,7 +204,7 @@ def test_a_token_that_is_good_for_no_time_is_used_for_one_call(kind: Kind, value
 def test_a_life_that_cannot_be_read_at_lab4pay_is_told_and_the_token_used_for_a_while(
     kind: Kind, value: str | None, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, "lab4pay", expiring(value), granted("lab4pay", "test-token-2")) as it:
+    with shop(kind, "lab4pay", expiring(value), issued("lab4pay", "test-token-2")) as it:
         for number, later in enumerate((0, HOUR, 0)):
             it.client.ask("lab4pay", reference=f"r-{number}")
             clock(later)
@@ -234,7 +234,7 @@ def ending(expired_on: object, headers: tuple[tuple[str, str], ...] = AT_NOON) -
 def test_the_end_of_a_token_of_blink_counts_from_the_date_of_its_reply(
     kind: Kind, expired_on: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, "blink", ending(expired_on), granted("blink", "test-token-2")) as it:
+    with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
         for number, later in enumerate((seconds / 2, seconds / 2 - 0.01, 0)):
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)
@@ -245,7 +245,7 @@ def test_the_end_of_a_token_of_blink_counts_from_the_date_of_its_reply(
 @both_kinds
 @pytest.mark.parametrize("expired_on", ["2026-01-01T12:00:00Z", "2025-12-31T00:00:00Z", "0001-01-01T00:00:00Z"])
 def test_a_token_of_blink_that_has_ended_is_used_for_one_call(kind: Kind, expired_on: str) -> None:
-    with shop(kind, "blink", ending(expired_on), granted("blink", "test-token-2")) as it:
+    with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
         for number in range(2):
             it.client.ask("blink", reference=f"r-{number}")
     assert it.bearers == ["test-token-1", "test-token-2"]
@@ -276,7 +276,7 @@ def test_a_token_of_blink_that_has_ended_is_used_for_one_call(kind: Kind, expire
 def test_an_end_that_cannot_be_read_at_blink_is_told_and_the_token_used_for_a_while(
     kind: Kind, expired_on: object, clock: Callable[[float], None]
 ) -> None:
-    with shop(kind, "blink", ending(expired_on), granted("blink", "test-token-2")) as it:
+    with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
         for number, later in enumerate((0, HOUR, 0)):
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)
@@ -290,7 +290,7 @@ def test_without_a_date_of_its_reply_a_token_of_blink_is_used_for_a_while(
     kind: Kind, date: str | None, clock: Callable[[float], None]
 ) -> None:
     headers = () if date is None else (("date", date),)
-    with shop(kind, "blink", ending("2026-01-01T12:30:00Z", headers), granted("blink", "test-token-2")) as it:
+    with shop(kind, "blink", ending("2026-01-01T12:30:00Z", headers), issued("blink", "test-token-2")) as it:
         for number, later in enumerate((0, HOUR, 0)):
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)

@@ -20,7 +20,7 @@ from refundry import (
 )
 from tests.facade.canary import everything, forms, shown, watched
 from tests.facade.support import KINDS, NO_STATE, Kind
-from tests.facade.tokens import LOST, UNREACHABLE, Given, called, granted, keyed, pending, shop
+from tests.facade.tokens import LOST, UNREACHABLE, Given, called, issued, keyed, pending, shop
 from tests.providers import RECORDS, WITH_TOKENS, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
@@ -129,7 +129,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answe
     kind: Kind, provider: str, status: int, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    tokens = [granted(provider, TOKEN)]
+    tokens = [issued(provider, TOKEN)]
     with shop(kind, provider, *tokens, answers=[echo(status, body)], keys=CANARIES[provider]) as it:
         text = watched(it.client, provider, caplog) + "".join(shown(attempt) for attempt in it.attempts)
     assert it.bearers[0] == TOKEN
@@ -140,7 +140,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answe
 @both_kinds
 @with_keys
 def test_a_question_that_fails_brings_no_secret_to_light(kind: Kind, provider: str) -> None:
-    for tokens, state in (([echo(400, ECHOES[3])], NO_STATE), ([granted(provider, TOKEN)], reply(500, TOKEN.encode()))):
+    for tokens, state in (([echo(400, ECHOES[3])], NO_STATE), ([issued(provider, TOKEN)], reply(500, TOKEN.encode()))):
         with (
             shop(kind, provider, *tokens, state=state, keys=CANARIES[provider]) as it,
             pytest.raises(LookupFailed) as error,
@@ -246,7 +246,7 @@ def test_the_environment_can_name_keys(client_class: type[RefundClient | AsyncRe
 @with_keys
 def test_preparing_a_refund_fetches_nothing_and_shows_no_secret(kind: Kind, provider: str) -> None:
     payment_id = None if provider == "lab4pay" else PAYMENT
-    with shop(kind, provider, granted(provider, TOKEN), keys=CANARIES[provider]) as it:
+    with shop(kind, provider, issued(provider, TOKEN), keys=CANARIES[provider]) as it:
         before = it.client.client.prepare(provider, payment_id=payment_id, amount=ONE_EURO, reference="r-1")
         assert (it.tokens.sent, it.rest.sent, it.attempts) == ([], [], [])
         it.client.ask(provider, reference="r-1")

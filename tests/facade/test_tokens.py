@@ -33,11 +33,11 @@ from tests.facade.tokens import (
     bearer,
     called,
     done,
-    granted,
+    failure_for_caller,
+    issued,
     keyed,
     pending,
     shop,
-    told_of,
 )
 from tests.providers import RECORDS, WITH_TOKENS, account, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply
@@ -125,7 +125,7 @@ def test_a_question_fetches_the_token_where_it_comes_first(kind: Kind, provider:
 @both_kinds
 @with_keys
 def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> None:
-    tokens = [Scripted(granted(provider, f"test-token-of-shop-{number}")) for number in (1, 2)]
+    tokens = [Scripted(issued(provider, f"test-token-of-shop-{number}")) for number in (1, 2)]
     rest = Scripted(accepted(provider))
     shops = [
         keyed(provider, name=f"shop-{number}", transport=SplitTransport(at, rest))
@@ -141,7 +141,7 @@ def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> Non
 
 @with_keys
 def test_two_clients_have_tokens_of_their_own(provider: str) -> None:
-    at = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
+    at = Scripted(issued(provider, "test-token-1"), issued(provider, "test-token-2"))
     rest = Scripted(NO_STATE, state=done(provider))
     for _ in range(2):
         with caller("sync", keyed(provider, transport=SplitTransport(at, rest))) as client:
@@ -248,9 +248,9 @@ def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retr
 def test_a_refund_whose_token_was_refused_and_cannot_be_renewed_is_not_sent(
     kind: Kind, provider: str, failure: str
 ) -> None:
-    tokens = granted(provider), FAILED[failure](provider), granted(provider, "test-token-3")
+    tokens = issued(provider), FAILED[failure](provider), issued(provider, "test-token-3")
     with shop(kind, provider, *tokens, answers=[UNAUTHORISED, accepted(provider)]) as it:
-        with pytest.raises(told_of(provider, failure)) as error:
+        with pytest.raises(failure_for_caller(provider, failure)) as error:
             it.client.ask(provider)
         assert error.value.resend is Resend.SAFE
         assert not it.client.ask(provider).replayed
@@ -260,7 +260,7 @@ def test_a_refund_whose_token_was_refused_and_cannot_be_renewed_is_not_sent(
 @both_kinds
 @with_keys
 def test_a_renewal_after_a_refusal_that_fails_for_now_is_tried_again(kind: Kind, provider: str) -> None:
-    tokens = granted(provider), UNREACHABLE, reply(500), granted(provider, "test-token-4")
+    tokens = issued(provider), UNREACHABLE, reply(500), issued(provider, "test-token-4")
     answers = [UNAUTHORISED, accepted(provider)]
     with shop(kind, provider, *tokens, answers=answers, retry=THREE_TIMES) as it:
         it.client.ask(provider)
@@ -273,7 +273,7 @@ def test_a_question_whose_token_is_refused_is_asked_again_with_a_new_one(kind: K
     def state(request: WireRequest) -> Answer:
         return UNAUTHORISED if bearer(request) == "test-token-1" else done(provider)
 
-    tokens = Scripted(granted(provider, "test-token-1"), granted(provider, "test-token-2"))
+    tokens = Scripted(issued(provider, "test-token-1"), issued(provider, "test-token-2"))
     made = keyed(provider, transport=SplitTransport(tokens, Asked(state)))
     attempts: list[Attempt] = []
     with caller(kind, made, on_attempt=attempts.append) as client:

@@ -22,7 +22,7 @@ from refundry import (
 )
 from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, asked, pending, second_pending, state
 from tests.facade.support import KINDS, Answer, Kind, Scripted, caller, scripted
-from tests.providers import PROVIDERS, RECORDS, account
+from tests.providers import PROVIDERS, RECORDS, account, where
 from tests.providers.record import ONE_EURO, reply
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
@@ -176,11 +176,11 @@ def test_a_refusal_of_the_credentials_ends_the_wait(
 
 
 @both_kinds
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
 def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]) -> None:
-    wrong: dict[str, dict[str, Any]] = {"paybyrd": {"isoAmount": -99}, "blink": {"amount": 0.99}}
+    wrong = RECORDS[provider].states.other_amount
     transport = LookupScript(
-        waiting(provider), state(provider, RECORDS[provider].states.undone, **wrong[provider]), done(provider)
+        waiting(provider), state(provider, RECORDS[provider].states.undone, **wrong), done(provider)
     )
     with scripted(kind, provider, transport) as client, pytest.raises(RefundMismatch) as mismatch:
         asked(client, pending(provider), "wait")

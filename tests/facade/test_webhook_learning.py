@@ -203,7 +203,7 @@ def learning(kind: Kind, provider: str, *answers: Answer, state: Answer = NO_STA
     return caller(kind, account(provider, **RECORDS[provider].callbacks.account, transport=transport)), transport
 
 
-def told(client: Caller, provider: str, word: str, **more: Any) -> RefundEvent:
+def event_for_caller(client: Caller, provider: str, word: str, **more: Any) -> RefundEvent:
     """Return the event of a callback."""
     body = news(provider, word, **more)
     return client.client.webhook(provider, headers=proof(provider, body), body=body)
@@ -228,7 +228,7 @@ def test_a_client_that_has_learnt_a_state_gives_it_under_the_same_reference(kind
     with it as client:
         assert client.ask("lab4pay").status is PENDING
         for word in ("SUCCESS", "SUCCESS", "IN_PROGRESS", "FAILED"):
-            learn(client, told(client, "lab4pay", word, **UNLINKED))
+            learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
             again = client.ask("lab4pay")
             assert (again.status, again.replayed, again.refund_id) == (SUCCEEDED, True, REFUND)
             assert (again.reference, again.amount, again.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
@@ -242,10 +242,10 @@ def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[s
     with it as client:
         client.ask("lab4pay")
         for word in words:
-            learn(client, told(client, "lab4pay", word, **UNLINKED))
+            learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
         again = client.ask("lab4pay")
         assert (again.replayed, again.refund_id) == (False, "refund-2")
-        learn(client, told(client, "lab4pay", "FAILED", **UNLINKED))  # that of the first, come late
+        learn(client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED))  # that of the first, come late
         assert client.ask("lab4pay").replayed
     assert len(transport.sent) == 2
 
@@ -257,7 +257,7 @@ def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked
     it, transport = learning(kind, "paybyrd", accepted("paybyrd"), state=done)
     with it as client:
         assert client.ask("paybyrd").status is SUCCEEDED
-        claim = told(client, "paybyrd", "Denied")
+        claim = event_for_caller(client, "paybyrd", "Denied")
         assert (claim.status, claim.to_be_confirmed) == (FAILED, True)
         learn(client, claim)
         learn(client, confirmed(client, claim))
@@ -272,7 +272,7 @@ def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) ->
     it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=came_to_nothing)
     with it as client:
         client.ask("lab4pay")
-        event = confirmed(client, told(client, "lab4pay", "SUCCESS", **UNLINKED))
+        event = confirmed(client, event_for_caller(client, "lab4pay", "SUCCESS", **UNLINKED))
         learn(client, event)
         assert (event.proof, event.status) == ("asked", FAILED)
         assert not client.ask("lab4pay").replayed
@@ -291,10 +291,10 @@ def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference
             {**UNLINKED, "tags": []},  # it may be a payment of the same name
             {"linked_transaction_id": PAYMENT},
         ):
-            learn(client, told(client, "lab4pay", word, **other))
+            learn(client, event_for_caller(client, "lab4pay", word, **other))
             with pytest.raises(OutcomeUnknown):
                 client.ask("lab4pay")
-        learn(client, told(client, "lab4pay", word, **UNLINKED))
+        learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
         found = client.ask("lab4pay")
         assert (found.replayed, found.refund_id, found.amount) == (True, REFUND, ONE_EURO)
         assert found.status is (SUCCEEDED if word == "SUCCESS" else PENDING)
@@ -306,9 +306,9 @@ def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference
 def test_a_client_learns_nothing_of_what_it_has_not_asked_for(kind: Kind, provider: str) -> None:
     it, transport = learning(kind, provider, accepted(provider))
     with it as client:
-        learn(client, told(client, provider, "FAILED", refund_id="refund-2"))
+        learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
         refund = client.ask(provider)
-        learn(client, told(client, provider, "FAILED", refund_id="refund-2"))
+        learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
         assert client.ask(provider) == replace(refund, replayed=True)
     assert (len(transport.sent), transport.asked) == (1, [])
 

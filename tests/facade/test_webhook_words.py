@@ -16,8 +16,8 @@ from tests.facade.callbacks import (
     news,
     proof,
     receive,
+    received,
     receiving,
-    told,
     with_proof,
 )
 from tests.facade.support import Kind
@@ -34,7 +34,7 @@ from tests.providers.record import PAYMENT, REFUND
 )
 def test_each_listed_word_is_its_status(kind: Kind, provider: str, word: str, status: RefundStatus) -> None:
     body = news(provider, word)
-    event, deviations = told(provider, proof(provider, body), body, kind=kind)
+    event, deviations = received(provider, proof(provider, body), body, kind=kind)
     assert event.status is status
     assert (event.provider, event.refund_id, event.payment_id) == (provider, REFUND, PAYMENT)
     assert (event.authentic, event.raw, deviations) == (True, body, [])
@@ -45,7 +45,7 @@ def test_each_listed_word_is_its_status(kind: Kind, provider: str, word: str, st
 @pytest.mark.parametrize("word", ["MISPLACED", "SUCCESSFUL", "not success", "refunded", "", 7, None, ["SUCCESS"]])
 def test_a_word_that_is_not_listed_is_pending_and_told(kind: Kind, provider: str, word: object) -> None:
     body = news(provider, {} if word is None else word).replace(b"{}", b"null")
-    event, deviations = told(provider, proof(provider, body), body, kind=kind)
+    event, deviations = received(provider, proof(provider, body), body, kind=kind)
     assert (event.status, event.refund_id, event.authentic) == (PENDING, REFUND, True)
     assert [pointer for pointer, _ in deviations] == [RECORDS[provider].callbacks.at]
 
@@ -94,7 +94,7 @@ def unreadable(provider: str, body: bytes) -> list[str]:
 def lab4pay(value: object) -> tuple[RefundEvent, list[tuple[str, str]]]:
     """Return what is made of a signed callback of Lab4Pay."""
     body = json.dumps(value).encode()
-    return told("lab4pay", proof("lab4pay", body), body)
+    return received("lab4pay", proof("lab4pay", body), body)
 
 
 DONE: Final = {"id": REFUND, "linked_transaction_id": PAYMENT, "status": "SUCCESS", "tags": ["refund"]}
@@ -187,7 +187,7 @@ def test_a_proved_callback_that_is_no_json_is_unreadable_and_told(provider: str,
 @with_proof
 def test_an_id_that_is_a_number_is_its_digits_and_told(provider: str) -> None:
     body = news(provider, "Success", refund_id=12345678901234567890)
-    event, deviations = told(provider, proof(provider, body), body)
+    event, deviations = received(provider, proof(provider, body), body)
     assert (event.refund_id, event.status) == ("12345678901234567890", SUCCEEDED)
     assert [pointer for pointer, _ in deviations] == [{"lab4pay": "/id", "paybyrd": "/content/transactionId"}[provider]]
     as_text = news(provider, "Success", refund_id="12345678901234567890")
@@ -273,7 +273,7 @@ def test_an_event_of_another_family_is_believed_and_says_what_it_is_about(
     kind: Kind, name: str, about: str, kept: dict[str, Any]
 ) -> None:
     body = news("paybyrd", "success", event=name, **kept)
-    event, deviations = told("paybyrd", proof("paybyrd", body), body, kind=kind)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.about, event.refund_id, event.payment_id, event.status) == (about, None, None, None)
     assert (event.authentic, deviations) == (True, [])
 
@@ -283,7 +283,7 @@ def test_an_event_of_another_family_is_believed_and_says_what_it_is_about(
 def test_an_event_of_another_family_needs_no_content(name: str, about: str, content: bytes | None) -> None:
     more = b"" if content is None else b', "content": %b' % content
     body = b'{"event": "%b"%b}' % (name.encode(), more)
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.authentic, deviations) == (about, True, [])
 
 
@@ -293,14 +293,14 @@ def test_an_event_of_a_family_that_is_not_listed_is_about_what_its_transaction_i
     name: str, kind_of: str, about: str
 ) -> None:
     body = news("paybyrd", "success", event=name, operationType=kind_of)
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.status, [pointer for pointer, _ in deviations]) == (about, None, ["/event"])
 
 
 @pytest.mark.parametrize("name", ["refund.success", "success", "transaction.release.success"])
 def test_a_refund_under_the_name_of_an_event_that_is_not_listed_is_pending_and_told(name: str) -> None:
     body = news("paybyrd", "success", event=name)
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.refund_id, event.status) == ("refund", REFUND, PENDING)
     assert [pointer for pointer, _ in deviations] == ["/event"]
 
@@ -308,7 +308,7 @@ def test_a_refund_under_the_name_of_an_event_that_is_not_listed_is_pending_and_t
 @pytest.mark.parametrize("more", [{}, {"orderRef": "order-1", "status": "refunded"}])
 def test_without_the_name_of_an_event_a_content_with_an_order_id_alone_is_an_order(more: dict[str, Any]) -> None:
     body = json.dumps({"content": {"orderId": "o-1", **more}}).encode()
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.status, event.authentic, deviations) == ("order", None, True, [])
 
 
@@ -325,7 +325,7 @@ def test_the_event_says_how_far_the_refund_is_where_its_transaction_does_not(
     kind: Kind, word: str, status: RefundStatus, name: str
 ) -> None:
     body = news("paybyrd", event=name.format(word), operationType="")
-    event, deviations = told("paybyrd", proof("paybyrd", body), body, kind=kind)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.refund_id, event.payment_id, event.status) == (REFUND, PAYMENT, status)
     assert deviations == []
 
@@ -336,7 +336,7 @@ def test_the_event_says_how_far_the_refund_is_where_its_transaction_does_not(
 )
 def test_an_event_and_a_transaction_that_say_the_same_are_believed(word: str, state: str) -> None:
     body = news("paybyrd", state, event=f"transaction.refund.{word}", **(FINAL_ERROR if state == "Error" else {}))
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status, deviations) == (REFUND, BY_EVENT[word], [])
 
 
@@ -354,7 +354,7 @@ def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_t
     kind: Kind, word: str, state: str
 ) -> None:
     body = news("paybyrd", state, event=f"transaction.refund.{word}", **(FINAL_ERROR if state == "Error" else {}))
-    event, deviations = told("paybyrd", proof("paybyrd", body), body, kind=kind)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
     assert [pointer for pointer, _ in deviations] == ["/content/status"]
 
@@ -362,7 +362,7 @@ def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_t
 @pytest.mark.parametrize(("state", "code"), [("Success", "BYRD205"), ("Success", "BYRD203"), ("Denied", "BYRD200")])
 def test_a_code_that_contradicts_the_state_is_pending_and_told(state: str, code: str) -> None:
     body = news("paybyrd", state, code=code)
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
     assert [pointer for pointer, _ in deviations] == ["/content/code"]
 
@@ -371,7 +371,7 @@ def test_a_code_that_contradicts_the_state_is_pending_and_told(state: str, code:
 @pytest.mark.parametrize("name", ["misplaced", "success.again", ""])
 def test_an_event_of_a_refund_that_is_not_listed_is_pending_and_told(state: str | None, name: str) -> None:
     body = news("paybyrd", state, event=f"transaction.refund.{name}".rstrip("."))
-    event, deviations = told("paybyrd", proof("paybyrd", body), body)
+    event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
     assert [pointer for pointer, _ in deviations] == ["/event"]
 
@@ -379,7 +379,7 @@ def test_an_event_of_a_refund_that_is_not_listed_is_pending_and_told(state: str 
 @pytest.mark.parametrize("name", [7, {"name": "transaction.refund.success"}, ["transaction.refund.success"]])
 def test_an_event_that_is_not_named_by_a_text_is_told(name: object) -> None:
     body = news("paybyrd", "Success", event=name)
-    _, deviations = told("paybyrd", proof("paybyrd", body), body)
+    _, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert [pointer for pointer, _ in deviations] == ["/event"]
 
 

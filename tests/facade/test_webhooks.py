@@ -27,8 +27,8 @@ from tests.facade.callbacks import (
     news,
     proof,
     receive,
+    received,
     receiving,
-    told,
     with_proof,
 )
 from tests.facade.canary import CANARY, assert_hidden, everything, shown
@@ -211,7 +211,7 @@ def test_a_callback_of_blink_is_never_believed_but_names_its_transaction(
     fields = {"transaction_id": REFUND, "note": "a b"} if word is None else {"transaction_id": REFUND, "status": word}
     form = "&".join(f"{name}={value}" for name, value in fields.items()).encode()
     for body in (json.dumps(fields).encode(), b"\xef\xbb\xbf" + json.dumps(fields).encode(), form):
-        event, deviations = told("blink", headers, body, kind=kind)
+        event, deviations = received("blink", headers, body, kind=kind)
         assert (event.authentic, event.status, event.refund_id, event.raw) == (False, None, REFUND, body)
         assert (event.provider, event.payment_id, deviations) == ("blink", None, [])
 

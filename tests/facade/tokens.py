@@ -70,7 +70,7 @@ class SplitTransport:
 
 
 class Asked(Scripted):
-    """Answers a question by what it is, and a POST as a question."""
+    """A transport that answers each request by a function, lookups too."""
 
     def __init__(self, answer: Callable[[WireRequest], Answer]) -> None:
         super().__init__(answer)
@@ -84,7 +84,7 @@ class Asked(Scripted):
 
 @dataclass
 class Shop:
-    """A client of one account with keys; what it asked for tokens and for the rest; and all that it attempted."""
+    """A client of one account with keys, its requests for tokens, its other requests, and its attempts."""
 
     client: Caller
     tokens: Scripted
@@ -93,12 +93,12 @@ class Shop:
 
     @property
     def bearers(self) -> list[str]:
-        """With which token each request but those for tokens came."""
+        """The token of each request, except the requests for tokens."""
         return [bearer(request) for request in (*self.rest.sent, *self.rest.asked)]
 
     @property
     def told(self) -> list[tuple[Operation, int | None, str]]:
-        """Of each attempt, what it was for, its status and its outcome."""
+        """The operation, the status and the outcome of each attempt."""
         return [(attempt.operation, attempt.status, attempt.outcome) for attempt in self.attempts]
 
 
@@ -112,8 +112,8 @@ def shop(
     keys: dict[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[Shop]:
-    """Open a shop where tokens and refunds are answered so; by tokens of ever new names and by success without."""
-    numbered = [granted(provider, f"test-token-{number}") for number in range(1, 10)]
+    """Open a shop with these answers to its requests. By default each token is new, and each refund is accepted."""
+    numbered = [issued(provider, f"test-token-{number}") for number in range(1, 10)]
     at, rest = Scripted(*(tokens or numbered)), Scripted(*(answers or [accepted(provider)]), state=state)
     attempts: list[Attempt] = []
     made = keyed(provider, transport=SplitTransport(at, rest), **(keys or {}))
@@ -126,7 +126,7 @@ def keyed(provider: str, **options: Any) -> Account:
     return RECORDS[provider].keyed_account(**options)
 
 
-def granted(provider: str, token: str = "test-token-1", seconds: float = 1800) -> WireReply:
+def issued(provider: str, token: str = "test-token-1", seconds: float = 1800) -> WireReply:
     """Return a reply that gives a token for so many seconds, in the form that the provider documents."""
     return tokens_of(provider).issued(token, seconds)
 
@@ -213,8 +213,8 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
 FAILED: Final = {**FAILURES, **LASTING_FAILURES, **TOKENLESS}
 
 
-def told_of(provider: str, failure: str) -> type[RefundError]:
-    """Return what a caller is told of a refund whose token cannot be had."""
+def failure_for_caller(provider: str, failure: str) -> type[RefundError]:
+    """Return the class of the exception of a refund whose token cannot be fetched."""
     given = FAILED[failure](provider)
     wrong_keys = isinstance(given, WireReply) and given.status in tokens_of(provider).keys_refused
     return AuthenticationFailed if wrong_keys else NotSent

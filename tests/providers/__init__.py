@@ -1,5 +1,6 @@
 """The records of the providers: the suites are parametrised over them."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from refundry import Account
@@ -10,13 +11,20 @@ RECORDS: Final[dict[str, ProviderRecord]] = {
     record.name: record for record in (lab4pay.RECORD, paybyrd.RECORD, blink.RECORD)
 }
 PROVIDERS: Final = tuple(RECORDS)
-WITH_TOKENS: Final = tuple(name for name, record in RECORDS.items() if record.tokens)
+
+
+def where(holds: Callable[[ProviderRecord], object]) -> tuple[str, ...]:
+    """Return the providers for whose record this holds."""
+    return tuple(name for name, record in RECORDS.items() if holds(record))
+
+
+WITH_TOKENS: Final = where(lambda record: record.tokens)
 """The providers whose accounts can fetch access tokens."""
-WITH_PROOF: Final = tuple(name for name, record in RECORDS.items() if record.callbacks.account)
+WITH_PROOF: Final = where(lambda record: record.callbacks.account)
 """The providers that prove their callbacks."""
-WITH_PAYMENT_STATES: Final = tuple(name for name, record in RECORDS.items() if record.payments)
+WITH_PAYMENT_STATES: Final = where(lambda record: record.payments)
 """The providers that are asked why a payment cannot be refunded."""
-WITHOUT_WINDOW: Final = tuple(name for name, record in RECORDS.items() if not record.deduplicates)
+WITHOUT_WINDOW: Final = where(lambda record: not record.deduplicates)
 """The providers that do not de-duplicate."""
 
 

@@ -206,6 +206,7 @@ RECORD: Final = ProviderRecord(
         under_way="Captured",
         at="/data/status",
         transaction={"transaction_id": REFUND, "amount": 1},
+        other_amount={"amount": 0.99},
         id_at="/data/transaction_id",
     ),
     payments=PaymentRecord(

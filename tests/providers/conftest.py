@@ -1,6 +1,7 @@
 """The made-up provider beside the three, for the tests of this folder."""
 
 import shutil
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.providers.fourth import mounting
 def _package() -> Iterator[None]:
     folder = mounting.package().parent
     yield
+    sys.path.remove(str(folder))
     shutil.rmtree(folder)
 
 

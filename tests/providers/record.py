@@ -105,6 +105,8 @@ class StateRecord:
     """The JSON pointer to the word in the reply."""
     transaction: Mapping[str, Any] = field(default_factory=dict)
     """What else a transaction says that is REFUND, of ONE_EURO."""
+    other_amount: Mapping[str, Any] = field(default_factory=dict)
+    """What a transaction says that is of another amount than ONE_EURO, where it reports its amount."""
     id_at: str | None = None
     """The JSON pointer to the refund's id in the reply, where it has one."""
 
@@ -276,6 +278,11 @@ class ProviderRecord:
     def refused(self) -> WireReply:
         """A reply that refuses the refund."""
         return next(iter(self.refusals.values())).answer
+
+    @property
+    def cancels(self) -> bool:
+        """Whether a pending refund can be called off."""
+        return any("cancel" in path for _, path in self.sandbox.questions)
 
     @property
     def deduplicates(self) -> bool:

@@ -23,7 +23,7 @@ from refundry import (
     WireRequest,
 )
 from tests.facade.canary import assert_hidden, canaried, everything
-from tests.facade.support import ONCE, Scripted, deviations, scripted, told
+from tests.facade.support import ONCE, Scripted, deviations, outcome_for_caller, scripted
 from tests.providers.cases import ALL, every_record
 from tests.providers.record import ONE_EURO, PAYMENT, REFUND, ProviderRecord, Refusal, reply
 
@@ -79,7 +79,7 @@ def test_an_amount_is_written_in_the_providers_units(record: ProviderRecord) -> 
 
 @every_record
 def test_an_acceptance_is_a_refund_without_deviations(record: ProviderRecord) -> None:
-    refund = told(record.name, whole(record))
+    refund = outcome_for_caller(record.name, whole(record))
     assert isinstance(refund, Refund)
     assert (refund.status, refund.provider, refund.reference) == (record.accepted_as, record.name, "reference-1")
     assert (refund.amount, refund.replayed) == (ONE_EURO, False)
@@ -91,7 +91,7 @@ def test_an_acceptance_is_a_refund_without_deviations(record: ProviderRecord) ->
 @every_record
 def test_an_acceptance_for_later_is_pending_and_has_an_id(record: ProviderRecord) -> None:
     for answer in (record.pending, record.whole_pending):
-        refund = told(record.name, answer)
+        refund = outcome_for_caller(record.name, answer)
         assert isinstance(refund, Refund)
         assert (refund.status.name, refund.refund_id) == ("PENDING", REFUND)
         assert deviations(record.name, answer) == []
@@ -111,7 +111,7 @@ def test_an_acceptance_is_replayed_under_its_reference_and_not_sent_again(record
     [pytest.param(record, name, id=f"{record.name}-{name}") for record in ALL for name in sorted(record.reports)],
 )
 def test_a_reply_that_reports_another_value_than_was_asked_for_is_a_mismatch(record: ProviderRecord, name: str) -> None:
-    mismatch = told(record.name, reply(200, record.differing[name]))
+    mismatch = outcome_for_caller(record.name, reply(200, record.differing[name]))
     assert isinstance(mismatch, RefundMismatch)
     assert [difference[0] for difference in mismatch.differences] == [name]
     assert mismatch.resend is (Resend.SAME_REFERENCE if record.deduplicates else Resend.NEVER)
@@ -122,7 +122,7 @@ def test_a_reply_that_reports_another_value_than_was_asked_for_is_a_mismatch(rec
 
 @every_refusal
 def test_a_refusal_is_told_as_what_it_is_and_may_be_sent_again(record: ProviderRecord, refusal: Refusal) -> None:
-    error = told(record.name, refusal.answer)
+    error = outcome_for_caller(record.name, refusal.answer)
     assert type(error) is refusal.raises
     assert isinstance(error, RefundRejected | AuthenticationFailed)
     assert getattr(error, "reason", None) is refusal.reason
@@ -133,7 +133,7 @@ def test_a_refusal_is_told_as_what_it_is_and_may_be_sent_again(record: ProviderR
 
 @every_refusal
 def test_a_refusal_can_be_pickled_and_kept_as_json(record: ProviderRecord, refusal: Refusal) -> None:
-    error = told(record.name, refusal.answer)
+    error = outcome_for_caller(record.name, refusal.answer)
     assert isinstance(error, RefundError)
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), again.args, vars(again)) == (type(error), error.args, vars(error))
@@ -159,7 +159,7 @@ def test_a_refused_reference_is_free(record: ProviderRecord, refusal: Refusal) -
 def test_a_reply_that_cannot_be_read_is_unknown_whatever_its_status(record: ProviderRecord, status: int) -> None:
     unreadable = (HTML, b"[]", b"null", b'"refunded"', b"7", b"{", b"\xff", b"NaN", b"[" * 50_000)
     for body in (*unreadable, b'{"a":' + b"9" * 5_000):
-        result = told(record.name, reply(status, body))
+        result = outcome_for_caller(record.name, reply(status, body))
         assert type(result) is OutcomeUnknown
         assert result.raw is not None
         assert (result.http_status, result.raw.body) == (status, body)
@@ -169,19 +169,19 @@ def test_a_reply_that_cannot_be_read_is_unknown_whatever_its_status(record: Prov
 @every_record
 @pytest.mark.parametrize("status", [100, 101, 201, 204, 206, 302, 304, 307, 308, 405, 408, 410, 418, 429, 520, 599])
 def test_a_status_that_no_contract_describes_is_unknown(record: ProviderRecord, status: int) -> None:
-    assert type(told(record.name, whole(record, status))) is OutcomeUnknown
+    assert type(outcome_for_caller(record.name, whole(record, status))) is OutcomeUnknown
 
 
 @every_record
 def test_an_empty_acceptance_is_unknown(record: ProviderRecord) -> None:
     for body in (b"", b"{}"):
-        assert type(told(record.name, reply(200, body))) is OutcomeUnknown
+        assert type(outcome_for_caller(record.name, reply(200, body))) is OutcomeUnknown
 
 
 @every_record
 @pytest.mark.parametrize("body", [HTML, b"", b"{}", b"[]", b"\xff"])
 def test_401_is_a_refusal_of_the_credentials_whatever_its_body(record: ProviderRecord, body: bytes) -> None:
-    result = told(record.name, reply(401, body))
+    result = outcome_for_caller(record.name, reply(401, body))
     assert type(result) is AuthenticationFailed
     assert (result.resend, result.http_status) == (Resend.SAFE, 401)
 
@@ -189,7 +189,7 @@ def test_401_is_a_refusal_of_the_credentials_whatever_its_body(record: ProviderR
 @every_record
 @pytest.mark.parametrize("status", [200, 400, 401])
 def test_a_reply_that_ended_early_is_unknown_whatever_it_says(record: ProviderRecord, status: int) -> None:
-    result = told(record.name, WireReply(status, (), whole(record).body, complete=False))
+    result = outcome_for_caller(record.name, WireReply(status, (), whole(record).body, complete=False))
     assert type(result) is OutcomeUnknown
     assert "ended early" in str(result)
 
@@ -254,7 +254,7 @@ def test_what_a_provider_says_that_it_can_do_is_what_its_record_says(record: Pro
         assert able.callbacks == record.callbacks.proves
         assert able.reports & {"amount", "payment_id", "reference"} == record.reports
         assert (able.settles == "later") is (record.accepted_as.name == "PENDING")
-        assert able.cancel is any("cancel" in path for _, path in record.sandbox.questions)
+        assert able.cancel is record.cancels
 
 
 @every_record

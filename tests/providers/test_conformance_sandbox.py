@@ -29,7 +29,7 @@ from scripts.contracts.pointers import resolve
 from tests.contract.evidence import results
 from tests.contract.openapi import undocumented_headers, violations
 from tests.contract.replies import described, odd_bodies
-from tests.contract.support import Script, account, ask, every_call, named, prepared, result_of, told
+from tests.contract.support import Script, account, ask, every_call, named, prepared, result_of, verdict_of
 from tests.facade.support import ONCE
 from tests.providers.cases import every_record
 from tests.providers.fourth.sandbox import FourthSandbox
@@ -191,7 +191,7 @@ def verdict(record: ProviderRecord, status: int, body: Mapping[str, Any]) -> tup
         result: Refund | RefundError = ask(RefundClient([account(record.name, script)], **options), first(record))
     except RefundError as error:
         result = error
-    return told(result), pointers
+    return verdict_of(result), pointers
 
 
 def first(record: ProviderRecord) -> Call:

@@ -8,7 +8,7 @@ import pytest
 
 from refundry.sandbox import Sandbox
 from refundry.sandbox.contract import Contract
-from tests.sandbox.support import KINDS, Kind, Mounted
+from tests.sandbox.support import KINDS, Kind, Mounted, read_contract
 from tests.sandbox.support import mounted as mounted_as
 
 
@@ -16,7 +16,7 @@ from tests.sandbox.support import mounted as mounted_as
 def _contracts_are_read_once() -> Iterator[None]:
     """A contract is the same for every sandbox, and reading it takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Contract, "shipped", cache(Contract.shipped))
+        patch.setattr(Contract, "shipped", cache(read_contract))
         yield
 
 

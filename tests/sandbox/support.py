@@ -15,6 +15,7 @@ import openapi_schema_validator
 
 from refundry import Account, AsyncRefundClient, Money, Refund, RefundClient, RefundError, Retry, Timeout
 from refundry.sandbox import TOKEN_CREDENTIALS, Sandbox, SandboxServer, SandboxTransport
+from refundry.sandbox.contract import Contract
 from refundry.transport.over_httpx import HttpxTransport
 from tests.providers import RECORDS
 
@@ -29,6 +30,9 @@ OPERATIONS = [
 ]
 """The operations that are asked for beside a refund."""
 ONCE = Retry(attempts=1)
+
+read_contract = Contract.shipped
+"""Reads a contract anew. The tests of the sandbox read each contract once a run (conftest.py)."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from refundry.sandbox import CREDENTIALS, Request, Sandbox, Violation
 from refundry.sandbox.contract import Contract
 from tests.providers import PROVIDERS, RECORDS
-from tests.sandbox.support import Mounted
+from tests.sandbox.support import Mounted, read_contract
 
 JSON = {"Content-Type": "application/json"}
 
@@ -169,6 +169,7 @@ def test_a_path_is_matched_as_it_stands_and_not_as_a_pattern() -> None:
 
 def test_without_the_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openapi_schema_validator", None)
+    monkeypatch.setattr(Contract, "shipped", read_contract)
     with pytest.raises(ImportError, match=r"pip install 'refundry\[sandbox\]'"):
         Sandbox()
 

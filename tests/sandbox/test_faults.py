@@ -9,7 +9,7 @@ import pytest
 
 from refundry import OutcomeUnknown, Resend, Retry
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox
-from tests.providers import PROVIDERS, RECORDS
+from tests.providers import PROVIDERS, RECORDS, WITHOUT_WINDOW, where
 from tests.sandbox.support import Mounted, outcome
 from tests.sandbox.support import mounted as mounted_as
 
@@ -152,7 +152,7 @@ def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(mount: Callable[[S
 
 
 @pytest.mark.parametrize("fault", [Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT])
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
+@pytest.mark.parametrize("provider", where(lambda record: record.sandbox.payment))
 def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Mounted, provider: str, fault: Fault) -> None:
     honest = set(mounted.post(provider, "none").json())
     mounted.sandbox.script(provider, fault)
@@ -284,7 +284,7 @@ def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Moun
     assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
 
 
-@pytest.mark.parametrize("provider", ["lab4pay", "blink"])
+@pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 @pytest.mark.parametrize("fault", Fault)
 def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
     mounted: Mounted, provider: str, fault: Fault

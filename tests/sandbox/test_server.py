@@ -27,7 +27,7 @@ from refundry.sandbox import (
     SandboxServer,
 )
 from refundry.sandbox.__main__ import main
-from tests.providers import RECORDS
+from tests.providers import RECORDS, WITH_PROOF
 from tests.sandbox.support import Mounted
 from tests.sandbox.support import mounted as mounted_as
 
@@ -120,7 +120,7 @@ def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(mounted: Mounted
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
-@pytest.mark.parametrize("provider", ["lab4pay", "paybyrd"])
+@pytest.mark.parametrize("provider", WITH_PROOF)
 def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mounted: Mounted, provider: str) -> None:
     refund_id = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
 

@@ -122,6 +122,7 @@ RECORD: Final = ProviderRecord(
         under_way="open",
         at="/state",
         transaction={"refund": REFUND, "cents": 100},
+        other_amount={"cents": 99},
         id_at="/refund",
     ),
     callbacks=CallbackRecord(
