@@ -18,8 +18,6 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import SendFailure, WireReply
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from refundry.clock import Clock
     from refundry.flows.attempts import Attempts
     from refundry.flows.effects import Flow
@@ -184,8 +182,10 @@ class Refunds:
 
 def _has_room() -> bool:
     """Whether the stack has room for a whole call. A call that has not must end before anything is sent."""
-    left = sys.getrecursionlimit() - _FRAMES_OF_A_CALL
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and left > 0:
-        frame, left = frame.f_back, left - 1
-    return frame is None
+    try:
+        sys._getframe(sys.getrecursionlimit() - _FRAMES_OF_A_CALL)
+    except ValueError as shallow:  # there is no frame so far up
+        if shallow.__traceback__ is not None and shallow.__traceback__.tb_next is not None:
+            raise  # a signal handler raised it, in a frame of its own
+        return True
+    return False
