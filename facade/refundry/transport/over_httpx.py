@@ -10,8 +10,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
-from refundry.transport.hiding import clear_variables
-from refundry.transport.http11 import Unsendable, decompressed
+from refundry.transport.failures import Unsendable, clear_variables
+from refundry.transport.http11 import decompressed
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
