@@ -102,10 +102,8 @@ def test_the_cause_of_a_failure_shows_no_credential(
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.usefixtures("litter")
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("behind_a_proxy", [False, True] if EVERY_COMBINATION else [True])
 def test_a_call_that_is_broken_off_shows_no_credential(
     kind: str,
-    behind_a_proxy: bool,
     certified: Callable[[str], ssl.SSLContext],
     trusting: ssl.SSLContext,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,8 +119,7 @@ def test_a_call_that_is_broken_off_shows_no_credential(
         return breaker
 
     with Server(answering(), tls=certified("localhost")) as origin, Server(tunnel_to(origin)) as proxy:
-        if behind_a_proxy:
-            monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")
+        monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")  # the way with the most secrets, and every line
         sent(kind, request_to(origin.url), trusting)
         own = broken_at(None, OWN).places
         others = broken_at(None, OTHERS).places
