@@ -119,7 +119,7 @@ def test_a_call_that_is_broken_off_shows_no_credential(
         return breaker
 
     with Server(answering(), tls=certified("localhost")) as origin, Server(tunnel_to(origin)) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")  # the way with the most secrets, and every line
+        monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")  # its credentials are in the variables, too
         sent(kind, request_to(origin.url), trusting)
         own = broken_at(None, OWN).places
         others = broken_at(None, OTHERS).places

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
+from refundry.sandbox.providers import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import HOST_NAME, SandboxServer
-from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
+from refundry.sandbox.simulator import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

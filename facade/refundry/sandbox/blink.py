@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from refundry.errors import InvalidRefund
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units, written_time
@@ -78,7 +77,7 @@ class BlinkMachine(Machine):
                 return _refused(400, "The amount is required for a partial refund")
             try:
                 amount = Money.of(call.body["amount"], payment.currency).minor_units
-            except InvalidRefund:
+            except ValueError:  # as InvalidRefund is
                 return _refused(400, "The amount is invalid")
         if amount > payment.remaining:
             return _refused(400, "The amount exceeds the amount that can be refunded")

@@ -7,54 +7,20 @@ import time
 from collections import defaultdict, deque
 from dataclasses import asdict, replace
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from refundry.accounts import Blink, Lab4Pay, Paybyrd
 from refundry.money import Money
-from refundry.sandbox.blink import BlinkMachine, BlinkReply
 from refundry.sandbox.contract import Contract, Request, Violation
 from refundry.sandbox.faults import EFFECTS, HONEST, Fault, Reply, Work, json_reply
-from refundry.sandbox.lab4pay import Lab4PayMachine
 from refundry.sandbox.machine import Call, Callback, Machine, MinorUnits, Payment, SandboxRefund, counted
-from refundry.sandbox.paybyrd import PaybyrdMachine
+from refundry.sandbox.providers import INTEGRATOR_ID, PROVIDERS, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from refundry.accounts import Account
+    from refundry.sandbox.blink import BlinkReply
     from refundry.transport import AsyncTransport, Transport
-
-CREDENTIALS: Final[Mapping[str, str]] = {
-    "lab4pay": "test-key-lab4pay",
-    "paybyrd": "test-key-paybyrd",
-    "blink": "test-key-blink",
-}
-TOKEN_CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
-    "lab4pay": {"client_id": "test-client-lab4pay", "client_secret": "test-secret-lab4pay"},
-    "blink": {"api_key": "test-api-key-blink", "secret_key": "test-secret-key-blink"},
-}
-WEBHOOK_SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
-    "lab4pay": {"webhook_secret_key": "test-webhook-key-lab4pay"},
-    "paybyrd": {"webhook_api_key": "test-webhook-key-paybyrd"},
-}
-INTEGRATOR_ID: Final = "test-integrator-lab4pay"
-
-# Provider, id, currency (None: the terminal's), and what is not as for any other payment.
-_PAYMENTS: Final[tuple[tuple[str, str, str | None, dict[str, Any]], ...]] = (
-    ("lab4pay", "lab4pay-refunded", None, {"refunded": 10_000}),
-    ("lab4pay", "lab4pay-payment", None, {}),
-    ("paybyrd", "paybyrd-eur", "EUR", {}),
-    ("paybyrd", "paybyrd-jpy", "JPY", {}),
-    ("paybyrd", "paybyrd-kwd", "KWD", {}),
-    ("paybyrd", "paybyrd-pending", "EUR", {"pending": True}),
-    ("paybyrd", "paybyrd-refunded", "EUR", {"refunded": 10_000}),
-    ("blink", "blink-gbp", "GBP", {}),
-    ("blink", "blink-jpy", "JPY", {}),
-    ("blink", "blink-kwd", "KWD", {}),
-    ("blink", "blink-pending", "GBP", {"pending": True}),
-    ("blink", "blink-refunded", "GBP", {"refunded": 10_000}),
-    ("blink", "blink-captured", "GBP", {"settled": False}),
-)
 
 
 class Sandbox:
@@ -97,29 +63,16 @@ class Sandbox:
     ) -> None:
         if minor_units not in ("iso", "hundredths"):
             raise ValueError("minor_units is one of iso, hundredths")
-        keys = {**TOKEN_CREDENTIALS, **(token_credentials or {})}
-        self._new_machines: Callable[[], tuple[Machine, ...]] = lambda: (
-            Lab4PayMachine(
-                seed,
-                keys["lab4pay"],
-                token_seconds,
-                minor_units,
-                integrator_id=integrator_id,
-                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
-                currency=terminal_currency,
-                expires_in=expires_in,
-                heed_cancel=heed_cancel,
-            ),
-            PaybyrdMachine(
-                seed, minor_units=minor_units, webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]
-            ),
-            BlinkMachine(seed, keys["blink"], token_seconds, reply=blink_reply),
+        self._options = Options(
+            seed, token_seconds, expires_in, integrator_id, blink_reply, terminal_currency, heed_cancel, minor_units
         )
-        self._credentials = {**CREDENTIALS, **(credentials or {})}
-        self._token_credentials = keys
-        self._minor_units: MinorUnits = minor_units
-        self._integrator_id = integrator_id
-        self._terminal_currency = terminal_currency
+        self._providers = dict(PROVIDERS)
+        self._credentials = {name: provider.credential for name, provider in PROVIDERS.items()} | dict(
+            credentials or {}
+        )
+        self._token_credentials = {name: provider.token_credentials for name, provider in PROVIDERS.items()} | dict(
+            token_credentials or {}
+        )
         self._clock = clock
         self._lock = threading.Lock()
         # By provider and operation; "" is any operation but one that gives a token.
@@ -135,12 +88,14 @@ class Sandbox:
 
         A client that has a token fetches another, for the one that it has is not known any more.
         """
-        machines = {machine.PROVIDER: machine for machine in self._new_machines()}
+        machines: dict[str, Machine] = {}
         now = self._clock()
-        for provider, payment_id, currency, more in _PAYMENTS:
-            more = {"refunded": 0, "pending": False, "settled": True, **more}
-            machine = machines[provider]
-            machine.add(_payment(machine, payment_id, 10_000, currency or self._terminal_currency, at=now, **more))
+        for name, provider in self._providers.items():
+            machine = machines[name] = provider.machine(self._options, self._token_credentials[name])
+            for payment_id, currency, unlike in provider.payments:
+                fields = {"refunded": 0, "pending": False, "settled": True, **unlike}
+                currency = currency or self._options.terminal_currency
+                machine.add(_payment(machine, payment_id, 10_000, currency, at=now, **fields))
         with self._lock:
             self._machines = machines
             self._scripts.clear()
@@ -276,23 +231,14 @@ class Sandbox:
         amounts in. The arguments are those of the accounts.
         """
         where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
-        lab4pay, blink = self._token_credentials["lab4pay"], self._token_credentials["blink"]
         return [
-            Lab4Pay(
-                client_id=lab4pay["client_id"],
-                client_secret=lab4pay["client_secret"],
-                integrator_id=self._integrator_id,
-                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
-                minor_units=self._minor_units,
+            provider.account(
+                **(self._token_credentials[name] or {"api_key": self._credentials[name]}),
+                **provider.webhook_secrets,
+                **provider.settings(self._options),
                 **where,
-            ),
-            Paybyrd(
-                api_key=self._credentials["paybyrd"],
-                webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
-                minor_units=self._minor_units,
-                **where,
-            ),
-            Blink(api_key=blink["api_key"], secret_key=blink["secret_key"], **where),
+            )
+            for name, provider in self._providers.items()
         ]
 
     def state(self) -> dict[str, Any]:
