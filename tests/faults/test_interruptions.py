@@ -82,7 +82,7 @@ def test_what_a_signal_handler_raises_while_connecting_passes_through(
 
 
 @pytest.mark.parametrize("kind", ["async"])
-@pytest.mark.parametrize("name", ["data_received", "eof_received"])
+@pytest.mark.parametrize("name", ["buffer_updated", "eof_received"])
 def test_what_a_signal_handler_raises_within_the_event_loop_reaches_the_call(
     kind: Kind, name: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
