@@ -191,7 +191,7 @@ def _generators(results: Results, folder: Path, effort: Effort, say: Callable[[s
 
 
 def versions() -> dict[str, str]:
-    """What was measured with, and on how many cores."""
+    """The versions of what takes part, and the number of cores."""
     found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
     for name in ("httpx", "httptools", "attrs", "aiohttp", "openapi-python-client"):
         try:
@@ -202,7 +202,7 @@ def versions() -> dict[str, str]:
 
 
 def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
-    """The figures for a machine to read."""
+    """The figures as JSON."""
     whole = {
         "versions": versions(),
         "figures": {name: asdict(figure) for name, figure in results.figures.items()},
@@ -266,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def exit_code(verdicts: Sequence[Verdict], *, fail_on_miss: bool) -> int:
-    """0, or 1 for a missed target where that is to fail."""
+    """0, or 1 for a missed target with `--fail-on-miss`."""
     return int(fail_on_miss and any(verdict.met is False for verdict in verdicts))
 
 

@@ -132,7 +132,7 @@ def contenders(base_url: str, sizes: Sizes, stock: Path | None) -> Iterator[list
 
 
 def measure(contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]) -> dict[str, list[Sample]]:
-    """What each contender took, one sample a round."""
+    """The time of each contender, one sample for each round."""
     taken: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
     for contender in contenders:  # connects, and loads what is loaded on first use
         _block(contender)

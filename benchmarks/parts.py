@@ -1,4 +1,4 @@
-"""Where the time of a call goes, by the part of refundry that spends it."""
+"""The share of each part of refundry in the time of a call."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def part_of(path: str) -> str:
 
 
 def shares(call: Callable[[int], None], calls: int) -> dict[str, float]:
-    """Which share of the time each part takes, the largest first.
+    """The share of each part in the time of the calls, the largest first.
 
     The time within a function of C, a system call among them, counts for the part that calls it. The profiler slows
-    down a small function more than a large one, so a share is an indication, and no measurement to compare with others.
+    down small functions more than large ones, so the shares are rough.
     """
     profile = Profile(builtins=False)
     profile.runcall(call, calls)

@@ -1,4 +1,4 @@
-"""Clients of the sandbox and of broken servers, for tests that ask about a refund."""
+"""Clients of the sandbox and of broken servers, for tests of lookups, waits and cancels."""
 
 import inspect
 from collections.abc import Iterator
@@ -54,17 +54,17 @@ def explained(client: Caller, refused: RefundRejected) -> RefundRejected:
 
 
 def answer(provider: str, word: str) -> bytes:
-    """Return a reply to a question, for a connection that ends after it."""
+    """Return a reply to a lookup, after which the connection ends."""
     return reply(state(provider, word).body, "Connection: close")
 
 
 def refusing(status: str, *headers: str) -> Script:
-    """Return a script that answers one question with an error."""
+    """Return a script that answers one lookup with an error."""
     return once(reply(b"{}", *headers, "Connection: close", status=status))
 
 
 def holds(*parts: bytes) -> Script:
-    """Return a script that takes a question, sends these parts, and is silent from then on."""
+    """Return a script that reads one request, sends these parts, and sends nothing more."""
 
     def script(peer: Peer) -> None:
         peer.request()

@@ -1,4 +1,4 @@
-"""What comes back, or does not, over a real connection: each way to fail, and what is certain after it."""
+"""Replies over a real connection: each form of HTTP, and each way to fail with its outcome."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ MEGABYTE: Final = b" " * MAX_REPLY_BYTES
 
 
 def closes_unread(peer: Peer) -> None:
-    """Close the connection when something has come, without reading it."""
+    """Close the connection when a request arrives, without reading it."""
     peer.wait()
 
 

@@ -1,4 +1,4 @@
-"""A call that fails or is broken off, wherever that is: the traceback with its variables shows no credential."""
+"""Calls that fail or are broken off at any line: the traceback and its variables show no credential."""
 
 import asyncio
 import ssl
@@ -46,7 +46,7 @@ def sent(kind: str, request: WireRequest, trusting: ssl.SSLContext, timeout: Tim
     if kind == "sync":
         return closing(HttpTransport(trusting), request, timeout)
     if kind == "sync-httpx":
-        # Not closed: httpcore's lock may be held for good, where it was broken off while it held it.
+        # Not closed: a call that was broken off may have left httpcore's lock held.
         return HttpxTransport(httpx.HTTPTransport(verify=trusting)).send(request, timeout)
     with asyncio.Runner(loop_factory=new_loop("uvloop" if kind == "uvloop" else "async")) as runner:
         made: Any = AsyncHttpTransport(trusting)
@@ -71,7 +71,7 @@ async def aclosing(transport: Any, request: WireRequest, timeout: Timeout) -> ob
 
 def assert_nothing_shows(error: BaseException) -> None:
     told = reported(error)
-    assert "request = " in told["traceback"]  # the variables of those that called
+    assert "request = " in told["traceback"]  # the variables of its callers
     for text in told.values():
         assert_hidden(text)
         assert "canary" not in text

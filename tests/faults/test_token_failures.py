@@ -229,7 +229,7 @@ def test_a_call_that_is_cancelled_while_it_waits_for_the_fetch_of_another_distur
 
 
 class Deaf:
-    """A transport of both kinds that waits for an event before it gives a token, and heeds no timeout."""
+    """A transport of both kinds that waits for an event before it gives a token, and ignores the timeout."""
 
     def __init__(self, provider: str) -> None:
         self.asked, self.go_on = threading.Event(), threading.Event()
@@ -246,13 +246,13 @@ class Deaf:
         return WireReply(200, (), b'{"access_token": "test-token"}')
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply:
-        """As send, in a thread."""
+        """Run `send` in a thread."""
         return await asyncio.to_thread(self.send, request, timeout)
 
 
 @contextmanager
 def hanging(kind: Kind, provider: str, **options: Any) -> Iterator[tuple[Threads | Tasks, Deaf]]:
-    """Give a client one of whose calls fetches a token, which hangs until the block ends."""
+    """Give a client with a call whose token fetch hangs until the block ends."""
     transport = Deaf(provider)
     with calling(kind, keyed(provider, "https://provider.invalid", transport=transport), **options) as client:
         fetching = client.start(refund(provider, "r-0"))

@@ -39,7 +39,7 @@ from tests.faults.tokens import (
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """The clock of the tokens, which can be put forward."""
+    """Moves the clock of the tokens forward."""
     ahead = [0.0]
     monkeypatch.setattr("refundry.flows.tokens.monotonic", lambda: time.monotonic() + ahead[0])
 

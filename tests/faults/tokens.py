@@ -39,12 +39,12 @@ QUICKLY: Final = Retry(attempts=3, first_wait=0.001)
 
 with_keys = pytest.mark.parametrize("provider", KEYED)
 
-# What is called on a client of either kind. An AsyncRefundClient gives something to await.
+# A call on a client of either kind. An AsyncRefundClient returns an awaitable.
 Call = Callable[[Any], Any]
 
 
 class Watched(Sandbox):
-    """A sandbox that counts how often it is asked for a token, and can keep one waiting for it."""
+    """A sandbox that counts the token fetches, and can hold one back."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -54,7 +54,7 @@ class Watched(Sandbox):
         self._counting = threading.Lock()
 
     def handle(self, request: Request) -> Reply:
-        """Answer, where it is for a token not before it may."""
+        """Answer a request. A held token fetch waits first."""
         if request.target in TOKEN_PATHS:
             with self._counting:
                 self.fetches += 1
@@ -66,7 +66,7 @@ class Watched(Sandbox):
 
     @contextmanager
     def held(self) -> Iterator[threading.Event]:
-        """Keep the next one that asks for a token waiting until the event is set, or the block ends."""
+        """Hold the next token fetch back until the event is set, or the block ends."""
         go_on = threading.Event()
         self._held.append(go_on)
         try:
@@ -75,7 +75,7 @@ class Watched(Sandbox):
             go_on.set()
 
     def was_asked(self, times: int = 1) -> bool:
-        """Wait until it was asked for so many more tokens."""
+        """Wait for this number of further token fetches."""
         return all(self.asked.acquire(timeout=SECONDS) for _ in range(times))
 
     def executed(self, provider: str) -> list[str]:
@@ -84,7 +84,7 @@ class Watched(Sandbox):
 
 
 class Threads:
-    """A RefundClient, each of whose calls goes on in a thread of its own."""
+    """A RefundClient that runs each call in its own thread."""
 
     def __init__(self, *accounts: Account, **options: Any) -> None:
         self._client = RefundClient(accounts, **options)
@@ -113,7 +113,7 @@ class Threads:
 
 
 class Tasks:
-    """An AsyncRefundClient, whose calls are tasks of an event loop that runs in a thread."""
+    """An AsyncRefundClient whose calls are tasks of an event loop in a thread."""
 
     def __init__(self, *accounts: Account, **options: Any) -> None:
         self._client = AsyncRefundClient(accounts, **options)
@@ -148,7 +148,7 @@ class Tasks:
 
 
 def calling(kind: Kind, *accounts: Account, **options: Any) -> Threads | Tasks:
-    """Return a client of this kind whose calls go on beside the test."""
+    """Return a client of this kind that runs its calls beside the test."""
     return (Threads if kind == "sync" else Tasks)(*accounts, **{"timeout": AMPLE, **options})
 
 
@@ -168,12 +168,12 @@ def refund(provider: str, reference: str, *, name: str | None = None) -> Call:
 
 
 def lookup(known: Refund) -> Call:
-    """Return the call that asks about a refund."""
+    """Return the call that looks a refund up."""
     return lambda client: client.lookup(known)
 
 
 def pending(provider: str) -> Refund:
-    """Return a refund that can be asked about, and that the sandbox does not know."""
+    """Return a refund that can be looked up, and that the sandbox does not know."""
     return Refund(provider, "r-0", RefundStatus.PENDING, refund_id="refund-1")
 
 
@@ -182,7 +182,7 @@ def references(first: int, number: int) -> list[str]:
 
 
 def ended(futures: Sequence[Future[Any]]) -> list[Any]:
-    """Wait for calls, and return what they gave."""
+    """Wait for calls, and return their results."""
     return [future.result(60) for future in futures]
 
 
