@@ -1,4 +1,4 @@
-"""Lab4Pay, Paybyrd and Blink on one's own machine, with the failures that matter. Nothing here moves money.
+"""Lab4Pay, Paybyrd and Blink on your own machine, with the failures that matter. Nothing here moves money.
 
 `Sandbox` holds the three providers. `SandboxTransport` serves them as an httpx transport, `SandboxServer` as an HTTP
 server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: pip install 'refundry[sandbox]'.

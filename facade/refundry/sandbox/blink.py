@@ -21,13 +21,13 @@ BlinkReply = Literal["status", "success"]
 class BlinkMachine(Machine):
     """Refunds of one settled payment: `amount` of it where `partial_refund` is true, else all that remains.
 
-    A payment that is Captured is not settled yet: it is voided by a cancel, and not refunded.
+    A payment that is Captured has not settled yet: a cancel voids it, and a refund of it is refused.
 
     `reply` chooses the age of the reply to a refund that was accepted: "status" with the amount as a number and the
     refund's own id, or the older "success" with the amount as a text. The older one has no word for pending: it
     says success then too. A query writes its amount in the same age, and says a refund's state in both.
 
-    That there is a callback about a refund is inferred: only those about payments are documented, and it is as those.
+    Callbacks about a refund are inferred from those about payments, the only ones that are documented.
     """
 
     PROVIDER = "blink"

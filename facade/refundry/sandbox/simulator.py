@@ -1,4 +1,4 @@
-"""The sandbox: three provider machines behind one door, which checks each request and takes faults by script."""
+"""The sandbox: it checks each request, passes it to the machine of its provider, and applies scripted faults."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Sandbox:
     which tokens expire, Paybyrd forgets an idempotency key and dates its transactions, and each reply has its Date.
     The same `seed` and the same calls give the same ids.
 
-    Callbacks are made (`callback`), and sent by nobody. WEBHOOK_SECRETS are what proves them.
+    `callback` makes a callback and sends it nowhere. WEBHOOK_SECRETS prove it.
 
     Raises ImportError without the extra `sandbox` of the distribution.
     """
@@ -84,9 +84,9 @@ class Sandbox:
         self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
 
     def reset(self) -> None:
-        """Put all back to the beginning: payments, refunds, tokens, kept answers, ids, scripts and violations.
+        """Restore the beginning: payments, refunds, tokens, stored answers, ids, scripts and violations.
 
-        A client that has a token fetches another, for the one that it has is not known any more.
+        A token from before is no longer valid, so a client fetches a new one.
         """
         machines: dict[str, Machine] = {}
         now = self._clock()
@@ -148,7 +148,7 @@ class Sandbox:
             self._scripts[provider, operation].extend(faults)
 
     def on_payment(self, payment_id: str, fault: Fault | None) -> None:
-        """What every call about this payment meets from now on, where no script says otherwise; None ends it."""
+        """Set the fault of every call about this payment, where no script says otherwise; None ends it."""
         with self._lock:
             self._faults_by_payment.pop(payment_id, None)
             if fault is not None:
@@ -168,7 +168,7 @@ class Sandbox:
                 self._faults_by_payment.clear()
 
     def advance(self) -> None:
-        """Let time pass: every pending refund is moved one state on. Lab4Pay needs two steps, the others one."""
+        """Move every pending refund one state on. Lab4Pay needs two steps, the others one."""
         with self._lock:
             for machine in self._machines.values():
                 machine.advance()
@@ -187,7 +187,7 @@ class Sandbox:
             machine.put(index, state)
 
     def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> Callback:
-        """What the provider would send about a refund in its present state. It is sent to nobody.
+        """The provider's callback about a refund in its present state. It is sent nowhere.
 
         One that is `forged` says the same, with a wrong signature or a wrong key. ValueError where there is no such
         provider or refund, and for a forged one of Blink, whose callbacks prove nothing.
@@ -214,7 +214,7 @@ class Sandbox:
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """Where requests broke the contracts, in order."""
+        """The rules of the contracts that requests broke, in order."""
         with self._lock:
             return tuple(self._violations)
 
@@ -225,7 +225,7 @@ class Sandbox:
         plain_http_to: str | None = None,
         transport: Transport | AsyncTransport | None = None,
     ) -> list[Account]:
-        """The three providers, with the credentials that this sandbox knows, for a client of the facade.
+        """The accounts of all providers, with the credentials of this sandbox, for a client of the facade.
 
         At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them, and what this sandbox counts
         amounts in. The arguments are those of the accounts.
@@ -242,7 +242,7 @@ class Sandbox:
         ]
 
     def state(self) -> dict[str, Any]:
-        """All that is known, as values that JSON can hold; no credential is among them."""
+        """The whole state as JSON values, without credentials."""
         with self._lock:
             return {
                 "providers": {

@@ -27,7 +27,7 @@ _IN_PROGRESS: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class HttpTransport:
-    """Sends requests over HTTP/1.1, and keeps the connections for the next ones. Threads may share it, and forks.
+    """Sends requests over HTTP/1.1 on connections that it keeps. Threads may share it, and a fork may use it.
 
     `ssl_context` says which certificates to trust. Without it they come from SSL_CERT_FILE and SSL_CERT_DIR, or else
     from certifi. HTTPS_PROXY or ALL_PROXY names the proxy for https, unless NO_PROXY names the host.
