@@ -31,14 +31,13 @@ class Sandbox:
     `advance`; `lab4pay-refunded`, `paybyrd-refunded` and `blink-refunded`, of which nothing remains; `blink-captured`,
     which is not settled and can only be voided. Every refund of Lab4Pay waits for its terminal, that is for `advance`.
 
-    `credentials` stand in for those of CREDENTIALS, by provider: they are always good. `token_credentials` stand in
-    for those of TOKEN_CREDENTIALS, for which Lab4Pay and Blink give tokens that are good for `token_seconds`.
-    `expires_in` makes of these seconds what Lab4Pay's reply says, any value of JSON, None to say nothing; it is a
-    text where it is left out. `integrator_id` is Lab4Pay's. `blink_reply` chooses the age of Blink's reply,
-    `terminal_currency` what Lab4Pay's terminal counts in, `heed_cancel` whether that terminal stops a refund that it
-    is at. `minor_units` says what Lab4Pay and Paybyrd count amounts in: the minor units of ISO 4217 ("iso"), or
-    hundredths, whatever decimals the currency has; neither publishes which. `clock` gives the seconds since 1970, by
-    which tokens expire, Paybyrd forgets an idempotency key and dates its transactions, and each reply has its Date.
+    `credentials` replace those of CREDENTIALS, by provider: they are always valid. `token_credentials` replace those of
+    TOKEN_CREDENTIALS; Lab4Pay and Blink give tokens for them, which are valid for `token_seconds`. `expires_in` turns
+    these seconds into the value in Lab4Pay's reply: any JSON value, None to leave it out; a text by default.
+    `integrator_id` is Lab4Pay's. `blink_reply` chooses the older or the newer form of Blink's reply. Lab4Pay's terminal
+    counts in `terminal_currency`; `heed_cancel` says whether it stops a refund that it has begun. `minor_units` says
+    whether Lab4Pay and Paybyrd count in the minor units of ISO 4217 ("iso") or in hundredths; neither publishes it.
+    `clock` gives the seconds since 1970 for tokens, Paybyrd's idempotency keys and times, and the Date of each reply.
     The same `seed` and the same calls give the same ids.
 
     `callback` makes a callback and sends it nowhere. WEBHOOK_SECRETS prove it.
@@ -115,9 +114,9 @@ class Sandbox:
     ) -> None:
         """Add a captured payment, or replace it. Amounts are in minor units; `pending` makes its refunds wait.
 
-        One that is not `settled` can only be voided; Blink alone tells it apart. ValueError for an unknown provider,
-        an amount that is none or that the provider cannot count, more refunded than was captured, another currency
-        than that of Lab4Pay's terminal, and a payment that is not settled elsewhere than at Blink.
+        A payment that is not `settled` can only be voided; only Blink has such payments. ValueError for an unknown
+        provider, an invalid amount or one that the provider cannot count, more refunded than captured, another currency
+        than the terminal's at Lab4Pay, and a payment that is not settled at another provider than Blink.
         """
         machine = self._machine(provider)
         payment = _payment(
@@ -134,12 +133,12 @@ class Sandbox:
             machine.add(payment)
 
     def script(self, provider: str, *faults: Fault | None, operation: str = "") -> None:
-        """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again.
+        """Queue faults for the next calls to this provider, one for each; None stands for an honest answer.
 
-        A call for a token meets none of it, nor does one with a token that is not good any more: a client makes both of
-        its own accord, before the refund that is meant. With an `operation`, the operationId of the contract, only
-        calls of that one meet it, and before what is queued for any; so `create_token` is how a call for a token meets
-        a fault. ValueError for a provider or an operation that there is not.
+        A token call takes no fault, and neither does a call with an expired token: a client makes both before the
+        refund. With an `operation`, the operationId of the contract, only calls of that one take the faults, before
+        those for any operation. So `create_token` puts a fault on a token call. ValueError for an unknown provider or
+        operation.
         """
         operations = self._machine(provider).operations()
         if operation and operation not in operations:
@@ -155,10 +154,10 @@ class Sandbox:
                 self._faults_by_payment[payment_id] = fault
 
     def clear_faults(self, provider: str | None = None) -> None:
-        """Take away what is queued for the calls to a provider, of any operation; without one, every fault there is.
+        """Remove the queued faults of a provider, of every operation; without a provider, every fault.
 
-        The faults of payments (`on_payment`) are of no one provider: they end only without one. ValueError for a
-        provider that there is not.
+        The faults of payments (`on_payment`) belong to no provider: they end only without one. ValueError for an
+        unknown provider.
         """
         cleared = self._machines if provider is None else (self._machine(provider).PROVIDER,)
         with self._lock:
@@ -176,8 +175,8 @@ class Sandbox:
     def settle(self, provider: str, refund_id: str, state: str) -> None:
         """Put a refund into a state, in the provider's own word, whether the contract lists it or not.
 
-        Where the state says that the refund came to nothing, the amount can be refunded again. ValueError where there
-        is no such provider or refund, and where the refund has come to nothing before.
+        A state in which the refund failed makes its amount refundable again. ValueError for an unknown provider or
+        refund, and for a refund that has failed before.
         """
         machine = self._machine(provider)
         with self._lock:
@@ -189,15 +188,15 @@ class Sandbox:
     def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> Callback:
         """The provider's callback about a refund in its present state. It is sent nowhere.
 
-        One that is `forged` says the same, with a wrong signature or a wrong key. ValueError where there is no such
-        provider or refund, and for a forged one of Blink, whose callbacks prove nothing.
+        A `forged` one says the same with a wrong signature or key. ValueError for an unknown provider or refund, and
+        for a forged one of Blink, whose callbacks prove nothing.
         """
         machine = self._machine(provider)
         with self._lock:
             return machine.callback(machine.refunds[_refund_index(machine, refund_id)], forged)
 
     def expire_tokens(self) -> None:
-        """End every token that was given so far; the credentials of CREDENTIALS stay good."""
+        """Expire every token so far. The credentials of CREDENTIALS stay valid."""
         with self._lock:
             for machine in self._machines.values():
                 machine.forget_tokens()
@@ -208,7 +207,7 @@ class Sandbox:
             return tuple(self._machine(provider).refunds)
 
     def remaining(self, provider: str, payment_id: str) -> int:
-        """What can still be refunded of a payment, in minor units. KeyError where there is no such payment."""
+        """The amount of a payment that can still be refunded, in minor units. KeyError for an unknown payment."""
         with self._lock:
             return self._machine(provider).payments[payment_id].remaining
 
@@ -227,8 +226,8 @@ class Sandbox:
     ) -> list[Account]:
         """The accounts of all providers, with the credentials of this sandbox, for a client of the facade.
 
-        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them, and what this sandbox counts
-        amounts in. The arguments are those of the accounts.
+        Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units. The
+        arguments are those of the accounts.
         """
         where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
         return [
