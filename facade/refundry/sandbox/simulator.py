@@ -226,8 +226,8 @@ class Sandbox:
     ) -> list[Account]:
         """The accounts of all providers, with the credentials of this sandbox, for a client of the facade.
 
-        Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units. The
-        arguments are those of the accounts.
+        Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units.
+        The arguments are those of the accounts.
         """
         where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
         return [
