@@ -1,1 +1,1 @@
-"""What a refund costs against httpx called by hand: `python -m benchmarks`, against a server on this machine."""
+"""What a refund costs, compared with httpx called by hand: `python -m benchmarks`, with a server on this machine."""

@@ -1,4 +1,4 @@
-"""The command: measure, hold the figures to the targets, and say which were missed."""
+"""The command: it measures, compares the figures with the targets, and prints which were missed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from benchmarks import calls, processes, references
+from benchmarks import calls, parts, processes, references
 from benchmarks.calls import Sizes
 from benchmarks.figures import Spread, Verdict, judge, paired, spread, table
 from benchmarks.setting import Defect, Server, generate_stock, installed, serving
@@ -75,6 +75,11 @@ def _calls(results: Results, server: Server, folder: Path, effort: Effort, say: 
         generate_stock(stock)
     with calls.contenders(server.http, effort.calls, stock) as contenders:
         taken = calls.measure(contenders, effort.calls.rounds, say)
+        spent = {
+            one.name: parts.in_words(parts.shares(one.call, one.calls))
+            for one in contenders
+            if one.name in (calls.SYNC, calls.ASYNC_AT_ONCE)
+        }
     cpu = {name: [sample.cpu for sample in samples] for name, samples in taken.items()}
     wall = {name: [sample.wall for sample in samples] for name, samples in taken.items()}
     results.absolute |= {f"{name}: CPU microseconds a call": median(values) * 1e6 for name, values in cpu.items()}
@@ -87,6 +92,10 @@ def _calls(results: Results, server: Server, folder: Path, effort: Effort, say: 
         results.ratio(figures.get(name, name), name, values, cpu[calls.BY_HAND], f"{median(values) * 1e6:.0f} us")
     if stock is None:
         results.lines.append("  The stock generated client is left out: openapi-python-client is not installed.")
+
+    ours, floor = cpu[calls.SYNC], cpu[calls.FLOOR]
+    results.ratio("refund over floor", f"{calls.SYNC}, of the floor", ours, floor, "not of httpx")
+    results.lines += [f"  Time of {name}, by a profiler: {shares}." for name, shares in spent.items()]
 
     results.title(f"Throughput at {calls.AT_ONCE} at once, as ratios")
     results.lines.append(_COLUMNS)
@@ -182,7 +191,7 @@ def _generators(results: Results, folder: Path, effort: Effort, say: Callable[[s
 
 
 def versions() -> dict[str, str]:
-    """What was measured with, and on how many cores."""
+    """The versions of what takes part, and the number of cores."""
     found = {"python": platform.python_version(), "cores": str(os.cpu_count())}
     for name in ("httpx", "httptools", "attrs", "aiohttp", "openapi-python-client"):
         try:
@@ -193,7 +202,7 @@ def versions() -> dict[str, str]:
 
 
 def as_json(results: Results, verdicts: Sequence[Verdict]) -> str:
-    """The figures for a machine to read."""
+    """The figures as JSON."""
     whole = {
         "versions": versions(),
         "figures": {name: asdict(figure) for name, figure in results.figures.items()},
@@ -257,7 +266,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def exit_code(verdicts: Sequence[Verdict], *, fail_on_miss: bool) -> int:
-    """0, or 1 for a missed target where that is to fail."""
+    """0, or 1 for a missed target with `--fail-on-miss`."""
     return int(fail_on_miss and any(verdict.met is False for verdict in verdicts))
 
 

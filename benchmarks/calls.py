@@ -1,4 +1,4 @@
-"""Calls over connections that are kept: each contender is measured in every round, in a different place of it."""
+"""Calls over kept connections. Every round measures each contender, each time in another order."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import asyncio
 import gc
 import importlib
 import itertools
+import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from benchmarks.setting import Defect, installed
 from refundry import AsyncRefundClient, Money, Paybyrd, Refund, RefundClient, RefundError
+from refundry.transport.http11 import request_bytes
 from refundry_paybyrd import AuthenticatedClient
 from refundry_paybyrd.api.refunds import refund_transaction
 from refundry_paybyrd.models import RefundRequest, RefundResponse
@@ -25,6 +29,7 @@ from refundry_paybyrd.models import RefundRequest, RefundResponse
 AT_ONCE = 64
 
 BY_HAND = "httpx.Client.post(json=...).json(), by hand"
+FLOOR = "floor: bare socket, same bytes, same JSON"
 STOCK = "stock generated client, sync_detailed"
 GENERATED = "refundry_paybyrd, sync_detailed"
 SYNC = "RefundClient.refund"
@@ -41,7 +46,7 @@ _BODY = {"isoAmount": _UNITS}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one block of calls took, in seconds a call."""
+    """What one block of calls took: seconds for each call."""
 
     cpu: float
     wall: float
@@ -72,9 +77,9 @@ NEW_SYNC = "RefundClient.refund, new connections"
 
 @contextmanager
 def over_new_connections(base_url: str, bundle: Path, sizes: Sizes) -> Iterator[list[Contender]]:
-    """The two that are compared where the server ends each connection with its first reply.
+    """The two contenders whose server ends each connection with its first reply.
 
-    Both read the authorities to trust from the same file, as they read those of the system, and each is one client.
+    Both read the authorities to trust from the same file, as they read those of the system. Each is one client.
     """
     with ExitStack() as stack:
         stack.enter_context(_trusting(bundle))
@@ -99,14 +104,17 @@ def _trusting(bundle: Path) -> Iterator[None]:
 
 @contextmanager
 def contenders(base_url: str, sizes: Sizes, stock: Path | None) -> Iterator[list[Contender]]:
-    """All of them, with their connections. `stock` is the folder of the stock client, or None to leave it out.
+    """All contenders, with their connections. `stock` is the folder of the stock client, or None to leave it out.
 
-    Those by hand send no idempotency key, as hand-written code seldom does; all others send one for each refund.
+    The hand-written ones send no idempotency key, as such code seldom does. All others send one for each refund.
     """
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner())
         references = (f"bench/{number}" for number in itertools.count())
-        single: list[tuple[str, Callable[[], object]]] = [(BY_HAND, _by_hand(stack, base_url))]
+        single: list[tuple[str, Callable[[], object]]] = [
+            (BY_HAND, _by_hand(stack, base_url)),
+            (FLOOR, _floor(stack, base_url)),
+        ]
         if stock is not None:
             single.append((STOCK, _stock(stack, base_url, stock, references)))
         single.append((GENERATED, _generated(stack, base_url, references)))
@@ -124,7 +132,7 @@ def contenders(base_url: str, sizes: Sizes, stock: Path | None) -> Iterator[list
 
 
 def measure(contenders: Sequence[Contender], rounds: int, say: Callable[[str], None]) -> dict[str, list[Sample]]:
-    """What each contender took, one sample a round."""
+    """The time of each contender, one sample for each round."""
     taken: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
     for contender in contenders:  # connects, and loads what is loaded on first use
         _block(contender)
@@ -137,7 +145,7 @@ def measure(contenders: Sequence[Contender], rounds: int, say: Callable[[str], N
 
 
 def _block(contender: Contender) -> Sample:
-    gc.collect()  # nobody pays for what another one left
+    gc.collect()  # no contender pays for the garbage of another one
     cpu, wall = time.process_time(), time.perf_counter()
     try:
         contender.call(contender.calls)
@@ -175,6 +183,29 @@ def _by_hand(stack: ExitStack, base_url: str) -> Callable[[], object]:
     client = stack.enter_context(httpx.Client(headers={"x-api-key": _KEY}))
     url = f"{base_url}/api/v2/refund/{_PAYMENT}"
     return lambda: client.post(url, json=_BODY).json()["isoAmount"]
+
+
+def _floor(stack: ExitStack, base_url: str) -> Callable[[], object]:
+    """The least that any client does: the bytes of the refund on a bare socket, with its JSON written and read."""
+    client = stack.enter_context(RefundClient([Paybyrd(api_key=_KEY, base_url=base_url)]))
+    prepared = client.prepare("paybyrd", payment_id=_PAYMENT, amount=Money.of("1.00", "EUR"), reference="bench/floor")
+    head = bytes(request_bytes(prepared)).removesuffix(prepared.body)
+    if _written() != prepared.body:
+        raise Defect(f"the floor writes {_written()!r}, and refundry {bytes(prepared.body)!r}; let both write the same")
+    address = urlsplit(base_url)
+    connected = stack.enter_context(socket.create_connection((address.hostname, address.port)))
+    connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def call() -> object:
+        connected.sendall(head + _written())
+        received = connected.recv(64 * 1024)  # the server writes each reply at once
+        return json.loads(received.partition(b"\r\n\r\n")[2])["isoAmount"]
+
+    return call
+
+
+def _written() -> bytes:
+    return json.dumps(_BODY, separators=(",", ":")).encode()
 
 
 def _stock(stack: ExitStack, base_url: str, folder: Path, references: Iterator[str]) -> Callable[[], object]:
@@ -235,7 +266,7 @@ def _asynchronous(
 
 
 def _httpx_async(stack: ExitStack, runner: asyncio.Runner, base_url: str) -> Callable[[], Awaitable[object]]:
-    # Some of the calls have to wait for longer than the five seconds that httpx lets them by default.
+    # Some calls wait longer than the five seconds that httpx allows by default.
     client = httpx.AsyncClient(headers={"x-api-key": _KEY}, timeout=60)
     stack.callback(lambda: runner.run(client.aclose()))
     url = f"{base_url}/api/v2/refund/{_PAYMENT}"

@@ -1,4 +1,4 @@
-"""Whole processes: what an import costs, the way from process start to the first refund, and the generator's runs."""
+"""Whole processes: imports, the time from process start to the first refund, and runs of the generator."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ assert refund.amount == Money.of("1.00", "EUR")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What one process took, with those that it started, in seconds."""
+    """The time of one process and its children, in seconds."""
 
     cpu: float
     wall: float
@@ -71,7 +71,7 @@ def _timed(what: str, command: list[str], **variables: str) -> Process:
 
 
 def imports(rounds: int, say: Callable[[str], None]) -> _Taken:
-    """What an interpreter takes for each import, and for nothing."""
+    """The time of an interpreter with each import, and with none."""
 
     def command(statement: str) -> Callable[[int], Process]:
         return lambda _: _timed(f"`{statement}`", [sys.executable, "-c", statement])
@@ -82,7 +82,7 @@ def imports(rounds: int, say: Callable[[str], None]) -> _Taken:
 
 
 def first_refunds(base_url: str, bundle: Path, rounds: int, say: Callable[[str], None]) -> _Taken:
-    """What the two scripts take that make one refund and end. Over https, both read a full bundle of authorities."""
+    """The time of two scripts that make one refund each. Over https both read a full bundle of authorities."""
 
     def command(name: str) -> Callable[[int], Process]:
         return lambda _: _timed(name, [sys.executable, "-c", _SCRIPTS[name], base_url], SSL_CERT_FILE=str(bundle))
@@ -95,8 +95,8 @@ def first_refunds(base_url: str, bundle: Path, rounds: int, say: Callable[[str],
 
 OURS_HELD = "AsyncRefundClient"
 HTTPX_HELD = "httpx.AsyncClient"
-# Another task of the same loop wakes up every millisecond; what it comes too late by is the time that the loop is held.
-# On a busy machine that is also the time in which others run: so what the loop's own thread computed is told, too.
+# Another task of the same loop wakes up every millisecond. The loop is held for as long as it wakes up too late.
+# On a busy machine this includes the time of other processes. So the CPU time of the loop's thread is printed, too.
 _TICKING = f"""
 import asyncio, sys, time
 
@@ -149,16 +149,16 @@ asyncio.run(main())
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """For how many milliseconds a loop was held at a time, at most, and for how many its thread computed."""
+    """The longest time for which a loop was held, and the CPU time of its thread in it, in milliseconds."""
 
     wall: float
     cpu: float
 
 
 def loop_held(base_url: str, bundle: Path, rounds: int, say: Callable[[str], None]) -> dict[str, list[Held]]:
-    """For how long at a time the event loop of a new process is held while 64 calls start.
+    """The longest time for which 64 first calls hold the event loop of a new process.
 
-    The client is made before, as a service makes it when it starts; no connection is, and nothing that one needs.
+    The client exists before, as in a service that has started. No connection does, and nothing that one needs.
     """
     taken: dict[str, list[Held]] = {name: [] for name in _HELD}
     for number in range(-1, rounds):  # the first one may have to write bytecode
@@ -176,7 +176,7 @@ REGENERATE = "`python -m scripts.packages.generate`"
 
 
 def generators(rounds: int, folder: Path, say: Callable[[str], None]) -> _Taken:
-    """What regenerating all three packages takes, and one bare run of openapi-python-client for one of them."""
+    """The time to regenerate all three packages, and of one bare run of openapi-python-client for one of them."""
     contract = ROOT / "generated" / "refundry_paybyrd" / "contract.json"
 
     def bare(number: int) -> Process:

@@ -15,7 +15,7 @@ _HEADERS = (("content-type", "application/json"),)
 
 
 class _Provider:
-    """A transport that accepts each refund under an id of its own, and says of each that it is done."""
+    """A transport that accepts each refund with a new id, and reports each as done."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
@@ -32,7 +32,7 @@ class _Provider:
 
 
 def contenders(known: int, lookups: int) -> list[Contender]:
-    """The client that knows ten references, and the one that knows so many."""
+    """One client with ten references, and one with this many."""
     return [_lookups(FEW, 10, lookups), _lookups(MANY, known, lookups)]
 
 

@@ -1,6 +1,6 @@
 """A provider on this machine that costs little: any refund at Paybyrd succeeds. `python -m benchmarks.server`.
 
-It checks nothing that it is asked, so that what is measured is the client. For a provider that does, see the sandbox.
+It checks no request: the benchmark measures the client. The sandbox checks requests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _REFUSED = '{"code":"BYRD900","description":"Invalid input"}'
 
 
 def request_size(received: bytes) -> int | None:
-    """How many bytes the request has that `received` begins with. None while that cannot be known yet."""
+    """The length of the request at the start of `received`, in bytes. None while its head is incomplete."""
     end = received.find(b"\r\n\r\n")
     if end < 0:
         return None
@@ -38,7 +38,7 @@ def request_size(received: bytes) -> int | None:
 
 
 def answer(request: bytes, *, is_last: bool = False) -> bytes:
-    """The reply to one whole request: the refund that it asks for, or 400 where it asks for none.
+    """The reply to one whole request: the refund, or 400 where it is no request for a refund.
 
     `is_last` says in the reply that the connection ends with it.
     """

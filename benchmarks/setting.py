@@ -1,4 +1,4 @@
-"""Where the measurements take place: the server in a process of its own, and the folder for what is made for a run."""
+"""The setting of a run: the server, in its own process, and the folder for generated files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _PROCESS_SECONDS = 60.0
 
 
 class Defect(Exception):
-    """Something that was to be measured does not work. The text says what, and what to do."""
+    """Something to measure does not work. The text says what it is, and what to do."""
 
 
 def installed(module: str) -> bool:
-    """Whether a module that not everybody has is there."""
+    """Whether an optional module is installed."""
     return importlib.util.find_spec(module) is not None
 
 
@@ -41,7 +41,7 @@ def environment() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The running server. `https` is None where no certificate could be made; `bundle` holds those to trust for it.
+    """The running server. `https` is None without a certificate. `bundle` holds the authorities to trust.
 
     `closing` is as `https`, and ends each connection with its first reply.
     """
@@ -54,7 +54,7 @@ class Server:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[Server]:
-    """Run the server; its certificate and what trusts it are written into the folder."""
+    """Run the server. Its certificate and the authorities to trust are written to the folder."""
     bundle = folder / "trusted.pem"
     bundle.write_bytes(Path(certifi.where()).read_bytes())
     command = [sys.executable, "-m", "benchmarks.server", "--seconds", str(_SERVER_SECONDS)]
@@ -83,7 +83,7 @@ def serving(folder: Path) -> Iterator[Server]:
 def _certificate(folder: Path, bundle: Path) -> Path:
     """Make a certificate for this machine, and have the bundle trust it beside the public authorities.
 
-    They are left in, for reading them is part of what a first refund costs.
+    The public authorities stay in it: reading them is part of the cost of a first refund.
     """
     import trustme
 
@@ -112,7 +112,7 @@ def stock_command(contract: Path, target: Path) -> list[str]:
 
 
 def run(what: str, command: list[str], **variables: str) -> bytes:
-    """What a process prints, run in the project's folder to its end. Raises Defect, which names it, where it fails."""
+    """Run a process in the project's folder; return what it prints. Raises Defect with its name where it fails."""
     try:
         done = subprocess.run(
             command,

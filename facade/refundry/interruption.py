@@ -1,7 +1,7 @@
-"""What breaks a call off from outside, apart from what the resolver, the socket, the loop or the transport raises.
+"""Tells an interruption of a call from an error of the network.
 
-A signal handler may raise anything at any line: the time limits of Celery and rq are Exceptions, the TimeoutError of an
-alarm is an OSError. Its code in the traceback tells it from the errors that a call handles itself.
+A signal handler may raise any exception at any line: the time limits of Celery and rq are Exceptions, and the
+TimeoutError of an alarm is an OSError. The code of the handler in the traceback identifies it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def pass_through(error: BaseException) -> None:
-    """Raise what interrupted the call, where that is the error or stands behind it. Return where neither is so.
+    """Raise the interruption, where the error is one or has one in its chain. Return otherwise.
 
-    Every `except` on the way of a call asks this first, whatever it catches.
+    Every `except` within a call does this first, whatever it catches.
     """
     found = interruption(error)
     if found is not None:
@@ -27,8 +27,8 @@ def pass_through(error: BaseException) -> None:
 def interruption(error: BaseException) -> BaseException | None:
     """The exception that interrupted the call: the error itself or one in its chain; None for an error of the call.
 
-    It is one when it is no Exception (KeyboardInterrupt, cancellation), or when the code of a signal handler stands in
-    its traceback.
+    An interruption is no Exception (KeyboardInterrupt, cancellation), or has the code of a signal handler in its
+    traceback.
     """
     if not isinstance(error, Exception):
         return error
@@ -44,8 +44,8 @@ def interruption(error: BaseException) -> BaseException | None:
 def chain(error: BaseException) -> Iterator[BaseException]:
     """The error, and each exception in its chain or of its group that was raised within the same call.
 
-    What the caller was handling when it made the call stands in the chain too. Its traceback shares no frame with the
-    error's, which goes no further up than the call.
+    The chain also holds an exception that the caller was handling when it made the call. It is left out: its traceback
+    shares no frame with the error's, which ends at the call.
     """
     waiting, seen, frames = [error], {id(error)}, set[int]()
     while waiting:
@@ -69,7 +69,7 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
 
 
 def _ends_a_wait(error: BaseException) -> bool:
-    """Whether asyncio's own time-outs raise it inside, and turn it into a TimeoutError."""
+    """Whether asyncio raises it within its time-outs, and turns it into a TimeoutError."""
     from asyncio import CancelledError
 
     return isinstance(error, CancelledError | GeneratorExit)
@@ -78,8 +78,8 @@ def _ends_a_wait(error: BaseException) -> bool:
 def _handlers() -> frozenset[CodeType]:
     import signal  # seldom needed
 
-    # What the module wraps, for the wrapper looks each handler up among its enums. Where it is none of them, that
-    # writes the handler out, a task of asyncio with its result among it.
+    # The function within the wrapper: the wrapper looks each handler up in an enum, and formats one that is not in it,
+    # which may be a task of asyncio with its result.
     handler_of: Callable[[int], object] = getattr(signal.getsignal, "__wrapped__", signal.getsignal)
     return frozenset(code for number in range(1, signal.NSIG) for code in _codes(handler_of(number)))
 

@@ -1,9 +1,9 @@
-"""Modules that only annotations name, for the files that `import refundry` and the names of a refund load.
+"""Modules that only annotations name, without the cost of importing them.
 
-typing.get_type_hints, FastAPI and the like evaluate an annotation in the globals of its module, and must find its names
-there, whatever was imported before. To import those modules for it would double what the names of a refund cost. So
-such a file writes `ssl.SSLContext` with a Later for `ssl`, which a type checker takes for the module, and
-`refundry.Refund` for a public name, which the package loads when it is asked for.
+typing.get_type_hints and FastAPI evaluate an annotation in the globals of its module, and must find its names there.
+Importing all of them would double the time of `import refundry`. So a file that it loads writes `ssl.SSLContext` with a
+Later for `ssl`, which a type checker takes for the module, and `refundry.Refund` for a public name, which the package
+loads on first use.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Later:
-    """Stands in for a module, and imports it when something of it is asked for."""
+    """Stands in for a module, and imports it on the first use of an attribute."""
 
     __slots__ = ("_name",)
 

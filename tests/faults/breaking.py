@@ -1,4 +1,4 @@
-"""Breaks a call off at one line of it, wherever that is: in refundry, in a library, or in asyncio."""
+"""Breaks a call off at one of its lines: in refundry, in a library, or in asyncio."""
 
 import sys
 import threading
@@ -15,9 +15,9 @@ class Broken(BaseException):
 
 
 class Breaker:
-    """Raises at one place that is run within a function of a transport, the first time that it is run.
+    """Raises at one place within a function of a transport, the first time that the place runs.
 
-    A place is a line of a file whose path holds one of `among`; `at` is its number, in the order in which they are run.
+    A place is a line of a file whose path holds one of `among`. `at` is its number, in the order of running.
     """
 
     def __init__(self, within: str, at: int | None, among: tuple[str, ...] = ("",)) -> None:
@@ -29,7 +29,7 @@ class Breaker:
 
     @property
     def places(self) -> int:
-        """How many places there were."""
+        """The number of places that ran."""
         return len(self._places)
 
     def run(self, call: Callable[[], T]) -> T:

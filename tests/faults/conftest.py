@@ -47,7 +47,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def litter() -> Iterator[None]:
-    """For a test that breaks calls off at any line: what was half made then, the garbage collector finds."""
+    """For a test that breaks calls off at any line: it leaves half-made objects to the garbage collector."""
     before = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     yield
@@ -58,6 +58,6 @@ def litter() -> Iterator[None]:
 
 @pytest.fixture
 def way(request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext) -> Wired:
-    """The way that the test is for."""
+    """The way that this test uses."""
     way: Way = request.param
     return Wired(way, certified("localhost") if way.encryption else None, trusting)

@@ -1,4 +1,4 @@
-"""What those who report errors show of one: its traceback with the variables of each function."""
+"""What error reporters show of an exception: its traceback, with the variables of each function."""
 
 import json
 import traceback
@@ -13,7 +13,7 @@ from sentry_sdk.utils import event_from_exception
 
 
 def reported(error: BaseException) -> dict[str, str]:
-    """Return what each of three reporters makes of an error."""
+    """Return the report of each of three reporters."""
     return {
         "traceback": "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()),
         "rich": _rich(error),
@@ -23,7 +23,7 @@ def reported(error: BaseException) -> dict[str, str]:
 
 def _rich(error: BaseException) -> str:
     shown: list[str] = []
-    for longest in (80, 100_000):  # as it comes, and with nothing cut off
+    for longest in (80, 100_000):  # by default, and without a limit
         with suppress(AttributeError):  # it cannot show an object that is half made
             trace = Traceback.extract(
                 *(type(error), error, error.__traceback__),
@@ -52,7 +52,7 @@ class _Keeping(Transport):
 
 def _sentry(error: BaseException) -> str:
     keeping = _Keeping()
-    # Its integrations change other libraries for good; how it shows a traceback, they do not change.
+    # Its integrations patch other libraries for good, and do not change how it shows a traceback.
     with sentry_sdk.Client(
         dsn="https://key@sentry.invalid/1", transport=keeping, default_integrations=False, max_value_length=100_000
     ) as client:

@@ -1,4 +1,4 @@
-"""Small servers on this machine that do with each connection what a script says, and record what they were sent."""
+"""Small servers on this machine that follow a script for each connection, and record the requests."""
 
 import contextlib
 import select
@@ -140,10 +140,10 @@ Script = Callable[[Peer], None]
 
 
 class Server:
-    """Listens on a port, and does with each connection what the next script says; the last script repeats.
+    """Listens on a port, and runs the next script for each connection. The last script repeats.
 
     With `records`, each line that it sends is in two TLS records of its own.
-    `requests` are those that came whole, `connections` counts what was accepted, `failures` is what went wrong here.
+    `requests` are those that came whole, `connections` counts the accepted ones, `failures` are the server's own.
     """
 
     def __init__(
@@ -215,7 +215,7 @@ class Server:
 
 
 def answering(*replies: bytes, pause: float = 0) -> Script:
-    """Return a script that answers each request on a connection with these parts, as long as the client likes."""
+    """Return a script that answers every request on a connection with these parts."""
 
     def script(peer: Peer) -> None:
         while peer.request() is not None:

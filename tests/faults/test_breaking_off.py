@@ -1,4 +1,4 @@
-"""Time that runs out while writing, and calls that are broken off between attempts: what is known then."""
+"""Calls that run out of time while writing, and calls that are broken off between two attempts."""
 
 import asyncio
 import socket
@@ -48,7 +48,7 @@ def deaf() -> Iterator[str]:
 
 
 def sent(kind: Kind, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-    """What refundry's own transport of this kind answers."""
+    """Send over refundry's own transport of this kind."""
     if kind == "sync":
         transport = HttpTransport()
         try:
@@ -77,7 +77,7 @@ def test_a_request_that_cannot_be_written_in_time_may_have_been_sent(kind: Kind,
 
 
 async def cancelled_while_waiting(client: AsyncRefundClient, provider: str, attempts: list[Attempt]) -> None:
-    """Ask, and break off once the first attempt has ended and the next one is waited for."""
+    """Start a refund, and cancel it after its first attempt, while it waits for the next one."""
     call = asyncio.create_task(
         client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference="r-1"), name="the call"
     )

@@ -1,4 +1,4 @@
-"""Before the first byte: whatever fails while connecting, nothing was sent, and it may be asked for again."""
+"""Failures to connect: nothing was sent, and the refund may be sent again."""
 
 import asyncio
 import dataclasses
@@ -87,7 +87,7 @@ def test_a_host_that_does_not_answer_in_tls_is_given_up_in_time(
     assert server.requests == []
 
 
-@both_kinds  # uvloop asks for addresses without Python
+@both_kinds  # uvloop resolves names without Python
 @pytest.mark.parametrize("broken", [ConnectionResetError(), OSError(errno.ENETUNREACH, "no route")])
 def test_a_network_that_fails_while_connecting_sent_nothing(
     kind: Kind, broken: OSError, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""Kept connections: used again where that is safe, and never where a request could be lost on them."""
+"""Kept connections: used again where this is safe, and never where a request could be lost."""
 
 import asyncio
 import os
@@ -170,7 +170,7 @@ def test_a_connection_is_kept_for_less_time_than_the_server_says(
 
 
 def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what the host sends at once come before the client goes on, and before its event loop does."""
+    """Let everything that the host sends at once arrive before the client goes on, and before its event loop does."""
     made, is_silent = sync._Connection.__init__, aio._Connection.is_silent
 
     def slowly_made(self: sync._Connection, connected: socket.socket) -> None:
@@ -256,7 +256,7 @@ def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after
 
 
 def waiting_to_be_closed(server: Server) -> int:
-    """How many connections of this process the server has closed, and the client has not."""
+    """The number of connections that the server has closed and the client has not."""
     lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     fields = [line.split() for line in lines]
     close_wait, port = "08", f"{server.port:04X}"
@@ -286,7 +286,7 @@ def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it
 
 
 def many_at_once(client: Caller, number: int) -> None:
-    """Refund so many at once."""
+    """Make this number of refunds at once."""
     made = client.client
     names = [f"many-{one}" for one in range(number)]
     if isinstance(made, RefundClient):

@@ -47,7 +47,7 @@ def interrupt(*_: object, **__: object) -> Any:
 
 def interrupting(name: str) -> Callable[..., Any]:
     """What stands in for a function, and is interrupted; as the parser calls it where the parser does."""
-    return http11._remembering(interrupt) if name.startswith("on_") else interrupt
+    return http11._keeping_error(interrupt) if name.startswith("on_") else interrupt
 
 
 PLACES: Final[dict[str, tuple[object, str, Evidence]]] = {
@@ -55,7 +55,7 @@ PLACES: Final[dict[str, tuple[object, str, Evidence]]] = {
     "a header of the reply": (http11.Reply, "on_header", Evidence.MAYBE_SENT),
     "the end of the head": (http11.Reply, "on_headers_complete", Evidence.MAYBE_SENT),
     "the end of the reply": (http11.Reply, "on_message_complete", Evidence.MAYBE_SENT),
-    "taking what came": (http11.Reply, "take", Evidence.MAYBE_SENT),
+    "taking what came": (http11.Reply, "receive", Evidence.MAYBE_SENT),
     "the reply as a value": (http11, "decompressed", Evidence.MAYBE_SENT),
 }
 

@@ -1,4 +1,4 @@
-"""What comes back, or does not, over a real connection: each way to fail, and what is certain after it."""
+"""Replies over a real connection: each form of HTTP, and each way to fail with its outcome."""
 
 import gzip
 import json
@@ -11,14 +11,14 @@ from refundry import Evidence, OutcomeUnknown, RefundStatus, Resend
 from refundry.wire import MAX_REPLY_BYTES
 from tests.facade.support import ACCEPTED, PROVIDERS
 from tests.faults.servers import SUCCESS, Peer, Script, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, Wired, every_way, every_way_and_httpx, failed, within
+from tests.faults.support import AMPLE, SHORT, Wired, every_reading_way, every_reading_way_and_httpx, failed, within
 
 CHUNKED: Final = "Transfer-Encoding: chunked"
 MEGABYTE: Final = b" " * MAX_REPLY_BYTES
 
 
 def closes_unread(peer: Peer) -> None:
-    """Close the connection when something has come, without reading it."""
+    """Close the connection when a request arrives, without reading it."""
     peer.wait()
 
 
@@ -69,7 +69,7 @@ NO_REPLY: Final[dict[str, Script]] = {
 }
 
 
-@every_way
+@every_reading_way
 @pytest.mark.parametrize("fault", NO_REPLY)
 def test_a_request_without_a_reply_that_can_be_read_is_unknown(way: Wired, fault: str) -> None:
     with way.server(NO_REPLY[fault]) as server, way.client(server) as client:
@@ -78,7 +78,7 @@ def test_a_request_without_a_reply_that_can_be_read_is_unknown(way: Wired, fault
     assert len(server.requests) == 1
 
 
-@every_way
+@every_reading_way
 @pytest.mark.parametrize("script", [closes_unread, resets_soon])
 def test_a_connection_that_is_closed_before_the_request_was_read_is_unknown(way: Wired, script: Script) -> None:
     with way.server(script) as server, way.client(server) as client:
@@ -98,7 +98,7 @@ PART: Final[dict[str, Script]] = {
 }
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize("fault", PART)
 def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, fault: str) -> None:
     with way.server(PART[fault]) as server, way.client(server) as client:
@@ -109,7 +109,7 @@ def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, faul
     assert len(server.requests) == 1
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(way: Wired, provider: str) -> None:
     knows_keys = provider == "paybyrd"
@@ -128,7 +128,7 @@ def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(
             assert len(client.attempts) == len(server.requests) == 1
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize(
     ("script", "evidence", "status"),
     [
@@ -161,7 +161,7 @@ TOO_LONG: Final[dict[str, bytes]] = {
 }
 
 
-@every_way
+@every_reading_way
 @pytest.mark.parametrize("form", TOO_LONG)
 def test_a_reply_over_one_mebibyte_is_cut_off_and_unknown(way: Wired, form: str) -> None:
     with way.server(once(TOO_LONG[form])) as server, way.client(server) as client:
@@ -206,7 +206,7 @@ READABLE: Final[dict[str, Script]] = {
 }
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize("form", READABLE)
 def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> None:
     with way.server(READABLE[form]) as server, way.client(server) as client:
@@ -218,7 +218,7 @@ def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> N
     assert len(server.requests) == 1
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize(
     "encoded",
     [
@@ -237,7 +237,7 @@ def test_a_reply_that_does_not_decompress_is_unknown(way: Wired, encoded: tuple[
     assert len(server.requests) == 1
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
 def test_an_empty_body_is_empty_in_every_encoding(way: Wired, encoding: str) -> None:
     with way.server(answering(reply(b"", f"Content-Encoding: {encoding}"))) as server, way.client(server) as client:
@@ -246,7 +246,7 @@ def test_an_empty_body_is_empty_in_every_encoding(way: Wired, encoding: str) -> 
     assert (error.raw.body, error.raw.complete) == (b"", True)
 
 
-@every_way
+@every_reading_way
 @pytest.mark.parametrize("name", ["Content-Encoding", "X-Trailer"])
 def test_a_trailer_is_no_header(way: Wired, name: str) -> None:
     chunks = b"%x\r\n%b\r\n0\r\n%b: gzip\r\n\r\n" % (len(SUCCESS), SUCCESS, name.encode())
@@ -256,7 +256,7 @@ def test_a_trailer_is_no_header(way: Wired, name: str) -> None:
     assert refund.raw.header(name.lower()) is None
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(way: Wired, status: int) -> None:
     with way.server(answering(reply(SUCCESS, "Location: /again", status=f"{status} Elsewhere"))) as server:
@@ -267,7 +267,7 @@ def test_a_redirect_is_not_followed(way: Wired, status: int) -> None:
     assert len(server.requests) == 1
 
 
-@every_way_and_httpx
+@every_reading_way_and_httpx
 @pytest.mark.parametrize(
     ("parts", "status"),
     [
@@ -286,14 +286,14 @@ def test_a_reply_that_proves_nothing_is_unknown(way: Wired, parts: bytes, status
     assert len(server.requests) == 1
 
 
-@every_way
+@every_reading_way
 def test_a_change_of_protocol_proves_nothing(way: Wired) -> None:
     switched = head("Connection: Upgrade", "Upgrade: websocket", status="101 Switching Protocols")
     with way.server(answering(switched)) as server, way.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 101)
 
 
-@every_way
+@every_reading_way
 def test_what_follows_a_reply_changes_nothing_of_it(way: Wired) -> None:
     for trailing in (b"garbage", reply(b"{}", "X-Second: 1"), head("X-Second: 1", status="103 Early Hints")):
         with way.server(answering(reply(SUCCESS, "X-First: 1") + trailing)) as server, way.client(server) as client:

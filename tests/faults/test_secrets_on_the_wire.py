@@ -1,4 +1,4 @@
-"""Over a real connection, whatever becomes of it, neither the provider's credentials nor the proxy's come to light."""
+"""Credentials of a provider and of a proxy, over a real connection: no outcome shows them."""
 
 import ssl
 import traceback

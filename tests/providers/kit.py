@@ -71,7 +71,10 @@ def _gaps_of(kit: Kit, provider: str) -> Iterator[str]:
     if provider not in kit.kinds:
         yield f"{provider} has no account: write its class in refundry/accounts.py, and list it in KINDS there"
     if provider not in kit.machines:
-        yield f"{provider} has no sandbox: write its machine in refundry/sandbox/{provider}.py, and give it to Sandbox"
+        yield (
+            f"{provider} has no sandbox: write its machine in refundry/sandbox/{provider}.py, and list it in PROVIDERS "
+            "in refundry/sandbox/providers.py"
+        )
     record = kit.records.get(provider)
     if record is None:
         yield (

@@ -23,7 +23,7 @@ from refundry import (
     WireReply,
     WireRequest,
 )
-from refundry.sandbox import Fault, SandboxTransport
+from refundry.sandbox import Fault, Sandbox, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 from scripts.contracts.pointers import resolve
 from tests.contract.evidence import results
@@ -32,7 +32,6 @@ from tests.contract.replies import described, odd_bodies
 from tests.contract.support import Script, account, ask, every_call, named, prepared, result_of, verdict_of
 from tests.facade.support import ONCE
 from tests.providers.cases import every_record
-from tests.providers.fourth.sandbox import FourthSandbox
 from tests.providers.record import Call, ProviderRecord, reply
 
 TIMED = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP)
@@ -42,7 +41,7 @@ TIMED = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP)
 class Recorder:
     """A transport to a sandbox that keeps what it carries."""
 
-    def __init__(self, sandbox: FourthSandbox) -> None:
+    def __init__(self, sandbox: Sandbox) -> None:
         self.sent: list[WireRequest] = []
         self._inner = HttpxTransport(SandboxTransport(sandbox))
 
@@ -54,7 +53,7 @@ class Recorder:
         self._inner.close()
 
 
-def at_sandbox(record: ProviderRecord, sandbox: FourthSandbox) -> tuple[RefundClient, Recorder]:
+def at_sandbox(record: ProviderRecord, sandbox: Sandbox) -> tuple[RefundClient, Recorder]:
     """Return a client of an account that fetches its token, where there are tokens, and what it sends."""
     recorder = Recorder(sandbox)
     fixed = {"X-Fourth-Key": "key"}
@@ -76,7 +75,7 @@ def refunded(record: ProviderRecord, client: RefundClient, payment: str, referen
 
 @every_record
 def test_a_refund_is_followed_to_its_end_and_every_request_fits_the_contract(record: ProviderRecord) -> None:
-    sandbox = FourthSandbox()
+    sandbox = Sandbox()
     client, recorder = at_sandbox(record, sandbox)
     refund = client.lookup(refunded(record, client, record.sandbox.pending_payment))
     states = [client.lookup(refund).status]
@@ -101,7 +100,7 @@ def test_a_refund_is_followed_to_its_end_and_every_request_fits_the_contract(rec
 @every_record
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in TIMED])
 def test_a_fault_executes_what_it_says_and_is_never_taken_for_a_refusal(record: ProviderRecord, fault: Fault) -> None:
-    sandbox = FourthSandbox()
+    sandbox = Sandbox()
     client, _ = at_sandbox(record, sandbox)
     operation = record.sandbox.operation.replace("unreferenced", "transaction")  # that of a payment
     sandbox.script(record.name, fault, operation=operation)
@@ -122,7 +121,7 @@ def test_a_fault_executes_what_it_says_and_is_never_taken_for_a_refusal(record: 
 
 @every_record
 def test_a_callback_of_the_sandbox_is_believed_and_a_forged_one_is_not(record: ProviderRecord) -> None:
-    sandbox = FourthSandbox()
+    sandbox = Sandbox()
     client, _ = at_sandbox(record, sandbox)
     refund = client.lookup(refunded(record, client, record.sandbox.pending_payment))
     assert refund.refund_id is not None
@@ -144,7 +143,7 @@ def test_a_callback_of_the_sandbox_is_believed_and_a_forged_one_is_not(record: P
 
 @every_record
 def test_wrong_credentials_execute_nothing(record: ProviderRecord) -> None:
-    sandbox = FourthSandbox()
+    sandbox = Sandbox()
     recorder = Recorder(sandbox)
     with RefundClient([record.account(transport=recorder)], retry=ONCE) as client, pytest.raises(RefundError) as error:
         refunded(record, client, record.sandbox.payment or record.sandbox.pending_payment)

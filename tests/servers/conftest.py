@@ -1,4 +1,4 @@
-"""A certificate that the servers have and the clients trust, and a word on what cannot be tried here."""
+"""The certificate of the servers, which the clients trust, and a list of the servers that are missing here."""
 
 import os
 import ssl
@@ -11,7 +11,7 @@ from tests.servers.running import HAS_NODE, Setting
 
 
 def pytest_report_header() -> list[str]:
-    """Say which servers are left out."""
+    """Print which servers are left out."""
     return [] if HAS_NODE else ["servers: Node is not installed, and its http and https are LEFT OUT"]
 
 
@@ -46,19 +46,19 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture
 def setting(tmp_path: Path, authority: trustme.CA) -> Setting:
-    """What a server is started with."""
+    """The setup of a server."""
     return _setting(tmp_path, authority)
 
 
 @pytest.fixture
 def impatient(tmp_path: Path, authority: trustme.CA) -> Setting:
-    """What a server is started with that closes an idle connection soon."""
+    """The setup of a server that closes an idle connection soon."""
     return _setting(tmp_path, authority, kept=2)
 
 
 @pytest.fixture(scope="module")
 def module_setting(tmp_path_factory: pytest.TempPathFactory, authority: trustme.CA) -> Setting:
-    """What a server is started with that serves all tests of a file."""
+    """The setup of a server for all tests of a file."""
     return _setting(tmp_path_factory.mktemp("server"), authority)
 
 

@@ -1,14 +1,14 @@
 """A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout breaks off.
 
 Reads {"url", "trusted", "wanted": [[provider, payment, minor units, reference], ...], "hanging": payment} as JSON, and
-prints what was told: {"told": [...], "seen": ..., "again": ..., "seconds": ...}.
+prints the reports: {"reports": [...], "seen": ..., "again": ..., "seconds": ...}.
 """
 
 from gevent import monkey  # type: ignore[import-untyped] # gevent has no types
 
 monkey.patch_all()
 
-# E402 from here on: what is imported before the patch is not patched.
+# E402 from here on: gevent does not patch a module that was imported before.
 import json  # noqa: E402
 import ssl  # noqa: E402
 import sys  # noqa: E402
@@ -25,7 +25,7 @@ _LIMIT: Final = 0.5
 
 
 def main() -> None:
-    """Do what is read, and print what came of it."""
+    """Make the refunds that stdin names, and print the reports."""
     asked = json.load(sys.stdin)
     client = RefundClient(
         [
@@ -39,22 +39,22 @@ def main() -> None:
         amount = Money.from_minor(minor_units, "EUR" if provider == "paybyrd" else "GBP")
         return client.refund(provider, payment_id=payment, amount=amount, reference=reference)
 
-    def told(one: list[Any]) -> Any:
+    def refunded(one: list[Any]) -> Any:
         try:
             return refund(*one).to_dict()
         except RefundError as error:
             return f"{type(error).__name__}: {error}"
 
-    results = Pool(_AT_ONCE).map(told, asked["wanted"])
+    results = Pool(_AT_ONCE).map(refunded, asked["wanted"])
     hanging = ["blink", asked["hanging"], 100, asked["hanging"]]
     seen, began = "nothing", time.monotonic()
     try:
         with gevent.Timeout(_LIMIT):
-            seen = told(hanging)
+            seen = refunded(hanging)
     except gevent.Timeout:
         seen = "Timeout"
     seconds = time.monotonic() - began
-    print(json.dumps({"told": results, "seen": seen, "again": told(hanging), "seconds": seconds}))
+    print(json.dumps({"reports": results, "seen": seen, "again": refunded(hanging), "seconds": seconds}))
 
 
 main()

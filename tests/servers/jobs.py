@@ -45,15 +45,15 @@ def _worker() -> Celery:
     )
 
     def refund(provider: str, payment_id: str, reference: str) -> dict[str, Any]:
-        """Refund one unit of money; tell what the job saw, in which process, and after how many seconds."""
+        """Refund one unit of money. Return what the job saw, its process, and the seconds that it took."""
         began = time.monotonic()
         amount = Money.of("1.00", "EUR" if provider == "paybyrd" else "GBP")
         try:
-            told: object = client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
+            outcome: object = client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
         except Exception as error:  # noqa: BLE001 (what a job sees is what is tested)
-            told = error
-        seen = told.status.name if isinstance(told, Refund) else type(told).__name__
-        return {"worker": os.getpid(), "seen": seen, "text": str(told), "seconds": time.monotonic() - began}
+            outcome = error
+        seen = outcome.status.name if isinstance(outcome, Refund) else type(outcome).__name__
+        return {"worker": os.getpid(), "seen": seen, "text": str(outcome), "seconds": time.monotonic() - began}
 
     app.task(name=REFUND)(refund)
     return app

@@ -1,6 +1,6 @@
-"""Paybyrd and Blink as far as a refund needs them, with a book of what they did: one line of JSON for each thing.
+"""Paybyrd and Blink as far as a refund needs them, with a record of what they did: one line of JSON for each event.
 
-A line is written before the answer is given, so that what a caller is told can be compared with what was done. The
+The provider writes a line before it answers, so that a test can compare the caller's report with the record. The
 first word of a payment's id names its plan. `provider.mjs` is the same in Node, for Paybyrd.
 """
 
@@ -22,7 +22,7 @@ from typing import Any, Final
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a refund goes: the reply to it, and the word that each question in turn is told. The last word repeats."""
+    """How a refund goes: the reply to it, and the word for each lookup in turn. The last word repeats."""
 
     status: int
     code: str
@@ -55,14 +55,14 @@ class Answer:
 
 
 class Provider:
-    """Answers requests. What the book says already was done by the same provider before it was started again."""
+    """Answers requests. What the record holds already was done before the provider was restarted."""
 
     def __init__(self, book: Path) -> None:
         self._book = os.open(book, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lock = threading.Lock()
-        self._refunds: dict[str, dict[str, Any]] = {}  # by each id that it can be asked by
+        self._refunds: dict[str, dict[str, Any]] = {}  # by each id that a lookup can use
         self._by_key: dict[str, dict[str, Any]] = {}
-        self._questions: dict[str, itertools.count[int]] = {}
+        self._lookups: dict[str, itertools.count[int]] = {}
         self._has_hung = False
         for line in read_book(book):
             self._recall(line)
@@ -75,7 +75,7 @@ class Provider:
                 if found is not None:
                     answer: Answer = does(self, found[1] if found.re.groups else "", key, body)
                     return answer
-        return _told(404, {"code": "BYRD901"})
+        return _json_answer(404, {"code": "BYRD901"})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         os.write(self._book, f"{json.dumps(line)}\n".encode())
@@ -95,7 +95,7 @@ class Provider:
 
     def _word(self, refund: Mapping[str, Any]) -> str:
         words = PLANS[plan_of(refund["payment"])].words
-        number = next(self._questions.setdefault(refund["id"], itertools.count()))
+        number = next(self._lookups.setdefault(refund["id"], itertools.count()))
         word = words[min(number, len(words) - 1)]
         self._write({"did": "told", "payment": refund["payment"], "word": word})
         return word
@@ -104,25 +104,27 @@ class Provider:
         self._write({"did": "arrived", "payment": payment, "key": key})
         plan = PLANS[plan_of(payment)]
         if plan.status == 400:
-            return _told(400, {"code": plan.code}, ("RequestId", str(uuid.uuid4())))
+            return _json_answer(400, {"code": plan.code}, ("RequestId", str(uuid.uuid4())))
         assert key is not None
         refund = self._by_key.get(key) or self._executed(payment, key, json.loads(body)["isoAmount"])
         named = ("RequestId", refund["request"])
         if plan.status == 202:
             href = f"/api/v2/transactions?requestId={refund['request']}"
-            return _told(202, {"code": plan.code, "links": {"href": href, "rel": "transactions"}}, named)
+            return _json_answer(202, {"code": plan.code, "links": {"href": href, "rel": "transactions"}}, named)
         source = {"transactionId": refund["payment"], "isoRemainingAmount": 0}
         amounts = {"isoAmount": refund["units"], "amount": _major(refund["units"])}
-        told = {"code": plan.code, "transactionId": refund["id"], **amounts, "sourceTransaction": source}
-        return _told(200, told, named, seconds=plan.seconds)
+        fields = {"code": plan.code, "transactionId": refund["id"], **amounts, "sourceTransaction": source}
+        return _json_answer(200, fields, named, seconds=plan.seconds)
 
     def _paybyrd_transaction(self, refund_id: str, _: str | None, __: bytes) -> Answer:
         refund = self._refunds.get(refund_id)
-        return _told(404, {"code": "BYRD901"}) if refund is None else _told(200, self._transaction(refund))
+        return (
+            _json_answer(404, {"code": "BYRD901"}) if refund is None else _json_answer(200, self._transaction(refund))
+        )
 
     def _paybyrd_query(self, request_id: str, _: str | None, __: bytes) -> Answer:
         refund = self._refunds.get(request_id)
-        return _told(200, [] if refund is None else [self._transaction(refund)])
+        return _json_answer(200, [] if refund is None else [self._transaction(refund)])
 
     def _transaction(self, refund: Mapping[str, Any]) -> dict[str, Any]:
         word = self._word(refund)
@@ -142,8 +144,8 @@ class Provider:
         hangs = json.loads(body)["api_key"] == HANGING_KEY and not self._has_hung
         self._has_hung |= hangs
         expires = datetime.now(UTC) + timedelta(minutes=30)
-        told = {"access_token": f"test-token-{uuid.uuid4()}", "expired_on": expires.isoformat(), "currency": "GBP"}
-        return _told(201, told, seconds=3600 if hangs else 0)
+        fields = {"access_token": f"test-token-{uuid.uuid4()}", "expired_on": expires.isoformat(), "currency": "GBP"}
+        return _json_answer(201, fields, seconds=3600 if hangs else 0)
 
     def _blink_refund(self, payment: str, _: str | None, body: bytes) -> Answer:
         asked = json.loads(body)
@@ -151,24 +153,24 @@ class Provider:
         self._write({"did": "arrived", "payment": payment, "key": reference})
         plan = PLANS[plan_of(payment)]
         if plan.status == 400:
-            return _told(400, {"success": False, "message": "The amount exceeds what is left"})
+            return _json_answer(400, {"success": False, "message": "The amount exceeds what is left"})
         # Nothing is de-duplicated: what arrives twice is refunded twice.
         refund = self._executed(payment, reference, int(Decimal(str(asked["amount"])) * 100))
-        told = {
+        fields = {
             "transaction_id": refund["payment"],
             "refunded_transaction_id": refund["id"],
             "reference": reference,
             "amount": refund["units"] / 100,
             "status": "completed" if plan.status == 200 else "pending",
         }
-        return _told(200, told, seconds=plan.seconds)
+        return _json_answer(200, fields, seconds=plan.seconds)
 
     def _blink_transaction(self, refund_id: str, _: str | None, __: bytes) -> Answer:
         refund = self._refunds.get(refund_id)
         if refund is None:
-            return _told(404, {"success": False, "message": "Transaction not found"})
-        told = {"transaction_id": refund["id"], "amount": refund["units"] / 100, "currency": "GBP"}
-        return _told(200, {"data": {**told, "status": _BLINK[self._word(refund)]}})
+            return _json_answer(404, {"success": False, "message": "Transaction not found"})
+        fields = {"transaction_id": refund["id"], "amount": refund["units"] / 100, "currency": "GBP"}
+        return _json_answer(200, {"data": {**fields, "status": _BLINK[self._word(refund)]}})
 
 
 _NAME: Final = r"([0-9A-Za-z-]+)"
@@ -188,7 +190,7 @@ def plan_of(payment: str) -> str:
 
 
 def read_book(book: Path) -> list[dict[str, Any]]:
-    """Return what a provider has done so far. A line that it is writing just now is not there yet."""
+    """Return the provider's record so far, without a line that it is still writing."""
     *lines, _ = book.read_text(encoding="utf-8").split("\n") if book.exists() else [""]
     return [json.loads(line) for line in lines]
 
@@ -197,9 +199,9 @@ def _major(units: int) -> str:
     return str(Decimal(units).scaleb(-2))
 
 
-def _told(status: int, told: object, *headers: tuple[str, str], seconds: float = 0.0) -> Answer:
+def _json_answer(status: int, fields: object, *headers: tuple[str, str], seconds: float = 0.0) -> Answer:
     named = (("Content-Type", "application/json"), *headers)
-    return Answer(status, named, json.dumps(told).encode(), seconds)
+    return Answer(status, named, json.dumps(fields).encode(), seconds)
 
 
 def body_in_parts(answer: Answer, number: int) -> tuple[int | None, list[bytes]]:

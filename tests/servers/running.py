@@ -1,4 +1,4 @@
-"""Servers of other makers, each in a process of its own in front of the provider, and ended by its own id."""
+"""Servers of other makers, each in its own process in front of the provider, and ended by its process id."""
 
 import functools
 import os
@@ -29,7 +29,7 @@ _LONG: Final = 75
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a server is started with: a folder of its own, and a PEM file of a key with its certificates.
+    """The setup of a server: its folder, and a PEM file of a key with its certificates.
 
     `kept` is for how many seconds it keeps an idle connection.
     """
@@ -68,7 +68,7 @@ def environment(**variables: str) -> dict[str, str]:
 def process(
     command: Sequence[str], log: Path, variables: Mapping[str, str], ready: Callable[[], bool]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process with all that it starts, from when it is ready. RuntimeError, with its log, where it is never."""
+    """Run a process and its children, once it is ready. Raises RuntimeError with its log where it never is."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -93,7 +93,7 @@ def process(
 
 
 def _end(running: subprocess.Popen[bytes]) -> None:
-    """End a process of ours, and what is left of those that it started: they have its id as their group's."""
+    """End a process of this test and its children: its id is the id of their group."""
     if running.poll() is None:
         running.terminate()
         try:
@@ -106,7 +106,7 @@ def _end(running: subprocess.Popen[bytes]) -> None:
 
 
 def free_port() -> int:
-    """Return a port on which nobody listens now, and that the system gives to no connection in the meantime."""
+    """Return a free port that the system gives to no connection meanwhile."""
     for port in random.sample(_BELOW_THE_SYSTEMS_OWN, 100):
         with socket.socket() as found, suppress(OSError):
             found.bind(("127.0.0.1", port))
@@ -133,7 +133,7 @@ def _started(
     port = free_port()
     try:
         stack.enter_context(process(command(port), log, variables, functools.partial(listens, port)))
-    except RuntimeError:  # somebody may have taken the port meanwhile
+    except RuntimeError:  # another process may have taken the port meanwhile
         if attempt == _ATTEMPTS:
             raise
         return _started(stack, command, log, variables, attempt + 1)
@@ -211,7 +211,7 @@ def _behind(setting: Setting) -> Iterator[int]:
         yield port
 
 
-# Of Debian's modules those with a folder for temporary files are told one, for the usual ones belong to root. A
+# Debian's modules that write temporary files get a folder here: their usual folders belong to root. A
 # connection ends after 40 requests too.
 _NGINX: Final = """
 daemon off;

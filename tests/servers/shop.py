@@ -27,20 +27,20 @@ _client: Final = RefundClient(
 
 @app.post("/refunds")
 def refund() -> dict[str, Any]:
-    """Ask for a refund; tell what came of it, and in which process."""
-    return _told(request.get_json())
+    """Request a refund; return its outcome, and the process."""
+    return _refunded(request.get_json())
 
 
 @app.post("/lookups")
 def lookup() -> dict[str, Any]:
-    """Ask about a refund that any worker was told of."""
+    """Look up a refund that any worker has made."""
     try:
         return {"worker": os.getpid(), "refund": _client.lookup(request.get_json()).to_dict()}
     except RefundError as error:
         return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
 
 
-def _told(asked: dict[str, Any]) -> dict[str, Any]:
+def _refunded(asked: dict[str, Any]) -> dict[str, Any]:
     amount = Money.from_minor(asked["minor_units"], asked["currency"])
     try:
         accepted = _client.refund(
@@ -53,12 +53,12 @@ def _told(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _before_the_fork() -> None:
-    """Leave a kept connection, a token and a refund under way in the process that the workers are forked from."""
+    """Leave a kept connection, a token and a refund under way in the process that forks the workers."""
     hanging = os.environ["HANGING"]
     one = {"provider": "blink", "minor_units": 100, "currency": "GBP"}
-    assert "refund" in _told({**one, "payment_id": f"done-{hanging}", "reference": f"before-{hanging}"})
+    assert "refund" in _refunded({**one, "payment_id": f"done-{hanging}", "reference": f"before-{hanging}"})
     under_way = {**one, "payment_id": hanging, "reference": hanging}
-    threading.Thread(target=_told, args=(under_way,), daemon=True).start()
+    threading.Thread(target=_refunded, args=(under_way,), daemon=True).start()
     time.sleep(0.5)  # it has been sent by then, and is answered in an hour
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from celery import Celery  # type: ignore[import-untyped] # celery has no types
 
-from tests.servers.asking import deeds
+from tests.servers.calls import deeds
 from tests.servers.jobs import REFUND, queue
 from tests.servers.running import MAKERS, Setting, process
 
@@ -25,7 +25,7 @@ class _Jobs:
     book: Path
 
     def refund(self, provider: str, payment_id: str, reference: str, limit: float | None = None) -> dict[str, Any]:
-        """Let the worker ask for a refund, within a soft time limit; return what the job saw."""
+        """Let the worker make a refund within a soft time limit; return what the job saw."""
         sent = self.app.send_task(REFUND, (provider, payment_id, reference), soft_time_limit=limit)
         seen: dict[str, Any] = sent.get(timeout=30, interval=0.05)
         return seen

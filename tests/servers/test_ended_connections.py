@@ -1,4 +1,4 @@
-"""Servers that close a connection between two requests, or go away in the middle of one and come back."""
+"""Servers that close a connection between two requests, or restart in the middle of one."""
 
 import signal
 import ssl
@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from refundry import NotSent, OutcomeUnknown, Refund
-from tests.servers.asking import (
+from tests.servers.calls import (
     AT_ONCE,
     CLIENTS,
     ONCE,
@@ -25,23 +25,23 @@ from tests.servers.asking import (
     deeds,
     differences,
     steps_done,
-    steps_told,
+    steps_reported,
     wish,
     wishes,
 )
 from tests.servers.provider import read_book
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, SECONDS, Setting, free_port, listens, process, uvicorn_command
 
-# Those that say in each reply for how long they keep a connection.
+# The servers that say in each reply for how long they keep a connection.
 _SAYING: Final = [name for name in MAKERS if name.startswith(("nginx", "node"))]
 
-# For how many seconds longer than it is told to a server may keep one: gunicorn looks for idle ones once a second.
+# A server may keep a connection for this many seconds longer: gunicorn looks for idle ones once a second.
 _LATER: Final = {"gunicorn": 1.2}
 
 
 @contextmanager
 def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Sequence[Wish]], list[Result]]]:
-    """Make one client of each kind. Gives a function by which each of them asks for its part, at the same time."""
+    """Make one client of each kind. Gives a function with which all of them send their part at the same time."""
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(len(CLIENTS)))
         clients: list[Calls] = [stack.enter_context(make(url, trusting, ONCE)) for make in CLIENTS.values()]
@@ -83,7 +83,7 @@ def test_a_connection_is_not_used_at_the_moment_at_which_the_server_says_that_it
 
 
 def _signal_amid(running: subprocess.Popen[bytes], number: signal.Signals, book: Path) -> None:
-    """Signal a server that has just made some of the refunds which it is asked for, and has not answered yet."""
+    """Signal a server that has made some of the refunds, and has not answered yet."""
     made = _refunds_in(book)
     until = time.monotonic() + SECONDS
     while _refunds_in(book) < made + 4 and time.monotonic() < until:
@@ -109,32 +109,32 @@ def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again
 
         def ask() -> list[Result]:
             slow = [wish("slow", number, PROVIDERS[number % 2]) for number in range(AT_ONCE)]
-            told = calls.ask(slow, questions=False)
+            reported = calls.ask(slow, lookups=False)
             wanted.extend(slow)
-            results.extend(told)
-            return told
+            results.extend(reported)
+            return reported
 
         for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
             with process(command, log, {"BOOK": str(setting.book)}, lambda: listens(port)) as running:
-                assert all(isinstance(told, Refund) for (told,) in ask())
+                assert all(isinstance(reported, Refund) for (reported,) in ask())
                 ending = threading.Thread(target=_signal_amid, args=(running, number, setting.book))
                 ending.start()
                 interrupted = ask()
                 ending.join()
                 running.wait(SECONDS)
             if number == signal.SIGKILL:
-                assert any(type(told) is OutcomeUnknown for (told,) in interrupted)
-            assert all(type(told) is NotSent for (told,) in ask())
+                assert any(type(reported) is OutcomeUnknown for (reported,) in interrupted)
+            assert all(type(reported) is NotSent for (reported,) in ask())
         before = deeds(setting.book)
         with process(command, log, {"BOOK": str(setting.book)}, lambda: listens(port)):
-            again = calls.ask(wanted, questions=False)
+            again = calls.ask(wanted, lookups=False)
         after = deeds(setting.book)
 
     for one, (first,), second in zip(wanted, results, again, strict=True):
         did, then = before[one.payment_id], after[one.payment_id]
         assert len(then.refunds) <= 1
         if isinstance(first, Refund):
-            assert steps_told((first,)) == steps_done(one, did)
+            assert steps_reported((first,)) == steps_done(one, did)
             assert did == then
         elif type(first) is NotSent:
             assert did.arrived == 0
@@ -142,7 +142,7 @@ def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again
             assert type(first) is OutcomeUnknown
         if one.provider == "blink" and type(first) is OutcomeUnknown:
             # Nothing is de-duplicated there: what may have arrived is not sent a second time.
-            assert [type(told) for told in second] == [OutcomeUnknown]
+            assert [type(reported) for reported in second] == [OutcomeUnknown]
             assert did == then
         else:
-            assert steps_told(second) == steps_done(one, then)
+            assert steps_reported(second) == steps_done(one, then)

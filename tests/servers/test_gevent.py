@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from refundry import Refund
-from tests.servers.asking import PROVIDERS, Result, deeds, differences, wish
+from tests.servers.calls import PROVIDERS, Result, deeds, differences, wish
 from tests.servers.running import MAKERS, ROOT, Setting, environment
 
 _SECONDS: Final = 45
@@ -27,8 +27,8 @@ def _run(url: str, trusted: Path, wanted: list[list[object]], hanging: str) -> d
         timeout=_SECONDS,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    reports: dict[str, Any] = json.loads(done.stdout)
+    return reports
 
 
 def test_greenlets_are_told_what_was_done_and_a_timeout_of_gevent_passes_through(
@@ -39,8 +39,8 @@ def test_greenlets_are_told_what_was_done_and_a_timeout_of_gevent_passes_through
     rows: list[list[object]] = [[one.provider, one.payment_id, one.amount.minor_units, one.reference] for one in wanted]
     with MAKERS["uvicorn-h11"](setting) as url:
         came = _run(url, trusted, rows, hanging)
-    assert [told for told in came["told"] if isinstance(told, str)] == []
-    results: list[Result] = [(Refund.from_dict(told),) for told in came["told"]]
+    assert [report for report in came["reports"] if isinstance(report, str)] == []
+    results: list[Result] = [(Refund.from_dict(report),) for report in came["reports"]]
     assert differences(wanted, results, setting.book) == ""
     assert came["seen"] == "Timeout"
     assert came["seconds"] < 1.5

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from refundry import Refund
-from tests.servers.asking import PROVIDERS, Result, Wish, deeds, differences, wish
+from tests.servers.calls import PROVIDERS, Result, Wish, deeds, differences, wish
 from tests.servers.running import MAKERS, Setting, listening
 
 _WORKERS: Final = 3
@@ -34,13 +34,13 @@ class _Shop:
         return reply
 
     def refund(self, wanted: Wish) -> dict[str, Any]:
-        """What one worker was told of a refund."""
+        """The report of one worker about a refund."""
         amount = {"minor_units": wanted.amount.minor_units, "currency": wanted.amount.currency}
         named = {"provider": wanted.provider, "payment_id": wanted.payment_id, "reference": wanted.reference}
         return self.post("/refunds", {**amount, **named})
 
     def refund_all(self, wanted: Sequence[Wish]) -> list[dict[str, Any]]:
-        """What the workers were told of many at once."""
+        """The reports of the workers about many refunds at once."""
         with ThreadPoolExecutor(_CALLERS) as threads:
             return [*threads.map(self.refund, wanted)]
 
@@ -66,7 +66,7 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
             TRUSTED=str(trusted),
             HANGING=hanging,
         ) as port,
-        # Each request is to come to whichever worker is free: no connection is kept.
+        # Any free worker takes each request: no connection is kept.
         httpx.Client(
             base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_keepalive_connections=0), timeout=20
         ) as client,
@@ -79,8 +79,8 @@ def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
     wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
     told = shop.refund_all(wanted)
     answers = [[one] for one in told]
-    for number in range(2):  # any worker is asked about what any other was told
-        asked = [place for place, one in enumerate(wanted) if one.questions > number and "refund" in answers[place][-1]]
+    for number in range(2):  # any worker looks up what any other has made
+        asked = [place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]]
         with ThreadPoolExecutor(_CALLERS) as threads:
             for place, answer in zip(
                 asked, threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), asked), strict=True

@@ -1,11 +1,11 @@
-"""A thousand refunds and the questions about them, at each server of another maker: each told as it was done."""
+"""A thousand refunds and their lookups at each server of another maker: every report agrees with the record."""
 
 import ssl
 from typing import Final
 
 import pytest
 
-from tests.servers.asking import CLIENTS, ONCE, PROVIDERS, differences, wishes
+from tests.servers.calls import CLIENTS, ONCE, PROVIDERS, differences, wishes
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
 
 REFUNDS: Final = 350

@@ -1,6 +1,6 @@
-"""Lab4Pay, Paybyrd and Blink on one's own machine, with the failures that matter. Nothing here moves money.
+"""Lab4Pay, Paybyrd and Blink on your own machine, with the failures that matter. Nothing here moves money.
 
-`Sandbox` holds the three providers. `SandboxTransport` wears them as an httpx transport, `SandboxServer` as an HTTP
+`Sandbox` holds the three providers. `SandboxTransport` serves them as an httpx transport, `SandboxServer` as an HTTP
 server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: pip install 'refundry[sandbox]'.
 """
 
@@ -8,8 +8,9 @@ from refundry.sandbox.contract import Request, Violation
 from refundry.sandbox.faults import Delivery, Fault, Reply
 from refundry.sandbox.machine import Callback, SandboxRefund
 from refundry.sandbox.over_httpx import SandboxTransport
+from refundry.sandbox.providers import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import SandboxServer
-from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
+from refundry.sandbox.simulator import Sandbox
 
 __all__ = [
     "CREDENTIALS",

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
+from refundry.sandbox.providers import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import HOST_NAME, SandboxServer
-from refundry.sandbox.simulator import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS, Sandbox
+from refundry.sandbox.simulator import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,13 +73,13 @@ def _welcome(base_url: str, sandbox: Sandbox, reached_as: Sequence[tuple[str, st
 
 
 def _remote_urls(base_url: str, names: Sequence[str]) -> list[tuple[str, str]]:
-    """Each name by which others call the sandbox, and its address by that name."""
+    """Each host name of the sandbox, and its address under that name."""
     port = base_url.rpartition(":")[2]
     return [(name, f"http://{f'[{name}]' if ':' in name else name}:{port}") for name in names]
 
 
 def _arguments(provider: str) -> str:
-    """The credentials at a provider, each by the name of the account's argument that takes it."""
+    """The credentials for a provider, by the account's arguments."""
     fixed_credentials = CREDENTIALS[provider]
     keys = _written(TOKEN_CREDENTIALS.get(provider, {"api_key": fixed_credentials}))
     token = f" (or access_token={fixed_credentials})" if provider in TOKEN_CREDENTIALS else ""
@@ -150,7 +151,7 @@ def _host_name(text: str) -> str:
 
 
 def _address(text: str, *, allow_remote: bool) -> str:
-    """An address of this machine. ValueError for what is none, and for one that others reach where they may not."""
+    """An address of this machine. ValueError for any other, and for one that others reach without --allow-remote."""
     try:
         address = IPv4Address("127.0.0.1" if text == "localhost" else text)
     except AddressValueError:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
-from refundry.errors import InvalidRefund
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units, written_time
@@ -22,13 +21,13 @@ BlinkReply = Literal["status", "success"]
 class BlinkMachine(Machine):
     """Refunds of one settled payment: `amount` of it where `partial_refund` is true, else all that remains.
 
-    A payment that is Captured is not settled yet: it is voided by a cancel, and not refunded.
+    A payment that is Captured has not settled yet: a cancel voids it, and a refund of it is refused.
 
     `reply` chooses the age of the reply to a refund that was accepted: "status" with the amount as a number and the
     refund's own id, or the older "success" with the amount as a text. The older one has no word for pending: it
     says success then too. A query writes its amount in the same age, and says a refund's state in both.
 
-    That there is a callback about a refund is inferred: only those about payments are documented, and it is as those.
+    Callbacks about a refund are inferred from those about payments, the only ones that are documented.
     """
 
     PROVIDER = "blink"
@@ -78,7 +77,7 @@ class BlinkMachine(Machine):
                 return _refused(400, "The amount is required for a partial refund")
             try:
                 amount = Money.of(call.body["amount"], payment.currency).minor_units
-            except InvalidRefund:
+            except ValueError:  # as InvalidRefund is
                 return _refused(400, "The amount is invalid")
         if amount > payment.remaining:
             return _refused(400, "The amount exceeds the amount that can be refunded")

@@ -1,6 +1,6 @@
-"""Requests against a provider's contract, the OpenAPI document of its generated package.
+"""Checks requests against a provider's contract, the OpenAPI document of its generated package.
 
-The validator is openapi-schema-validator, in the form of the document's own version. It is loaded when a contract is.
+The validator is openapi-schema-validator, in the form of the document's own version. A contract loads it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Where a request broke a contract, and what of it, without any value of the request.
+    """A rule of a contract that a request broke, and where. It holds no value of the request.
 
     `provider` is None where no provider has the path. `where` is a JSON pointer into the body ("" for all of it), or
     "path", "method", or "path", "query" or "header" with the name of a parameter. `rule` is the schema's keyword, or
@@ -69,11 +69,11 @@ class Contract:
 
     @classmethod
     def shipped(cls, provider: str) -> Contract:
-        """The one in the provider's generated package."""
+        """The contract in the provider's generated package."""
         return cls(provider, json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8")))
 
     def credential(self, headers: Mapping[str, str]) -> str | None:
-        """The credential among the headers of a request, where the contract's security scheme says that it is."""
+        """The credential in the headers, by the contract's security scheme."""
         scheme = next(iter(self._document["components"]["securitySchemes"].values()))
         if scheme["type"] == "apiKey":
             return headers.get(scheme["name"].lower())
@@ -160,13 +160,13 @@ class _Operation:
 
 
 def _pattern(template: str) -> tuple[re.Pattern[str], list[str]]:
-    """What a path has to match, and the names of its parameters."""
+    """The pattern of a path, and the names of its parameters."""
     parts = re.split(r"\{(.+?)\}", template)
     return re.compile("([^/]+)".join(re.escape(part) for part in parts[::2])), parts[1::2]
 
 
 def _broken(text: str, check: Check) -> list[str]:
-    """The rules that a parameter breaks, be its text a string or the JSON of another type; none if it fits as one."""
+    """The rules that a parameter breaks, as a string and as the JSON of another type; none if it fits as either."""
     as_text = [str(error.validator) for error in check(text)]
     try:
         as_json = [str(error.validator) for error in check(json.loads(text, parse_constant=_no_constant))]
@@ -187,7 +187,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _checks(document: Mapping[str, Any]) -> Callable[[Any], Check]:
-    """What makes a schema of this document into a check of values."""
+    """The validator for the schemas of this document."""
     try:
         import openapi_schema_validator as validators
     except ImportError as error:

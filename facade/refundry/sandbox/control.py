@@ -1,4 +1,4 @@
-"""What the sandbox's HTTP server takes besides refunds: the script of faults, the passing of time, a look inside."""
+"""The control paths of the sandbox's HTTP server: scripts of faults, time, and the sandbox's state."""
 
 from __future__ import annotations
 

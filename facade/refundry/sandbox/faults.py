@@ -1,4 +1,4 @@
-"""The faults that a provider can be told to have: what each executes, what it does to the reply, how that arrives."""
+"""The faults of a provider: whether each executes the refund, how it changes the reply, and how the reply arrives."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def json_reply(status: int, fields: object, *headers: tuple[str, str]) -> Reply:
 
 
 class Work(StrEnum):
-    """What the provider does with a valid request, be it a refund or anything else."""
+    """What the provider does with a valid request."""
 
     ASKED = "what is asked"
     ASKED_THEN_FAIL = "what is asked, then fail"
@@ -59,7 +59,7 @@ class Work(StrEnum):
 class Fault(StrEnum):
     """What can go wrong on a call. `executes` and `meaning` say what each does.
 
-    The values are the names by which the server's control path takes them.
+    The values are the names for the server's control path.
     """
 
     DECLINED = "declined"
@@ -103,7 +103,7 @@ def _as_it_is(reply: Reply, _: Changes) -> Reply:
 
 
 def _changed(reply: Reply, changes: Changes) -> Reply:
-    """In the object of the body, or in each of its array; a reply without a body stays."""
+    """Change the object of the body, or each object of its array. A reply without a body stays as it is."""
     if not reply.body:
         return reply
     told = json.loads(reply.body)
@@ -121,7 +121,7 @@ def _body(change: Callable[[bytes], bytes]) -> Callable[[Reply, Changes], Reply]
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What a fault does. `deform` takes the honest reply, and what gives the fields that the provider changes in it."""
+    """What a fault does. `deform` takes the honest reply, and a function that gives the changed fields."""
 
     meaning: str
     work: Work = Work.ASKED

@@ -1,4 +1,4 @@
-"""Lab4Pay as a state machine: a terminal that takes refunds and pays them out later, and can be told to stop."""
+"""Lab4Pay as a state machine: a terminal that takes refunds, pays them out later, and can stop them."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Lab4PayMachine(Machine):
 
     The terminal counts in `minor_units`. An amount that is no whole number of the currency's own is refused.
 
-    `expires_in` writes the seconds that a token is good for as the reply says them; None is left out of it. A cancel
-    of a refund that is IN_PROGRESS only signals: at the next step the refund is CANCELED, or, where the terminal does
-    not `heed_cancel`, it goes its way. Lab4Pay documents no error body: these have a `message`. It documents no 404
+    `expires_in` writes the seconds that a token is valid for into the reply; None leaves them out. A cancel of a refund
+    that is IN_PROGRESS only signals: at the next step the refund is CANCELED, or it goes on where the terminal does not
+    `heed_cancel`. Lab4Pay documents no error body: these have a `message`. It documents no 404
     either: what it does not know is a 400.
 
-    Of a callback only the signature is documented. Its body is that of a sister product's events, for one transaction;
-    that a refund is tagged as one is inferred.
+    Only the signature of a callback is documented. Its body follows the events of a sister product, for one
+    transaction. The tag of a refund is inferred.
     """
 
     PROVIDER = "lab4pay"
@@ -66,7 +66,7 @@ class Lab4PayMachine(Machine):
         }
 
     def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
-        """401 for another integrator than this one, otherwise what the work gives. A token is asked for without one."""
+        """401 for another integrator, otherwise the answer of the work. A token request names no integrator."""
         given = call.headers.get("x-pay-connect-integrator-id")
         return work() if call.operation == "create_token" or given == self.integrator_id else self.unauthorised()
 
@@ -84,7 +84,7 @@ class Lab4PayMachine(Machine):
             self._succeeded.append(self.refunds[index].refund_id)
 
     def next_state(self, refund: SandboxRefund) -> str:
-        """CANCELED where that was signalled to a terminal that heeds it."""
+        """CANCELED after a cancel, where the terminal heeds it."""
         signalled = self.heed_cancel and refund.refund_id in self._signalled and refund.state == "IN_PROGRESS"
         return "CANCELED" if signalled else super().next_state(refund)
 

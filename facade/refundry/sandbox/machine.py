@@ -1,4 +1,4 @@
-"""What the three provider machines have in common: payments, refunds, tokens, ids that repeat with the seed."""
+"""What the provider machines have in common: payments, refunds, tokens, and ids that the seed repeats."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ class Payment:
 class SandboxRefund:
     """A refund that was executed: the provider has taken the amount (in minor units) from what can be refunded.
 
-    `state` is in the provider's own word; where that says that the refund came to nothing, the amount can be refunded
-    again. `payment_id` is None where the refund is tied to no payment. `request_id` is Paybyrd's, of the request that
-    the refund came of. `created_at` is in seconds of the sandbox's clock.
+    `state` is in the provider's own word; in a state of UNDONE the amount can be refunded again. `payment_id` is None
+    where the refund is tied to no payment. `request_id` is Paybyrd's id of the request that made the refund.
+    `created_at` is in seconds of the sandbox's clock.
     """
 
     refund_id: str
@@ -78,7 +78,7 @@ class SandboxRefund:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What a provider sends about a refund of its own accord: the headers and the body of its HTTP request."""
+    """A provider's HTTP request about a refund: its headers and its body."""
 
     headers: tuple[tuple[str, str], ...]
     body: bytes
@@ -86,13 +86,13 @@ class Callback:
 
 @dataclass
 class Machine(ABC):
-    """One provider: its books, and what it answers. It knows no socket and no clock, and nothing is random."""
+    """One provider: its records and its answers. It has no socket, no clock and no randomness."""
 
     PROVIDER: ClassVar[str]
     STEPS: ClassVar[Mapping[str, str]]
     """The state that follows each state of a refund that is not final."""
     UNDONE: ClassVar[frozenset[str]]
-    """The final states of a refund that came to nothing."""
+    """The final states of a refund that failed or was called off."""
     SETTLED: ClassVar[str]
     """The state of a payment that can be refunded."""
     UNSETTLED: ClassVar[str | None] = None
@@ -111,16 +111,16 @@ class Machine(ABC):
     _ids: int = field(default=0, init=False)
 
     def begin(self) -> None:
-        """Give the call that has come an id of its own, before it is known what becomes of it."""
+        """Give the call an id, before anything else."""
         self.request_id = self.new_id()
 
     def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
-        """What is answered to a call: what the work gives."""
+        """The answer to a call: that of the work."""
         return work()
 
     @abstractmethod
     def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
-        """What carries each operation of the contract out, by operationId."""
+        """The functions that carry out the operations of the contract, by operationId."""
 
     @abstractmethod
     def invalid(self, why: str, /) -> Reply:
@@ -147,7 +147,7 @@ class Machine(ABC):
 
     @abstractmethod
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """What a fault changes in the fields of a reply; nothing where the reply has no such field."""
+        """The fields of a reply that a fault changes; none where the reply has no such field."""
 
     def add(self, payment: Payment) -> None:
         """Add a payment, or replace the one of this id."""
@@ -159,7 +159,7 @@ class Machine(ABC):
         self.refunds.append(refund)
 
     def put(self, index: int, state: str) -> None:
-        """Put the refund at this place into a state. Where it came to nothing, its payment gets the amount back."""
+        """Put the refund at this place into a state. A state of UNDONE gives the amount back to its payment."""
         refund = self.refunds[index]
         self.refunds[index] = replace(refund, state=state)
         payment = self.payments.get(refund.payment_id or "")
@@ -206,7 +206,7 @@ class Machine(ABC):
 
 
 def counted(minor_units: int, currency: str, counts: MinorUnits) -> int:
-    """What a provider that counts so writes for an amount. ValueError where it is no whole number of hundredths."""
+    """An amount as a provider with these minor units writes it. ValueError where it is no whole number of those."""
     units = _scaled(minor_units, _decimals(currency, counts) - EXPONENTS[currency])
     if units is None:
         raise ValueError(f"an amount in {currency} is not a whole number of hundredths")
@@ -214,7 +214,7 @@ def counted(minor_units: int, currency: str, counts: MinorUnits) -> int:
 
 
 def uncounted(units: int, currency: str, counts: MinorUnits) -> int | None:
-    """The minor units of an amount that a provider that counts so is given; None where they are not whole."""
+    """The minor units of an amount that a provider with these minor units reads; None where they are not whole."""
     return _scaled(units, EXPONENTS[currency] - _decimals(currency, counts))
 
 

@@ -24,12 +24,12 @@ _FAILURES: Final[Mapping[Delivery, tuple[type[httpx.TransportError], str]]] = {
 
 
 class SandboxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
-    """Answers for the sandbox, for httpx.Client, httpx.AsyncClient and the generated clients.
+    """Answers requests of httpx.Client, httpx.AsyncClient and the generated clients.
 
-    For the facade it goes inside `refundry.transport.over_httpx.HttpxTransport`. The host of a request does not
-    matter: the path says which provider is meant. It never waits. A connection that is cut before executing is a
-    ConnectError, one that is cut after it a RemoteProtocolError, one that hangs a ReadTimeout at once; a slow reply
-    comes a byte at a time, and an interim reply is not seen.
+    For the facade, put it into `refundry.transport.over_httpx.HttpxTransport`. The path of a request says which
+    provider it is for; the host does not matter. It never waits. A connection that is cut before executing raises
+    ConnectError, one that is cut after it RemoteProtocolError, and one that hangs ReadTimeout at once. A slow reply
+    comes a byte at a time. An interim reply is left out.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

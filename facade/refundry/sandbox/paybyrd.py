@@ -66,7 +66,7 @@ _EVENTS: Final = {
 
 @dataclass
 class PaybyrdMachine(Machine):
-    """Refunds of one payment, by isoAmount, which counts in `minor_units`; the older field `amount` is not looked at.
+    """Refunds of one payment, by isoAmount, which counts in `minor_units`; the older field `amount` is ignored.
 
     An amount that is no whole number of the currency's own minor units is refused as invalid. Each reply has its
     amounts both as isoAmount and as a text, with as many decimals as isoAmount counts.
@@ -76,7 +76,7 @@ class PaybyrdMachine(Machine):
     does with another payment or amount under a key that it knows is not documented: here it gets the first answer
     too, for the documentation speaks of the key alone.
 
-    A refund that is asked for has its amounts below zero, and its payment among its referencedTransactions.
+    A query gives a refund with amounts below zero, and its payment among its referencedTransactions.
 
     Every answer has a RequestId, and by that of the answer to a refund the query finds the refund, at once: it is the
     requestId in the link of a 202, and an answer that is kept under a key keeps it. One that no refund came of finds
@@ -96,7 +96,7 @@ class PaybyrdMachine(Machine):
     _kept: dict[str, tuple[float, Reply]] = field(default_factory=dict, init=False)
 
     def answer(self, call: Call, work: Callable[[], Reply]) -> Reply:
-        """The answer kept under the key of this call, or what the work gives."""
+        """The answer stored under the key of this call, or the answer of the work."""
         key = call.headers.get("idempotency-key")
         if key is None or call.operation != "refund_transaction":
             return work()
@@ -207,7 +207,7 @@ class PaybyrdMachine(Machine):
         return json_reply(status, told, ("RequestId", self.request_id))
 
     def _transaction(self, one: Payment | SandboxRefund) -> dict[str, Any]:
-        """A payment, or a refund with amounts below zero, as a query tells it."""
+        """A payment, or a refund with amounts below zero, in the form of a query's reply."""
         if isinstance(one, Payment):
             own: dict[str, Any] = {"transactionId": one.payment_id, "operationType": "Payment"}
             minor_units = one.captured

@@ -86,7 +86,7 @@ class SandboxServer:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop: what hangs or drips ends at once, and every connection is closed."""
+        """Stop. Replies that hang or drip end at once, and every connection is closed."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
@@ -129,7 +129,7 @@ class _Server(ThreadingTCPServer):
             self._changed.notify_all()
 
     def drop_connections(self) -> None:
-        """End every connection, and wait until its thread has let go of it."""
+        """End every connection, and wait for its thread."""
         self.closing.set()
         with self._changed:
             for connection in self._connections:
@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_any  # noqa: N815 (http.server finds them so)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing is logged: a header or a path may be a secret of the caller."""
+        """Log nothing: a header or a path may hold a secret."""
 
     def _body(self) -> bytes | Reply:
         length = self.headers.get("Content-Length", "0")
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _why_refused(headers: Message, names: frozenset[str]) -> str | None:
-    """Why a call with these headers is not answered, or None. A page can neither leave these out nor choose them."""
+    """Why a call with these headers is refused, or None. A page can neither leave these headers out nor choose them."""
     if "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
         return "the sandbox answers no web page: the call has an Origin or a Sec-Fetch-Site header"
     given = headers.get_all("Host", [])

@@ -1,4 +1,4 @@
-"""The sandbox: three provider machines behind one door, which checks each request and takes faults by script."""
+"""The sandbox: it checks each request, passes it to the machine of its provider, and applies scripted faults."""
 
 from __future__ import annotations
 
@@ -7,54 +7,20 @@ import time
 from collections import defaultdict, deque
 from dataclasses import asdict, replace
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from refundry.accounts import Blink, Lab4Pay, Paybyrd
 from refundry.money import Money
-from refundry.sandbox.blink import BlinkMachine, BlinkReply
 from refundry.sandbox.contract import Contract, Request, Violation
 from refundry.sandbox.faults import EFFECTS, HONEST, Fault, Reply, Work, json_reply
-from refundry.sandbox.lab4pay import Lab4PayMachine
 from refundry.sandbox.machine import Call, Callback, Machine, MinorUnits, Payment, SandboxRefund, counted
-from refundry.sandbox.paybyrd import PaybyrdMachine
+from refundry.sandbox.providers import INTEGRATOR_ID, PROVIDERS, Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from refundry.accounts import Account
+    from refundry.sandbox.blink import BlinkReply
     from refundry.transport import AsyncTransport, Transport
-
-CREDENTIALS: Final[Mapping[str, str]] = {
-    "lab4pay": "test-key-lab4pay",
-    "paybyrd": "test-key-paybyrd",
-    "blink": "test-key-blink",
-}
-TOKEN_CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = {
-    "lab4pay": {"client_id": "test-client-lab4pay", "client_secret": "test-secret-lab4pay"},
-    "blink": {"api_key": "test-api-key-blink", "secret_key": "test-secret-key-blink"},
-}
-WEBHOOK_SECRETS: Final[Mapping[str, Mapping[str, str]]] = {
-    "lab4pay": {"webhook_secret_key": "test-webhook-key-lab4pay"},
-    "paybyrd": {"webhook_api_key": "test-webhook-key-paybyrd"},
-}
-INTEGRATOR_ID: Final = "test-integrator-lab4pay"
-
-# Provider, id, currency (None: the terminal's), and what is not as for any other payment.
-_PAYMENTS: Final[tuple[tuple[str, str, str | None, dict[str, Any]], ...]] = (
-    ("lab4pay", "lab4pay-refunded", None, {"refunded": 10_000}),
-    ("lab4pay", "lab4pay-payment", None, {}),
-    ("paybyrd", "paybyrd-eur", "EUR", {}),
-    ("paybyrd", "paybyrd-jpy", "JPY", {}),
-    ("paybyrd", "paybyrd-kwd", "KWD", {}),
-    ("paybyrd", "paybyrd-pending", "EUR", {"pending": True}),
-    ("paybyrd", "paybyrd-refunded", "EUR", {"refunded": 10_000}),
-    ("blink", "blink-gbp", "GBP", {}),
-    ("blink", "blink-jpy", "JPY", {}),
-    ("blink", "blink-kwd", "KWD", {}),
-    ("blink", "blink-pending", "GBP", {"pending": True}),
-    ("blink", "blink-refunded", "GBP", {"refunded": 10_000}),
-    ("blink", "blink-captured", "GBP", {"settled": False}),
-)
 
 
 class Sandbox:
@@ -65,17 +31,16 @@ class Sandbox:
     `advance`; `lab4pay-refunded`, `paybyrd-refunded` and `blink-refunded`, of which nothing remains; `blink-captured`,
     which is not settled and can only be voided. Every refund of Lab4Pay waits for its terminal, that is for `advance`.
 
-    `credentials` stand in for those of CREDENTIALS, by provider: they are always good. `token_credentials` stand in
-    for those of TOKEN_CREDENTIALS, for which Lab4Pay and Blink give tokens that are good for `token_seconds`.
-    `expires_in` makes of these seconds what Lab4Pay's reply says, any value of JSON, None to say nothing; it is a
-    text where it is left out. `integrator_id` is Lab4Pay's. `blink_reply` chooses the age of Blink's reply,
-    `terminal_currency` what Lab4Pay's terminal counts in, `heed_cancel` whether that terminal stops a refund that it
-    is at. `minor_units` says what Lab4Pay and Paybyrd count amounts in: the minor units of ISO 4217 ("iso"), or
-    hundredths, whatever decimals the currency has; neither publishes which. `clock` gives the seconds since 1970, by
-    which tokens expire, Paybyrd forgets an idempotency key and dates its transactions, and each reply has its Date.
+    `credentials` replace those of CREDENTIALS, by provider: they are always valid. `token_credentials` replace those of
+    TOKEN_CREDENTIALS; Lab4Pay and Blink give tokens for them, which are valid for `token_seconds`. `expires_in` turns
+    these seconds into the value in Lab4Pay's reply: any JSON value, None to leave it out; a text by default.
+    `integrator_id` is Lab4Pay's. `blink_reply` chooses the older or the newer form of Blink's reply. Lab4Pay's terminal
+    counts in `terminal_currency`; `heed_cancel` says whether it stops a refund that it has begun. `minor_units` says
+    whether Lab4Pay and Paybyrd count in the minor units of ISO 4217 ("iso") or in hundredths; neither publishes it.
+    `clock` gives the seconds since 1970 for tokens, Paybyrd's idempotency keys and times, and the Date of each reply.
     The same `seed` and the same calls give the same ids.
 
-    Callbacks are made (`callback`), and sent by nobody. WEBHOOK_SECRETS are what proves them.
+    `callback` makes a callback and sends it nowhere. WEBHOOK_SECRETS prove it.
 
     Raises ImportError without the extra `sandbox` of the distribution.
     """
@@ -97,29 +62,16 @@ class Sandbox:
     ) -> None:
         if minor_units not in ("iso", "hundredths"):
             raise ValueError("minor_units is one of iso, hundredths")
-        keys = {**TOKEN_CREDENTIALS, **(token_credentials or {})}
-        self._new_machines: Callable[[], tuple[Machine, ...]] = lambda: (
-            Lab4PayMachine(
-                seed,
-                keys["lab4pay"],
-                token_seconds,
-                minor_units,
-                integrator_id=integrator_id,
-                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
-                currency=terminal_currency,
-                expires_in=expires_in,
-                heed_cancel=heed_cancel,
-            ),
-            PaybyrdMachine(
-                seed, minor_units=minor_units, webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"]
-            ),
-            BlinkMachine(seed, keys["blink"], token_seconds, reply=blink_reply),
+        self._options = Options(
+            seed, token_seconds, expires_in, integrator_id, blink_reply, terminal_currency, heed_cancel, minor_units
         )
-        self._credentials = {**CREDENTIALS, **(credentials or {})}
-        self._token_credentials = keys
-        self._minor_units: MinorUnits = minor_units
-        self._integrator_id = integrator_id
-        self._terminal_currency = terminal_currency
+        self._providers = dict(PROVIDERS)
+        self._credentials = {name: provider.credential for name, provider in PROVIDERS.items()} | dict(
+            credentials or {}
+        )
+        self._token_credentials = {name: provider.token_credentials for name, provider in PROVIDERS.items()} | dict(
+            token_credentials or {}
+        )
         self._clock = clock
         self._lock = threading.Lock()
         # By provider and operation; "" is any operation but one that gives a token.
@@ -131,16 +83,18 @@ class Sandbox:
         self._contracts = {provider: Contract.shipped(provider) for provider in self._machines}
 
     def reset(self) -> None:
-        """Put all back to the beginning: payments, refunds, tokens, kept answers, ids, scripts and violations.
+        """Restore the beginning: payments, refunds, tokens, stored answers, ids, scripts and violations.
 
-        A client that has a token fetches another, for the one that it has is not known any more.
+        A token from before is no longer valid, so a client fetches a new one.
         """
-        machines = {machine.PROVIDER: machine for machine in self._new_machines()}
+        machines: dict[str, Machine] = {}
         now = self._clock()
-        for provider, payment_id, currency, more in _PAYMENTS:
-            more = {"refunded": 0, "pending": False, "settled": True, **more}
-            machine = machines[provider]
-            machine.add(_payment(machine, payment_id, 10_000, currency or self._terminal_currency, at=now, **more))
+        for name, provider in self._providers.items():
+            machine = machines[name] = provider.machine(self._options, self._token_credentials[name])
+            for payment_id, currency, unlike in provider.payments:
+                fields = {"refunded": 0, "pending": False, "settled": True, **unlike}
+                currency = currency or self._options.terminal_currency
+                machine.add(_payment(machine, payment_id, 10_000, currency, at=now, **fields))
         with self._lock:
             self._machines = machines
             self._scripts.clear()
@@ -160,9 +114,9 @@ class Sandbox:
     ) -> None:
         """Add a captured payment, or replace it. Amounts are in minor units; `pending` makes its refunds wait.
 
-        One that is not `settled` can only be voided; Blink alone tells it apart. ValueError for an unknown provider,
-        an amount that is none or that the provider cannot count, more refunded than was captured, another currency
-        than that of Lab4Pay's terminal, and a payment that is not settled elsewhere than at Blink.
+        A payment that is not `settled` can only be voided; only Blink has such payments. ValueError for an unknown
+        provider, an invalid amount or one that the provider cannot count, more refunded than captured, another currency
+        than the terminal's at Lab4Pay, and a payment that is not settled at another provider than Blink.
         """
         machine = self._machine(provider)
         payment = _payment(
@@ -179,12 +133,12 @@ class Sandbox:
             machine.add(payment)
 
     def script(self, provider: str, *faults: Fault | None, operation: str = "") -> None:
-        """Queue what the next calls to this provider meet, one each; None behaves. After them it behaves again.
+        """Queue faults for the next calls to this provider, one for each; None stands for an honest answer.
 
-        A call for a token meets none of it, nor does one with a token that is not good any more: a client makes both of
-        its own accord, before the refund that is meant. With an `operation`, the operationId of the contract, only
-        calls of that one meet it, and before what is queued for any; so `create_token` is how a call for a token meets
-        a fault. ValueError for a provider or an operation that there is not.
+        A token call takes no fault, and neither does a call with an expired token: a client makes both before the
+        refund. With an `operation`, the operationId of the contract, only calls of that one take the faults, before
+        those for any operation. So `create_token` puts a fault on a token call. ValueError for an unknown provider or
+        operation.
         """
         operations = self._machine(provider).operations()
         if operation and operation not in operations:
@@ -193,17 +147,17 @@ class Sandbox:
             self._scripts[provider, operation].extend(faults)
 
     def on_payment(self, payment_id: str, fault: Fault | None) -> None:
-        """What every call about this payment meets from now on, where no script says otherwise; None ends it."""
+        """Set the fault of every call about this payment, where no script says otherwise; None ends it."""
         with self._lock:
             self._faults_by_payment.pop(payment_id, None)
             if fault is not None:
                 self._faults_by_payment[payment_id] = fault
 
     def clear_faults(self, provider: str | None = None) -> None:
-        """Take away what is queued for the calls to a provider, of any operation; without one, every fault there is.
+        """Remove the queued faults of a provider, of every operation; without a provider, every fault.
 
-        The faults of payments (`on_payment`) are of no one provider: they end only without one. ValueError for a
-        provider that there is not.
+        The faults of payments (`on_payment`) belong to no provider: they end only without one. ValueError for an
+        unknown provider.
         """
         cleared = self._machines if provider is None else (self._machine(provider).PROVIDER,)
         with self._lock:
@@ -213,7 +167,7 @@ class Sandbox:
                 self._faults_by_payment.clear()
 
     def advance(self) -> None:
-        """Let time pass: every pending refund is moved one state on. Lab4Pay needs two steps, the others one."""
+        """Move every pending refund one state on. Lab4Pay needs two steps, the others one."""
         with self._lock:
             for machine in self._machines.values():
                 machine.advance()
@@ -221,8 +175,8 @@ class Sandbox:
     def settle(self, provider: str, refund_id: str, state: str) -> None:
         """Put a refund into a state, in the provider's own word, whether the contract lists it or not.
 
-        Where the state says that the refund came to nothing, the amount can be refunded again. ValueError where there
-        is no such provider or refund, and where the refund has come to nothing before.
+        A state in which the refund failed makes its amount refundable again. ValueError for an unknown provider or
+        refund, and for a refund that has failed before.
         """
         machine = self._machine(provider)
         with self._lock:
@@ -232,17 +186,17 @@ class Sandbox:
             machine.put(index, state)
 
     def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> Callback:
-        """What the provider would send about a refund in its present state. It is sent to nobody.
+        """The provider's callback about a refund in its present state. It is sent nowhere.
 
-        One that is `forged` says the same, with a wrong signature or a wrong key. ValueError where there is no such
-        provider or refund, and for a forged one of Blink, whose callbacks prove nothing.
+        A `forged` one says the same with a wrong signature or key. ValueError for an unknown provider or refund, and
+        for a forged one of Blink, whose callbacks prove nothing.
         """
         machine = self._machine(provider)
         with self._lock:
             return machine.callback(machine.refunds[_refund_index(machine, refund_id)], forged)
 
     def expire_tokens(self) -> None:
-        """End every token that was given so far; the credentials of CREDENTIALS stay good."""
+        """Expire every token so far. The credentials of CREDENTIALS stay valid."""
         with self._lock:
             for machine in self._machines.values():
                 machine.forget_tokens()
@@ -253,13 +207,13 @@ class Sandbox:
             return tuple(self._machine(provider).refunds)
 
     def remaining(self, provider: str, payment_id: str) -> int:
-        """What can still be refunded of a payment, in minor units. KeyError where there is no such payment."""
+        """The amount of a payment that can still be refunded, in minor units. KeyError for an unknown payment."""
         with self._lock:
             return self._machine(provider).payments[payment_id].remaining
 
     @property
     def violations(self) -> tuple[Violation, ...]:
-        """Where requests broke the contracts, in order."""
+        """The rules of the contracts that requests broke, in order."""
         with self._lock:
             return tuple(self._violations)
 
@@ -270,33 +224,24 @@ class Sandbox:
         plain_http_to: str | None = None,
         transport: Transport | AsyncTransport | None = None,
     ) -> list[Account]:
-        """The three providers, with the credentials that this sandbox knows, for a client of the facade.
+        """The accounts of all providers, with the credentials of this sandbox, for a client of the facade.
 
-        At Lab4Pay and Blink they fetch their tokens. What proves a callback is with them, and what this sandbox counts
-        amounts in. The arguments are those of the accounts.
+        Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units.
+        The arguments are those of the accounts.
         """
         where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
-        lab4pay, blink = self._token_credentials["lab4pay"], self._token_credentials["blink"]
         return [
-            Lab4Pay(
-                client_id=lab4pay["client_id"],
-                client_secret=lab4pay["client_secret"],
-                integrator_id=self._integrator_id,
-                webhook_secret_key=WEBHOOK_SECRETS["lab4pay"]["webhook_secret_key"],
-                minor_units=self._minor_units,
+            provider.account(
+                **(self._token_credentials[name] or {"api_key": self._credentials[name]}),
+                **provider.webhook_secrets,
+                **provider.settings(self._options),
                 **where,
-            ),
-            Paybyrd(
-                api_key=self._credentials["paybyrd"],
-                webhook_api_key=WEBHOOK_SECRETS["paybyrd"]["webhook_api_key"],
-                minor_units=self._minor_units,
-                **where,
-            ),
-            Blink(api_key=blink["api_key"], secret_key=blink["secret_key"], **where),
+            )
+            for name, provider in self._providers.items()
         ]
 
     def state(self) -> dict[str, Any]:
-        """All that is known, as values that JSON can hold; no credential is among them."""
+        """The whole state as JSON values, without credentials."""
         with self._lock:
             return {
                 "providers": {

@@ -1,6 +1,6 @@
-"""How a request goes out and its reply comes back, and what a transport of one's own has to be.
+"""The contract of a transport, which carries a request to the provider and its reply back.
 
-No HTTP library is named in what follows: a transport is anything that takes a WireRequest and tells what is known.
+A transport takes a WireRequest and returns a WireReply or a SendFailure. No HTTP library is part of the contract.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from refundry.wire import SendFailure, WireReply, WireRequest
 
 
 class Transport(Protocol):
-    """What carries a request from a RefundClient. One may be given to each provider as `transport=`.
+    """Carries requests for a RefundClient. Each account, and the client, takes one as `transport=`.
 
-    It never raises for what the network does: it says what is known. What it raises all the same is taken as
-    Evidence.MAYBE_SENT, and so is a call that is broken off in it. A transport that has `tells_progress = True` says
-    more: it sets `request.progress.evidence` to MAYBE_SENT just before it writes the first byte of the request, and
-    whatever comes before that has sent nothing.
+    It returns a SendFailure for every failure of the network, and raises nothing. An exception that it raises all the
+    same counts as Evidence.MAYBE_SENT, and so does a call that is broken off in it. With `tells_progress = True` a
+    transport can say more: it sets `request.progress.evidence` to MAYBE_SENT just before it writes the first byte, and
+    whatever fails before that has sent nothing.
     """
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
@@ -30,7 +30,7 @@ class Transport(Protocol):
 
 
 class AsyncTransport(Protocol):
-    """What carries a request from an AsyncRefundClient. As Transport, with `await`."""
+    """Carries requests for an AsyncRefundClient. It is Transport with `await`."""
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once. Never send it again, follow a redirect, or read more than MAX_REPLY_BYTES."""

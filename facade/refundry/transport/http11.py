@@ -1,7 +1,7 @@
-"""One HTTP/1.1 exchange as bytes in and bytes out, without I/O: a thread and an event loop share it.
+"""One HTTP/1.1 exchange as bytes in and bytes out, without I/O. Both transports share it.
 
-Replies are read by httptools, the parser of Node.js, in its strict form. It takes a tenth of the time of the parser
-in pure Python that httpx and httpcore are built on; with that one, reading HTTP costs more than all the rest.
+httptools reads the replies: llhttp, the parser of Node.js, in its strict mode. It takes a tenth of the time of h11, the
+parser in pure Python under httpx, which would cost more than the rest of the exchange.
 """
 
 from __future__ import annotations
@@ -9,31 +9,26 @@ from __future__ import annotations
 import re
 import zlib
 from math import inf
-from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from refundry.interruption import pass_through
+from refundry.transport.failures import Unsendable
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Arguments = ParamSpec("Arguments")
-
-_MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply with its head
+_MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply and its head
 _START: Final = b"HTTP/1."
 _SECONDS_KEPT: Final = re.compile(r"timeout\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 
-class Unsendable(Exception):
-    """The request cannot be sent, for a reason that sending it again does not mend. The text says it, and no secret."""
+def request_bytes(request: WireRequest) -> SecretBytes:
+    """The whole request. Its progress is MAYBE_SENT from here on, so the caller writes the bytes at once.
 
-
-def begun(request: WireRequest) -> SecretBytes:
-    """The request as bytes, which are to be written at once: from here on, some of it may have left.
-
-    Raises Unsendable for one with a line break or a NUL in its head, or with anything that is not ASCII.
+    Raises Unsendable where the head holds a line break, a NUL or a character that is not ASCII.
     """
     lines = [
         f"{request.method} {request.target} HTTP/1.1",
@@ -53,26 +48,25 @@ def begun(request: WireRequest) -> SecretBytes:
     return whole
 
 
-def _remembering(
-    called: Callable[Concatenate[Reply, Arguments], None],
-) -> Callable[Concatenate[Reply, Arguments], None]:
-    """What the parser calls. The parser raises an error of its own for what is raised here.
+def _keeping_error(callback: Callable[..., None]) -> Callable[..., None]:
+    """A callback of the parser whose exception the reply keeps.
 
-    It puts this behind its error, but where the caller is handling some exception, Python puts that one in its place.
+    The parser raises its own error for it, with the exception as the context. Where the caller of the parser handles
+    another exception, Python sets that one as the context instead.
     """
 
-    def remembering(reply: Reply, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+    def keeping_error(reply: Reply, *arguments: Any) -> None:
         try:
-            called(reply, *args, **kwargs)
+            callback(reply, *arguments)
         except BaseException as error:
-            reply.remember(error)
+            reply.callback_error = error
             raise
 
-    return remembering
+    return keeping_error
 
 
 class Reply:
-    """What has come of the reply so far. Interim replies (1xx) are passed over."""
+    """The reply that is being received. It leaves out interim replies (1xx)."""
 
     def __init__(self) -> None:
         self._failure = "the connection was closed before a reply came"
@@ -85,45 +79,43 @@ class Reply:
         self._length = 0
         self._ended = False
         self._keep_alive = False
-        self._raised: BaseException | None = None
-        self.on_body = self._body.extend  # what the parser calls; it finds this and the methods below by their names
+        self.callback_error: BaseException | None = None
+        self.on_body = self._body.extend  # the parser finds its callbacks by name: this one and the methods below
         self._parser = HttpResponseParser(self)
 
-    def take(self, data: bytes) -> bool:
-        """Take what was received, b"" where the stream has ended. True where nothing more is needed, or can come."""
+    def receive(self, data: bytes) -> bool:
+        """Read what came from the socket, b"" for the end of the stream. True where nothing more is needed."""
         if not data:
-            # A body of no declared length ends with the stream, and cannot be told from one that was cut there.
+            # A body without a length ends with the stream. It looks the same where it was cut off.
             if self._status is not None and not self._has_length():
                 self._end()
             return True
-        if self._received < len(_START):  # the parser takes the replies of other protocols and versions too
-            self._start += data[: len(_START) - self._received]
-            if not _START.startswith(self._start):
-                return self._unreadable(None)
+        if self._received < len(_START) and not self._starts_well(data):
+            return self._unreadable(None)
         self._received += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
-            pass_through(self._raised or error.__context__ or error)
+            pass_through(self.callback_error or error.__context__ or error)
             return self._unreadable(error)
         return self._ended or self._received > _MOST_BYTES
 
     def fail(self, failure: str, cause: BaseException) -> None:
-        """Nothing more can be taken, for this reason."""
+        """Nothing more can come, for this reason."""
         self._failure, self._cause = failure, cause
         self._keep_alive = False
 
     def seconds_to_keep(self) -> float:
-        """For how many seconds the connection can carry another exchange, zero where it cannot: infinite for many."""
+        """For how many seconds the connection can carry another exchange: zero for none, infinite without a limit."""
         if not (self._ended and self._keep_alive):
             return 0.0
         said = next((_SECONDS_KEPT.search(value) for name, value in self._headers if name == "keep-alive"), None)
-        # One second less, for that is how long a request may be on its way.
+        # One second less: a request may be on its way for as long.
         return float(said[1]) - 1.0 if said else inf
 
     def answer(self) -> WireReply | SendFailure:
-        """What is known, once nothing more is taken. Only for a request of which a byte may have left."""
-        self.__dict__.pop("_parser", None)  # it holds this object, and this object it
+        """What is known once nothing more comes. Only for a request of which a byte may have left."""
+        self.__dict__.pop("_parser", None)  # the parser and this object hold each other
         if self._status is None:
             return SendFailure(Evidence.MAYBE_SENT, self._failure, cause=self._cause)
         if not self._ended:
@@ -132,9 +124,12 @@ class Reply:
         body = bytes(self._body[: min(self._length, MAX_REPLY_BYTES)])
         return decompressed(WireReply(self._status, tuple(self._headers), body, complete))
 
-    def remember(self, error: BaseException) -> None:
-        """What was raised within the parser."""
-        self._raised = error
+    def _starts_well(self, data: bytes) -> bool:
+        """Whether it can be HTTP/1: the parser reads other protocols and versions, too."""
+        if not self._received and data.startswith(_START):
+            return True
+        self._start += data[: len(_START) - self._received]
+        return _START.startswith(self._start)
 
     def _unreadable(self, cause: BaseException | None) -> bool:
         self._failure, self._cause = "what came back is not HTTP", cause
@@ -148,20 +143,20 @@ class Reply:
         self._length = len(self._body)
         self._ended = True
 
-    @_remembering
+    @_keeping_error
     def on_message_begin(self) -> None:
-        """A second reply to one request is no reason to use the connection again."""
+        """After a second reply to one request the connection is not used again."""
         self._keep_alive = False
 
-    @_remembering
+    @_keeping_error
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header; what comes after the head is a trailer, and no header."""
+        """One header. After the head it is a trailer, and left out."""
         if self._status is None:
             self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
-    @_remembering
+    @_keeping_error
     def on_headers_complete(self) -> None:
-        """The status is known from here on, unless it is an interim one."""
+        """The status, unless the reply is an interim one."""
         if self._parser.get_http_version() not in ("1.0", "1.1"):
             raise ValueError("another version of HTTP")
         status = self._parser.get_status_code()
@@ -170,16 +165,16 @@ class Reply:
         elif self._status is None:
             self._headers.clear()
 
-    @_remembering
+    @_keeping_error
     def on_message_complete(self) -> None:
-        """The end of a reply, the first that is not interim being the one."""
+        """The end of a reply. The first that is not interim is the reply to the request."""
         if self._status is not None and not self._ended:
             self._end()
             self._keep_alive = self._parser.should_keep_alive()
 
 
 def decompressed(reply: WireReply) -> WireReply:
-    """A reply that was compressed unasked; incomplete where it does not decompress within bounds."""
+    """The reply with its body decompressed: incomplete where that fails, or gives more than MAX_REPLY_BYTES."""
     wbits = {"gzip": 31, "deflate": 15}.get((reply.header("content-encoding") or "").strip().lower())
     if wbits is None or not reply.body:
         return reply

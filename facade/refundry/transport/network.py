@@ -1,10 +1,9 @@
-"""The way to a host: its addresses, the certificates to trust, and what is told where there is no way."""
+"""The way to a host: its route, its addresses, and the certificates to trust."""
 
 from __future__ import annotations
 
 import os
 import select
-import socket
 import ssl
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -13,33 +12,24 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from refundry.transport.http11 import Unsendable
+from refundry.transport.failures import Unsendable
 from refundry.transport.proxies import tunnel
-from refundry.wire import Evidence, SecretBytes, SendFailure
+from refundry.wire import SecretBytes
 
 STAGGER: Final = 0.25
-"""After how many seconds without an answer the next address is tried too (RFC 8305, section 5)."""
+"""Seconds to wait for one address before the next one is tried as well (RFC 8305, section 5)."""
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# Far more than reading the certificates takes. A lock whose thread was interrupted may never be released.
+# Reading the certificates takes far less. The lock of a thread that was interrupted may never be released.
 _LONGEST_READING: Final = 2.0
-
-_WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
-    (TimeoutError, "timed out"),
-    (ConnectionRefusedError, "the connection was refused"),
-    (ConnectionError, "the connection broke"),
-    (socket.gaierror, "the host's address was not found"),
-    (ssl.SSLCertVerificationError, "the host's certificate is not trusted"),
-    (ssl.SSLError, "the encryption failed"),
-    (OSError, "the network failed"),
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where to connect to. `tunnel` is what a proxy is asked with, None without one.
+    """Where to connect, and how.
 
-    `address` is the proxy's where there is one; `host` is the name that the certificate has to have.
+    `address` is the proxy's where there is a proxy. `host` is the name that the certificate must have. `tunnel` is the
+    CONNECT request for the proxy; None without one.
     """
 
     address: tuple[str, int]
@@ -49,7 +39,7 @@ class Route:
 
 
 def route(origin: str) -> Route:
-    """The way to an origin. Plain http is only for this machine, and goes past every proxy.
+    """The route to an origin. Plain http is for this machine alone, and uses no proxy.
 
     Raises Unsendable for a proxy that cannot be used.
     """
@@ -63,20 +53,20 @@ def route(origin: str) -> Route:
 
 
 class Trust:
-    """The certificates that a transport trusts. They are read once in each process, when they are first needed.
+    """The certificates that a transport trusts. Each process reads them once, for its first connection over TLS.
 
-    `given` stands in for the certificates of SSL_CERT_FILE and SSL_CERT_DIR, and of certifi without them.
+    `given` replaces them. Without it they come from SSL_CERT_FILE and SSL_CERT_DIR, or else from certifi.
     """
 
     def __init__(self, given: ssl.SSLContext | None) -> None:
         self._given = given
-        # By process: a fork copies a lock as it is, held or not.
+        # One for each process: a fork copies a lock in its state, held or not.
         self._read: dict[int, ssl.SSLContext] = {}
         self._locks: dict[int, Lock] = {}
 
     @property
     def known(self) -> ssl.SSLContext | None:
-        """The context where it is given or was made already. Raises Unsendable for one that is none for a client."""
+        """The context if it exists already, or else None. Raises Unsendable where `given` is no context of a client."""
         given = self._given
         if given is None:
             return self._read.get(os.getpid())
@@ -85,7 +75,7 @@ class Trust:
         return given
 
     def context(self) -> ssl.SSLContext:
-        """The context. Making it takes some 20 ms."""
+        """The context. It is made on the first call, which takes some 20 ms."""
         known = self.known
         if known is not None:
             return known
@@ -110,14 +100,14 @@ def _trusted() -> ssl.SSLContext:
 
 
 def by_turns(found: list[Any]) -> list[Any]:
-    """What getaddrinfo found, the two families by turns, beginning with the first one's (RFC 8305, section 4)."""
+    """The addresses of getaddrinfo, the two families by turns, its first family first (RFC 8305, section 4)."""
     first = [one for one in found if one[0] == found[0][0]]
     others = [one for one in found if one[0] != found[0][0]]
     return [one for one in chain(*zip_longest(first, others)) if one is not None]
 
 
 def has_input(file: int) -> bool:
-    """Whether anything has come on a socket, the end of the stream among it."""
+    """Whether a socket can be read: bytes have come, or the end of the stream."""
     if not hasattr(select, "poll"):
         return bool(select.select([file], [], [], 0)[0])
     waiting = select.poll()  # select() cannot take a file number above 1023
@@ -126,21 +116,8 @@ def has_input(file: int) -> bool:
 
 
 def within(seconds: float, deadline: float) -> float:
-    """The seconds, or what is left until the deadline. Raises TimeoutError where nothing is left."""
+    """The seconds, or fewer where the deadline comes first. Raises TimeoutError after the deadline."""
     left = min(seconds, deadline - monotonic())
     if left <= 0:
         raise TimeoutError
     return left
-
-
-def nothing_sent(error: BaseException) -> SendFailure:
-    """What is told of an error that came before the first byte of the request."""
-    permanent = isinstance(error, Unsendable | ssl.SSLCertVerificationError)
-    return SendFailure(Evidence.NOT_SENT, told(error), permanent, cause=error)
-
-
-def told(error: BaseException) -> str:
-    """An error in words of our own: those of the library may quote a part of what was sent."""
-    if isinstance(error, Unsendable):
-        return str(error)
-    return next((words for kind, words in _WORDS if isinstance(error, kind)), f"failed with {type(error).__name__}")

@@ -1,4 +1,4 @@
-"""A transport of httpx or httpx2 as a transport of refundry: for test transports, SOCKS proxies, and the like."""
+"""A transport of httpx or httpx2 as a transport of refundry: for tests, SOCKS, HTTP/2 and proxies over https."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
-from refundry.transport.hiding import clear_variables
-from refundry.transport.http11 import Unsendable, decompressed
+from refundry.transport.failures import Unsendable, clear_variables
+from refundry.transport.http11 import decompressed
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     from refundry.limits import Timeout
 
-# The only ones that come before the first byte. A read or write that failed or timed out, a protocol error, a refusing
-# proxy: each may come after it.
+# The only errors that come before the first byte. A failed read or write, a protocol error and a proxy's refusal may
+# come after it.
 _NOTHING_SENT: Final = ("ConnectError", "ConnectTimeout", "PoolTimeout")
-# They call a function of this process, which may be at home in the thread that calls.
+# They call a function of this process, which may need the thread of the caller.
 _IN_PROCESS: Final = ("MockTransport", "WSGITransport")
 
 
@@ -30,9 +30,9 @@ class HttpxTransport:
     """Carries requests over an httpx transport: `Paybyrd(..., transport=HttpxTransport(httpx.MockTransport(handler)))`.
 
     `inner` is a BaseTransport for RefundClient, an AsyncBaseTransport for AsyncRefundClient, or both, of httpx or of
-    httpx2. What it raises besides its own failures to connect is taken as maybe sent. Under an AsyncRefundClient it
-    may belong to any event loop that anyio knows. Under a RefundClient each request has a thread of its own, which is
-    left alone after `Timeout.total`: the time limits of httpx start anew with every byte of a reply.
+    httpx2. All its errors count as maybe sent, except failures to connect. AsyncRefundClient runs it on any event loop
+    that anyio supports. RefundClient runs each request in a new thread, and leaves the thread after `Timeout.total`:
+    httpx starts its time limits again with every byte of a reply.
     """
 
     tells_progress = True
@@ -54,7 +54,7 @@ class HttpxTransport:
             else:
                 _in_a_thread(lambda: reply.fetch(handle, outgoing), request, timeout.total)
             return self._answer(request, reply)
-        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
+        except BaseException as error:  # noqa: BLE001 (pass_through raises what interrupted the call)
             reply.cause = error
             clear_variables(error)
             pass_through(error)
@@ -64,7 +64,7 @@ class HttpxTransport:
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
-        from anyio import move_on_after  # what httpx itself runs on
+        from anyio import move_on_after  # httpx depends on it
 
         request.progress.evidence = Evidence.NOT_SENT
         reply = _Reply(monotonic() + timeout.total)
@@ -75,7 +75,7 @@ class HttpxTransport:
             with move_on_after(timeout.total):
                 await reply.afetch(handle, outgoing)
             return self._answer(request, reply)
-        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the transport's)
+        except BaseException as error:  # noqa: BLE001 (pass_through raises what interrupted the call)
             reply.cause = error
             clear_variables(error)
             pass_through(error)
@@ -115,7 +115,7 @@ class HttpxTransport:
 
 
 class _Reply:
-    """What has come of the reply so far."""
+    """The reply that is being received."""
 
     def __init__(self, deadline: float) -> None:
         self.status: int | None = None
@@ -158,14 +158,14 @@ class _Reply:
 
 
 def _in_a_thread(work: Callable[[], None], request: WireRequest, seconds: float) -> None:
-    """Work in another thread, and wait for so many seconds. Raises what the work raises, or TimeoutError."""
+    """Run the work in another thread, and wait for these seconds. Raises the error of the work, or TimeoutError."""
     done: Future[None] = Future()
 
     def worked() -> None:
         try:
             work()
             done.set_result(None)
-        except BaseException as error:  # noqa: BLE001 (it is raised where the work is waited for)
+        except BaseException as error:  # noqa: BLE001 (the waiting thread raises it)
             done.set_exception(error)
 
     thread = Thread(target=copy_context().run, args=(worked,), name="refundry", daemon=True)

@@ -1,4 +1,4 @@
-"""The proxy that the environment names, which hosts it excepts, and how a proxy is asked for a way through."""
+"""The proxy that the environment names, the hosts that NO_PROXY names, and the tunnel through a proxy (CONNECT)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from refundry.interruption import pass_through
-from refundry.transport.http11 import Unsendable
+from refundry.transport.failures import Unsendable
 from refundry.wire import SecretBytes
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _NAMES: Final = ("https_proxy", "all_proxy")
 
 
 def tunnel(host: str, port: int) -> tuple[tuple[str, int], SecretBytes] | None:
-    """Address and request for a way through the environment's proxy; None where the host is reached without one.
+    """The address of the proxy for this host, and the CONNECT request for it; None without a proxy.
 
     Raises Unsendable for a proxy that cannot be used.
     """
@@ -37,9 +37,9 @@ def tunnel(host: str, port: int) -> tuple[tuple[str, int], SecretBytes] | None:
 
 
 def tunnel_opened(answer: bytes) -> bool:
-    """Whether a proxy's answer to CONNECT is whole. Raises Unsendable where it does not let the connection through.
+    """Whether the proxy has opened the tunnel; False while its answer is incomplete.
 
-    Nothing may follow it: the host speaks after this side does.
+    Raises Unsendable where the proxy refuses. Nothing may follow the answer: in TLS the client speaks first.
     """
     head, end, rest = answer.partition(b"\r\n\r\n")
     if not end:
@@ -53,18 +53,18 @@ def tunnel_opened(answer: bytes) -> bool:
 
 
 def with_more(answer: bytes, received: bytes) -> bytes:
-    """The answer with what was received of it, b"" where the proxy has closed. Raises Unsendable there."""
+    """The answer with the bytes received. Raises Unsendable for b"": the proxy has closed the connection."""
     if not received:
         raise Unsendable("the proxy did not answer")
     return answer + received
 
 
 def is_excepted(host: str, port: int, no_proxy: str) -> bool:
-    """Whether NO_PROXY names a host. Entries are separated by commas, blanks, or both:
+    """Whether NO_PROXY names this host and port. Commas or blanks separate its entries:
 
-    `example.com` and `.example.com` for a domain and all below it, `*.example.com` for all below it, `*` for
-    everything, an address, or a network (`10.0.0.0/8`); each with a port (`[::1]:8443`) or a scheme, where it is meant
-    for these alone.
+    `example.com` or `.example.com` for a domain and its subdomains, `*.example.com` for the subdomains alone, `*` for
+    every host, an address, or a network (`10.0.0.0/8`). An entry with a port (`[::1]:8443`) or a scheme is for these
+    alone.
     """
     return any(
         _names(entry, host.lower().rstrip("."), port) for entry in re.split(r"[,\s]+", no_proxy.lower()) if entry

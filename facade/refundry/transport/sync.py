@@ -1,4 +1,4 @@
-"""The transport of RefundClient: blocking sockets."""
+"""The transport of RefundClient, over blocking sockets."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
 from refundry.transport import http11
-from refundry.transport.hiding import clear_variables
-from refundry.transport.network import STAGGER, Trust, by_turns, has_input, nothing_sent, route, told, within
+from refundry.transport.failures import outcome_of_error
+from refundry.transport.network import STAGGER, Trust, by_turns, has_input, route, within
 from refundry.transport.pool import ConnectionPool
 from refundry.transport.proxies import tunnel_opened, with_more
 from refundry.wire import Evidence, SecretBytes
@@ -24,55 +24,47 @@ if TYPE_CHECKING:
 from refundry.wire import SendFailure, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
-_UNDER_WAY: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
+_IN_PROGRESS: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
 
 
 class HttpTransport:
-    """Sends over connections that it keeps. May be used by many threads, and after a fork.
+    """Sends requests over HTTP/1.1 on connections that it keeps. Threads may share it, and a fork may use it.
 
-    `ssl_context` stands in for the certificates of certifi, or of SSL_CERT_FILE and SSL_CERT_DIR where they are set.
-    The proxy for https is that of HTTPS_PROXY or ALL_PROXY, unless NO_PROXY names the host.
+    `ssl_context` says which certificates to trust. Without it they come from SSL_CERT_FILE and SSL_CERT_DIR, or else
+    from certifi. HTTPS_PROXY or ALL_PROXY names the proxy for https, unless NO_PROXY names the host.
     """
 
     tells_progress = True
 
     def __init__(self, ssl_context: ssl.SSLContext | None = None) -> None:
         self._trust = Trust(ssl_context)
-        self._kept: ConnectionPool[_Connection] = ConnectionPool()
+        self._pool: ConnectionPool[_Connection] = ConnectionPool()
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
-        """Send it once, over a kept connection where one is still good."""
+        """Send it once, over a kept connection where one is open."""
         request.progress.evidence = Evidence.NOT_SENT
         deadline = monotonic() + timeout.total
         reply = http11.Reply()
         connection: _Connection | None = None
         try:
-            connection = self._kept.take(request.origin)
-            while connection is not None and not connection.is_open():
-                connection.close()
-                connection = self._kept.take(request.origin)
+            connection = self._pool.take(request.origin)
             if connection is None:
                 connection = _connected(request.origin, self._trust, monotonic() + within(timeout.connect, deadline))
             connection.write(request, within(timeout.read, deadline))
-            while not reply.take(connection.read(within(timeout.read, deadline))):
+            while not reply.receive(connection.read(within(timeout.read, deadline))):
                 pass
-            done, connection = connection, None  # once it is kept, it may be another thread's
-            self._kept.put(request.origin, done, reply.seconds_to_keep())
+            done, connection = connection, None  # once it is in the pool, another thread may have it
+            self._pool.put(request.origin, done, reply.seconds_to_keep())
             return reply.answer()
-        except BaseException as error:  # noqa: BLE001 (pass_through raises all that is not the network's)
-            clear_variables(error)
-            pass_through(error)
-            if request.progress.evidence is Evidence.NOT_SENT:
-                return nothing_sent(error)
-            reply.fail(told(error), error)
-            return reply.answer()
+        except BaseException as error:  # noqa: BLE001 (outcome_of_error raises what interrupted the call)
+            return outcome_of_error(error, request, reply)
         finally:
             if connection is not None:
                 connection.close()
 
     def close(self) -> None:
-        """Close the kept connections; one that is in use is closed after its reply."""
-        self._kept.close()
+        """Close the kept connections. One in use is closed after its reply."""
+        self._pool.close()
 
 
 class _Connection:
@@ -82,7 +74,7 @@ class _Connection:
 
     def write(self, request: WireRequest, seconds: float) -> None:
         self._within(seconds)
-        self._socket.sendall(http11.begun(request))
+        self._socket.sendall(http11.request_bytes(request))
 
     def read(self, seconds: float) -> bytes:
         self._within(seconds)
@@ -98,7 +90,7 @@ class _Connection:
         return not pending and (not has_input(self._socket.fileno()) or self._is_for_tls())
 
     def _is_for_tls(self) -> bool:
-        """Whether what has come is for TLS alone, such as a session ticket. It is read then."""
+        """Whether TLS alone has sent something, such as a session ticket. Reads that."""
         try:
             self._within(0)
             self._socket.recv(1)
@@ -134,42 +126,42 @@ def _connected(origin: str, trust: Trust, deadline: float) -> _Connection:
 
 
 def _first_to_answer(address: tuple[str, int], deadline: float) -> socket.socket:
-    """A connection to the address of a host that answers first. Raises the last error where none does."""
+    """A connection to the address that answers first. Raises the last error where no address answers."""
     left = by_turns(socket.getaddrinfo(*address, type=socket.SOCK_STREAM))
     failed = OSError()
-    with selectors.DefaultSelector() as under_way:
+    with selectors.DefaultSelector() as connecting:
         try:
-            while left or under_way.get_map():
+            while left or connecting.get_map():
                 if left:
                     try:
-                        begun = _begun(*left.pop(0))
-                        under_way.register(begun, selectors.EVENT_WRITE, begun)
+                        started = _started(*left.pop(0))
+                        connecting.register(started, selectors.EVENT_WRITE, started)
                     except OSError as error:
                         pass_through(error)
                         failed = error
                         continue
-                for key, _ in under_way.select(within(STAGGER if left else inf, deadline)):
+                for key, _ in connecting.select(within(STAGGER if left else inf, deadline)):
                     answered: socket.socket = key.data
-                    under_way.unregister(answered)
+                    connecting.unregister(answered)
                     refused = answered.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                     if not refused:
                         return answered
                     answered.close()
                     failed = OSError(refused, os.strerror(refused))
         finally:
-            for key in [*under_way.get_map().values()]:
+            for key in [*connecting.get_map().values()]:
                 key.data.close()
     raise failed
 
 
-def _begun(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
-    begun = socket.socket(family, kind, protocol)
-    begun.setblocking(False)
-    refused = begun.connect_ex(address)
-    if refused not in _UNDER_WAY:
-        begun.close()
+def _started(family: int, kind: int, protocol: int, _: str, address: Any) -> socket.socket:
+    started = socket.socket(family, kind, protocol)
+    started.setblocking(False)
+    refused = started.connect_ex(address)
+    if refused not in _IN_PROGRESS:
+        started.close()
         raise OSError(refused, os.strerror(refused))
-    return begun
+    return started
 
 
 def _open_tunnel(connected: socket.socket, request: SecretBytes, deadline: float) -> None:

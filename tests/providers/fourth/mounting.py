@@ -11,11 +11,13 @@ from tempfile import mkdtemp
 
 from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
+from refundry.sandbox.providers import PROVIDERS as MACHINES
 from scripts.packages.generators import write_client
 from tests.providers import RECORDS
 from tests.providers.fourth.account import Fourth
 from tests.providers.fourth.contract import contract
 from tests.providers.fourth.record import RECORD
+from tests.providers.fourth.sandbox import IN_SANDBOX
 
 TRANSLATION = "tests.providers.fourth.translation:FourthTranslation"
 
@@ -36,7 +38,8 @@ def registered() -> Iterator[None]:
     """Register the made-up provider for a while, as a provider of the package is for good."""
     package()
     KINDS["fourth"], TRANSLATIONS[Fourth], RECORDS["fourth"] = Fourth, TRANSLATION, RECORD
+    MACHINES["fourth"] = IN_SANDBOX
     try:
         yield
     finally:
-        del KINDS["fourth"], TRANSLATIONS[Fourth], RECORDS["fourth"]
+        del KINDS["fourth"], TRANSLATIONS[Fourth], RECORDS["fourth"], MACHINES["fourth"]

@@ -5,13 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from refundry.sandbox import Fault, Sandbox
-from refundry.sandbox.contract import Contract
+from refundry.sandbox import Fault
 from refundry.sandbox.faults import Reply, json_reply
-from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund
-from tests.providers.fourth.record import KEY, signature
-
-_PAYMENTS = (("fourth-eur", False), ("fourth-pending", True))
+from refundry.sandbox.machine import Call, Callback, Machine, SandboxRefund
+from refundry.sandbox.providers import Provider
+from tests.providers.fourth.account import Fourth
+from tests.providers.fourth.record import KEY, WEBHOOK_KEY, signature
 
 
 @dataclass
@@ -22,10 +21,6 @@ class FourthMachine(Machine):
     STEPS = {"open": "paid"}
     UNDONE = frozenset({"void"})
     SETTLED = "paid"
-
-    def __post_init__(self) -> None:
-        for payment_id, is_pending in _PAYMENTS:
-            self.add(Payment(payment_id, 10_000, "EUR", pending=is_pending, state=self.SETTLED))
 
     def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
         """Both of the contract."""
@@ -83,15 +78,14 @@ class FourthMachine(Machine):
         return {name: value for name, value in table.get(fault, {}).items() if name in told or name == "words"}
 
 
-class FourthSandbox(Sandbox):
-    """The sandbox with the made-up provider beside the three."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(credentials={"fourth": KEY}, **options)
-        of_the_package = self._new_machines
-        self._new_machines = lambda: (*of_the_package(), FourthMachine("sandbox"))
-        self.reset()
-        self._contracts["fourth"] = Contract.shipped("fourth")
+IN_SANDBOX = Provider(
+    machine=lambda options, _: FourthMachine(options.seed),
+    account=lambda api_key, **fields: Fourth(key=api_key, **fields),
+    credential=KEY,
+    webhook_secrets={"webhook_key": WEBHOOK_KEY},
+    payments=(("fourth-eur", "EUR", {}), ("fourth-pending", "EUR", {"pending": True})),
+)
+"""Its entry in the table of the sandbox."""
 
 
 def _told(refund: SandboxRefund) -> dict[str, Any]:

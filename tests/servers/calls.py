@@ -1,4 +1,4 @@
-"""Many refunds and the questions about them, asked through each kind of client; what was told beside what was done."""
+"""Many refunds and their lookups through each kind of client, compared with the provider's own record."""
 
 import asyncio
 import ssl
@@ -38,7 +38,7 @@ _STATES: Final = {"Success": RefundStatus.SUCCEEDED, "Processing": RefundStatus.
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """One refund to ask for."""
+    """One refund to request."""
 
     provider: str
     payment_id: str
@@ -47,24 +47,24 @@ class Wish:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What `refund` takes beside the provider."""
+        """The arguments of `refund` beside the provider."""
         return {"payment_id": self.payment_id, "amount": self.amount, "reference": self.reference}
 
     @property
-    def questions(self) -> int:
-        """How often it is asked about, once it is accepted."""
+    def lookups(self) -> int:
+        """The number of lookups once it is accepted."""
         return _QUESTIONS[plan_of(self.payment_id)]
 
 
 def wish(plan: str, number: int, provider: str = "paybyrd") -> Wish:
-    """Return a refund that goes by a plan; no other has its payment and its reference."""
+    """Return a refund that follows a plan, with a payment and a reference of its own."""
     currency = "GBP" if provider == "blink" else "EUR"
     name = uuid.uuid4()
     return Wish(provider, f"{plan}-{name}", Money.from_minor(100 + number, currency), f"order-{name}/{number}")
 
 
 def wishes(count: int, providers: Sequence[str] = ("paybyrd",)) -> list[Wish]:
-    """Return refunds of every plan that is answered at once, each of another amount."""
+    """Return refunds of every plan that answers at once, each with a different amount."""
     return [
         wish(_MIX[number % len(_MIX)], number, providers[number // len(_MIX) % len(providers)])
         for number in range(count)
@@ -79,17 +79,17 @@ def accounts(base_url: str) -> list[Account]:
     ]
 
 
-Told = Refund | RefundError
-Result = tuple[Told, ...]
-"""What was told of one refund: first of the request, then of each question."""
+Report = Refund | RefundError
+Result = tuple[Report, ...]
+"""The reports of a client about one refund: first of its request, then of each lookup."""
 
 
 class Calls(ABC):
-    """Asks at a server through one client. Close it, or use it in a `with`."""
+    """Sends refunds and lookups to a server through one client. Close it, or use it in a `with`."""
 
     @abstractmethod
-    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
-        """Ask for all of them, many at once, and, unless told otherwise, about each that is accepted."""
+    def ask(self, wanted: Sequence[Wish], *, lookups: bool = True) -> list[Result]:
+        """Request all refunds, many at once, and look up each accepted one unless `lookups` is False."""
 
     @abstractmethod
     def close(self) -> None:
@@ -108,20 +108,20 @@ class Threads(Calls):
     def __init__(self, base_url: str, trusting: ssl.SSLContext, retry: Retry) -> None:
         self._client = RefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
-    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
-        """As Calls.ask."""
+    def ask(self, wanted: Sequence[Wish], *, lookups: bool = True) -> list[Result]:
+        """See Calls.ask."""
         with ThreadPoolExecutor(THREADS) as threads:
-            return [*threads.map(lambda one: self._one(one, questions), wanted)]
+            return [*threads.map(lambda one: self._one(one, lookups), wanted)]
 
-    def _one(self, wanted: Wish, questions: bool) -> Result:
-        told: list[Told] = []
+    def _one(self, wanted: Wish, lookups: bool) -> Result:
+        reported: list[Report] = []
         try:
-            told.append(self._client.refund(wanted.provider, **wanted.arguments))
-            for _ in range(wanted.questions if questions else 0):
-                told.append(self._client.lookup(_known(told)))
+            reported.append(self._client.refund(wanted.provider, **wanted.arguments))
+            for _ in range(wanted.lookups if lookups else 0):
+                reported.append(self._client.lookup(_known(reported)))
         except RefundError as error:
-            told.append(error)
-        return tuple(told)
+            reported.append(error)
+        return tuple(reported)
 
     def close(self) -> None:
         """Close the client."""
@@ -141,30 +141,30 @@ class Tasks(Calls):
         self._runner = asyncio.Runner(loop_factory=make_loop)
         self._client = AsyncRefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
-    def ask(self, wanted: Sequence[Wish], *, questions: bool = True) -> list[Result]:
-        """As Calls.ask."""
-        return self._runner.run(self._all(wanted, questions))
+    def ask(self, wanted: Sequence[Wish], *, lookups: bool = True) -> list[Result]:
+        """See Calls.ask."""
+        return self._runner.run(self._all(wanted, lookups))
 
-    async def _all(self, wanted: Sequence[Wish], questions: bool) -> list[Result]:
+    async def _all(self, wanted: Sequence[Wish], lookups: bool) -> list[Result]:
         results: list[Result] = [()] * len(wanted)
         left = iter(enumerate(wanted))
 
         async def work() -> None:
             for place, one in left:
-                results[place] = await self._one(one, questions)
+                results[place] = await self._one(one, lookups)
 
         await asyncio.gather(*(work() for _ in range(AT_ONCE)))
         return results
 
-    async def _one(self, wanted: Wish, questions: bool) -> Result:
-        told: list[Told] = []
+    async def _one(self, wanted: Wish, lookups: bool) -> Result:
+        reported: list[Report] = []
         try:
-            told.append(await self._client.refund(wanted.provider, **wanted.arguments))
-            for _ in range(wanted.questions if questions else 0):
-                told.append(await self._client.lookup(_known(told)))
+            reported.append(await self._client.refund(wanted.provider, **wanted.arguments))
+            for _ in range(wanted.lookups if lookups else 0):
+                reported.append(await self._client.lookup(_known(reported)))
         except RefundError as error:
-            told.append(error)
-        return tuple(told)
+            reported.append(error)
+        return tuple(reported)
 
     def close(self) -> None:
         """Close the client and its loop."""
@@ -188,13 +188,13 @@ CLIENTS: Final[Mapping[str, Callable[[str, ssl.SSLContext, Retry], Calls]]] = {
 }
 
 
-def _known(told: Sequence[Told]) -> Refund:
-    known = told[-1]
+def _known(reported: Sequence[Report]) -> Refund:
+    known = reported[-1]
     assert isinstance(known, Refund)
     return known
 
 
-# What was told, beside what the provider did: one step for the request and one for each question.
+# The reports beside the record: one step for the request and one for each lookup.
 
 Step = tuple[str, str | None, int | None, str | None]
 """A state or the name of an exception, the payment, the amount in minor units, and the refund's id."""
@@ -202,7 +202,7 @@ Step = tuple[str, str | None, int | None, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Deeds:
-    """What a provider did about one payment: how often it was asked, each refund that it made, each word it told."""
+    """The provider's record of one payment: the number of requests, each refund, each word for a state."""
 
     arrived: int
     refunds: tuple[Mapping[str, Any], ...]
@@ -210,7 +210,7 @@ class Deeds:
 
 
 def deeds(book: Path) -> Mapping[str, Deeds]:
-    """Return what a provider did, by payment."""
+    """Return the provider's record, by payment."""
     by_payment: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for line in read_book(book):
         by_payment[line.get("payment", "")].append(line)
@@ -227,12 +227,12 @@ def deeds(book: Path) -> Mapping[str, Deeds]:
     )
 
 
-def steps_told(result: Result) -> list[Step]:
-    """Return what was told of one refund."""
-    return [_step_told(one) for one in result]
+def steps_reported(result: Result) -> list[Step]:
+    """Return what the client reported of one refund."""
+    return [_step_reported(one) for one in result]
 
 
-def _step_told(one: Told) -> Step:
+def _step_reported(one: Report) -> Step:
     if isinstance(one, Refund):
         units = None if one.amount is None else one.amount.minor_units
         return one.status.name, one.payment_id, units, one.refund_id
@@ -242,7 +242,7 @@ def _step_told(one: Told) -> Step:
 
 
 def steps_done(wanted: Wish, did: Deeds) -> list[Step]:
-    """Return what the provider did about one refund that it was asked for once."""
+    """Return the provider's record of one refund that was requested once."""
     plan = PLANS[plan_of(wanted.payment_id)]
     if plan.status == 400:
         reason = {"paybyrd": "EXCEEDS_REMAINING", "blink": "INVALID"}[wanted.provider]
@@ -251,7 +251,7 @@ def steps_done(wanted: Wish, did: Deeds) -> list[Step]:
         return []
     (refund,) = did.refunds
     first = RefundStatus.SUCCEEDED if plan.status == 200 else RefundStatus.PENDING
-    # What Paybyrd accepts for later has no id yet but that of the request.
+    # A refund that Paybyrd accepts for later has only the id of its request.
     refund_id = None if plan.status == 202 and wanted.provider == "paybyrd" else refund["id"]
     return [
         (first.name, refund["payment"], refund["units"], refund_id),
@@ -260,15 +260,21 @@ def steps_done(wanted: Wish, did: Deeds) -> list[Step]:
 
 
 def differences(wanted: Sequence[Wish], results: Sequence[Result], book: Path) -> str:
-    """Return how what was told differs from what was done, in words; nothing where all is the same."""
+    """Return the differences between the reports and the record, in words."""
     did = deeds(book)
     wrong = []
     for one, result in zip(wanted, results, strict=True):
-        told, done, arrived = steps_told(result), steps_done(one, did[one.payment_id]), did[one.payment_id].arrived
-        if told != done or arrived != 1:
-            wrong.append((told, done, arrived))
+        reported, done, arrived = (
+            steps_reported(result),
+            steps_done(one, did[one.payment_id]),
+            did[one.payment_id].arrived,
+        )
+        if reported != done or arrived != 1:
+            wrong.append((reported, done, arrived))
     if not wrong:
         return ""
-    kinds = Counter(f"{told[-1][0].partition(':')[0]}, arrived {arrived} times" for told, _, arrived in wrong)
-    first = "".join(f"\n  told {told}\n  done {done}, arrived {arrived} times" for told, done, arrived in wrong[:3])
+    kinds = Counter(f"{reported[-1][0].partition(':')[0]}, arrived {arrived} times" for reported, _, arrived in wrong)
+    first = "".join(
+        f"\n  reported {reported}\n  done {done}, arrived {arrived} times" for reported, done, arrived in wrong[:3]
+    )
     return f"{len(wrong)} of {len(wanted)}: {dict(kinds)}{first}"

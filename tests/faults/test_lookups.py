@@ -1,99 +1,44 @@
-"""Asking about a refund, waiting for it and calling it off, over real connections: the sandbox, and broken servers."""
+"""Lookups over real connections: the states of a refund, and servers that give none."""
 
-import inspect
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from refundry import (
     FULL,
-    Evidence,
     InvalidRefund,
     LookupFailed,
     Money,
     Operation,
     Reason,
-    Refund,
     RefundRejected,
-    RefundStatus,
     Resend,
-    Retry,
-    StillPending,
-    Timeout,
     UnsupportedOperation,
 )
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox, SandboxServer
 from refundry_lab4pay.api.transactions import revert_transaction
 from refundry_lab4pay.client import AuthenticatedClient
 from tests.facade.questions import DONE, UNDONE, VOIDS, asked, pending, state
-from tests.facade.support import ONE_EURO, PROVIDERS, Caller, Kind, account, caller
-from tests.faults.servers import Peer, Script, Server, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, both_kinds, client_of, within
-
-SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
-
-every_provider = pytest.mark.parametrize("provider", PROVIDERS)
-
-PAYMENT: Final = "lab4pay-payment"
-BRIEFLY: Final = Retry(attempts=3, first_wait=0.001)
-KEYS: Final[dict[str, dict[str, str]]] = {
-    "lab4pay": {"access_token": CREDENTIALS["lab4pay"], "integrator_id": INTEGRATOR_ID},
-    "paybyrd": {"api_key": CREDENTIALS["paybyrd"]},
-    "blink": {"access_token": CREDENTIALS["blink"]},
-}
-
-
-@contextmanager
-def at_sandbox(kind: Kind, sandbox: Sandbox, **options: Any) -> Iterator[Caller]:
-    """Give a client of all three providers of a sandbox, with access tokens that are always good."""
-    with SandboxServer(sandbox) as server:
-        accounts = [account(provider, base_url=server.base_url, **keys) for provider, keys in KEYS.items()]
-        with caller(kind, *accounts, **{"timeout": AMPLE, **options}) as client:
-            yield client
-
-
-def refund_of(
-    client: Caller, provider: str = "lab4pay", payment_id: str = PAYMENT, amount: object = ONE_EURO
-) -> Refund:
-    return client.refund(provider, payment_id=payment_id, amount=amount, reference="reference-1")
-
-
-def explained(client: Caller, refused: RefundRejected) -> RefundRejected:
-    given: Any = client.client.explain(refused)
-    told: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
-    return told
-
-
-def answer(provider: str, word: str) -> bytes:
-    """Return a reply to a question, for a connection that ends after it."""
-    return reply(state(provider, word).body, "Connection: close")
-
-
-def refusing(status: str, *headers: str) -> Script:
-    """Return a script that answers one question with an error."""
-    return once(reply(b"{}", *headers, "Connection: close", status=status))
-
-
-def holds(*parts: bytes) -> Script:
-    """Return a script that takes a question, sends these parts, and is silent from then on."""
-
-    def script(peer: Peer) -> None:
-        peer.request()
-        peer.send(*parts)
-        peer.hold()
-
-    return script
-
-
-def resets(peer: Peer) -> None:
-    peer.request()
-    peer.reset()
-
+from tests.facade.support import ONE_EURO, Kind, account, caller
+from tests.faults.lookups import (
+    BRIEFLY,
+    FAILED,
+    KEYS,
+    PAYMENT,
+    PENDING,
+    SILENT,
+    SUCCEEDED,
+    UNANSWERED,
+    answer,
+    at_sandbox,
+    every_provider,
+    explained,
+    refund_of,
+    refusing,
+)
+from tests.faults.servers import Server, answering, head, once, reply
+from tests.faults.support import AMPLE, SHORT, both_kinds, client_of
 
 # A refund of a transaction at Lab4Pay, and what becomes of it.
 
@@ -235,7 +180,7 @@ def test_a_refusal_stays_as_it_was_where_the_payment_cannot_be_asked_about(kind:
     assert error.__cause__ is error.__context__ is None
 
 
-# The other two, to their end.
+# Paybyrd and Blink.
 
 
 @both_kinds
@@ -290,148 +235,7 @@ def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_
             assert refund_of(client, provider, f"{provider}-pending", amount).replayed is (word == "misplaced")
 
 
-# Calling a refund off.
-
-
-@both_kinds
-def test_a_refund_that_the_terminal_has_not_begun_is_called_off(kind: Kind) -> None:
-    sandbox = Sandbox()
-    with at_sandbox(kind, sandbox) as client:
-        refund = refund_of(client)
-        told = asked(client, refund, "cancel")
-    assert (told.status, told.provider_code, told.refund_id) == (FAILED, "CANCELED", refund.refund_id)
-    assert sandbox.remaining("lab4pay", PAYMENT) == 10_000
-    assert sandbox.violations == ()
-
-
-@both_kinds
-@pytest.mark.parametrize(("heeds", "expected"), [(True, FAILED), (False, SUCCEEDED)])
-def test_a_refund_that_the_terminal_is_at_is_for_the_terminal_to_decide(
-    kind: Kind, heeds: bool, expected: RefundStatus
-) -> None:
-    sandbox = Sandbox(heed_cancel=heeds)
-    with at_sandbox(kind, sandbox) as client:
-        refund = refund_of(client)
-        sandbox.advance()
-        told = asked(client, refund, "cancel")
-        assert (told.status, told.provider_code) == (PENDING, "IN_PROGRESS")
-        sandbox.advance()
-        assert asked(client, told, "wait").status is expected
-    assert sandbox.remaining("lab4pay", PAYMENT) == (10_000 if heeds else 9_900)
-
-
-@both_kinds
-def test_a_refund_that_is_done_is_not_called_off(kind: Kind) -> None:
-    sandbox = Sandbox()
-    with at_sandbox(kind, sandbox) as client:
-        refund = refund_of(client)
-        sandbox.advance()
-        sandbox.advance()
-        assert asked(client, refund, "cancel").status is SUCCEEDED
-    assert sandbox.remaining("lab4pay", PAYMENT) == 9_900
-
-
-@both_kinds
-@pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.HANG_AFTER, Fault.SERVER_ERROR_AFTER])
-@pytest.mark.parametrize("attempts", [1, 3])
-def test_a_cancel_that_was_done_and_lost_is_found_by_its_state(kind: Kind, fault: Fault, attempts: int) -> None:
-    sandbox = Sandbox()
-    sandbox.script("lab4pay", fault, operation="cancel_transaction")
-    retry = Retry(attempts=attempts, first_wait=0.001)
-    with at_sandbox(kind, sandbox, timeout=SHORT, retry=retry) as client:
-        assert asked(client, refund_of(client), "cancel").status is FAILED
-    assert sandbox.remaining("lab4pay", PAYMENT) == 10_000
-
-
-@both_kinds
-@pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.HANG_BEFORE, Fault.SERVER_ERROR_BEFORE, Fault.REDIRECT])
-def test_a_cancel_that_was_lost_on_its_way_leaves_the_refund_pending(kind: Kind, fault: Fault) -> None:
-    sandbox = Sandbox()
-    sandbox.script("lab4pay", fault, operation="cancel_transaction")
-    with at_sandbox(kind, sandbox, timeout=SHORT) as client:
-        told = asked(client, refund_of(client), "cancel")
-        assert (told.status, told.provider_code) == (PENDING, "INITIATED")
-        assert asked(client, told, "cancel").status is FAILED
-
-
-@both_kinds
-def test_a_cancel_after_which_the_state_cannot_be_asked_for_is_no_state(kind: Kind) -> None:
-    sandbox = Sandbox()
-    sandbox.script("lab4pay", Fault.CUT_AFTER, operation="get_transaction_status")
-    with at_sandbox(kind, sandbox) as client:
-        refund = refund_of(client)
-        with pytest.raises(LookupFailed) as failed:
-            asked(client, refund, "cancel")
-        assert (failed.value.refund, failed.value.temporary, failed.value.resend) == (refund, True, Resend.NEVER)
-        assert asked(client, refund).status is FAILED
-
-
-@both_kinds
-def test_a_cancel_that_takes_all_the_time_may_be_asked_about_later(kind: Kind) -> None:
-    sandbox = Sandbox()
-    sandbox.script("lab4pay", Fault.HANG_AFTER, operation="cancel_transaction")
-    with at_sandbox(kind, sandbox, retry=Retry(attempts=3, deadline=1.0)) as client:
-        refund = refund_of(client)
-        with within(15), pytest.raises(LookupFailed) as failed:
-            asked(client, refund, "cancel")
-        assert (failed.value.refund, failed.value.temporary, failed.value.resend) == (refund, True, Resend.NEVER)
-        assert asked(client, refund).status is FAILED
-
-
-@both_kinds
-def test_a_cancel_that_cannot_leave_is_told_and_nothing_is_asked(kind: Kind) -> None:
-    attempts: list[tuple[Operation, Evidence]] = []
-    with Server(answering()) as server:
-        pass
-    with (
-        client_of(
-            kind,
-            server,
-            "lab4pay",
-            retry=BRIEFLY,
-            on_attempt=lambda attempt: attempts.append((attempt.operation, attempt.evidence)),
-        ) as client,
-        pytest.raises(LookupFailed) as failed,
-    ):
-        asked(client, pending("lab4pay"), "cancel")
-    error = failed.value
-    assert (error.refund, error.temporary, error.resend) == (pending("lab4pay"), True, Resend.NEVER)
-    assert attempts == [(Operation.CANCEL, Evidence.NOT_SENT)] * 3
-
-
-@both_kinds
-@pytest.mark.parametrize("provider", ["paybyrd", "blink"])
-def test_a_refund_is_not_called_off_where_the_provider_has_no_such_thing(kind: Kind, provider: str) -> None:
-    with (
-        Server(answering()) as server,
-        client_of(kind, server, provider) as client,
-        pytest.raises(UnsupportedOperation) as refused,
-    ):
-        asked(client, pending(provider), "cancel")
-    assert refused.value.resend is Resend.NEVER
-    assert server.connections == 0
-
-
-@both_kinds
-@pytest.mark.parametrize("status", [SUCCEEDED, FAILED])
-def test_a_final_refund_is_neither_called_off_nor_waited_for(kind: Kind, status: RefundStatus) -> None:
-    refund = pending("lab4pay", status=status)
-    with Server(answering()) as server, client_of(kind, server, "lab4pay") as client:
-        assert asked(client, refund, "cancel") == asked(client, refund, "wait") == refund
-    assert server.connections == 0
-
-
-# Questions that get no answer.
-
-UNANSWERED: Final[dict[str, Script]] = {
-    "closed at once": lambda _: None,
-    "closed after the question": once(),
-    "reset": resets,
-    "silent": holds(),
-    "silent in the head": holds(b"HTTP/1.1 200 OK\r\nContent-Le"),
-    "not HTTP": once(b"SSH-2.0-OpenSSH_9.9\r\n"),
-}
-SILENT: Final = ("silent", "silent in the head")
+# Lookups without an answer.
 
 
 @both_kinds
@@ -523,84 +327,3 @@ def test_a_link_to_the_very_same_server_is_followed(kind: Kind) -> None:
         for link in ("/api/v2/transactions?requestId=a", f"{server.url}/api/v2/transactions?requestId=a"):
             assert asked(client, pending("paybyrd", refund_id=None, tracking_id=link)).status is PENDING
     assert [request.line for request in server.requests] == ["GET /api/v2/transactions?requestId=a HTTP/1.1"] * 2
-
-
-# Waiting.
-
-
-@both_kinds
-@every_provider
-def test_a_wait_lives_through_what_goes_wrong_in_between(kind: Kind, provider: str) -> None:
-    waiting = "pending" if provider == "blink" else {"lab4pay": "IN_PROGRESS", "paybyrd": "Processing"}[provider]
-    scripts = [
-        once(answer(provider, waiting)),
-        once(),
-        resets,
-        refusing("500 Internal Server Error"),
-        refusing("404 Not Found"),
-        refusing("429 Too Many Requests", "Retry-After: 0"),
-        once(answer(provider, waiting)),
-        once(answer(provider, DONE[provider])),
-    ]
-    with Server(*scripts) as server, client_of(kind, server, provider) as client:
-        told = asked(client, pending(provider), "wait", timeout=20, poll=0.01)
-    assert told.status is SUCCEEDED
-    assert server.connections == len(scripts)
-
-
-@both_kinds
-def test_a_retry_after_is_kept_to_on_the_wire(kind: Kind) -> None:
-    came: list[float] = []
-
-    def noting(script: Script) -> Script:
-        def noted(peer: Peer) -> None:
-            came.append(time.monotonic())
-            script(peer)
-
-        return noted
-
-    scripts = refusing("429 Too Many Requests", "Retry-After: 1"), once(answer("lab4pay", "SUCCESS"))
-    with Server(*map(noting, scripts)) as server, client_of(kind, server, "lab4pay") as client:
-        assert asked(client, pending("lab4pay"), "wait", timeout=20, poll=0.01).status is SUCCEEDED
-    first, second = came
-    assert second - first >= 1.0
-
-
-@both_kinds
-@pytest.mark.parametrize("fault", [*SILENT, "dripping"])
-def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kind, fault: str) -> None:
-    drip = once(*(bytes([byte]) for byte in answer("lab4pay", "SUCCESS")), pause=0.1)
-    script = drip if fault == "dripping" else UNANSWERED[fault]
-    with (
-        Server(script) as server,
-        client_of(kind, server, "lab4pay", timeout=Timeout(read=60, total=60)) as client,
-        within(12),
-        pytest.raises(StillPending) as still,
-    ):
-        asked(client, pending("lab4pay"), "wait", timeout=0.5, poll=0.05)
-    assert still.value.refund == pending("lab4pay")
-    assert isinstance(still.value.__cause__, LookupFailed)
-    assert server.connections == 1
-
-
-@both_kinds
-def test_a_wait_for_a_provider_that_cannot_be_reached_ends_with_the_reason(kind: Kind) -> None:
-    with Server(answering()) as server:
-        pass
-    with client_of(kind, server, "paybyrd") as client, within(12), pytest.raises(StillPending) as still:
-        asked(client, pending("paybyrd"), "wait", timeout=0.3, poll=0.05)
-    assert isinstance(still.value.__cause__, LookupFailed)
-    assert "refused" in str(still.value.__cause__)
-    assert (still.value.resend, still.value.refund) == (Resend.NEVER, pending("paybyrd"))
-
-
-@both_kinds
-def test_a_wait_that_ends_in_time_tells_the_last_state(kind: Kind) -> None:
-    sandbox = Sandbox()
-    with at_sandbox(kind, sandbox) as client:
-        refund = refund_of(client)
-        sandbox.advance()
-        with pytest.raises(StillPending) as still:
-            asked(client, refund, "wait", timeout=1.0, poll=0.02)
-    assert still.value.refund == replace(refund, provider_code="IN_PROGRESS")
-    assert still.value.__cause__ is None
