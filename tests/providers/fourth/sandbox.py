@@ -10,7 +10,8 @@ from refundry.sandbox.faults import Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, SandboxRefund
 from refundry.sandbox.providers import Provider
 from tests.providers.fourth.account import Fourth
-from tests.providers.fourth.record import KEY, WEBHOOK_KEY, signature
+from tests.providers.fourth.record import KEY, signature
+from tests.providers.record import WEBHOOK_KEY
 
 
 @dataclass
