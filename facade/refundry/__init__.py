@@ -7,7 +7,7 @@ Each public name is loaded when it is first used, so that importing refundry cos
 # The one place of the version: the build reads it here, and so does the User-Agent.
 __version__ = "0.1.0"
 
-_MODULE_OF = {
+_MODULE_OF: dict[str, str] = {
     name: module
     for module, names in {
         "accounts": "Account Blink Lab4Pay Paybyrd",

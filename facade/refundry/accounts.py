@@ -76,8 +76,8 @@ class Account(ABC):
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
         if minor_units not in (None, "iso", "hundredths"):
             raise InvalidRefund("minor_units is iso or hundredths", field="minor_units")
-        self.name = account_name(name)
-        self.origin = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
+        self.name: str = account_name(name)
+        self.origin: str = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
         self.currency = currency
         self.minor_units = minor_units
         self.transport = transport
@@ -91,6 +91,20 @@ class Account(ABC):
     def fetches_token(self) -> bool:
         """Whether an access token has to be fetched with the keys."""
         return bool(self.keys)
+
+    def _set_keys_or_token(self, keys: Mapping[str, str | None], access_token: str | None) -> None:
+        """Keep the keys that tokens are fetched with, or the token. InvalidRefund for both, or for some of the keys."""
+        names = " and ".join(keys)
+        if access_token is not None:
+            for name, value in keys.items():
+                if value is not None:
+                    raise InvalidRefund(f"give either access_token or {names}, not both", field=name)
+            self.token = credential(access_token, "access_token")
+            return
+        for name, value in keys.items():
+            if value is None:
+                raise InvalidRefund(f"{name} is missing; give {names}, or access_token", field=name)
+        self.keys = {name: credential(value, name) for name, value in keys.items()}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
@@ -112,8 +126,11 @@ class Lab4Pay(Account):
     sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
     """
 
-    HOSTS = {"production": "https://api-payment.lab4pay.com", "sandbox": "https://api-payment.lab4pay.dev"}
-    COUNTS_MINOR_UNITS = True
+    HOSTS: typing.ClassVar[Mapping[str, str]] = {
+        "production": "https://api-payment.lab4pay.com",
+        "sandbox": "https://api-payment.lab4pay.dev",
+    }
+    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
         self,
@@ -142,9 +159,11 @@ class Lab4Pay(Account):
             currency=currency,
             minor_units=minor_units,
         )
-        self.headers = (("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),)
-        self.keys, self.token = _keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
-        self.webhook_secret_keys = _in_rotation(
+        self.headers: tuple[tuple[str, Secret], ...] = (
+            ("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),
+        )
+        self._set_keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
+        self.webhook_secret_keys: tuple[Secret, ...] = _in_rotation(
             "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
         )
         if webhook_signature not in ("body", "sorted-keys"):
@@ -168,8 +187,11 @@ class Paybyrd(Account):
     `previous_webhook_password`.
     """
 
-    HOSTS = {"production": "https://gateway.paybyrd.com", "sandbox": "https://gatewaysandbox.paybyrd.com"}
-    COUNTS_MINOR_UNITS = True
+    HOSTS: typing.ClassVar[Mapping[str, str]] = {
+        "production": "https://gateway.paybyrd.com",
+        "sandbox": "https://gatewaysandbox.paybyrd.com",
+    }
+    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
         self,
@@ -196,9 +218,11 @@ class Paybyrd(Account):
             transport=transport,
             minor_units=minor_units,
         )
-        self.headers = (("x-api-key", credential(api_key, "api_key")),)
-        self.webhook_api_keys = _in_rotation("webhook_api_key", credential, webhook_api_key, previous_webhook_api_key)
-        self.webhook_basics = _given(
+        self.headers: tuple[tuple[str, Secret], ...] = (("x-api-key", credential(api_key, "api_key")),)
+        self.webhook_api_keys: tuple[Secret, ...] = _in_rotation(
+            "webhook_api_key", credential, webhook_api_key, previous_webhook_api_key
+        )
+        self.webhook_basics: tuple[tuple[Secret, Secret], ...] = _given(
             _basic("webhook", webhook_username, webhook_password),
             _basic("previous_webhook", previous_webhook_username, previous_webhook_password),
         )
@@ -217,7 +241,10 @@ class Blink(Account):
     in the same: `refund.amount` is then known after FULL too.
     """
 
-    HOSTS = {"production": "https://secure.blinkpayment.co.uk", "sandbox": "https://secure.blinkpayment.co.uk"}
+    HOSTS: typing.ClassVar[Mapping[str, str]] = {
+        "production": "https://secure.blinkpayment.co.uk",
+        "sandbox": "https://secure.blinkpayment.co.uk",
+    }
 
     def __init__(
         self,
@@ -240,25 +267,11 @@ class Blink(Account):
             transport=transport,
             currency=currency,
         )
-        self.keys, self.token = _keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
+        self._set_keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
 
 KINDS: Final[dict[str, type[Account]]] = {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}
 """The class of the accounts of each provider, by the provider's name."""
-
-
-def _keys_or_token(keys: Mapping[str, str | None], access_token: str | None) -> tuple[dict[str, Secret], Secret | None]:
-    """The keys that tokens are fetched with, or the token. Raises InvalidRefund for both, or for some of the keys."""
-    names = " and ".join(keys)
-    if access_token is not None:
-        for name, value in keys.items():
-            if value is not None:
-                raise InvalidRefund(f"give either access_token or {names}, not both", field=name)
-        return {}, credential(access_token, "access_token")
-    for name, value in keys.items():
-        if value is None:
-            raise InvalidRefund(f"{name} is missing; give {names}, or access_token", field=name)
-    return {name: credential(value, name) for name, value in keys.items()}, None
 
 
 def _in_rotation(

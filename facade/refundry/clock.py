@@ -53,9 +53,9 @@ class Moment:
     __slots__ = ("boot", "clock", "wall")
 
     def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.wall = clock.wall()
-        self.boot = clock.boot()
+        self.clock: Clock = clock
+        self.wall: float = clock.wall()
+        self.boot: float = clock.boot()
 
     def age(self) -> float:
         """The seconds since then, by the clock that counted more of them: the wall clock may have been set back."""
@@ -72,7 +72,7 @@ class Deadline:
     __slots__ = ("_boot", "_clock", "moment")
 
     def __init__(self, moment: datetime, clock: Clock = SYSTEM) -> None:
-        self.moment = in_utc(moment)
+        self.moment: datetime = in_utc(moment)
         self._clock = clock
         self._boot = clock.boot() + moment.timestamp() - clock.wall()
 

@@ -80,7 +80,7 @@ class RefundError(Exception):
         self.reference = reference
         self.payment_id = payment_id
         self.amount = amount
-        self.http_status = raw.status if http_status is None and raw is not None else http_status
+        self.http_status: int | None = raw.status if http_status is None and raw is not None else http_status
         self.provider_code = provider_code
         self.provider_message = provider_message
         self.retry_after = retry_after
@@ -191,7 +191,7 @@ class RefundRejected(RefundError):
     ) -> None:
         super().__init__(message, **facts)
         self.reason = reason
-        self.same_answer_until = same_answer_until and in_utc(same_answer_until)
+        self.same_answer_until: datetime.datetime | None = same_answer_until and in_utc(same_answer_until)
 
 
 class AuthenticationFailed(RefundError):
@@ -209,7 +209,7 @@ class AuthenticationFailed(RefundError):
         self, message: str, *, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
     ) -> None:
         super().__init__(message, **facts)
-        self.same_answer_until = same_answer_until and in_utc(same_answer_until)
+        self.same_answer_until: datetime.datetime | None = same_answer_until and in_utc(same_answer_until)
 
 
 class OutcomeUnknown(RefundError):
@@ -258,7 +258,7 @@ class RefundMismatch(OutcomeUnknown):
 
     def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: typing.Any) -> None:
         super().__init__(message, **facts)
-        self.differences = tuple(differences)
+        self.differences: tuple[tuple[str, str, str], ...] = tuple(differences)
 
 
 class LookupFailed(RefundError):

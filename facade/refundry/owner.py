@@ -17,7 +17,7 @@ class Owner:
     __slots__ = ("_process", "lock")
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
+        self.lock: threading.Lock = threading.Lock()
         self._process = os.getpid()
 
     def is_running(self) -> bool:

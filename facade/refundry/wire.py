@@ -38,7 +38,7 @@ class Progress:
     __slots__ = ("evidence",)
 
     def __init__(self) -> None:
-        self.evidence = Evidence.NOT_SENT
+        self.evidence: Evidence = Evidence.NOT_SENT
 
 
 class SecretBytes(bytes):

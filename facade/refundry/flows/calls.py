@@ -35,10 +35,13 @@ class Conclusion(Generic[Result]):
 class Call(ABC, Generic[Result]):
     """One thing to get from a provider. It knows no socket, and only `record` writes anything down."""
 
-    operation: Operation
-    translation: Translation
-    reference: str
-    request: GeneratedRequest
+    def __init__(
+        self, translation: Translation, operation: Operation, reference: str, request: GeneratedRequest
+    ) -> None:
+        self.translation: Translation = translation
+        self.operation: Operation = operation
+        self.reference: str = reference
+        self.request: GeneratedRequest = request
 
     @abstractmethod
     def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[Result]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from refundry import outcome
 from refundry.echoes import redacted
@@ -52,12 +52,10 @@ class PaymentConclusion(Conclusion[LookupFailed | None]):
 class _Question(Call[Answered]):
     """A call about a refund that asks for no money."""
 
-    operation = Operation.LOOKUP
+    OPERATION: ClassVar[Operation] = Operation.LOOKUP
 
     def __init__(self, translation: Translation, refund: Refund, request: GeneratedRequest, clock: Clock) -> None:
-        self.translation = translation
-        self.reference = refund.reference
-        self.request = request
+        super().__init__(translation, self.OPERATION, refund.reference, request)
         self._refund = refund
         self._clock = clock
 
@@ -89,8 +87,8 @@ class CancelCall(_Question[LookupFailed | None]):
     `may_have_effect` says that an attempt may have reached the provider.
     """
 
-    operation = Operation.CANCEL
-    may_have_effect = False
+    OPERATION: ClassVar[Operation] = Operation.CANCEL
+    may_have_effect: bool = False
 
     def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[LookupFailed | None]:
         """LookupFailed where the provider did not take the request."""

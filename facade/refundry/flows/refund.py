@@ -44,12 +44,10 @@ class RefundCall(Call[Outcome]):
     """
 
     def __init__(self, translation: Translation, reservation: Reservation, ledger: MemoryLedger) -> None:
-        self.translation = translation
-        self.operation = reservation.request.operation
-        self.reference = reservation.request.reference
-        self.request = translation.refund_request(reservation.request)
+        request = reservation.request
+        super().__init__(translation, request.operation, request.reference, translation.refund_request(request))
         self.tracking_id: str | None = None
-        self.is_first = False
+        self.is_first: bool = False
         self._reservation = reservation
         self._ledger = ledger
 

@@ -114,8 +114,6 @@ class TokenCache(Guarded):
 class TokenCall(Call[IssuedToken | SendFailure]):
     """A fetch of a token. Once recorded, `credentials` is what the calls go on with: a token, or why there is none."""
 
-    operation = Operation.TOKEN
-
     def __init__(
         self,
         translation: TokenTranslation,
@@ -125,9 +123,9 @@ class TokenCall(Call[IssuedToken | SendFailure]):
         deadline: float,
         clock: Clock,
     ) -> None:
-        self.translation: TokenTranslation = translation
-        self.reference = reference
-        self.request = translation.token_request(token_keys(translation.account))
+        request = translation.token_request(token_keys(translation.account))
+        super().__init__(translation, Operation.TOKEN, reference, request)
+        self._translation = translation
         self.credentials: Credentials | SendFailure
         self._tokens = tokens
         self._fetch = fetch
@@ -139,11 +137,11 @@ class TokenCall(Call[IssuedToken | SendFailure]):
         if isinstance(answer, SendFailure):
             failure = replace(answer, evidence=Evidence.NOT_SENT, detail=f"no access token: {answer.detail}")
             return Conclusion(answer, failure, failure)
-        token = outcome.read_safely(lambda reply: read_token(self.translation, reply), answer, NoAnswer)
+        token = outcome.read_safely(lambda reply: read_token(self._translation, reply), answer, NoAnswer)
         if isinstance(token, IssuedToken):
             return Conclusion(answer, token, token, deviations=token.deviations)
         shown = replace(token, code=redacted(token.code, secrets), message=redacted(token.message, secrets))
-        refused = answer.status in self.translation.KEYS_REFUSED
+        refused = answer.status in self._translation.KEYS_REFUSED
         failure = outcome.of_no_token(redacted(answer, secrets), shown, keys_refused=refused, clock=self._clock)
         return Conclusion(answer, failure, failure, deviations=token.deviations)
 

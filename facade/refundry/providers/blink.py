@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qsl
 
 from refundry.capabilities import Capabilities
@@ -21,7 +21,7 @@ from refundry_blink.models import RefundRequest as Body
 from refundry_blink.types import UNSET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from refundry.providers.translation import GeneratedRequest
     from refundry.refund import Refund, RefundRequest
@@ -91,14 +91,14 @@ _MOST_FORM_BYTES: Final = 16 * 1024  # of a callback that nothing proves
 class BlinkTranslation(TokenTranslation):
     """Refunds of one payment, by its transaction id."""
 
-    PACKAGE = "refundry_blink"
-    ABSENT = UNSET
-    TOKEN_STATUSES = (200, 201)
+    PACKAGE: ClassVar[str] = "refundry_blink"
+    ABSENT: ClassVar[object] = UNSET
+    TOKEN_STATUSES: ClassVar[Sequence[int]] = (200, 201)
     DEFAULT_TOKEN_LIFETIME = 1800.0  # api-docs.blinkpayment.co.uk/apidocs/tokens
     void_hint = (
         "refundry does not void payments; one that has not settled is voided with cancel_transaction of refundry_blink"
     )
-    CAPABILITIES = {
+    CAPABILITIES: ClassVar[Mapping[Operation, Capabilities]] = {
         Operation.REFUND: Capabilities(
             partial=True,
             full_without_amount=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from refundry.capabilities import Capabilities, counted
 from refundry.errors import Reason
@@ -73,8 +73,8 @@ class Lab4PayTranslation(TokenTranslation):
     """Refunds of a payment, and refunds that are tied to none, at one terminal."""
 
     account: Lab4Pay
-    PACKAGE = "refundry_lab4pay"
-    ABSENT = UNSET
+    PACKAGE: ClassVar[str] = "refundry_lab4pay"
+    ABSENT: ClassVar[object] = UNSET
     UNDOING = frozenset({"reverted"})
     DEFAULT_TOKEN_LIFETIME = 300.0  # undocumented; short, for a token that has expired costs only one more request
     KEYS_REFUSED = CREDENTIALS_REFUSED | {400}  # the contract documents 400 and 500 alone
@@ -82,7 +82,7 @@ class Lab4PayTranslation(TokenTranslation):
         "refundry does not void payments; the last one that succeeded at a terminal is voided with revert_transaction "
         "of refundry_lab4pay"
     )
-    CAPABILITIES = {
+    CAPABILITIES: ClassVar[Mapping[Operation, Capabilities]] = {
         operation: Capabilities(
             partial=True,
             full_without_amount=False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from refundry.capabilities import Capabilities, counted, decimals
 from refundry.errors import InvalidRefund
@@ -40,9 +40,9 @@ class PaybyrdTranslation(Translation):
     """Refunds of one payment, by its transaction id."""
 
     account: Paybyrd
-    PACKAGE = "refundry_paybyrd"
-    ABSENT = UNSET
-    CAPABILITIES = {
+    PACKAGE: ClassVar[str] = "refundry_paybyrd"
+    ABSENT: ClassVar[object] = UNSET
+    CAPABILITIES: ClassVar[Mapping[Operation, Capabilities]] = {
         Operation.REFUND: Capabilities(
             partial=True,
             full_without_amount=False,
@@ -139,7 +139,7 @@ class PaybyrdTranslation(Translation):
         """The link of a 202, if it leads to the transactions of this very host and nowhere else."""
         return _LINK.fullmatch(tracking_id.removeprefix(self.account.origin))
 
-    def _link_of(self, parsed: models.AcceptedResponse, reader: FieldReader) -> dict[str, str | None]:
+    def _link_of(self, parsed: models.AcceptedResponse, reader: FieldReader) -> dict[str, Any]:
         """The link of an acceptance for later, as a field of a Reading."""
         reader.expect_object(parsed, "links")
         links = parsed.links

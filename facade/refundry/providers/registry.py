@@ -25,7 +25,7 @@ def translation_of(account: Account) -> Translation:
     Raises InvalidRefund for an account of a class that is not.
     """
     for cls in type(account).__mro__:
-        if cls in TRANSLATIONS:
+        if issubclass(cls, Account) and cls in TRANSLATIONS:
             module, name = TRANSLATIONS[cls].split(":")
             translation: Translation = getattr(import_module(module), name)(account)
             return translation

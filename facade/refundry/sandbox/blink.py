@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from refundry.money import Money
 from refundry.sandbox.faults import Fault, Reply, json_reply
@@ -30,11 +30,11 @@ class BlinkMachine(Machine):
     Callbacks about a refund are inferred from those about payments, the only ones that are documented.
     """
 
-    PROVIDER = "blink"
-    STEPS = {"pending": "completed"}
-    UNDONE = frozenset({"failed", "declined", "cancelled", "expired"})
-    SETTLED = "Accepted"
-    UNSETTLED = "Captured"
+    PROVIDER: ClassVar[str] = "blink"
+    STEPS: ClassVar[Mapping[str, str]] = {"pending": "completed"}
+    UNDONE: ClassVar[frozenset[str]] = frozenset({"failed", "declined", "cancelled", "expired"})
+    SETTLED: ClassVar[str] = "Accepted"
+    UNSETTLED: ClassVar[str | None] = "Captured"
 
     reply: BlinkReply = "status"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, counted, uncounted
@@ -38,10 +38,10 @@ class Lab4PayMachine(Machine):
     transaction. The tag of a refund is inferred.
     """
 
-    PROVIDER = "lab4pay"
-    STEPS = {"INITIATED": "IN_PROGRESS", "IN_PROGRESS": "SUCCESS"}
-    UNDONE = frozenset({"FAILED", "EXPIRED", "CANCELED", "DECLINED"})
-    SETTLED = "SUCCESS"
+    PROVIDER: ClassVar[str] = "lab4pay"
+    STEPS: ClassVar[Mapping[str, str]] = {"INITIATED": "IN_PROGRESS", "IN_PROGRESS": "SUCCESS"}
+    UNDONE: ClassVar[frozenset[str]] = frozenset({"FAILED", "EXPIRED", "CANCELED", "DECLINED"})
+    SETTLED: ClassVar[str] = "SUCCESS"
 
     integrator_id: str = ""
     webhook_secret_key: str = field(default="", repr=False)

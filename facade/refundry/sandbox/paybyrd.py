@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import (
@@ -87,10 +87,10 @@ class PaybyrdMachine(Machine):
     content, and that the content is the transaction as a query tells it, is inferred.
     """
 
-    PROVIDER = "paybyrd"
-    STEPS = {"Processing": "Success"}
-    UNDONE = frozenset({"Denied", "Canceled", "Error"})
-    SETTLED = "Success"
+    PROVIDER: ClassVar[str] = "paybyrd"
+    STEPS: ClassVar[Mapping[str, str]] = {"Processing": "Success"}
+    UNDONE: ClassVar[frozenset[str]] = frozenset({"Denied", "Canceled", "Error"})
+    SETTLED: ClassVar[str] = "Success"
 
     webhook_api_key: str = field(default="", repr=False)
     _kept: dict[str, tuple[float, Reply]] = field(default_factory=dict, init=False)

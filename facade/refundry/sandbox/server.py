@@ -79,7 +79,7 @@ class SandboxServer:
         self._server = _Server((host, port), sandbox, frozenset((*_OWN_NAMES, *names)), drip_seconds)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         reached_at = "127.0.0.1" if IPv4Address(host).is_unspecified else host
-        self.base_url = f"http://{reached_at}:{self._server.socket.getsockname()[1]}"
+        self.base_url: str = f"http://{reached_at}:{self._server.socket.getsockname()[1]}"
 
     def start(self) -> None:
         """Begin to answer. It already listens."""

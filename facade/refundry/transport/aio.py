@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from refundry.interruption import pass_through
 from refundry.transport import http11
-from refundry.transport.failures import Unsendable, outcome_of_error
+from refundry.transport.failures import Unsendable
 from refundry.transport.network import STAGGER, Trust, by_turns, has_input, route, within
 from refundry.transport.pool import ConnectionPool
 from refundry.transport.proxies import tunnel_opened, with_more
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from refundry.limits import Timeout
-from refundry.wire import SendFailure, WireReply, WireRequest
+    from refundry.wire import SendFailure, WireReply, WireRequest
 
 Arguments = ParamSpec("Arguments")
 
@@ -69,7 +69,7 @@ class AsyncHttpTransport:
             connection = None
             return reply.answer()
         except BaseException as error:  # noqa: BLE001 (outcome_of_error raises what interrupted the call)
-            return outcome_of_error(error, request, reply)
+            return http11.outcome_of_error(error, request, reply)
         finally:
             if connection is not None:
                 connection.close()
@@ -121,7 +121,7 @@ class _Connection(asyncio.Protocol):
         self._deadline = 0.0
 
     @_forwarding
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         self._transport = transport
         self._file = transport.get_extra_info("socket").fileno()
         if hasattr(transport, "max_size"):  # asyncio allocates 256 KiB for each read, which costs a third of it

@@ -5,14 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from traceback import clear_frames
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from refundry.interruption import chain, pass_through
-from refundry.wire import Evidence, SendFailure
-
-if TYPE_CHECKING:
-    from refundry.transport.http11 import Reply
-    from refundry.wire import WireReply, WireRequest
+from refundry.interruption import chain
 
 # The first class that fits gives the words.
 _WORDS: Final[tuple[tuple[type[Exception], str], ...]] = (
@@ -30,21 +25,6 @@ class Unsendable(Exception):
     """The request cannot be sent, and sending it again does not change that. The text says why, and holds no secret."""
 
 
-def outcome_of_error(error: BaseException, request: WireRequest, reply: Reply) -> WireReply | SendFailure:
-    """What is known of a request whose exchange ended with this error. Raises the error where it interrupted the call.
-
-    Before the first byte nothing was sent, whatever the class of the error. After it the reply decides.
-    """
-    clear_variables(error)
-    pass_through(error)
-    words = _words_for(error)
-    if request.progress.evidence is Evidence.NOT_SENT:
-        permanent = isinstance(error, Unsendable | ssl.SSLCertVerificationError)
-        return SendFailure(Evidence.NOT_SENT, words, permanent, cause=error)
-    reply.fail(words, error)
-    return reply.answer()
-
-
 def clear_variables(error: BaseException) -> None:
     """Clear the variables of every function that the error has left. They hold the request and the proxy's credentials.
 
@@ -55,7 +35,12 @@ def clear_variables(error: BaseException) -> None:
         clear_frames(one.__traceback__)
 
 
-def _words_for(error: BaseException) -> str:
+def is_permanent(error: BaseException) -> bool:
+    """Whether sending the same request again soon would end the same."""
+    return isinstance(error, Unsendable | ssl.SSLCertVerificationError)
+
+
+def words_for(error: BaseException) -> str:
     """Words of our own: those of a library may quote what was sent."""
     if isinstance(error, Unsendable):
         return str(error)

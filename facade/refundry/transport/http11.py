@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from refundry.interruption import pass_through
-from refundry.transport.failures import Unsendable
+from refundry.transport.failures import Unsendable, clear_variables, is_permanent, words_for
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
@@ -80,7 +80,9 @@ class Reply:
         self._ended = False
         self._keep_alive = False
         self.callback_error: BaseException | None = None
-        self.on_body = self._body.extend  # the parser finds its callbacks by name: this one and the methods below
+        self.on_body: Callable[[bytes], None] = (
+            self._body.extend
+        )  # the parser finds its callbacks by name: this one and the methods below
         self._parser = HttpResponseParser(self)
 
     def receive(self, data: bytes) -> bool:
@@ -185,3 +187,16 @@ def decompressed(reply: WireReply) -> WireReply:
         pass_through(error)
         return WireReply(reply.status, reply.headers, reply.body, complete=False)
     return WireReply(reply.status, reply.headers, body, reply.complete and stream.eof)
+
+
+def outcome_of_error(error: BaseException, request: WireRequest, reply: Reply) -> WireReply | SendFailure:
+    """What is known of a request whose exchange ended with this error. Raises the error where it interrupted the call.
+
+    Before the first byte nothing was sent, whatever the class of the error. After it the reply decides.
+    """
+    clear_variables(error)
+    pass_through(error)
+    if request.progress.evidence is Evidence.NOT_SENT:
+        return SendFailure(Evidence.NOT_SENT, words_for(error), is_permanent(error), cause=error)
+    reply.fail(words_for(error), error)
+    return reply.answer()

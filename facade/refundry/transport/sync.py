@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
 from refundry.transport import http11
-from refundry.transport.failures import outcome_of_error
 from refundry.transport.network import STAGGER, Trust, by_turns, has_input, route, within
 from refundry.transport.pool import ConnectionPool
 from refundry.transport.proxies import tunnel_opened, with_more
@@ -21,7 +20,7 @@ from refundry.wire import Evidence, SecretBytes
 
 if TYPE_CHECKING:
     from refundry.limits import Timeout
-from refundry.wire import SendFailure, WireReply, WireRequest
+    from refundry.wire import SendFailure, WireReply, WireRequest
 
 _READ_BYTES: Final = 64 * 1024
 _IN_PROGRESS: Final = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)
@@ -57,7 +56,7 @@ class HttpTransport:
             self._pool.put(request.origin, done, reply.seconds_to_keep())
             return reply.answer()
         except BaseException as error:  # noqa: BLE001 (outcome_of_error raises what interrupted the call)
-            return outcome_of_error(error, request, reply)
+            return http11.outcome_of_error(error, request, reply)
         finally:
             if connection is not None:
                 connection.close()
