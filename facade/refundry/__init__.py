@@ -26,7 +26,7 @@ _MODULE_OF: dict[str, str] = {
     }.items()
     for name in names.split()
 }
-__all__ = list(_MODULE_OF)  # for type checkers: __init__.pyi
+__all__ = list(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll] # type checkers read __init__.pyi
 
 
 def __getattr__(name: str) -> object:

@@ -326,10 +326,11 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
 @cache
 def refund_lines(kind: Kind, provider: str) -> list[Line]:
     """Return the lines of a refund that fetches its token, once all that it imports is there."""
+    found: list[Line] = []
     for _ in range(2):
         with refunding(kind, provider, Provider(provider)) as refund:
-            lines = sequence(partial(refund, "reference-1"))
-    return lines
+            found = sequence(partial(refund, "reference-1"))
+    return found
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -341,6 +342,7 @@ def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(pro
     def client() -> RefundClient:
         return RefundClient([account_of(provider)], transport=Provider(provider))
 
+    lines: list[Line] = []
     for _ in range(2):
         with client() as asking:
             lines = sequence(partial(asking.lookup, known))

@@ -77,6 +77,7 @@ def _about_content(content: Any) -> About | None:
         return None
     kind = content.get("operationType")
     if isinstance(kind, str) and kind:
-        unlisted: About | None = None if "refund" in kind.lower() else "other"
-        return codes.ABOUT_KIND.get(kind.lower(), unlisted)
+        if kind.lower() in codes.ABOUT_KIND:
+            return codes.ABOUT_KIND[kind.lower()]
+        return None if "refund" in kind.lower() else "other"
     return "order" if "orderId" in content and "transactionId" not in content else None
