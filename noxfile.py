@@ -19,9 +19,9 @@ nox.options.reuse_venv = "yes"
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
 # The tests that can differ on another Python. The others try the contracts and the tools, or run in other processes.
-ON_EACH_VERSION = ("tests/facade", "tests/faults")
+ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
-FACADE = ("tests/facade", "tests/sandbox")
+FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults",)
 CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging")
 # The servers that tests/servers runs, each with its Debian package.

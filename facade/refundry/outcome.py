@@ -61,7 +61,7 @@ class Reading:
     `amounts` is each amount that the reply reports as refunded, the most reliable first: in major units of `currency`,
     or of the payment's where the reply has none, or as a text where it is there and is no amount that can be read.
     `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
-    `settles_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
+    `resolves_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
     was lost. `created_at` is when the provider made the refund's transaction, in UTC. `deviations` are (JSON pointer,
     rule) of all that departs from the contract and was read nevertheless.
     """
@@ -78,7 +78,7 @@ class Reading:
     tracking_id: str | None = None
     code: str | None = None
     message: str | None = None
-    settles_earlier: bool = False
+    resolves_earlier: bool = False
     created_at: datetime | None = None
     deviations: tuple[tuple[str, str], ...] = ()
 
@@ -502,17 +502,17 @@ def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) ->
 
 
 def after_unknown(
-    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, settles_earlier: bool, times: Times
+    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, resolves_earlier: bool, times: Times
 ) -> Refund | RefundError:
     """The outcome for the caller of an attempt that followed an unknown one.
 
     Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
     idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
-    `settles_earlier` says so.
+    `resolves_earlier` says so.
     """
     if isinstance(attempt_outcome, Refund | OutcomeUnknown):
         return attempt_outcome
-    if type(attempt_outcome) is RefundRejected and settles_earlier:
+    if type(attempt_outcome) is RefundRejected and resolves_earlier:
         return attempt_outcome
     unknown = copy.copy(earlier)
     unknown.until(times.resend_until)

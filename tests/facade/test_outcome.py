@@ -202,9 +202,9 @@ def test_a_lost_attempt_is_settled_by_an_acceptance_and_by_a_refusal_that_is_a_v
 ) -> None:
     lost = of_failure(REQUEST, SendFailure(Evidence.MAYBE_SENT, "the connection broke"), Times())
     assert isinstance(lost, OutcomeUnknown)
-    reading = Reading(outcome, settles_earlier=settles)
+    reading = Reading(outcome, resolves_earlier=settles)
     result = concluded(reading)
-    told = after_unknown(lost, result, settles_earlier=settles, times=Times())
+    told = after_unknown(lost, result, resolves_earlier=settles, times=Times())
     is_verdict = outcome is Outcome.REJECTED and settles
     if is_verdict or isinstance(result, Refund | OutcomeUnknown):
         assert told is result

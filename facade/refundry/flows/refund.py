@@ -72,7 +72,7 @@ class RefundCall(Call[Outcome]):
         outcome_for_caller = attempt_outcome
         if reservation.earlier is not None:
             outcome_for_caller = outcome.after_unknown(
-                reservation.earlier, attempt_outcome, settles_earlier=reading.settles_earlier, times=reservation
+                reservation.earlier, attempt_outcome, resolves_earlier=reading.resolves_earlier, times=reservation
             )
         refused = outcome.is_token_refused(answer, denied=reading.outcome is outcome.Outcome.AUTHENTICATION_FAILED)
         return Conclusion(answer, attempt_outcome, outcome_for_caller, refused, reading.deviations)

@@ -82,8 +82,8 @@ class PaybyrdTranslation(Translation):
             accepted_later = isinstance(parsed, models.AcceptedResponse)
             reported = self._link_of(parsed, reader) if accepted_later else self._reported(parsed, request, reader)
         why = "its status and code do not say whether it was refunded" if verdict is codes.UNKNOWN else ""
-        settles = code in codes.SETTLES_EARLIER and verdict == codes.REFUSED[code]
-        return Reading(*verdict, why, code=code, message=message, settles_earlier=settles, **reported)
+        settles = code in codes.RESOLVES_EARLIER and verdict == codes.REFUSED[code]
+        return Reading(*verdict, why, code=code, message=message, resolves_earlier=settles, **reported)
 
     def tracking_of(self, reply: WireReply) -> str | None:
         """The link to the transactions of the request, by the id that each reply has in a header.

@@ -47,7 +47,7 @@ LISTED: Final = frozenset({*ACCEPTED, *REFUSED, *QUERY_FIRST})
 
 # These refusals are also the verdict on an earlier attempt under the same key whose reply was lost: they say what
 # became of this refund. Any other refusal may have the earlier attempt as its cause, in progress or carried out.
-SETTLES_EARLIER: Final = frozenset({"BYRD205", "BYRD208", "BYRD901"})
+RESOLVES_EARLIER: Final = frozenset({"BYRD205", "BYRD208", "BYRD901"})
 
 BY_STATUS_AND_CODE: Final[dict[int, _Verdicts]] = {
     200: {**ACCEPTED, **REFUSED},
