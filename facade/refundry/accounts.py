@@ -231,7 +231,7 @@ class Paybyrd(Account):
 
 
 class Blink(Account):
-    """An account at Blink, with its API key and secret key, or an access token, which is good for half an hour.
+    """An account at Blink, with its API key and secret key, or an access token, which lasts half an hour.
 
     Sandbox and production share one host; the keys decide. It refunds one payment by its transaction id, in part or in
     full. FULL needs no amount, but what it refunds after an earlier part is inferred: an amount is safer. Only card
@@ -291,7 +291,7 @@ def _basic(what: str, username: object, password: object) -> tuple[Secret, Secre
         return None
     for field, value in fields.items():
         if value is None:
-            raise InvalidRefund(f"{field} is missing, beside the other of the two", field=field)
+            raise InvalidRefund(f"{field} is missing: give both the name and the password", field=field)
     name, secret = (text_secret(value, field) for field, value in fields.items())
     if ":" in name.reveal():
         raise InvalidRefund(f"{what}_username has a colon, which HTTP Basic cannot carry", field=f"{what}_username")

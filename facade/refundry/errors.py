@@ -95,7 +95,7 @@ class RefundError(Exception):
         """All but `raw`, as values that JSON can hold: what a queue or a database can keep.
 
         "error" is the name of the class, "is_a" the names of those that it is a kind of. "resend" is "safe" or "never",
-        and holds for good; while OutcomeUnknown allows SAME_REFERENCE is told by "resend_until" (ISO 8601, UTC).
+        and does not change. How long OutcomeUnknown allows SAME_REFERENCE is in "resend_until" (ISO 8601, UTC).
         """
         name, *wider = [cls.__name__ for cls in type(self).__mro__ if _CLASSES.get(cls.__name__) is cls]
         resend = Resend.SAFE if self.resend is Resend.SAFE else Resend.NEVER
@@ -162,7 +162,7 @@ class ReferenceConflict(RefundError):
 
 
 class RefundInProgress(RefundError):
-    """A refund under this reference is being sent at this moment. This call sent nothing. Wait, then ask again."""
+    """A refund under this reference is being sent at this moment. Nothing was sent. Wait for that call, then call again."""
 
 
 class NotSent(RefundError):
@@ -174,13 +174,13 @@ class NotSent(RefundError):
 class RefundRejected(RefundError):
     """The provider said no to this refund, and executed nothing. `reason` says why in refundry's words.
 
-    `same_answer_until` (UTC) is until when this reference brings this answer again, whether or not its cause was
-    mended: a provider that de-duplicates has stored it. None where the provider stores no answer. Until then there are
-    two ways on, and to take both is to refund twice:
+    A provider that de-duplicates stores its refusal. Until `same_answer_until` (UTC) this reference brings the same
+    answer, even once its cause is fixed; None where the provider stores no answer. There are two ways on, and taking
+    both refunds twice:
 
-    - wait until then, and ask again under this reference;
-    - give this reference up for good, and record the one reference that stands in for it from now on. Not after
-      ALREADY_REFUNDED or EXCEEDS_REMAINING: an earlier success of this very refund may have caused them.
+    - wait until then, and refund again under this reference;
+    - give this reference up for good, and record the one reference that replaces it. Not after ALREADY_REFUNDED or
+      EXCEEDS_REMAINING: an earlier success of this very refund may have caused them.
     """
 
     _RESEND = Resend.SAFE
@@ -195,11 +195,10 @@ class RefundRejected(RefundError):
 
 
 class AuthenticationFailed(RefundError):
-    """The provider refused the credentials, of the refund or of its access token, or they do not allow this.
+    """The provider refused the credentials, of the refund or of its access token, or they do not allow the refund.
 
-    Nothing was executed. It is no verdict on the refund: mend the keys, and ask again. `same_answer_until` (UTC) is
-    until when this reference brings this answer again even so, None where the provider stores no answer; the ways on
-    are those of RefundRejected.
+    Nothing was executed. It is no verdict on the refund: fix the keys, and refund again. `same_answer_until` (UTC) and
+    the ways on are those of RefundRejected.
     """
 
     _RESEND = Resend.SAFE
@@ -213,12 +212,11 @@ class AuthenticationFailed(RefundError):
 
 
 class OutcomeUnknown(RefundError):
-    """The refund may have been executed, and it may not: no reply, or none that can be relied on.
+    """The refund may have been executed: there is no reply, or no reliable one.
 
-    Never a sign that sending again is safe; `resend` says whether it is, each time that it is read: SAME_REFERENCE
-    until `resend_until` (UTC), while the provider certainly still de-duplicates this reference, and NEVER from then on,
-    or where `resend_until` is None. Where it is NEVER, find out from the provider by its own means before anyone asks
-    again.
+    It never says that sending again is safe. `resend` says whether it is, each time it is read: SAME_REFERENCE until
+    `resend_until` (UTC), while the provider certainly de-duplicates this reference; NEVER from then on, and where
+    `resend_until` is None. At NEVER, find out from the provider before anybody refunds again.
     """
 
     _FIELDS = (*RefundError._FIELDS, "resend_until")
@@ -248,10 +246,10 @@ class OutcomeUnknown(RefundError):
 
 
 class RefundMismatch(OutcomeUnknown):
-    """The provider reports another refund than the one that was asked for.
+    """The provider reports another refund than the requested one.
 
-    `differences` names each field with the value asked for and the value reported. Money may have moved, of an amount
-    or to a payment that nobody intended.
+    `differences` names each field with the requested and the reported value. Money may have moved, in an amount or for
+    a payment that nobody intended.
     """
 
     _FIELDS = (*OutcomeUnknown._FIELDS, "differences")
@@ -262,10 +260,10 @@ class RefundMismatch(OutcomeUnknown):
 
 
 class LookupFailed(RefundError):
-    """A refund could not be asked about or cancelled, or the answer cannot be relied on. `refund` is what was known.
+    """A refund could not be looked up or cancelled, or the answer is not reliable. `refund` is its last known state.
 
-    It says nothing about the refund: what was known of it still holds, and asking for it again could still pay twice.
-    `temporary` says that asking about it later may well get an answer.
+    It says nothing about the refund: its last known state still holds, and refunding again could pay twice.
+    `temporary` says that a later lookup may get an answer.
     """
 
     _FIELDS = (*RefundError._FIELDS, "refund", "temporary")
@@ -279,8 +277,8 @@ class LookupFailed(RefundError):
 class StillPending(RefundError):
     """The time to wait has passed, and the refund is not final. `refund` is its last known state.
 
-    Not a failure of the refund: it may still be done, or come to nothing. Its cause (`__cause__`) is the last
-    LookupFailed, where the provider could not be asked at the end.
+    It is no failure of the refund, which may still succeed or fail. Its cause (`__cause__`) is the last LookupFailed,
+    where the last lookup failed.
     """
 
     _FIELDS = (*RefundError._FIELDS, "refund")
@@ -291,10 +289,10 @@ class StillPending(RefundError):
 
 
 class WebhookRejected(RefundError):
-    """A callback that does not prove that the provider sent it, or that cannot be one. Nothing of it was believed.
+    """A callback that does not prove that the provider sent it, or that cannot be a callback.
 
-    It holds nothing of the callback. Answer it with 403, and change nothing. One that proves where it comes from, and
-    cannot be read, is WebhookUnreadable.
+    It holds nothing of the callback. Answer with 403, and change nothing. An authentic callback that cannot be read is
+    WebhookUnreadable.
     """
 
 

@@ -27,8 +27,8 @@ LOG.addHandler(logging.NullHandler())
 
 Event = TypeVar("Event")
 
-# What a caller would have been told, had the call not been broken off after the first byte.
-_BROKEN_OFF: Final[Mapping[Operation, type[RefundError]]] = {
+# The outcome for the caller of a call that was interrupted after the first byte.
+_INTERRUPTED: Final[Mapping[Operation, type[RefundError]]] = {
     Operation.REFUND: OutcomeUnknown,
     Operation.REFUND_UNREFERENCED: OutcomeUnknown,
     Operation.LOOKUP: LookupFailed,
@@ -78,11 +78,11 @@ class Observer:
         )
         self._tell(attempt, translation.account.origin, level, None if failure is None else failure.cause)
 
-    def broken_off(
+    def interrupted(
         self, translation: Translation, reference: str, operation: Operation, evidence: Evidence, seconds: float
     ) -> None:
-        """Tell of an attempt that was broken off while it was under way."""
-        outcome = NotSent if evidence is Evidence.NOT_SENT else _BROKEN_OFF[operation]
+        """Report an attempt that was interrupted while it was under way."""
+        outcome = NotSent if evidence is Evidence.NOT_SENT else _INTERRUPTED[operation]
         level = logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG
         if self._is_heard(level):
             name, origin = translation.account.name, translation.account.origin

@@ -23,7 +23,7 @@ class RefundStatus(StrEnum):
     PENDING = "pending"
     """The provider has accepted it, and it is not done yet. It may still fail."""
     FAILED = "failed"
-    """It came to nothing: no money moved. Only asking about a refund gives this; asking for one raises instead."""
+    """No money moved. Only a question about a refund gives this; a call that refunds raises instead."""
 
 
 class Operation(StrEnum):
@@ -36,7 +36,7 @@ class Operation(StrEnum):
     LOOKUP = "lookup"
     """The state of a refund, or of the payment that a refund was refused for. Changes nothing."""
     CANCEL = "cancel"
-    """That a refund which is on its way be called off."""
+    """The cancellation of a pending refund."""
     TOKEN = "token"
     """An access token for the other operations."""
 
@@ -70,7 +70,7 @@ class RefundRequest:
                     field="amount",
                 )
             if self.payment_id is None and self.amount is FULL:
-                raise InvalidRefund("FULL needs a payment to be the whole of; give an amount", field="amount")
+                raise InvalidRefund("FULL needs a payment_id; give an amount", field="amount")
         except InvalidRefund as refused:
             refused.provider, refused.reference = self.provider, reference
             raise
@@ -83,17 +83,16 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund that a provider has accepted, in the state that it was last known to be in.
+    """A refund that a provider has accepted, in its last known state.
 
-    `amount` is what is refunded: the amount asked for, or after FULL the amount that the provider reports, None where
-    it reports none or the account's currency is not known. `refund_id` is the provider's id of the refund itself,
-    None where it gave none; `tracking_id` is what it gave instead to ask by. `remaining` is what can still be
-    refunded of the payment, in minor units of the amount's currency (0 where nothing is left, None where the
-    provider does not say). `provider_code` and `provider_message` are its own words. `sent_at` is when the request for
-    it was first sent (UTC, by the clock of this machine): a transaction that is older is no trace of this refund.
-    `replayed` says that this is what an earlier call learnt, and that this call sent nothing; then it has no
-    `remaining` and no `provider_message`. `raw` is the whole reply; it is in no repr, not in `to_dict`, not compared,
-    and not in a replay.
+    `amount` is the requested amount, or after FULL the amount that the provider reports; None where it reports none or
+    the account's currency is not known. `refund_id` is the provider's id of the refund itself, None where it gave none;
+    `tracking_id` is what it gave instead, for a lookup. `remaining` is what can still be refunded of the payment, in
+    minor units of the amount's currency (0: nothing; None: the provider does not say). `provider_code` and
+    `provider_message` are the provider's words. `sent_at` is when the refund was first sent (UTC, by the clock of this
+    machine): an older transaction is not this refund. `replayed` says that an earlier call got this result, and that
+    this call sent nothing; it then has no `remaining` and no `provider_message`. `raw` is the whole reply; it is in no
+    repr, not in `to_dict`, not compared, and not in a replay.
     """
 
     provider: str

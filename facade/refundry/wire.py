@@ -29,7 +29,7 @@ class Evidence(StrEnum):
 
 
 class Progress:
-    """How far a request has come while it is being sent, for the case that the call is broken off meanwhile.
+    """How far a request has come while it is being sent, for the case that the call is interrupted meanwhile.
 
     A transport whose `tells_progress` is True sets it to MAYBE_SENT just before it writes the first byte of the
     request. For every other transport it is MAYBE_SENT from the moment that the request is handed over.

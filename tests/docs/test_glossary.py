@@ -10,17 +10,19 @@ import pytest
 import refundry
 from refundry.outcome import Outcome
 
-# Turns of phrase that a present-day reader stumbles over, and what has no place in a page.
-AVOIDED: Final = re.compile(
+# Turns of phrase that a present-day reader stumbles over; and what has no place in a page.
+TURNS: Final = (
     r"(ask|asked|asking) (for )?again|(is|was) told|told to|(came|comes) to nothing|called off|broken? off|breaks? off"
-    r"|whence|is good for|the other of the two|that which|heed|mended|\bshall\b|\bsessions?\b|\.\./shared",
-    re.IGNORECASE,
+    r"|whence|is good for|the other of the two|that which|mended|\bshall\b"
 )
+IN_SOURCES: Final = re.compile(TURNS, re.IGNORECASE)
+IN_PAGES: Final = re.compile(rf"{TURNS}|heed|\bsessions?\b|\.\./shared", re.IGNORECASE)
 ROOT: Final = Path(__file__).resolve().parents[2]
 GLOSSARY: Final = (ROOT / "CONTEXT.md").read_text(encoding="utf-8")
 WORDS: Final = dict(re.findall(r"^- \*\*([\w ]+)\*\*(.*?)(?=^- \*\*|^#|\Z)", GLOSSARY, re.DOTALL | re.MULTILINE))
 CODE: Final = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "facade" / "refundry").rglob("*.py"))
 PAGES: Final = [ROOT / "README.md", ROOT / "CONTEXT.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCES: Final = [*sorted((ROOT / "facade").rglob("*.py")), *sorted((ROOT / "scripts").rglob("*.py"))]
 MOST_SENTENCES: Final = 3
 
 
@@ -53,7 +55,16 @@ def test_every_type_that_a_word_names_is_in_the_code() -> None:
     ] == []
 
 
+def turns_in(path: Path, avoided: re.Pattern[str]) -> list[str]:
+    """Return the lines of a file that have a turn of phrase to avoid."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [f"{number}: {line}" for number, line in enumerate(lines, 1) if avoided.search(line)]
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_page_is_written_in_present_day_english(page: Path) -> None:
-    lines = page.read_text(encoding="utf-8").splitlines()
-    assert [f"{number}: {line}" for number, line in enumerate(lines, 1) if AVOIDED.search(line)] == []
+    assert turns_in(page, IN_PAGES) == []
+
+
+def test_docstrings_and_comments_are_written_in_present_day_english() -> None:
+    assert {path.name: lines for path in SOURCES if (lines := turns_in(path, IN_SOURCES))} == {}

@@ -300,7 +300,7 @@ def test_a_call_that_is_broken_off_leaves_the_reference_unknown(error: type[Base
     with scripted("sync", "blink", transport) as client:
         with pytest.raises(error):
             client.ask("blink")
-        with pytest.raises(OutcomeUnknown, match="broken off") as unknown:
+        with pytest.raises(OutcomeUnknown, match="interrupted") as unknown:
             client.ask("blink")
     assert unknown.value.resend is Resend.NEVER
     assert [(attempt.evidence, attempt.outcome) for attempt in client.attempts] == [

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
-# The call that fetches a token tells the others when it is broken off, unless an interruption prevents even that.
+# The call that fetches a token tells the others when it is interrupted, unless the interruption prevents even that.
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 
 
@@ -92,7 +92,7 @@ class Attempts:
         except GeneratorExit:
             # Nothing is decided here, for an interruption may prevent it: the lack of an outcome says enough.
             evidence = request.progress.evidence
-            observer.broken_off(call.translation, call.reference, call.operation, evidence, clock() - started)
+            observer.interrupted(call.translation, call.reference, call.operation, evidence, clock() - started)
             raise
         if isinstance(answer, SendFailure):
             answer = redacted(answer, credentials.secrets)

@@ -35,7 +35,7 @@ LONGEST_LIFE: Final = 3600.0
 class Fetch:
     """A fetch of a token that is under way since `began`. Its owner does it, and the other calls wait for the future.
 
-    The future gives the credentials with the new token, a failure, or None where the owner was broken off. An
+    The future gives the credentials with the new token, a failure, or None where the owner was interrupted. An
     interruption may prevent even that, so a call that waits looks now and then whether the owner is still running.
     """
 
@@ -78,7 +78,7 @@ class TokenCache(Guarded):
             return fetch
 
     def complete(self, fetch: Fetch, fetched: IssuedToken | SendFailure | None) -> Credentials | SendFailure | None:
-        """End a fetch with its token or its failure; with None where it was broken off.
+        """End a fetch with its token or its failure; with None where it was interrupted.
 
         Returns what the calls go on with: the previous token where it has not expired and could not be renewed. The
         life of a token counts from the beginning of its fetch.

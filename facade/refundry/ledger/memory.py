@@ -1,6 +1,6 @@
 """The ledger of a client that is given none: references in memory, for the life of the client, over all its threads.
 
-A reference says SENDING from its reservation until an outcome is recorded. So a call that is broken off leaves it
+A reference says SENDING from its reservation until an outcome is recorded. So a call that is interrupted leaves it
 unknown by writing nothing.
 """
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from refundry.money import Amount
     from refundry.refund import RefundRequest
 
-_BROKEN_OFF: Final = "the call was broken off while it was under way"
+_INTERRUPTED: Final = "the call was interrupted while it was under way"
 
 
 @dataclass(slots=True)
@@ -300,7 +300,7 @@ def _known_to_others(record: Record, clock: Clock) -> Known:
         return known
     if step(State.SENDING, event_of_lease_over(known, was_copied=was_copied)).state is State.FREE:
         return None
-    return known.before or Unknown(known.first_sent, _BROKEN_OFF)
+    return known.before or Unknown(known.first_sent, _INTERRUPTED)
 
 
 def _sent_at(known: Known) -> float:

@@ -44,8 +44,8 @@ class Event(StrEnum):
     ENDED_NOT_EXECUTED = "its attempt executes nothing"
     LEASE_OVER = "its call ends without an outcome, after the first byte"
     LEASE_OVER_UNSENT = "its call ends without an outcome, before the first byte"
-    LEARNT_ACCEPTED = "its refund is learnt to be pending or done"
-    LEARNT_FAILED = "its refund is learnt to have failed"
+    LEARNT_ACCEPTED = "a lookup or a callback says that it is pending or done"
+    LEARNT_FAILED = "a lookup or a callback says that it failed"
     DECIDED_EXECUTED = "a person decides that it was executed"
     DECIDED_NOT_EXECUTED = "a person decides that it was not executed"
 

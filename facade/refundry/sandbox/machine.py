@@ -92,7 +92,7 @@ class Machine(ABC):
     STEPS: ClassVar[Mapping[str, str]]
     """The state that follows each state of a refund that is not final."""
     UNDONE: ClassVar[frozenset[str]]
-    """The final states of a refund that failed or was called off."""
+    """The final states of a refund that failed or was cancelled."""
     SETTLED: ClassVar[str]
     """The state of a payment that can be refunded."""
     UNSETTLED: ClassVar[str | None] = None
@@ -191,7 +191,7 @@ class Machine(ABC):
         return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self.seed}/{self.PROVIDER}/{self._ids}"))
 
     def new_token(self, at: float) -> str:
-        """A token that is good for `token_seconds` from this time on."""
+        """A token that lasts `token_seconds` from this time on."""
         token = f"test-token-{self.new_id()}"
         self._tokens[token] = at + self.token_seconds
         return token

@@ -44,7 +44,7 @@ _WORDS: Final = {
     "BYRD901": (404, "Transaction not found"),
     "BYRD999": (500, "Operation failed"),
 }
-# The code of a transaction in each state; one in another state has the code that says to ask again.
+# The code of a transaction in each state. In any other state it has the code of a pending one.
 _CODES: Final = {
     "Success": "BYRD200",
     "AcquirerSuccess": "BYRD200",
@@ -54,7 +54,7 @@ _CODES: Final = {
     "Canceled": "BYRD208",
     "Error": "BYRD290",
 }
-# The last part of the name of the event that tells of each state; any other state is told as one under way.
+# The last part of the name of the event for each state. Any other state has the event of a pending one.
 _EVENTS: Final = {
     "Success": "success",
     "AcquirerSuccess": "success",

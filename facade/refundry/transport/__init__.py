@@ -15,7 +15,7 @@ class Transport(Protocol):
     """Carries requests for a RefundClient. Each account, and the client, takes one as `transport=`.
 
     It returns a SendFailure for every failure of the network, and raises nothing. An exception that it raises all the
-    same counts as Evidence.MAYBE_SENT, and so does a call that is broken off in it. With `tells_progress = True` a
+    same counts as Evidence.MAYBE_SENT, and so does a call that is interrupted in it. With `tells_progress = True` a
     transport can say more: it sets `request.progress.evidence` to MAYBE_SENT just before it writes the first byte, and
     whatever fails before that has sent nothing.
     """
