@@ -162,7 +162,7 @@ class ReferenceConflict(RefundError):
 
 
 class RefundInProgress(RefundError):
-    """A refund under this reference is being sent at this moment. Nothing was sent. Wait for that call, then call again."""
+    """A refund under this reference is being sent now. This call sent nothing. Wait for that call, then call again."""
 
 
 class NotSent(RefundError):
