@@ -76,18 +76,13 @@ class Reservation:
 
     def begin(self, progress: Progress) -> None:
         """Record that an attempt is about to be handed to the transport."""
-        known = self.record.known
-        if isinstance(known, Sending):  # from the reservation, with nothing sent yet
-            known = known.before
-        before = known if isinstance(known, Unknown) else None
-        self.first_sent = Moment(self.clock) if before is None else before.first_sent
-        self.record.known = Sending(self.first_sent, progress, before)
+        sending = self.record.known = _sending(self.record.known, progress, self.clock)
+        self.first_sent = sending.first_sent
 
     @property
     def is_first(self) -> bool:
         """Whether no attempt before the present one may have executed the refund."""
-        known = self.record.known
-        return not isinstance(known, Unknown) and (not isinstance(known, Sending) or known.before is None)
+        return _left_unknown(self.record.known) is None
 
     @property
     def failed_ids(self) -> tuple[str, ...]:
@@ -116,9 +111,8 @@ class Reservation:
 
         `is_about_an_earlier_one`: an earlier attempt left the refund unknown, and this one did not resolve it.
         """
-        known = self.record.known
         if is_about_an_earlier_one:
-            self.record.known = known.before if isinstance(known, Sending) else known
+            self.record.known = _left_unknown(self.record.known)
             return
         state = step(State.SENDING, event_of_ending(outcome_for_caller)).state
         self.earlier = outcome_for_caller if isinstance(outcome_for_caller, OutcomeUnknown) else None
@@ -136,7 +130,7 @@ class Reservation:
         if isinstance(known, Accepted):
             return _refund(self.request.provider, self.request.reference, self.record, known)
         evidence = known.progress.evidence if isinstance(known, Sending) else Evidence.NOT_SENT
-        before = known.before if isinstance(known, Sending) else known
+        before = _left_unknown(known)
         outcome_for_caller: RefundError
         if before is not None and evidence is Evidence.NOT_SENT:
             outcome_for_caller = _unknown_again(self.request, before, self.resend_until)
@@ -207,8 +201,7 @@ class MemoryLedger(Guarded):
                 case Answer.STAYS_UNKNOWN if reservation.earlier is not None:
                     record.known = known
                     raise reservation.earlier
-            before = known if isinstance(known, Unknown) else None
-            record.known = Sending(Moment(self._clock) if before is None else before.first_sent, Progress(), before)
+            record.known = _sending(known, Progress(), self._clock)
             record.owner = owner
             return reservation
 
@@ -301,6 +294,19 @@ def _known_to_others(record: Record, clock: Clock) -> Known:
     if step(State.SENDING, event_of_lease_over(known, was_copied=was_copied)).state is State.FREE:
         return None
     return known.before or Unknown(known.first_sent, _INTERRUPTED)
+
+
+def _left_unknown(known: Known) -> Unknown | None:
+    """What attempts before the present one left unknown; None where they left nothing so."""
+    if isinstance(known, Sending):
+        return known.before
+    return known if isinstance(known, Unknown) else None
+
+
+def _sending(known: Known, progress: Progress, clock: Clock) -> Sending:
+    """The knowledge of an attempt that begins, over what is known before it."""
+    before = _left_unknown(known)
+    return Sending(Moment(clock) if before is None else before.first_sent, progress, before)
 
 
 def _sent_at(known: Known) -> float:

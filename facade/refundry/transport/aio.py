@@ -239,11 +239,12 @@ async def _connected(loop: asyncio.AbstractEventLoop, origin: str, trust: Trust)
     try:
         if way.tunnel is not None:
             await _open_tunnel(loop, plain, way.tunnel)
-        name = way.host if way.encrypted else None
-        _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
     except BaseException:
-        plain.close()  # uvloop leaves it open where a handshake fails
+        plain.close()
         raise
+    # From here on the loop owns the socket, also where this fails: it may have closed its file already.
+    name = way.host if way.encrypted else None
+    _, connection = await loop.create_connection(_Connection, sock=plain, ssl=tls, server_hostname=name)
     return connection
 
 
