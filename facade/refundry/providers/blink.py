@@ -9,7 +9,7 @@ from refundry.capabilities import Capabilities
 from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, PaymentState, Reading
-from refundry.providers.fields import FieldReader, given, plain_word, read_json
+from refundry.providers.fields import FieldReader, given, json_value, plain_word
 from refundry.providers.translation import News, TokenTranslation, refund_id_of
 from refundry.refund import Operation
 from refundry.wire import http_date
@@ -18,7 +18,7 @@ from refundry_blink.api.tokens import create_token
 from refundry_blink.api.transactions import get_transaction
 from refundry_blink.models import ErrorResponse, RefundResponse, TokenRequest, Transaction
 from refundry_blink.models import RefundRequest as Body
-from refundry_blink.types import UNSET
+from refundry_blink.types import UNSET, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,7 +208,7 @@ class BlinkTranslation(TokenTranslation):
 
     def read_callback(self, body: bytes, reader: FieldReader) -> tuple[News, ...]:
         """The transaction that the callback names, in JSON or as a form. A payment's looks like a refund's."""
-        fields = read_json(body)
+        fields = json_value(body, read_json)
         if not isinstance(fields, dict):
             fields = dict(parse_qsl(body[:_MOST_FORM_BYTES].decode("utf-8", "replace")))
         word, reference = fields.get("status"), fields.get("reference")

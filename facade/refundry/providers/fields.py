@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime
 from decimal import Decimal
@@ -14,14 +13,12 @@ from refundry.outcome import Outcome
 from refundry.validation import is_path_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import NoReturn
+    from collections.abc import Callable, Mapping
 
 _BETWEEN_WORDS: Final = re.compile(r"[\s_-]+")
 _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
 _MOST_DIGITS: Final = 20
-_BOM: Final = b"\xef\xbb\xbf"
 _EXACT_IN_A_FLOAT: Final = 2**53  # a whole number below it keeps every digit in a binary float
 _LONGEST_SHOWN: Final = 200
 _FLAGS: Final[Mapping[int | str, bool]] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
@@ -41,31 +38,13 @@ def plain_word(word: str) -> str:
     return _BETWEEN_WORDS.sub(" ", word).strip().lower()
 
 
-def read_json(body: bytes) -> Any:
-    """The value of a JSON body; None where the body is no JSON, or contradicts itself."""
+def json_value(body: bytes, read_json: Callable[[bytes], Any]) -> Any:
+    """The value of a body, by the `read_json` of a generated package; None where that cannot read it."""
     try:
-        return _decode(body.removeprefix(_BOM).decode())
+        return read_json(body)
     except (ValueError, RecursionError) as error:
         pass_through(error)
         return None
-
-
-def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(members)
-    if len(made) != len(members) and any(_written(value) != _written(made[name]) for name, value in members):
-        raise ValueError("a key stands twice in an object, with two values")
-    return made
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_decode: Final = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_no_constant).decode
 
 
 class FieldReader:

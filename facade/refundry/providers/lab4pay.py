@@ -11,7 +11,7 @@ from refundry.errors import Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import CREDENTIALS_REFUSED, Outcome, PaymentState, Reading
-from refundry.providers.fields import FieldReader, plain_word, read_json
+from refundry.providers.fields import FieldReader, json_value, plain_word
 from refundry.providers.signatures import is_signed, no_proof
 from refundry.providers.translation import News, TokenTranslation, refund_id_of
 from refundry.refund import Operation
@@ -25,7 +25,7 @@ from refundry_lab4pay.models import (
     TransactionRefundRequest,
     TransactionRefundResponse,
 )
-from refundry_lab4pay.types import UNSET
+from refundry_lab4pay.types import UNSET, read_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -196,7 +196,7 @@ class Lab4PayTranslation(TokenTranslation):
         The form is documented only for a sister product, whose body is an array. A callback that holds anything else is
         not read at all, for nobody would learn of the rest.
         """
-        leaves = [*_leaves(read_json(body), "")]
+        leaves = [*_leaves(json_value(body, read_json), "")]
         for pointer, leaf in leaves:
             if not _is_transaction(leaf):
                 reader.deviate(pointer, "is not a transaction with an id and a status")
@@ -213,7 +213,7 @@ def _body(reply: WireReply) -> bytes:
 
 
 def _sorted_forms(body: bytes) -> list[bytes]:
-    value = read_json(body)
+    value = json_value(body, read_json)
     try:
         return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
     except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or nested too deeply

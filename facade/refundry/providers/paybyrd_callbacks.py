@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from refundry.outcome import Outcome, Reading
 from refundry.providers import paybyrd_codes as codes
-from refundry.providers.fields import FieldReader, plain_word, read_json
+from refundry.providers.fields import FieldReader, json_value, plain_word
 from refundry.providers.paybyrd_transactions import transaction
 from refundry.providers.translation import News
 from refundry.refund import Refund, RefundStatus
 from refundry_paybyrd.models import Transaction
-from refundry_paybyrd.types import UNSET
+from refundry_paybyrd.types import UNSET, read_json
 
 if TYPE_CHECKING:
     from refundry.accounts import Account
@@ -24,7 +24,7 @@ def read(account: Account, body: bytes, reader: FieldReader) -> tuple[News, ...]
 
     Where the envelope names the event is not documented: the event decides only together with the transaction's word.
     """
-    envelope = read_json(body)
+    envelope = json_value(body, read_json)
     if not isinstance(envelope, dict):
         reader.deviate("", "is not an envelope with a content")
         return None

@@ -9,7 +9,7 @@ from refundry.capabilities import Capabilities, counted, decimals
 from refundry.errors import Reason
 from refundry.money import Money
 from refundry.outcome import Outcome, Reading
-from refundry.providers.fields import FieldReader, given, read_json
+from refundry.providers.fields import FieldReader, given, json_value
 from refundry.providers.signatures import is_signed, no_proof
 from refundry.providers.translation import GeneratedRequest, News, Translation, refund_id_of
 from refundry.refund import Operation
@@ -120,7 +120,7 @@ class FourthTranslation(Translation):
 
     def read_callback(self, body: bytes, reader: FieldReader) -> Sequence[News] | None:
         """The refund that it is about."""
-        told = read_json(body)
+        told = json_value(body, _types.read_json)
         if not isinstance(told, dict):
             reader.deviate("", "is not an object")
             return None
