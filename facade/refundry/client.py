@@ -194,7 +194,9 @@ class RefundClient(_Client):
         An event that is not authentic changes nothing. FAILED frees a reference only where the provider was asked
         (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
         """
-        self._core.learn(event)
+        from refundry.flows.run import run
+
+        run(self._core.learn(event), None)
 
     def _run(self, started: Started[Result]) -> Result:
         from refundry.flows.run import run
@@ -257,7 +259,9 @@ class AsyncRefundClient(_Client):
 
     async def learn(self, event: refundry.RefundEvent) -> None:
         """As RefundClient.learn."""
-        self._core.learn(event)
+        from refundry.flows.run import arun
+
+        await arun(self._core.learn(event), None)
 
     async def _run(self, started: Started[Result]) -> Result:
         from refundry.flows.run import arun

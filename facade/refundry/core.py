@@ -10,8 +10,10 @@ from refundry.capabilities import check
 from refundry.clock import SYSTEM, Clock
 from refundry.errors import InvalidRefund, LookupFailed, RefundRejected, Resend
 from refundry.flows.attempts import Attempts
+from refundry.flows.effects import committed
 from refundry.flows.lookup import Lookups
 from refundry.flows.refund import Refunds
+from refundry.ledger.changes import Find, Learn
 from refundry.ledger.memory import MemoryLedger
 from refundry.limits import Retry, Timeout
 from refundry.observe import Observer
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from refundry.accounts import Account
     from refundry.flows.effects import Flow
+    from refundry.ledger.changes import Ledger
     from refundry.money import Amount
     from refundry.providers.translation import Translation
     from refundry.refund import Attempt, ContractDeviation, Known
@@ -60,9 +63,9 @@ class Core:
         clock: Clock = SYSTEM,
     ) -> None:
         self.closed = False
-        retry = Retry() if retry is None else retry
+        self._retry = retry = Retry() if retry is None else retry
         self._observer = Observer(on_attempt, on_deviation)
-        self._ledger = MemoryLedger(clock)
+        self._ledger: Ledger = MemoryLedger(clock)
         attempts = Attempts(Timeout() if timeout is None else timeout, retry, self._observer, clock)
         self._lookups = Lookups(attempts, retry, clock)
         self._refunds = Refunds(attempts, self._lookups, self._ledger, retry, clock)
@@ -171,7 +174,7 @@ class Core:
         refund = yield from flow
         if refund is known:
             return refund
-        if self._ledger.is_of_another(refund.reference, refund):
+        if not (yield from committed(self._ledger, Learn(refund), self._retry.deadline)):
             raise LookupFailed(
                 f"{refund.provider} gave the transaction of another reference for {refund.reference!r}",
                 refund=known,
@@ -180,7 +183,6 @@ class Core:
                 reference=refund.reference,
                 raw=refund.raw,
             )
-        self._ledger.record_state(refund)
         return refund
 
     # Callbacks.
@@ -192,14 +194,16 @@ class Core:
         translation = self.translation(provider)
         return received(translation, headers, body, partial(self._observer.deviations, translation, None))
 
-    def learn(self, event: RefundEvent) -> None:
+    def learn(self, event: RefundEvent) -> Flow[None]:
         """Record the state that a callback gives of a refund of this client, where it proves where it comes from."""
         from refundry.webhooks import may_free, refund_after
 
-        known = self._ledger.find(event.provider, event.refund_id, event.reference)
+        find = Find(event.provider, event.refund_id, event.reference)
+        known = yield from committed(self._ledger, find, self._retry.deadline)
         refund = None if known is None else refund_after(event, known)
         if refund is not None:
-            self._ledger.record_state(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
+            learn = Learn(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
+            yield from committed(self._ledger, learn, self._retry.deadline)
 
 
 def _confirmed(translation: Translation, event: RefundEvent, lookup: Flow[Refund]) -> Flow[RefundEvent]:

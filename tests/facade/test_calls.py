@@ -18,7 +18,9 @@ from refundry.flows.calls import Call
 from refundry.flows.lookup import CancelCall, PaymentCall, StateCall
 from refundry.flows.refund import RefundCall
 from refundry.flows.tokens import Fetch, TokenCache, TokenCall
-from refundry.ledger.memory import MemoryLedger, Reservation
+from refundry.ledger.changes import Decide, Record, Reserve
+from refundry.ledger.entry import Reservation
+from refundry.ledger.memory import MemoryLedger
 from refundry.owner import Owner
 from refundry.providers.credentials import IssuedToken
 from refundry.providers.registry import translation_of
@@ -39,14 +41,14 @@ def translation(provider: str) -> Translation:
 
 def reserved(ledger: MemoryLedger, provider: str, window: int | None) -> Reservation:
     request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
-    reservation = ledger.reserve(request, window, 0.0, Owner())
+    reservation = ledger.commit(Reserve(request, window, 0.0, Owner()))
     assert isinstance(reservation, Reservation)
     return reservation
 
 
 def refund_call(provider: str, window: int | None = None) -> RefundCall:
     ledger = MemoryLedger(SYSTEM)
-    return RefundCall(translation(provider), reserved(ledger, provider, window), ledger)
+    return RefundCall(translation(provider), reserved(ledger, provider, window))
 
 
 def known(provider: str) -> Refund:
@@ -151,22 +153,21 @@ def test_a_token_call_concludes_with_the_token_and_ends_its_fetch_only_when_it_i
 def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
     ledger = MemoryLedger(SYSTEM)
     with pytest.raises(LookupError, match="is free, and only unknown is decided"):
-        ledger.decide("blink", "reference-1", executed=True)
+        ledger.commit(Decide("blink", "reference-1", executed=True))
     for executed in (True, False):
         reservation = reserved(ledger, "blink", None)
-        call = RefundCall(translation("blink"), reservation, ledger)
+        call = RefundCall(translation("blink"), reservation)
         call.begin(Progress())
         call.record(call.conclude(LOST, ()))
-        ledger.release(reservation)
-        ledger.decide("blink", "reference-1", executed=not executed)
+        ledger.commit(Record(reservation))
+        ledger.commit(Decide("blink", "reference-1", executed=not executed))
         if executed:  # decided as not executed: the reference is free
-            ledger.release(reserved(ledger, "blink", None))
-            ledger._records.clear()
-    replay = ledger.reserve(RefundRequest("blink", PAYMENT, ONE_EURO, "reference-1"), None, 0.0, Owner())
+            ledger.commit(Record(reserved(ledger, "blink", None)))
+    replay = ledger.commit(Reserve(RefundRequest("blink", PAYMENT, ONE_EURO, "reference-1"), None, 0.0, Owner()))
     assert isinstance(replay, Refund)
     assert (replay.status, replay.replayed) == (RefundStatus.SUCCEEDED, True)
     with pytest.raises(LookupError, match="is accepted, and only unknown is decided"):
-        ledger.decide("blink", "reference-1", executed=False)
+        ledger.commit(Decide("blink", "reference-1", executed=False))
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])

@@ -17,7 +17,7 @@ ROOMS: Final = (
     ("client",),
     ("core",),
     ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),
-    ("ledger.memory", "ledger.rules"),
+    ("ledger.changes", "ledger.entry", "ledger.memory", "ledger.rules"),
     ("observe",),
     ("webhooks",),
     ("providers.registry", "providers.replies", "providers.credentials"),

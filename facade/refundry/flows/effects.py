@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from refundry.ledger.changes import Change, Ledger
     from refundry.limits import Timeout
     from refundry.wire import WireRequest
 
@@ -40,6 +41,26 @@ class WaitFor:
     seconds: float
 
 
-Effect = Send | Sleep | WaitFor
+@dataclass(slots=True)
+class Commit:
+    """Make a change of a ledger that is not immediate. Its result is the change's, or the exception instead of one."""
+
+    ledger: Ledger
+    change: Change[Any]
+    seconds: float
+
+
+Effect = Send | Sleep | WaitFor | Commit
 Result = TypeVar("Result")
 Flow = Generator[Effect, Any, Result]
+
+
+def committed(ledger: Ledger, change: Change[Result], seconds: float) -> Flow[Result]:
+    """Make a change of the ledger within so many seconds. Gives what the change gives, and raises what it raises."""
+    if ledger.is_immediate:
+        return ledger.commit(change)
+    result = yield Commit(ledger, change, seconds)
+    if isinstance(result, Exception):
+        raise result
+    committed_result: Result = result
+    return committed_result

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from refundry import outcome
 from refundry.capabilities import check
 from refundry.echoes import redacted
 from refundry.errors import NotSent, OutcomeUnknown, RefundError
 from refundry.flows.calls import Call, Conclusion
+from refundry.flows.effects import committed
 from refundry.interruption import pass_through
+from refundry.ledger.changes import IsOfAnother, Record, Reserve
 from refundry.money import Money
 from refundry.outcome import Reading
 from refundry.providers.replies import read_refund
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from refundry.flows.attempts import Attempts
     from refundry.flows.effects import Flow
     from refundry.flows.lookup import Lookups
-    from refundry.ledger.memory import MemoryLedger, Reservation
+    from refundry.ledger.changes import Change, Ledger
+    from refundry.ledger.entry import Reservation
     from refundry.limits import Retry
     from refundry.outcome import Answer
     from refundry.owner import Owner
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from refundry.wire import Progress
 
 Outcome = Refund | RefundError
+Result = TypeVar("Result")
 
 _FRAMES_OF_A_CALL: Final = 100
 
@@ -43,13 +47,12 @@ class RefundCall(Call[Outcome]):
     attempt before that reply was lost.
     """
 
-    def __init__(self, translation: Translation, reservation: Reservation, ledger: MemoryLedger) -> None:
+    def __init__(self, translation: Translation, reservation: Reservation) -> None:
         request = reservation.request
         super().__init__(translation, request.operation, request.reference, translation.refund_request(request))
         self.tracking_id: str | None = None
         self.is_first: bool = False
         self._reservation = reservation
-        self._ledger = ledger
 
     def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[Outcome]:
         """The outcome of the attempt, and what the caller learns where an earlier attempt was unknown."""
@@ -88,7 +91,7 @@ class RefundCall(Call[Outcome]):
         self._reservation.begin(progress)
 
     def record(self, conclusion: Conclusion[Outcome]) -> None:
-        """Record how the attempt ended, and which reference the provider's ids belong to."""
+        """Note how the attempt ended."""
         reservation, outcome_for_caller = self._reservation, conclusion.outcome_for_caller
         if (
             self.tracking_id is None
@@ -99,14 +102,12 @@ class RefundCall(Call[Outcome]):
             self.is_first = reservation.is_first
         is_about_an_earlier_one = outcome_for_caller is not conclusion.attempt_outcome
         reservation.record_attempt(outcome_for_caller, is_about_an_earlier_one=is_about_an_earlier_one)
-        if isinstance(outcome_for_caller, Refund):
-            self._ledger.keep_ids(outcome_for_caller)
 
 
 class Refunds:
     """The refunds of a client, as flows."""
 
-    def __init__(self, attempts: Attempts, lookups: Lookups, ledger: MemoryLedger, retry: Retry, clock: Clock) -> None:
+    def __init__(self, attempts: Attempts, lookups: Lookups, ledger: Ledger, retry: Retry, clock: Clock) -> None:
         self._attempts = attempts
         self._lookups = lookups
         self._ledger = ledger
@@ -122,24 +123,27 @@ class Refunds:
             raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request))
         window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
-        reservation = self._ledger.reserve(request, window, margin, owner)
+        deadline = self._clock.monotonic() + self._retry.deadline
+        reservation = yield from self._committed(Reserve(request, window, margin, owner), deadline)
         if isinstance(reservation, Refund):
             return reservation
         try:
-            outcome_for_caller = yield from self._send(owner, translation, reservation)
+            outcome_for_caller = yield from self._send(owner, translation, reservation, deadline)
         except RefundError:
             raise
         except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
             pass_through(error)
             outcome_for_caller = reservation.after_fault(error)
-        self._ledger.release(reservation)
+        yield from self._committed(Record(reservation), deadline)
         if isinstance(outcome_for_caller, Refund):
             return outcome_for_caller
         raise outcome_for_caller
 
-    def _send(self, owner: Owner, translation: Translation, reservation: Reservation) -> Flow[Outcome]:
-        call = RefundCall(translation, reservation, self._ledger)
-        deadline = self._clock.monotonic() + self._retry.deadline
+    def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
+        return committed(self._ledger, change, deadline - self._clock.monotonic())
+
+    def _send(self, owner: Owner, translation: Translation, reservation: Reservation, deadline: float) -> Flow[Outcome]:
+        call = RefundCall(translation, reservation)
         last = yield from self._attempts.send_with_retries(owner, call, deadline, self._retry.attempts)
         unknown = last.outcome_for_caller
         if isinstance(unknown, OutcomeUnknown) and call.tracking_id is not None:
@@ -170,11 +174,11 @@ class Refunds:
         resolved = outcome.resolve_by_lookup(
             unknown, request, state.outcome_for_caller, state.reading, is_first=call.is_first, times=reservation
         )
-        if resolved is unknown or self._ledger.is_of_another(request.reference, state.outcome_for_caller):
+        if resolved is unknown:
+            return unknown
+        if isinstance(resolved, Refund) and (yield from self._committed(IsOfAnother(resolved), deadline)):
             return unknown
         reservation.record_lookup(resolved)
-        if isinstance(resolved, Refund):
-            self._ledger.keep_ids(resolved)
         return resolved
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from refundry.flows.effects import Effect, Flow, Send, Sleep
+from refundry.flows.effects import Commit, Effect, Flow, Send, Sleep
 from refundry.interruption import pass_through
 from refundry.wire import Evidence, SendFailure, WireReply, WireRequest
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-def run(flow: Flow[Result], transport: Transport) -> Result:
-    """Drive a flow to its end in this thread. Returns what it returns, and raises what it raises."""
+def run(flow: Flow[Result], transport: Transport | None) -> Result:
+    """Drive a flow to its end in this thread. Returns what it returns, and raises what it raises.
+
+    A flow that sends nothing needs no transport.
+    """
     try:
         effect = next(flow)
         while True:
@@ -28,7 +31,7 @@ def run(flow: Flow[Result], transport: Transport) -> Result:
         flow.close()
 
 
-async def arun(flow: Flow[Result], transport: AsyncTransport) -> Result:
+async def arun(flow: Flow[Result], transport: AsyncTransport | None) -> Result:
     """Drive a flow to its end in this task. As `run` otherwise."""
     try:
         effect = next(flow)
@@ -41,7 +44,7 @@ async def arun(flow: Flow[Result], transport: AsyncTransport) -> Result:
         flow.close()
 
 
-def _result(effect: Effect, transport: Transport) -> object:
+def _result(effect: Effect, transport: Any) -> object:
     if isinstance(effect, Send):
         try:
             _hand_over(effect.request, transport)
@@ -51,6 +54,12 @@ def _result(effect: Effect, transport: Transport) -> object:
     if isinstance(effect, Sleep):
         time.sleep(effect.seconds)
         return None
+    if isinstance(effect, Commit):
+        try:
+            return effect.ledger.commit(effect.change, effect.seconds)
+        except Exception as error:  # noqa: BLE001 (the flow raises it)
+            pass_through(error)
+            return error
     try:
         return effect.future.result(effect.seconds)
     except TimeoutError as late:
@@ -58,7 +67,7 @@ def _result(effect: Effect, transport: Transport) -> object:
         return None
 
 
-async def _aresult(effect: Effect, transport: AsyncTransport) -> object:
+async def _aresult(effect: Effect, transport: Any) -> object:
     if isinstance(effect, Send):
         try:
             _hand_over(effect.request, transport)
@@ -70,6 +79,12 @@ async def _aresult(effect: Effect, transport: AsyncTransport) -> object:
     if isinstance(effect, Sleep):
         await asyncio.sleep(effect.seconds)
         return None
+    if isinstance(effect, Commit):
+        try:
+            return await effect.ledger.acommit(effect.change, effect.seconds)
+        except Exception as error:  # noqa: BLE001 (as above)
+            pass_through(error)
+            return error
     try:
         async with asyncio.timeout(effect.seconds):
             return await asyncio.wrap_future(effect.future)

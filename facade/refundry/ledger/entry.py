@@ -1,0 +1,235 @@
+"""What a ledger keeps of a reference, and what a call knows of the reference that it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from sys import intern
+from typing import TYPE_CHECKING, Any, Final
+
+from refundry.clock import Deadline, Moment, utc
+from refundry.errors import OutcomeUnknown, RefundMismatch
+from refundry.ledger.rules import (
+    Accepted,
+    Known,
+    Sending,
+    State,
+    Unknown,
+    event_of_ending,
+    event_of_learning,
+    event_of_lease_over,
+    step,
+)
+from refundry.outcome import facts_of, of_failure
+from refundry.refund import Refund, RefundStatus
+from refundry.wire import Evidence, Progress, SendFailure
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from refundry.clock import Clock
+    from refundry.errors import RefundError
+    from refundry.money import Amount
+    from refundry.owner import Owner
+    from refundry.refund import RefundRequest
+
+_INTERRUPTED: Final = "the call was interrupted while it was under way"
+
+
+@dataclass(slots=True)
+class Entry:
+    """What is kept of a reference. An entry is replaced, and never changed.
+
+    `failed_ids` are the provider's ids of refunds under this reference that have failed.
+    """
+
+    payment_id: str | None
+    amount: Amount
+    known: Known = None
+    failed_ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Reservation:
+    """A reference while one call holds it, with the times of its refund (`outcome.Times`).
+
+    `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from it,
+    so that no attempt which was allowed within the window arrives after it. `known` is what the call knows of the
+    reference. `earlier` is the outcome of the first attempt that left the refund unknown, None once a later one has
+    resolved it.
+    """
+
+    request: RefundRequest
+    window: int | None
+    margin: float
+    clock: Clock
+    owner: Owner
+    failed_ids: tuple[str, ...] = ()
+    known: Known = None
+    first_sent: Moment | None = None
+    earlier: OutcomeUnknown | None = None
+
+    def begin(self, progress: Progress) -> None:
+        """Note that an attempt is about to be handed to the transport."""
+        begun = self.known = sending(self.known, progress, self.clock)
+        self.first_sent = begun.first_sent
+
+    @property
+    def is_first(self) -> bool:
+        """Whether no attempt before the present one may have executed the refund."""
+        return _left_unknown(self.known) is None
+
+    @property
+    def sent_at(self) -> datetime:
+        """When the refund was first sent (UTC)."""
+        return utc(self._first_sent.wall)
+
+    @property
+    def resend_until(self) -> Deadline | None:
+        """When sending again stops being safe if the refund is unknown now; None where it never is."""
+        if self.window is None or self.first_sent is None:
+            return None
+        return self._in_seconds(self.window - self.margin - self.first_sent.age())
+
+    @property
+    def same_answer_until(self) -> datetime | None:
+        """Until when this reference may bring back a refusal of now; None where the provider stores no answer."""
+        return None if self.window is None else self._in_seconds(self.window).moment
+
+    def record_attempt(self, outcome_for_caller: Refund | RefundError, *, is_about_an_earlier_one: bool) -> None:
+        """Note how an attempt ended, by what the caller learns of the refund after it.
+
+        `is_about_an_earlier_one`: an earlier attempt left the refund unknown, and this one did not resolve it.
+        """
+        if is_about_an_earlier_one:
+            self.known = _left_unknown(self.known)
+            return
+        state = step(State.SENDING, event_of_ending(outcome_for_caller)).state
+        self.earlier = outcome_for_caller if isinstance(outcome_for_caller, OutcomeUnknown) else None
+        self.known = self._known(state, outcome_for_caller)
+
+    def record_lookup(self, outcome_for_caller: Refund | RefundError) -> None:
+        """Note what a lookup resolved the unknown refund to: the accepted refund, or that it was not executed."""
+        status = outcome_for_caller.status if isinstance(outcome_for_caller, Refund) else RefundStatus.FAILED
+        state = step(State.UNKNOWN, event_of_learning(status)).state
+        self.known = self._known(state, outcome_for_caller)
+
+    def after_fault(self, error: Exception) -> Refund | RefundError:
+        """The outcome for the caller where refundry itself failed after the reservation. The reference keeps to it."""
+        known = self.known
+        if isinstance(known, Accepted):
+            return refund_of(self.request.provider, self.request.reference, self.request.payment_id, known)
+        evidence = known.progress.evidence if isinstance(known, Sending) else Evidence.NOT_SENT
+        before = _left_unknown(known)
+        outcome_for_caller: RefundError
+        if before is not None and evidence is Evidence.NOT_SENT:
+            outcome_for_caller = unknown_again(self.request, before, self.resend_until)
+        else:
+            failure = SendFailure(evidence, f"the call failed with {type(error).__name__}", cause=error)
+            outcome_for_caller = of_failure(self.request, failure, self)
+        self.record_attempt(outcome_for_caller, is_about_an_earlier_one=False)
+        return outcome_for_caller
+
+    def to_others(self) -> Known:
+        """What a call that does not hold the reference knows of it: its own call may be over without an outcome."""
+        if not self.owner.is_running():
+            return self.left(was_copied=self.owner.was_running_at_fork())
+        return self.known if isinstance(self.known, Sending) else Sending(Moment(self.clock), Progress(), None)
+
+    def left(self, *, was_copied: bool = False) -> Known:
+        """What the call leaves known of the reference once it is over, with or without an outcome.
+
+        `was_copied`: a fork copied the reservation, so the call may have gone on in the parent.
+        """
+        known = self.known
+        if was_copied and known is None:  # between two attempts of the parent, which may have sent the second since
+            known = Sending(Moment(self.clock), Progress(), None)
+        if not isinstance(known, Sending):
+            return known
+        if step(State.SENDING, event_of_lease_over(known, was_copied=was_copied)).state is State.FREE:
+            return None
+        return known.before or Unknown(known.first_sent, _INTERRUPTED)
+
+    def entry(self, known: Known) -> Entry:
+        """The entry of the reference, with what is known of it."""
+        return Entry(self.request.payment_id, self.request.amount, known, self.failed_ids)
+
+    @property
+    def _first_sent(self) -> Moment:
+        return self.first_sent or Moment(self.clock)
+
+    def _in_seconds(self, seconds: float) -> Deadline:
+        return Deadline(utc(self.clock.wall() + seconds), self.clock)
+
+    def _known(self, state: State, outcome_for_caller: Refund | RefundError) -> Known:
+        if state is State.ACCEPTED and isinstance(outcome_for_caller, Refund):
+            return accepted(outcome_for_caller, self._first_sent.wall)
+        if state is State.UNKNOWN and isinstance(outcome_for_caller, OutcomeUnknown):
+            return _unknown(outcome_for_caller, self._first_sent)
+        return None
+
+
+def refund_of(provider: str, reference: str, payment_id: str | None, known: Accepted) -> Refund:
+    """The accepted refund, as far as it is kept."""
+    return Refund(
+        provider=provider,
+        reference=reference,
+        status=known.status,
+        amount=known.amount,
+        refund_id=known.refund_id,
+        payment_id=payment_id,
+        tracking_id=known.tracking_id,
+        provider_code=known.code,
+        sent_at=utc(known.sent_at),
+    )
+
+
+def ids_of(refund: Refund | Known) -> tuple[str, ...]:
+    """The provider's ids of a refund, as far as it has given any."""
+    if not isinstance(refund, Refund | Accepted):
+        return ()
+    return tuple(name for name in (refund.refund_id, refund.tracking_id) if name is not None)
+
+
+def _left_unknown(known: Known) -> Unknown | None:
+    """What attempts before the present one left unknown; None where they left nothing so."""
+    if isinstance(known, Sending):
+        return known.before
+    return known if isinstance(known, Unknown) else None
+
+
+def sending(known: Known, progress: Progress, clock: Clock) -> Sending:
+    """The knowledge of an attempt that begins, over what is known before it."""
+    before = _left_unknown(known)
+    return Sending(Moment(clock) if before is None else before.first_sent, progress, before)
+
+
+def sent_at(known: Known) -> float:
+    """The wall time of the first attempt."""
+    if isinstance(known, Accepted):
+        return known.sent_at
+    return 0.0 if known is None else known.first_sent.wall
+
+
+def accepted(refund: Refund, sent_at: float) -> Accepted:
+    """What is kept of an accepted refund."""
+    return Accepted(
+        refund.status, refund.amount, refund.refund_id, refund.tracking_id, _interned(refund.provider_code), sent_at
+    )
+
+
+def _interned(code: str | None) -> str | None:
+    """A provider has few codes, and each reply brings a copy of one."""
+    return None if code is None else intern(code)
+
+
+def _unknown(outcome: OutcomeUnknown, first_sent: Moment) -> Unknown:
+    differences = outcome.differences if isinstance(outcome, RefundMismatch) else ()
+    return Unknown(first_sent, str(outcome), outcome.http_status, outcome.provider_code, differences)
+
+
+def unknown_again(request: RefundRequest, known: Unknown, resend_until: Deadline | None) -> OutcomeUnknown:
+    """The error of a call that finds the outcome unknown."""
+    facts: dict[str, Any] = {**facts_of(request), "http_status": known.http_status, "provider_code": known.code}
+    if known.differences:
+        return RefundMismatch(known.text, differences=known.differences, **facts).until(resend_until)
+    return OutcomeUnknown(known.text, **facts).until(resend_until)
