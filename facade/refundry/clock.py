@@ -21,6 +21,15 @@ def _boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+def _boot_id() -> str:
+    """Linux alone has it. Elsewhere no start of the machine is known to be the one of before."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
+
+
 class Clock:
     """The clocks of a machine, in seconds, and its randomness.
 
@@ -36,11 +45,13 @@ class Clock:
         boot: Callable[[], float] = _boot,
         wall: Callable[[], float] = time.time,
         uniform: Callable[[float, float], float] = _uniform,
+        boot_id: Callable[[], str] = _boot_id,
     ) -> None:
         self.monotonic = monotonic
         self.boot = boot
         self.wall = wall
         self.uniform = uniform
+        self.boot_id = boot_id
 
 
 SYSTEM = Clock()

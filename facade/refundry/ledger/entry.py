@@ -32,20 +32,23 @@ if TYPE_CHECKING:
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
 
-_INTERRUPTED: Final = "the call was interrupted while it was under way"
+INTERRUPTED: Final = "the call was interrupted while it was under way"
+"""Why a refund is unknown whose call ended without an outcome."""
 
 
 @dataclass(slots=True)
 class Entry:
     """What is kept of a reference. An entry is replaced, and never changed.
 
-    `failed_ids` are the provider's ids of refunds under this reference that have failed.
+    `failed_ids` are the provider's ids of refunds under this reference that have failed. `attempt` counts the attempts
+    that the provider tells apart: it grows once one has certainly executed nothing.
     """
 
     payment_id: str | None
     amount: Amount
     known: Known = None
     failed_ids: tuple[str, ...] = ()
+    attempt: int = 1
 
 
 @dataclass(slots=True)
@@ -147,7 +150,7 @@ class Reservation:
             return known
         if step(State.SENDING, event_of_lease_over(known, was_copied=was_copied)).state is State.FREE:
             return None
-        return known.before or Unknown(known.first_sent, _INTERRUPTED)
+        return known.before or Unknown(known.first_sent, INTERRUPTED)
 
     def entry(self, known: Known) -> Entry:
         """The entry of the reference, with what is known of it."""
