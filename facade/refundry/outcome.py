@@ -31,17 +31,24 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from datetime import datetime
     from decimal import Decimal
 
     from refundry.clock import Clock, Deadline
+    from refundry.money import Amount
     from refundry.refund import RefundRequest
+
+    RequestOrRefund = RefundRequest | Refund
 
 Answer = WireReply | SendFailure
 """What an attempt ends with: the reply, or why there is none."""
 
+Difference = tuple[str, str, str]
+"""A field in which a reply names another refund: the field, the value asked for, the value reported."""
+
 Read = TypeVar("Read")
+Refused = TypeVar("Refused", RefundRejected, AuthenticationFailed)
 
 
 class Outcome(StrEnum):
@@ -54,7 +61,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+# Nothing changes a reading. Python would make a call for each field of a frozen one.
+@dataclass(unsafe_hash=True, slots=True, repr=False)
 class Reading:
     """What a provider's reply says, translated. Each field is None where the reply does not say it.
 
@@ -105,6 +113,9 @@ class NoAnswer:
     deviations: tuple[tuple[str, str], ...] = ()
 
 
+_NO_REPLY: Final = NoAnswer("there is no reply")
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentState:
     """The state of a payment, as far as it explains a refusal.
@@ -144,11 +155,13 @@ class Times(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CredentialsRefused(SendFailure):
-    """Nothing was sent, for the provider refused the keys that an access token is fetched with, by this reply."""
+    """Nothing was sent, for the provider refused the keys that an access token is fetched with.
+
+    `reply` is the reply that refused them, and `no_token` what it says.
+    """
 
     reply: WireReply | None = None
-    code: str | None = None
-    message: str | None = None
+    no_token: NoAnswer = _NO_REPLY
 
 
 # --- What an HTTP status says by itself. Whatever else a status means is the provider's contract to say.
@@ -186,23 +199,22 @@ def asked_to_wait(answer: Answer, clock: Clock) -> float | None:
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
-_FOLLOWED_BY: Final = {
-    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
-    RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
-    RefundStatus.FAILED: frozenset[RefundStatus](),
-}
+_MOVES: Final = frozenset({(RefundStatus.PENDING, RefundStatus.SUCCEEDED), (RefundStatus.PENDING, RefundStatus.FAILED)})
+_UNDOING_MOVE: Final = (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
 # Refusals that an earlier refund under the same reference may have caused, in another process.
 _MAY_BE_ITS_OWN: Final = (Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING)
 # Both a Date header and a transaction may leave the fractions of a second out.
 _CLOCK_GRAIN: Final = 1.0
 
+_CAUSE_UNKNOWN: Final = ", and an earlier success of this very refund may be its cause: find out before anything else"
+_WAYS_ON: Final = ": wait until then, or give it up for good and record the one reference that follows it"
+
 # A code is shown in an exception's text only where it cannot be more than a code.
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
-def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
+def facts_of(refund: RequestOrRefund) -> dict[str, Any]:
     """What every error says of the refund that it is about."""
     return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
 
@@ -216,45 +228,48 @@ def read_safely(read: Callable[[WireReply], Read], reply: WireReply, unreadable:
         return unreadable(f"reading the reply failed with {type(error).__name__}")
 
 
+def _facts(
+    refund: RequestOrRefund, answer: Answer, said: Reading | NoAnswer = _NO_REPLY, *, clock: Clock
+) -> dict[str, Any]:
+    """What an error says of the refund and of the answer. `said` is what the answer says, with the provider's words."""
+    reply = answer
+    if isinstance(answer, CredentialsRefused):
+        reply, said = answer.reply or answer, answer.no_token
+    return {
+        **facts_of(refund),
+        "provider_code": said.code,
+        "provider_message": said.message,
+        "retry_after": asked_to_wait(answer, clock),
+        "raw": reply if isinstance(reply, WireReply) else None,
+    }
+
+
+# --- The outcome of an attempt to refund.
+
+
 def of_no_token(reply: WireReply, no_token: NoAnswer, *, keys_refused: bool, clock: Clock) -> SendFailure:
     """The failure of a refund whose token could not be had by this reply."""
-    wait = retry_after(reply, clock)
-    if not keys_refused:
-        return SendFailure(
-            Evidence.NOT_SENT,
-            f"no access token: {no_token.why} (HTTP {reply.status})",
-            permanent=not is_temporary(reply) and reply.status >= 400,
-            retry_after=wait,
-        )
-    return CredentialsRefused(
-        Evidence.NOT_SENT,
-        f"no access token: the keys were refused (HTTP {reply.status})",
-        permanent=True,
-        retry_after=wait,
-        reply=reply,
-        code=no_token.code,
-        message=no_token.message,
-    )
+    wait, status = retry_after(reply, clock), f"(HTTP {reply.status})"
+    if keys_refused:
+        detail = f"no access token: the keys were refused {status}"
+        return CredentialsRefused(Evidence.NOT_SENT, detail, True, wait, reply=reply, no_token=no_token)
+    permanent = not is_temporary(reply) and reply.status >= 400
+    return SendFailure(Evidence.NOT_SENT, f"no access token: {no_token.why} {status}", permanent, wait)
 
 
 def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
     """The outcome for the caller of an attempt without a reply."""
-    facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
+    provider, reference, facts = request.provider, request.reference, _facts(request, failure, clock=times.clock)
     error: RefundError
     if isinstance(failure, CredentialsRefused):
-        text = f"nothing was sent to {request.provider} for {request.reference!r}: {failure.detail}"
-        return AuthenticationFailed(text, **facts, **_refusal(failure))
-    if failure.evidence is Evidence.NOT_SENT:
-        error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
+        error = AuthenticationFailed(f"nothing was sent to {provider} for {reference!r}: {failure.detail}", **facts)
+    elif failure.evidence is Evidence.NOT_SENT:
+        error = NotSent(f"nothing was sent to {provider}: {failure.detail}", **facts)
     else:
-        text = f"{request.provider} may have refunded {request.reference!r}: {failure.detail}"
+        text = f"{provider} may have refunded {reference!r}: {failure.detail}"
         error = OutcomeUnknown(text, **facts).until(times.resend_until)
     error.__cause__ = failure.cause
     return error
-
-
-def _refusal(refused: CredentialsRefused) -> dict[str, Any]:
-    return {"raw": refused.reply, "provider_code": refused.code, "provider_message": refused.message}
 
 
 def of_reply(
@@ -264,7 +279,7 @@ def of_reply(
 
     `currency` is the account's, for the amount of a refund that was requested as FULL.
     """
-    differences = compare(request, reading) if reading.outcome in _CERTAIN else ()
+    differences = () if reading.outcome is Outcome.UNKNOWN else compare(request, reading)
     if reading.outcome in _ACCEPTED and not differences:
         return Refund(
             provider=request.provider,
@@ -280,43 +295,35 @@ def of_reply(
             sent_at=times.sent_at,
             raw=reply,
         )
-    facts: dict[str, Any] = {
-        **facts_of(request),
-        "provider_code": reading.code,
-        "provider_message": reading.message,
-        "retry_after": retry_after(reply, times.clock),
-        "raw": reply,
-    }
+    facts = _facts(request, reply, reading, clock=times.clock)
     if differences:
         return _mismatch(differences, times.resend_until, facts)
-    words = f"(HTTP {reply.status}{_words(reading.code)})"
-    what = repr(request.reference)
+    provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)
     match reading.outcome:
         case Outcome.REJECTED:
-            text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
-            return RefundRejected(
-                _with_ways_on(text, times, reading.reason),
-                reason=reading.reason,
-                same_answer_until=times.same_answer_until,
-                **facts,
-            )
+            text = f"{provider} refused {reference}: {reading.reason.value} {words}"
+            return _refused(RefundRejected, text, times, reason=reading.reason, **facts)
         case Outcome.AUTHENTICATION_FAILED:
-            text = f"{request.provider} refused the credentials for {what} {words}"
-            return AuthenticationFailed(_with_ways_on(text, times), same_answer_until=times.same_answer_until, **facts)
+            text = f"{provider} refused the credentials for {reference} {words}"
+            return _refused(AuthenticationFailed, text, times, **facts)
         case _:
-            text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
+            text = f"{provider} may have refunded {reference} {words}" + (f": {reading.why}" if reading.why else "")
             return OutcomeUnknown(text, **facts).until(times.resend_until)
 
 
-def _with_ways_on(text: str, times: Times, reason: Reason = Reason.OTHER) -> str:
-    """The text of a refusal, with the ways on where the provider has stored it."""
+def _refused(kind: type[Refused], text: str, times: Times, **facts: Any) -> Refused:
+    """A refusal, with the ways on where the provider has stored it."""
     until = times.same_answer_until
-    if until is None:
-        return text
-    stored = f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC"
-    if reason in _MAY_BE_ITS_OWN:
-        return f"{stored}, and an earlier success of this very refund may be its cause: find out before anything else"
-    return f"{stored}: wait until then, or give it up for good and record the one reference that follows it"
+    if until is not None:
+        text = f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC"
+        text += _CAUSE_UNKNOWN if facts.get("reason") in _MAY_BE_ITS_OWN else _WAYS_ON
+    return kind(text, same_answer_until=until, **facts)
+
+
+def _failed(text: str, request: RefundRequest, refund: Refund, times: Times, reason: Reason) -> RefundRejected:
+    """The refusal of a request whose refund is known to have failed."""
+    words = {"provider_code": refund.provider_code, "provider_message": refund.provider_message, "raw": refund.raw}
+    return _refused(RefundRejected, text, times, reason=reason, **facts_of(request), **words)
 
 
 def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
@@ -327,15 +334,7 @@ def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
 def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
     """The outcome of an acceptance that names a refund of this reference which has failed since."""
     text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
-    return RefundRejected(
-        _with_ways_on(text, times),
-        reason=Reason.OTHER,
-        same_answer_until=times.same_answer_until,
-        provider_code=accepted.provider_code,
-        provider_message=accepted.provider_message,
-        raw=accepted.raw,
-        **facts_of(request),
-    )
+    return _failed(text, request, accepted, times, Reason.OTHER)
 
 
 def of_state(
@@ -346,16 +345,9 @@ def of_state(
     `currency` is the account's, for the amount of a refund whose amount is not known yet.
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
-        return of_no_answer(refund, answer, reading.why, code=reading.code, message=reading.message, clock=clock)
-    facts: dict[str, Any] = {
-        **facts_of(refund),
-        "provider_code": reading.code,
-        "provider_message": reading.message,
-        "retry_after": retry_after(answer, clock),
-        "raw": answer,
-    }
+        return of_no_answer(refund, answer, reading, clock=clock)
     if differences := _state_differences(refund, reading):
-        return _mismatch(differences, None, facts)
+        return _mismatch(differences, None, _facts(refund, answer, reading, clock=clock))
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
     if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at, clock):
         return replace(refund, replayed=False, raw=answer)
@@ -373,25 +365,15 @@ def of_state(
     )
 
 
-def of_no_answer(
-    refund: Refund, answer: Answer, why: str, *, code: str | None = None, message: str | None = None, clock: Clock
-) -> LookupFailed:
-    """The outcome of a question that got no reliable answer. `why`, `code` and `message` are those of its reply."""
-    facts: dict[str, Any] = {**facts_of(refund), "refund": refund, "retry_after": asked_to_wait(answer, clock)}
-    what = f"{refund.provider} could not be asked about {refund.reference!r}"
+def of_no_answer(refund: Refund, answer: Answer, said: Reading | NoAnswer, *, clock: Clock) -> LookupFailed:
+    """The outcome of a question that got no reliable answer. `said` is what its reply says."""
     if isinstance(answer, SendFailure):
-        refusal = _refusal(answer) if isinstance(answer, CredentialsRefused) else {}
-        return LookupFailed(f"{what}: {answer.detail}", temporary=not answer.permanent, **facts, **refusal)
-    denied = answer.status in CREDENTIALS_REFUSED
-    why = "it refused the credentials" if denied else why
-    return LookupFailed(
-        f"{what}: {why} (HTTP {answer.status}{_words(code)})",
-        temporary=not denied,
-        provider_code=code,
-        provider_message=message,
-        raw=answer,
-        **facts,
-    )
+        why, temporary = answer.detail, not answer.permanent
+    else:
+        temporary = answer.status not in CREDENTIALS_REFUSED
+        why = f"{said.why if temporary else 'it refused the credentials'} {_words(answer, said)}"
+    text = f"{refund.provider} could not be asked about {refund.reference!r}: {why}"
+    return LookupFailed(text, refund=refund, temporary=temporary, **_facts(refund, answer, said, clock=clock))
 
 
 def has_no_effect(answer: Answer) -> bool:
@@ -413,9 +395,7 @@ def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
 
     `undone`: the provider's word for the new status undoes a refund that was done.
     """
-    if undone and (known, new) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
-        return True
-    return new in _FOLLOWED_BY[known]
+    return (known, new) in _MOVES or (undone and (known, new) == _UNDOING_MOVE)
 
 
 def may_retry(answer: Answer, attempt_outcome: Refund | RefundError, outcome_for_caller: Refund | RefundError) -> bool:
@@ -462,15 +442,7 @@ def resolve_by_lookup(
     if not is_first:
         return unknown
     text = f"{request.provider} has not carried out {request.reference!r}"
-    return RefundRejected(
-        _with_ways_on(text, times, reading.reason),
-        reason=reading.reason,
-        same_answer_until=times.same_answer_until,
-        **facts_of(request),
-        provider_code=found.provider_code,
-        provider_message=found.provider_message,
-        raw=found.raw,
-    )
+    return _failed(text, request, found, times, reading.reason)
 
 
 def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
@@ -521,53 +493,51 @@ def after_unknown(
     return unknown
 
 
-def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
-    """The fields in which a reply names another refund: the field, the value asked for, the value reported.
+def compare(request: RefundRequest, reading: Reading) -> tuple[Difference, ...]:
+    """The fields in which a reply names another refund than the requested one.
 
     A field that the reply does not have is not compared, nor is the amount of a refusal. After FULL the amounts of the
     reply are compared with each other only.
     """
-    asked = request.amount.decimal if isinstance(request.amount, Money) else None
     return _differing(
-        *(_amounts(asked, reading) if reading.outcome in _ACCEPTED else ()),
+        *(_amounts(request.amount, reading) if reading.outcome in _ACCEPTED else ()),
         ("payment_id", request.payment_id, reading.payment_id),
         ("reference", request.reference, reading.reference),
     )
 
 
-def _state_differences(refund: Refund, reading: Reading) -> tuple[tuple[str, str, str], ...]:
+def _state_differences(refund: Refund, reading: Reading) -> tuple[Difference, ...]:
     return _differing(
-        *_amounts(refund.amount.decimal if refund.amount else None, reading),
+        *_amounts(refund.amount, reading),
         ("currency", refund.amount and refund.amount.currency, reading.currency),
         ("payment_id", refund.payment_id, reading.payment_id),
         ("refund_id", refund.refund_id, reading.refund_id),
     )
 
 
-def _amounts(asked: Decimal | None, reading: Reading) -> Iterator[tuple[str, Decimal | None, Decimal | str]]:
+def _amounts(amount: Amount | None, reading: Reading) -> list[tuple[str, Decimal | None, Decimal | str]]:
     """Each amount of a reply beside the amount asked for; after FULL, beside the first.
 
     An amount that cannot be read differs from any other. It is compared only where no amount can be read.
     """
+    asked = amount.decimal if isinstance(amount, Money) else reading.amount
     read = [one for one in reading.amounts if not isinstance(one, str)]
-    for one in dict.fromkeys(read or reading.amounts):
-        yield "amount", reading.amount if asked is None else asked, one
+    return [("amount", asked, one) for one in read or reading.amounts]
 
 
-def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str], ...]:
-    """The pairs that differ, apart from the case of a UUID."""
-    return tuple(
-        (name, str(asked), str(reported))
-        for name, asked, reported in pairs
-        if asked is not None
-        and reported is not None
-        and asked != reported
-        and _uuid_in_lower_case(asked) != _uuid_in_lower_case(reported)
-    )
+def _differing(*pairs: tuple[str, object, object]) -> tuple[Difference, ...]:
+    """The pairs that differ, apart from the case of a UUID. Each value that was reported comes once."""
+    differing: dict[tuple[str, object], Difference] = {}
+    for name, asked, reported in pairs:
+        if asked is None or reported is None or asked == reported:
+            continue
+        if _uuid_in_lower_case(asked) != _uuid_in_lower_case(reported):
+            differing.setdefault((name, reported), (name, str(asked), str(reported)))
+    return tuple(differing.values())
 
 
 def _mismatch(
-    differences: tuple[tuple[str, str, str], ...], resend_until: Deadline | None, facts: Mapping[str, Any]
+    differences: tuple[Difference, ...], resend_until: Deadline | None, facts: dict[str, Any]
 ) -> RefundMismatch:
     named = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
     text = f"{facts['provider']} reports {named} for {facts['reference']!r}"
@@ -589,5 +559,7 @@ def _uuid_in_lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
 
 
-def _words(code: str | None) -> str:
-    return f", {code}" if code and _PLAIN_CODE.fullmatch(code) else ""
+def _words(reply: WireReply, said: Reading | NoAnswer) -> str:
+    """The status of a reply and its code, for an exception's text."""
+    code = f", {said.code}" if said.code and _PLAIN_CODE.fullmatch(said.code) else ""
+    return f"(HTTP {reply.status}{code})"
