@@ -113,7 +113,7 @@ class NoAnswer:
     deviations: tuple[tuple[str, str], ...] = ()
 
 
-_NO_REPLY: Final = NoAnswer("there is no reply")
+NO_REPLY: Final = NoAnswer("there is no reply")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +153,15 @@ class Times(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsRefused(SendFailure):
     """Nothing was sent, for the provider refused the keys that an access token is fetched with.
 
     `reply` is the reply that refused them, and `no_token` what it says.
     """
 
-    reply: WireReply | None = None
-    no_token: NoAnswer = _NO_REPLY
+    reply: WireReply
+    no_token: NoAnswer
 
 
 # --- What an HTTP status says by itself. Whatever else a status means is the provider's contract to say.
@@ -229,12 +229,12 @@ def read_safely(read: Callable[[WireReply], Read], reply: WireReply, unreadable:
 
 
 def _facts(
-    refund: RequestOrRefund, answer: Answer, said: Reading | NoAnswer = _NO_REPLY, *, clock: Clock
+    refund: RequestOrRefund, answer: Answer, said: Reading | NoAnswer = NO_REPLY, *, clock: Clock
 ) -> dict[str, Any]:
     """What an error says of the refund and of the answer. `said` is what the answer says, with the provider's words."""
     reply = answer
     if isinstance(answer, CredentialsRefused):
-        reply, said = answer.reply or answer, answer.no_token
+        reply, said = answer.reply, answer.no_token
     return {
         **facts_of(refund),
         "provider_code": said.code,
@@ -311,6 +311,61 @@ def of_reply(
             return OutcomeUnknown(text, **facts).until(times.resend_until)
 
 
+def after_unknown(
+    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, resolves_earlier: bool, times: Times
+) -> Refund | RefundError:
+    """The outcome for the caller of an attempt that followed an unknown one.
+
+    Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
+    idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
+    `resolves_earlier` says so.
+    """
+    if isinstance(attempt_outcome, Refund | OutcomeUnknown):
+        return attempt_outcome
+    if type(attempt_outcome) is RefundRejected and resolves_earlier:
+        return attempt_outcome
+    unknown = copy.copy(earlier)
+    unknown.until(times.resend_until)
+    unknown.retry_after = attempt_outcome.retry_after
+    unknown.args = (f"{earlier}; sent again: {attempt_outcome}",)
+    return unknown
+
+
+def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
+    """Whether the provider gave the refund one of these ids."""
+    return bool(ids) and not {refund.refund_id, refund.tracking_id}.isdisjoint(ids)
+
+
+def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
+    """The outcome of an acceptance that names a refund of this reference which has failed since."""
+    text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
+    return _failed(text, request, accepted, times, Reason.OTHER)
+
+
+def resolve_by_lookup(
+    unknown: OutcomeUnknown,
+    request: RefundRequest,
+    found: Refund | RefundError,
+    reading: Reading,
+    *,
+    is_first: bool,
+    times: Times,
+) -> Refund | RefundError:
+    """The outcome for the caller once an unknown refund was looked up by what its reply gave to ask by.
+
+    Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
+    refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
+    """
+    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
+        return unknown
+    if found.status is not RefundStatus.FAILED:
+        return found
+    if not is_first:
+        return unknown
+    text = f"{request.provider} has not carried out {request.reference!r}"
+    return _failed(text, request, found, times, reading.reason)
+
+
 def _refused(kind: type[Refused], text: str, times: Times, **facts: Any) -> Refused:
     """A refusal, with the ways on where the provider has stored it."""
     until = times.same_answer_until
@@ -326,15 +381,7 @@ def _failed(text: str, request: RefundRequest, refund: Refund, times: Times, rea
     return _refused(RefundRejected, text, times, reason=reason, **facts_of(request), **words)
 
 
-def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
-    """Whether the provider gave the refund one of these ids."""
-    return bool(ids) and not {refund.refund_id, refund.tracking_id}.isdisjoint(ids)
-
-
-def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
-    """The outcome of an acceptance that names a refund of this reference which has failed since."""
-    text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
-    return _failed(text, request, accepted, times, Reason.OTHER)
+# --- The outcome of a question: a lookup, a cancel, the state of a payment.
 
 
 def of_state(
@@ -365,6 +412,18 @@ def of_state(
     )
 
 
+def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
+    """Whether a transaction was created after a refund was sent. False where either time is not known.
+
+    The Date of the reply, which has just come, tells how far the provider's clock is ahead of this one.
+    """
+    date = http_date(reply.header("date") or "")
+    if created_at is None or sent_at is None or date is None:
+        return False
+    ahead = date - clock.wall()
+    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
+
+
 def of_no_answer(refund: Refund, answer: Answer, said: Reading | NoAnswer, *, clock: Clock) -> LookupFailed:
     """The outcome of a question that got no reliable answer. `said` is what its reply says."""
     if isinstance(answer, SendFailure):
@@ -383,19 +442,23 @@ def has_no_effect(answer: Answer) -> bool:
     return answer.status in CREDENTIALS_REFUSED
 
 
-def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
-    """Whether a question may be repeated: another answer may come soon."""
-    if isinstance(answer, WireReply) and not is_temporary(answer):
-        return False
-    return isinstance(outcome_for_caller, LookupFailed) and outcome_for_caller.temporary
+def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) -> RefundRejected:
+    """A refusal with the state of its payment as the reason. It is the same where the state does not explain it.
 
-
-def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
-    """Whether a status is newer than the known one. A status never moves backwards.
-
-    `undone`: the provider's word for the new status undoes a refund that was done.
+    `void_hint` says what the provider has for a payment that cannot be refunded.
     """
-    return (known, new) in _MOVES or (undone and (known, new) == _UNDOING_MOVE)
+    if payment.reason is None:
+        return refused
+    explained_refusal = copy.copy(refused)
+    explained_refusal.reason = payment.reason
+    # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
+    text = str(refused).replace(f": {refused.reason.value} (", f": {payment.reason.value} (", 1)
+    hint = f": {void_hint}" if payment.reason is Reason.NOT_REFUNDABLE else ""
+    explained_refusal.args = (f"{text}; the payment is {payment.word}{hint}",)
+    return explained_refusal
+
+
+# --- What may follow: another attempt, another question, another status.
 
 
 def may_retry(answer: Answer, attempt_outcome: Refund | RefundError, outcome_for_caller: Refund | RefundError) -> bool:
@@ -421,76 +484,22 @@ def is_stored_answer(last: Answer, previous: Answer, attempt_outcome: Refund | R
     return (last.status, last.body) == (previous.status, previous.body) and attempt_outcome.provider_code is not None
 
 
-def resolve_by_lookup(
-    unknown: OutcomeUnknown,
-    request: RefundRequest,
-    found: Refund | RefundError,
-    reading: Reading,
-    *,
-    is_first: bool,
-    times: Times,
-) -> Refund | RefundError:
-    """The outcome for the caller once an unknown refund was looked up by what its reply gave to ask by.
-
-    Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
-    refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
-    """
-    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
-        return unknown
-    if found.status is not RefundStatus.FAILED:
-        return found
-    if not is_first:
-        return unknown
-    text = f"{request.provider} has not carried out {request.reference!r}"
-    return _failed(text, request, found, times, reading.reason)
-
-
-def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
-    """Whether a transaction was created after a refund was sent. False where either time is not known.
-
-    The Date of the reply, which has just come, tells how far the provider's clock is ahead of this one.
-    """
-    date = http_date(reply.header("date") or "")
-    if created_at is None or sent_at is None or date is None:
+def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
+    """Whether a question may be repeated: another answer may come soon."""
+    if isinstance(answer, WireReply) and not is_temporary(answer):
         return False
-    ahead = date - clock.wall()
-    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
+    return isinstance(outcome_for_caller, LookupFailed) and outcome_for_caller.temporary
 
 
-def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) -> RefundRejected:
-    """A refusal with the state of its payment as the reason. It is the same where the state does not explain it.
+def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
+    """Whether a status is newer than the known one. A status never moves backwards.
 
-    `void_hint` says what the provider has for a payment that cannot be refunded.
+    `undone`: the provider's word for the new status undoes a refund that was done.
     """
-    if payment.reason is None:
-        return refused
-    explained_refusal = copy.copy(refused)
-    explained_refusal.reason = payment.reason
-    # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
-    text = str(refused).replace(f": {refused.reason.value} (", f": {payment.reason.value} (", 1)
-    hint = f": {void_hint}" if payment.reason is Reason.NOT_REFUNDABLE else ""
-    explained_refusal.args = (f"{text}; the payment is {payment.word}{hint}",)
-    return explained_refusal
+    return (known, new) in _MOVES or (undone and (known, new) == _UNDOING_MOVE)
 
 
-def after_unknown(
-    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, resolves_earlier: bool, times: Times
-) -> Refund | RefundError:
-    """The outcome for the caller of an attempt that followed an unknown one.
-
-    Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
-    idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
-    `resolves_earlier` says so.
-    """
-    if isinstance(attempt_outcome, Refund | OutcomeUnknown):
-        return attempt_outcome
-    if type(attempt_outcome) is RefundRejected and resolves_earlier:
-        return attempt_outcome
-    unknown = copy.copy(earlier)
-    unknown.until(times.resend_until)
-    unknown.retry_after = attempt_outcome.retry_after
-    unknown.args = (f"{earlier}; sent again: {attempt_outcome}",)
-    return unknown
+# --- Whether a reply is about this refund, and what of it stands in a text.
 
 
 def compare(request: RefundRequest, reading: Reading) -> tuple[Difference, ...]:
@@ -536,6 +545,10 @@ def _differing(*pairs: tuple[str, object, object]) -> tuple[Difference, ...]:
     return tuple(differing.values())
 
 
+def _uuid_in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
+
+
 def _mismatch(
     differences: tuple[Difference, ...], resend_until: Deadline | None, facts: dict[str, Any]
 ) -> RefundMismatch:
@@ -553,10 +566,6 @@ def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
     except InvalidRefund as unfit:  # the reply's amount is none that could be refunded
         pass_through(unfit)
         return None
-
-
-def _uuid_in_lower_case(value: object) -> object:
-    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
 
 
 def _words(reply: WireReply, said: Reading | NoAnswer) -> str:
