@@ -60,34 +60,34 @@ class Observer:
         seconds: float,
         result: object,
     ) -> None:
-        """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging."""
-        level = logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG
+        """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging.
+
+        `result` is the outcome for the caller, or its class.
+        """
+        kind = result if isinstance(result, type) else type(result)
+        level = logging.WARNING if issubclass(kind, OutcomeUnknown) else logging.DEBUG
         # Without the API of OpenTelemetry being loaded, nobody can have asked for spans.
-        if self._on_attempt is None and not LOG.isEnabledFor(level) and "opentelemetry.trace" not in sys.modules:
+        is_logged, trace = LOG.isEnabledFor(level), sys.modules.get("opentelemetry.trace")
+        if self._on_attempt is None and not is_logged and trace is None:
             return
         if isinstance(answer, WireReply):
             evidence, status, cause = Evidence.ANSWERED, answer.status, None
         else:
             evidence, status, cause = answer.evidence, None, answer.cause
-        name, origin = translation.account.name, translation.account.origin
-        self._tell(Attempt(name, reference, operation, evidence, status, seconds, _named(result)), origin, level, cause)
+        account = translation.account
+        attempt = Attempt(account.name, reference, operation, evidence, status, seconds, _named(result, kind))
+        if is_logged:
+            _harmless(_log, attempt, level, cause)
+        if trace is not None:
+            _harmless(_span, attempt, trace, account.origin)
+        _harmless(self._on_attempt, attempt)
 
     def interrupted(
         self, translation: Translation, reference: str, operation: Operation, evidence: Evidence, seconds: float
     ) -> None:
         """Report an attempt that was interrupted while it was under way."""
         outcome = NotSent if evidence is Evidence.NOT_SENT else _INTERRUPTED[operation]
-        level = logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG
-        name, origin = translation.account.name, translation.account.origin
-        self._tell(Attempt(name, reference, operation, evidence, None, seconds, outcome.__name__), origin, level, None)
-
-    def _tell(self, attempt: Attempt, origin: str, level: int, cause: BaseException | None) -> None:
-        if LOG.isEnabledFor(level):
-            _harmless(_log, attempt, level, cause)
-        trace = sys.modules.get("opentelemetry.trace")
-        if trace is not None:
-            _harmless(_span, attempt, trace, origin)
-        _harmless(self._on_attempt, attempt)
+        self.attempt(translation, reference, operation, SendFailure(evidence, "interrupted"), seconds, outcome)
 
     def deviations(
         self, translation: Translation, operation: Operation | None, deviations: tuple[tuple[str, str], ...]
@@ -111,12 +111,12 @@ def contract_hash(package: str) -> str:
     return sha256(files(package).joinpath("contract.json").read_bytes()).hexdigest()
 
 
-def _named(result: object) -> str:
+def _named(result: object, kind: type) -> str:
     if isinstance(result, Refund):
         return result.status.name
     if isinstance(result, SendFailure):
-        return (AuthenticationFailed if isinstance(result, CredentialsRefused) else NotSent).__name__
-    return type(result).__name__ if isinstance(result, RefundError) else "OK"
+        kind = AuthenticationFailed if isinstance(result, CredentialsRefused) else NotSent
+    return kind.__name__ if issubclass(kind, RefundError) else "OK"
 
 
 def _span(attempt: Attempt, trace: Any, origin: str) -> None:
