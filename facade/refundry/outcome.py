@@ -297,7 +297,7 @@ def of_reply(
         )
     facts = _facts(request, reply, reading, clock=times.clock)
     if differences:
-        return _mismatch(differences, times.resend_until, facts)
+        return _mismatch(differences, facts).until(times.resend_until)
     provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)
     match reading.outcome:
         case Outcome.REJECTED:
@@ -358,12 +358,10 @@ def resolve_by_lookup(
     """
     if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
         return unknown
-    if found.status is not RefundStatus.FAILED:
-        return found
-    if not is_first:
-        return unknown
-    text = f"{request.provider} has not carried out {request.reference!r}"
-    return _failed(text, request, found, times, reading.reason)
+    if found.status is RefundStatus.FAILED:
+        text = f"{request.provider} has not carried out {request.reference!r}"
+        return _failed(text, request, found, times, reading.reason) if is_first else unknown
+    return found
 
 
 def _refused(kind: type[Refused], text: str, times: Times, **facts: Any) -> Refused:
@@ -394,7 +392,7 @@ def of_state(
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
         return of_no_answer(refund, answer, reading, clock=clock)
     if differences := _state_differences(refund, reading):
-        return _mismatch(differences, None, _facts(refund, answer, reading, clock=clock))
+        return _mismatch(differences, _facts(refund, answer, reading, clock=clock))
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
     if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at, clock):
         return replace(refund, replayed=False, raw=answer)
@@ -549,12 +547,10 @@ def _uuid_in_lower_case(value: object) -> object:
     return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
 
 
-def _mismatch(
-    differences: tuple[Difference, ...], resend_until: Deadline | None, facts: dict[str, Any]
-) -> RefundMismatch:
+def _mismatch(differences: tuple[Difference, ...], facts: dict[str, Any]) -> RefundMismatch:
     named = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
     text = f"{facts['provider']} reports {named} for {facts['reference']!r}"
-    return RefundMismatch(text, differences=differences, **facts).until(resend_until)
+    return RefundMismatch(text, differences=differences, **facts)
 
 
 def money_of(amount: Decimal | None, currency: str | None) -> Money | None:

@@ -106,14 +106,10 @@ def received(
     that does not prove where it comes from, or that cannot be one; WebhookUnreadable for one that is proved and cannot
     be read; InvalidRefund for an account without the secret that would prove it, and for a body that is not bytes.
     """
-
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):
-        raise InvalidRefund(
-            f"body is the bytes of the request as they came, not {type(body).__name__}: a signature is over those",
-            field="body",
-            provider=name,
-        )
+        text = f"body is the bytes of the request as they came, not {type(body).__name__}: a signature is over those"
+        raise InvalidRefund(text, field="body", provider=name)
     body = bytes(body)
     if len(body) > MAX_CALLBACK_BYTES:
         raise WebhookRejected(f"a callback for {name} is too large to be one", provider=name)
