@@ -31,7 +31,7 @@ ROOMS: Final = (
     ("money", "validation", "limits"),
     ("errors",),
     ("wire",),
-    ("redaction", "clock", "owner", "interruption", "later"),
+    ("redaction", "clock", "owner", "interruption", "later", "plain"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 # What stands beside the house, with the modules of the house that it may use.
