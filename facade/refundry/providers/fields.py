@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.interruption import pass_through
@@ -20,6 +20,7 @@ _WHOLE_NUMBER: Final = re.compile(r"-?[0-9]+")
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,6})?|-?inf")
 _MOST_DIGITS: Final = 20
 _TOO_LARGE: Final = 10**_MOST_DIGITS
+_WIDEST: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[])  # it never rounds
 _EXACT_IN_A_FLOAT: Final = 2**53  # a whole number below it keeps every digit in a binary float
 _LONGEST_SHOWN: Final = 200
 _FLAGS: Final[Mapping[int | str, bool]] = {1: True, "1": True, "true": True, 0: False, "0": False, "false": False}
@@ -172,13 +173,10 @@ class FieldReader:
             self._unfit(value, pointer, "is not an amount")
             return self._shown(value)
         amount = Decimal(text)
-        sign, digits, exponent = amount.as_tuple()
-        if (sign and not signed) or len(digits) > _MOST_DIGITS:
+        too_long = len(text) > _MOST_DIGITS and len(amount.as_tuple().digits) > _MOST_DIGITS
+        if too_long or (amount.is_signed() and not signed):
             self.deviate(pointer, "is below zero, or has too many digits")
-        if decimals and isinstance(exponent, int):
-            # Made from its digits, for arithmetic would round it to the decimal context of the caller.
-            return Decimal((0, digits, exponent - decimals))
-        return amount.copy_abs()
+        return amount.copy_abs().scaleb(-decimals, _WIDEST)
 
     def _shown(self, value: object) -> str | None:
         """A value in place of an amount, in words; None for no value, null and an empty text."""
