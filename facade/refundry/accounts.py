@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import typing
     from typing import Final
 
-_NO_KEYS: Final[Mapping[str, Secret]] = {}
-
 
 class Account(ABC):
     """One account at a provider.
@@ -48,7 +46,7 @@ class Account(ABC):
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
     """Whether the provider takes amounts as whole numbers of minor units."""
 
-    keys: Mapping[str, Secret] = _NO_KEYS
+    keys: Mapping[str, Secret] = {}
     """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
     token: Secret | None = None
     """The access token that was given."""
