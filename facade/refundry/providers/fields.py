@@ -35,9 +35,9 @@ def same_id(one: object, other: object) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def plain_word(word: str) -> str:
-    """A provider's word for a state in one spelling: lower case, with a blank for each separator."""
-    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
+def plain_word(word: object) -> str:
+    """A provider's word for a state in one spelling: lower case, with a blank for each separator; "" for no text."""
+    return _BETWEEN_WORDS.sub(" ", word).strip().lower() if isinstance(word, str) else ""
 
 
 def json_value(body: bytes, read_json: Callable[[bytes], Any]) -> Any:
@@ -127,12 +127,11 @@ class FieldReader:
 
     def state(self, value: object, pointer: str, states: Mapping[str, Outcome]) -> tuple[Outcome, str | None]:
         """What a word for a state means, and the word itself. A missing or unlisted word is pending."""
+        word = self.text(value, pointer)
+        outcome = states.get(plain_word(word))
         if value is self._absent:
             self.deviate(pointer, "is missing")
-            return Outcome.PENDING, None
-        word = self.text(value, pointer)
-        outcome = None if word is None else states.get(plain_word(word))
-        if word is not None and outcome is None:
+        elif word is not None and outcome is None:
             self.deviate(pointer, "is not a word that the contract lists")
         return outcome or Outcome.PENDING, word
 
