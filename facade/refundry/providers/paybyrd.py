@@ -136,11 +136,11 @@ class PaybyrdTranslation(Translation):
             "refund_id": reader.in_path(refund_id, "/transactionId"),
         }
         reader.expect_object(parsed, "sourceTransaction")
-        source, at = parsed.source_transaction, "/sourceTransaction"
+        source = parsed.source_transaction
         if isinstance(source, models.RefundSourceTransactionResponse):
-            left = source.iso_remaining_amount
-            reported["payment_id"] = reader.id_text(source.transaction_id, f"{at}/transactionId")
-            reported["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, places)
+            left, at = source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount"
+            reported["payment_id"] = reader.id_text(source.transaction_id, "/sourceTransaction/transactionId")
+            reported["remaining"] = reader.minor_units(left, at, currency, places)
         return reported
 
     # The state of a refund.
@@ -235,9 +235,7 @@ class PaybyrdTranslation(Translation):
         word.
         """
         envelope = json_value(body, read_json)
-        if not isinstance(envelope, dict):
-            reader.deviate("", "is not an envelope with a content")
-            return None
+        envelope = envelope if isinstance(envelope, dict) else {}
         content = envelope.get("content")
         event = (reader.text(envelope.get("event", UNSET), "/event") or "").lower()
         listed = _about_event(event)
@@ -341,7 +339,5 @@ def _about_content(content: Any) -> About | None:
         return None
     kind = content.get("operationType")
     if isinstance(kind, str) and kind:
-        if kind.lower() in codes.ABOUT_KIND:
-            return codes.ABOUT_KIND[kind.lower()]
-        return None if "refund" in kind.lower() else "other"
+        return codes.ABOUT_KIND.get(kind.lower()) or (None if "refund" in kind.lower() else "other")
     return "order" if "orderId" in content and "transactionId" not in content else None
