@@ -140,12 +140,13 @@ class FieldReader:
 
         The reply has it as a whole number that counts `decimals` decimals of a major unit.
         """
-        if type(value) is int and 0 <= value < _TOO_LARGE:
-            units, rest = rescaled(value, decimals, EXPONENTS[currency])
-            if not rest:
-                return units
-        self._unfit(value, pointer, "is not a whole number of minor units")
-        return None
+        if type(value) is not int or not 0 <= value < _TOO_LARGE:
+            self._unfit(value, pointer, "is not a whole number")
+            return None
+        units, rest = rescaled(value, decimals, EXPONENTS[currency])
+        if rest:
+            self.deviate(pointer, "is not a whole number of minor units")
+        return None if rest else units
 
     def minor_amount(self, value: object, pointer: str, decimals: int, *, signed: bool = False) -> Decimal | str | None:
         """An amount in major units, exact, from a whole number that counts `decimals` decimals of a major unit.
