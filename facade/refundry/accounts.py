@@ -73,17 +73,19 @@ class Account(ABC):
 
     def _set_place(self, given: Mapping[str, typing.Any]) -> None:
         """Check and keep what accounts have in common, out of all the arguments of a constructor."""
-        given = {name: given.get(name) for name in _PLACE}  # an error reporter may show the variables of this frame
+        given = {
+            name: given[name] for name in _PLACE if name in given
+        }  # an error reporter may show the variables of this frame
         # A message shows no value: a variable of the environment may hold the secret of another one.
         one_of(given["environment"], "environment", self.HOSTS)
-        if given["currency"] is not None and given["currency"] not in EXPONENTS:
+        self.currency: str | None = given.get("currency")
+        if self.currency is not None and self.currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
-        one_of(given["minor_units"], "minor_units", ("iso", "hundredths", None))
+        one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
         base_url = self.HOSTS[given["environment"]] if given["base_url"] is None else given["base_url"]
         self.name: str = account_name(given["name"])
         self.origin: str = origin(base_url, given["plain_http_to"])
-        self.currency: str | None = given["currency"]
-        self.minor_units: typing.Literal["iso", "hundredths"] | None = given["minor_units"]
+        self.minor_units: typing.Literal["iso", "hundredths"] | None = given.get("minor_units")
         self.transport: refundry.Transport | refundry.AsyncTransport | None = given["transport"]
 
     @property
