@@ -50,6 +50,9 @@ class Account(ABC):
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
     """Whether the provider takes amounts as whole numbers of minor units."""
 
+    # Also of an account that its constructor refuses: an error reporter shows it.
+    name: str = ""
+    origin: str = ""
     keys: Mapping[str, Secret] = {}
     """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
     token: Secret | None = None
@@ -73,18 +76,17 @@ class Account(ABC):
 
     def _set_place(self, given: Mapping[str, typing.Any]) -> None:
         """Check and keep what accounts have in common, out of all the arguments of a constructor."""
-        given = {
-            name: given[name] for name in _PLACE if name in given
-        }  # an error reporter may show the variables of this frame
-        # A message shows no value: a variable of the environment may hold the secret of another one.
+        # An error reporter may show the variables of this frame. A message shows no value either: a variable of the
+        # environment may hold the secret of another one.
+        given = {name: given[name] for name in _PLACE if name in given}
         one_of(given["environment"], "environment", self.HOSTS)
         self.currency: str | None = given.get("currency")
         if self.currency is not None and self.currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
         one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
         base_url = self.HOSTS[given["environment"]] if given["base_url"] is None else given["base_url"]
-        self.name: str = account_name(given["name"])
-        self.origin: str = origin(base_url, given["plain_http_to"])
+        self.name = account_name(given["name"])
+        self.origin = origin(base_url, given["plain_http_to"])
         self.minor_units: typing.Literal["iso", "hundredths"] | None = given.get("minor_units")
         self.transport: refundry.Transport | refundry.AsyncTransport | None = given["transport"]
 

@@ -30,7 +30,7 @@ from refundry import (
 )
 from tests.facade.canary import CANARY, INTEGRATOR, assert_hidden, canaried, everything, shown, watched
 from tests.facade.support import KINDS, Kind, Scripted, caller
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT
 
 
@@ -316,6 +316,18 @@ def test_what_is_refused_of_an_account_does_not_show_its_value(provider: str, fi
     text = everything(refused.value) + "".join(traceback.format_exception(refused.value))
     assert_hidden(text)
     assert "canary" not in text
+
+
+@pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
+def test_a_reporter_can_show_the_variables_of_a_refused_account(provider: str, field: str, value: str) -> None:
+    options = {**CREDENTIALS.get((provider, field), {}), field: value}
+    with pytest.raises(InvalidRefund) as refused:
+        account(provider, **options)
+    frames = traceback.StackSummary.extract(
+        traceback.walk_tb(refused.value.__traceback__), lookup_lines=False, capture_locals=True
+    )
+    held = {frame.name: frame.locals["self"] for frame in frames if frame.locals and "self" in frame.locals}
+    assert held["__init__"].startswith(f"<{RECORDS[provider].account_class.__name__} ")
 
 
 @pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
