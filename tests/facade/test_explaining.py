@@ -88,7 +88,7 @@ def test_a_refusal_of_a_payment_that_was_refunded_before_says_so() -> None:
 
 @both_kinds
 @explaining
-def test_a_refusal_of_a_payment_that_can_be_refunded_comes_back_as_it_is(kind: Kind, provider: str) -> None:
+def test_a_refusal_of_a_refundable_payment_is_returned_unchanged(kind: Kind, provider: str) -> None:
     words = {"lab4pay": ["SUCCESS", "success"], "blink": ["Accepted", "pending", "completed", "Partially refunded"]}
     for word in (*words[provider], "MISPLACED", "", None, 7):
         with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
@@ -113,7 +113,7 @@ def test_a_refusal_of_a_payment_that_can_be_refunded_comes_back_as_it_is(kind: K
     ],
     ids=repr,
 )
-def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
+def test_a_payment_that_cannot_be_looked_up_says_nothing_about_the_refusal(
     provider: str, answer: Answer | BaseException, temporary: bool, times: int
 ) -> None:
     with refused("sync", provider, answer) as (client, refusal, transport):
@@ -127,7 +127,7 @@ def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
 
 
 @explaining
-def test_another_status_than_200_explains_nothing_whatever_its_word(provider: str) -> None:
+def test_a_status_other_than_200_explains_nothing(provider: str) -> None:
     for status in (201, 202, 400, 404):
         with refused("sync", provider, state(provider, payments_of(provider).unrefundable[0], status)) as (
             client,
@@ -141,7 +141,7 @@ def test_another_status_than_200_explains_nothing_whatever_its_word(provider: st
 
 @both_kinds
 @explaining
-def test_a_payment_is_asked_about_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+def test_a_lookup_of_a_payment_is_retried_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     answers = LOST, reply(503), state(provider, payments_of(provider).unrefundable[0])
     with refused(kind, provider, *answers) as (client, refusal, transport):
         assert explained(client, refusal).reason is Reason.NOT_REFUNDABLE
@@ -167,7 +167,7 @@ def test_each_refusal_of_blink_can_be_explained(status: int, body: Any) -> None:
 
 @explaining
 @pytest.mark.parametrize("name", ["invalid", "invalid-shop", "other"])
-def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(provider: str, name: str) -> None:
+def test_the_reason_is_in_a_field_of_its_own_for_every_account_name(provider: str, name: str) -> None:
     answers = [payments_of(provider).refusal]
     transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]), answers=answers)
     with scripted("sync", provider, transport, name=name) as client, pytest.raises(RefundRejected) as raised:
@@ -178,7 +178,7 @@ def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(prov
 
 @both_kinds
 @explaining
-def test_a_refusal_that_was_kept_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
+def test_a_stored_refusal_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
     with refused(kind, provider, NO_STATE) as (_, refusal, _):
         kept = json.dumps(refusal.to_dict())
     transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]))
@@ -190,7 +190,7 @@ def test_a_refusal_that_was_kept_can_be_explained_in_another_process(kind: Kind,
 
 @both_kinds
 @pytest.mark.parametrize("body", [{"code": "BYRD900"}, {"code": "BYRD205"}, {"code": "BYRD230"}])
-def test_a_refusal_comes_back_as_it_is_from_a_provider_that_is_not_asked(kind: Kind, body: Any) -> None:
+def test_a_refusal_is_returned_unchanged_where_the_provider_has_no_lookup_of_payments(kind: Kind, body: Any) -> None:
     answer = state("paybyrd", "Success")
     with refused(kind, "paybyrd", answer, refused_with=reply(400, body)) as (client, refusal, transport):
         assert explained(client, refusal) is refusal
@@ -198,7 +198,7 @@ def test_a_refusal_comes_back_as_it_is_from_a_provider_that_is_not_asked(kind: K
 
 
 @both_kinds
-def test_a_refusal_that_is_tied_to_no_payment_comes_back_as_it_is(kind: Kind) -> None:
+def test_a_refusal_without_a_payment_is_returned_unchanged(kind: Kind) -> None:
     transport = LookupScript(state("lab4pay", "REVERTED"), answers=[reply(400)])
     with scripted(kind, "lab4pay", transport) as client:
         with pytest.raises(RefundRejected) as refusal:
@@ -210,7 +210,7 @@ def test_a_refusal_that_is_tied_to_no_payment_comes_back_as_it_is(kind: Kind) ->
 
 @both_kinds
 @explaining
-def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
+def test_only_a_refusal_is_explained(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, "REVERTED"))
     facts: dict[str, Any] = {"provider": provider, "reference": "reference-1", "payment_id": PAYMENT}
     with scripted(kind, provider, transport) as client:
@@ -245,7 +245,7 @@ def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
         ("paybyrd", reply(400, {"code": "BYRD205"}), RefundRejected),
     ],
 )
-def test_a_refund_that_came_to_nothing_asks_nothing_by_itself(
+def test_a_failed_refund_looks_nothing_up_by_itself(
     kind: Kind, provider: str, answer: Answer, told: type[RefundError]
 ) -> None:
     transport = LookupScript(state(provider, "REVERTED"), answers=[answer])
@@ -257,7 +257,7 @@ def test_a_refund_that_came_to_nothing_asks_nothing_by_itself(
 
 @both_kinds
 @explaining
-def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind, provider: str) -> None:
+def test_a_lookup_of_a_reason_is_reported_with_its_reference(kind: Kind, provider: str) -> None:
     told: list[tuple[Operation, int | None, str]] = []
     word = payments_of(provider).unrefundable[0]
     hook: dict[str, Any] = {"on_attempt": lambda one: told.append((one.operation, one.status, one.outcome))}
@@ -274,7 +274,7 @@ def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind
 
 @both_kinds
 @explaining
-def test_a_refund_that_was_refused_for_the_payments_state_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+def test_a_refund_refused_for_the_state_of_its_payment_may_be_resent(kind: Kind, provider: str) -> None:
     states = [state(provider, payments_of(provider).unrefundable[0])]
     transport = LookupScript(*states, answers=[payments_of(provider).refusal, RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:

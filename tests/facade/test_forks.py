@@ -124,9 +124,7 @@ STOPS: Final = [
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize(("how", "provider"), STOPS)
-def test_a_reference_that_was_under_way_at_the_fork_is_unknown_in_the_child_and_nothing_else_is(
-    provider: str, how: str
-) -> None:
+def test_only_a_reference_in_progress_at_the_fork_is_unknown_in_the_child(provider: str, how: str) -> None:
     in_child, in_parent = lines_of(provider, how)
     done = RECORDS[provider].accepted_as.name
     # Free would pay twice. A provider that de-duplicates knows the key, whoever sends it.

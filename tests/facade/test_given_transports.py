@@ -29,7 +29,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
 @both_kinds
-def test_a_transport_of_the_client_is_that_of_each_account_without_its_own(kind: Kind) -> None:
+def test_the_transport_of_the_client_serves_each_account_without_its_own(kind: Kind) -> None:
     shared, own = Scripted(accepted("blink")), Scripted(accepted("paybyrd"))
     accounts = [account("blink"), account("blink", name="shop-2"), account("paybyrd", transport=own)]
     with caller(kind, *accounts, transport=shared) as client:
@@ -43,7 +43,7 @@ def test_a_transport_of_the_client_is_that_of_each_account_without_its_own(kind:
 
 @both_kinds
 @every_provider
-def test_a_question_goes_by_the_transport_of_the_client(kind: Kind, provider: str) -> None:
+def test_a_lookup_uses_the_transport_of_the_client(kind: Kind, provider: str) -> None:
     shared = Scripted(LOST, state=state(provider, RECORDS[provider].states.done))
     with caller(kind, account(provider), transport=shared) as client:
         assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
@@ -142,7 +142,7 @@ def assert_unknown(unknown: OutcomeUnknown, provider: str) -> None:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("what", GIVEN_BACK)
-def test_whatever_a_transport_gives_back_the_refund_is_unknown(kind: Kind, provider: str, what: str) -> None:
+def test_a_refund_is_unknown_after_any_invalid_result_of_its_transport(kind: Kind, provider: str, what: str) -> None:
     transport = Careless(lambda: GIVEN_BACK[what], kind)
     with caller(kind, account(provider, transport=transport)) as client:
         with pytest.raises(OutcomeUnknown, match="the transport gave back an unfit ") as unknown:
@@ -160,7 +160,7 @@ def test_whatever_a_transport_gives_back_the_refund_is_unknown(kind: Kind, provi
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("raised", RAISED)
-def test_whatever_a_transport_raises_is_the_cause_of_what_is_told(kind: Kind, provider: str, raised: str) -> None:
+def test_an_exception_of_a_transport_is_the_cause_of_the_error(kind: Kind, provider: str, raised: str) -> None:
     error = RAISED[raised]()
 
     def fail() -> None:
@@ -198,7 +198,7 @@ def test_an_exception_that_cannot_be_printed_leaves_the_refund_unknown(kind: Kin
 
 
 @every_provider
-def test_a_plain_function_where_one_is_awaited_leaves_the_refund_unknown(provider: str) -> None:
+def test_a_sync_function_in_an_async_client_leaves_the_refund_unknown(provider: str) -> None:
     transport = Careless(lambda: accepted(provider), "sync")
     setattr(transport, "asend", transport._plain)  # noqa: B010 (it has no such method by its class)
     with caller("async", account(provider, transport=transport)) as client:
@@ -211,7 +211,7 @@ def test_a_plain_function_where_one_is_awaited_leaves_the_refund_unknown(provide
 
 @every_provider
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-def test_a_function_that_would_have_to_be_awaited_leaves_the_refund_unknown(provider: str) -> None:
+def test_an_async_function_in_a_sync_client_leaves_the_refund_unknown(provider: str) -> None:
     transport = Careless(lambda: accepted(provider), "async")
     send: Callable[..., Awaitable[Any]] = transport._awaited
     setattr(transport, "send", send)  # noqa: B010 (as above)

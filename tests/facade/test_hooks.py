@@ -144,7 +144,7 @@ def _broken(_: object) -> None:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("raised", ["ValueError", "TimeoutError", "OutcomeUnknown", "MemoryError"])
-def test_a_hook_or_a_log_that_raises_changes_nothing_of_a_question(kind: Kind, provider: str, raised: str) -> None:
+def test_a_hook_or_a_log_that_raises_changes_nothing_in_a_lookup(kind: Kind, provider: str, raised: str) -> None:
     def broken(_: object) -> None:
         raise RAISED[raised]()
 
@@ -158,7 +158,7 @@ def test_a_hook_or_a_log_that_raises_changes_nothing_of_a_question(kind: Kind, p
 
 @both_kinds
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
-def test_what_interrupts_a_hook_ends_the_call_and_what_became_of_the_refund_is_kept(
+def test_an_interruption_of_a_hook_ends_the_call_and_the_outcome_is_recorded(
     kind: Kind, interrupt: type[BaseException]
 ) -> None:
     interrupts: list[type[BaseException]] = []
@@ -220,7 +220,7 @@ ASYNC_HOOKS: Final[dict[str, Any]] = {
 @pytest.mark.parametrize("client", [RefundClient, AsyncRefundClient])
 @pytest.mark.parametrize("name", ["on_attempt", "on_deviation"])
 @pytest.mark.parametrize("hook", ASYNC_HOOKS)
-def test_a_hook_that_nobody_would_await_is_refused_when_the_client_is_made(client: Any, name: str, hook: str) -> None:
+def test_an_async_hook_is_refused_when_the_client_is_made(client: Any, name: str, hook: str) -> None:
     with pytest.raises(InvalidRefund, match=f"{name} is an async function") as refused:
         client([account("blink")], **{name: ASYNC_HOOKS[hook]})
     assert (refused.value.field, refused.value.resend) == (name, Resend.SAFE)
@@ -228,5 +228,5 @@ def test_a_hook_that_nobody_would_await_is_refused_when_the_client_is_made(clien
 
 @pytest.mark.parametrize("client", [RefundClient, AsyncRefundClient])
 @pytest.mark.parametrize("hook", [print, [].append, lambda _: None, _silent, functools.partial(print), str])
-def test_a_hook_that_is_called_is_taken(client: Any, hook: Any) -> None:
+def test_a_callable_hook_is_accepted(client: Any, hook: Any) -> None:
     assert client([account("blink", transport=Scripted(LOST))], on_attempt=hook, on_deviation=hook)

@@ -77,13 +77,13 @@ def room_beside(name: str) -> str:
     return first if first in BESIDE else name
 
 
-def test_every_module_has_a_room() -> None:
+def test_every_module_has_a_layer() -> None:
     in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and room_beside(name) == name}
     assert in_rooms == set(RANKS)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name in RANKS])
-def test_a_module_imports_only_what_stands_below_it(name: str) -> None:
+def test_a_module_imports_only_lower_layers(name: str) -> None:
     others = imported_by(name) - {circle for module, circle in NAMED_CIRCLE if module == name}
     above = {other for other in others if RANKS.get(other, len(ROOMS)) < RANKS[name]}
     beside = {room_beside(other) for other in others} & set(BESIDE)
@@ -92,13 +92,13 @@ def test_a_module_imports_only_what_stands_below_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if room_beside(name) in BESIDE])
-def test_a_transport_and_the_sandbox_import_their_own_room_and_the_ground_alone(name: str) -> None:
+def test_a_transport_and_the_sandbox_import_only_their_own_package_and_the_base_modules(name: str) -> None:
     room = room_beside(name)
     others = {room_beside(other) for other in imported_by(name)} - {room}
     assert others <= BESIDE[room]
 
 
-def test_there_is_no_circle_but_the_one_that_is_named() -> None:
+def test_the_only_import_cycle_is_the_named_one() -> None:
     graph = {name: {other for other in imported_by(name) if (name, other) not in NAMED_CIRCLE} for name in NAMES}
     try:
         TopologicalSorter(graph).prepare()

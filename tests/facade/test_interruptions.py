@@ -334,7 +334,7 @@ def refund_lines(kind: Kind, provider: str) -> list[Line]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(provider: str) -> None:
+def test_an_exception_of_a_signal_handler_at_any_line_of_a_lookup_reaches_the_caller(provider: str) -> None:
     known = Refund(provider, "reference-1", RefundStatus.PENDING, refund_id=REFUND, payment_id=PAYMENT)
     if provider == "paybyrd":  # its reply is then an array, where the contract also allows an object
         known = replace(known, refund_id=None, tracking_id="/api/v2/transactions?requestId=request-1")
@@ -372,7 +372,7 @@ def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("kind", ["sync"])
-def test_a_refund_on_a_full_stack_is_executed_once_and_told_as_what_it_is(kind: Kind, provider: str) -> None:
+def test_a_refund_on_a_full_stack_is_executed_once_and_reported_correctly(kind: Kind, provider: str) -> None:
     told_of: set[type] = set()
     for frames in range(1, 150):
         transport = Provider(provider)

@@ -36,7 +36,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 @both_kinds
 @every_provider
-def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
+def test_a_refund_that_a_lookup_finds_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, RECORDS[provider].states.done), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
@@ -49,7 +49,7 @@ def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, prov
 
 @both_kinds
 @every_provider
-def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+def test_a_failed_refund_may_be_resent(kind: Kind, provider: str) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
@@ -63,7 +63,7 @@ def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provid
 
 
 @both_kinds
-def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: Kind) -> None:
+def test_a_failed_202_may_be_resent_under_its_key(kind: Kind) -> None:
     accepting = [reply(202, {"links": {"href": LINK}}), reply(202, {"links": {"href": LINK.replace("-1", "-2")}})]
     transport = LookupScript(tracked(transaction(status="Denied", code="BYRD205")), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:
@@ -80,7 +80,7 @@ def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: K
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("word", ["done", "undone"])
-def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: str, word: str) -> None:
+def test_the_state_of_another_refund_changes_nothing(kind: Kind, provider: str, word: str) -> None:
     transport = LookupScript(
         state(provider, getattr(RECORDS[provider].states, word)), answers=[RECORDS[provider].pending]
     )
@@ -94,7 +94,7 @@ def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: st
 
 @both_kinds
 @every_provider
-def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -> None:
+def test_a_state_recorded_by_another_client_changes_nothing(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client, scripted(kind, provider, transport) as other:
         assert asked(other, client.ask(provider)).status is FAILED
@@ -107,7 +107,7 @@ def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -
 @pytest.mark.parametrize(
     "answer", [LOST, reply(404, b"{}"), reply(200, HTML), reply(200, {"status": "MISPLACED", "data": {}})]
 )
-def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
+def test_an_answer_that_is_not_final_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
     transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
@@ -132,7 +132,7 @@ def test_a_mismatch_changes_nothing(provider: str) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("verb", ["wait", "cancel"])
-def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str) -> None:
+def test_a_state_without_a_lookup_frees_no_reference(kind: Kind, verb: str) -> None:
     transport = LookupScript(state("lab4pay", "INITIATED"), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         claimed = replace(client.ask("lab4pay"), status=FAILED)
@@ -144,7 +144,7 @@ def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str)
 
 @both_kinds
 @pytest.mark.parametrize("word", ["Success", "Denied"])
-def test_the_transaction_of_one_reference_is_not_taken_for_that_of_another(kind: Kind, word: str) -> None:
+def test_the_transaction_of_one_reference_is_not_mistaken_for_the_transaction_of_another(kind: Kind, word: str) -> None:
     accepting = [RECORDS["paybyrd"].pending, reply(202, {"links": {"href": LINK}})]
     transport = LookupScript(tracked(transaction(status=word, code=None)), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:

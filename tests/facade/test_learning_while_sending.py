@@ -85,7 +85,7 @@ at_any_time = pytest.mark.parametrize("begun", [Evidence.NOT_SENT, Evidence.MAYB
 
 @by_all_means
 @at_any_time
-def test_a_refund_that_is_broken_off_is_not_sent_again_for_a_state_that_was_learnt_meanwhile(
+def test_an_interrupted_refund_is_not_resent_because_a_state_was_recorded_meanwhile(
     begun: Evidence, learn: Callable[[RefundClient], None]
 ) -> None:
     transport = Meanwhile(begun, broken_off)
@@ -100,7 +100,7 @@ def test_a_refund_that_is_broken_off_is_not_sent_again_for_a_state_that_was_lear
 
 @by_all_means
 @at_any_time
-def test_a_reference_stays_in_progress_whatever_is_learnt_and_ends_as_its_reply_says(
+def test_a_reference_stays_in_progress_for_every_recorded_state_and_ends_as_its_reply_says(
     begun: Evidence, learn: Callable[[RefundClient], None]
 ) -> None:
     transport = Meanwhile(begun, lambda: reply(200, LAB4PAY.accepted))

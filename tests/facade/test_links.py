@@ -69,7 +69,7 @@ def test_a_202_is_followed_by_its_link(kind: Kind) -> None:
     assert [request.url for request in transport.asked] == [ORIGIN + LINK]
 
 
-def test_a_refund_whose_id_is_known_is_asked_for_by_that() -> None:
+def test_a_refund_with_a_known_id_is_looked_up_by_that_id() -> None:
     transport = Scripted(NO_STATE, state=state("paybyrd", "Success"))
     with scripted("sync", "paybyrd", transport) as client:
         asked(client, pending("paybyrd", tracking_id=LINK))
@@ -117,7 +117,7 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
         ({"status": "Success"}, {"status": "Denied"}),
     ],
 )
-def test_several_transactions_of_which_not_one_is_the_refund_are_no_state(transactions: Any) -> None:
+def test_several_transactions_of_which_none_is_the_refund_give_no_state(transactions: Any) -> None:
     refund = accepted_for_later()
     told, _ = found("paybyrd", tracked(*transactions), refund)
     assert type(told) is LookupFailed
@@ -125,20 +125,20 @@ def test_several_transactions_of_which_not_one_is_the_refund_are_no_state(transa
 
 
 @pytest.mark.parametrize("answer", [tracked(1), tracked(transaction(), None), tracked([]), tracked("Success")])
-def test_a_list_of_what_is_no_transaction_is_no_state(answer: WireReply) -> None:
+def test_a_list_without_transactions_gives_no_state(answer: WireReply) -> None:
     assert status_of("paybyrd", answer, accepted_for_later()) is LookupFailed
 
 
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 @pytest.mark.parametrize("link", [LINK, f"/api/v2/transactions/{PAYMENT}"])
-def test_the_payment_itself_is_never_taken_for_its_refund(word: str, link: str) -> None:
+def test_a_payment_is_never_mistaken_for_its_refund(word: str, link: str) -> None:
     payment = {"transactionId": PAYMENT, "status": word, "operationType": "Payment", "isoAmount": 100}
     for answer in (tracked(payment), reply(200, payment)):
         assert status_of("paybyrd", answer, accepted_for_later(tracking_id=link)) in (PENDING, LookupFailed)
 
 
 @every_provider
-def test_a_refund_id_that_is_the_payments_own_says_nothing_of_the_refund(provider: str) -> None:
+def test_a_refund_id_equal_to_the_payment_id_says_nothing_about_the_refund(provider: str) -> None:
     record = RECORDS[provider]
     accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
     settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
@@ -219,7 +219,7 @@ def test_a_link_to_the_transactions_of_the_same_host_is_followed(kind: Kind, lin
 
 @both_kinds
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
-def test_a_link_that_leads_elsewhere_is_refused_and_nothing_is_asked(kind: Kind, verb: str) -> None:
+def test_a_link_that_leads_elsewhere_is_refused_and_nothing_is_sent(kind: Kind, verb: str) -> None:
     for link in HOSTILE_LINKS:
         transport = Scripted(NO_STATE, state=tracked())
         with scripted(kind, "paybyrd", transport) as client, pytest.raises(InvalidRefund) as refused:
@@ -249,7 +249,7 @@ pieces = st.sampled_from(
 
 
 @given(st.text() | st.lists(pieces, max_size=5).map("".join))
-def test_no_link_at_all_leads_out_of_the_transactions(link: str) -> None:
+def test_no_link_leads_out_of_the_transactions(link: str) -> None:
     transport = Scripted(NO_STATE, state=tracked())
     refund = accepted_for_later(tracking_id=link)
     within = re.fullmatch(rf"({ORIGIN})?(/api/v2/transactions(\?requestId=|/)[0-9A-Za-z-]{{1,200}})", link)
@@ -263,7 +263,7 @@ def test_no_link_at_all_leads_out_of_the_transactions(link: str) -> None:
 
 
 @both_kinds
-def test_a_202_whose_link_leads_elsewhere_is_pending_without_it_and_told(kind: Kind) -> None:
+def test_a_202_whose_link_leads_elsewhere_is_pending_without_a_link_and_reported(kind: Kind) -> None:
     for link in HOSTILE_LINKS:
         transport = Scripted(reply(202, {"code": "BYRD010", "links": {"href": link}}), state=tracked())
         with scripted(kind, "paybyrd", transport) as client:
@@ -297,20 +297,20 @@ def refunded(*answers: Answer, answer: Answer, times: int = 1) -> tuple[Refund |
 
 
 @pytest.mark.parametrize("code", ["BYRD230", "BYRD231"])
-def test_a_transaction_that_the_first_may_be_the_cause_of_settles_nothing(code: str) -> None:
+def test_a_transaction_that_the_first_attempt_may_have_caused_resolves_nothing(code: str) -> None:
     told, _ = refunded(LOST, STORED, answer=tracked(transaction(status="Denied", code=code)))
     assert type(told) is OutcomeUnknown
     assert told.resend is Resend.SAME_REFERENCE
 
 
-def test_a_transaction_of_a_later_request_does_not_settle_an_earlier_one_that_was_lost() -> None:
+def test_a_transaction_of_a_later_attempt_does_not_resolve_an_earlier_lost_attempt() -> None:
     told, transport = refunded(LOST, STORED, answer=DENIED)
     assert type(told) is OutcomeUnknown
     assert told.resend is Resend.SAME_REFERENCE
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
 
-def test_a_transaction_of_a_later_call_does_not_settle_an_earlier_one_that_was_lost() -> None:
+def test_a_transaction_of_a_later_call_does_not_resolve_an_earlier_lost_call() -> None:
     told, transport = refunded(LOST, LOST, LOST, STORED, answer=DENIED, times=2)
     assert type(told) is OutcomeUnknown
     assert told.resend is Resend.SAME_REFERENCE
@@ -333,7 +333,7 @@ def test_a_transaction_of_a_later_call_does_not_settle_an_earlier_one_that_was_l
         LOST,
     ],
 )
-def test_an_unknown_refund_stays_unknown_where_no_transaction_says_that_it_is_this_one(answer: Answer) -> None:
+def test_an_unknown_refund_stays_unknown_where_no_transaction_identifies_it(answer: Answer) -> None:
     told, _ = refunded(STORED, answer=answer)
     assert type(told) is OutcomeUnknown
     assert told.resend is Resend.SAME_REFERENCE
@@ -386,7 +386,7 @@ def assert_as_it_was(told: Refund | RefundError) -> None:
 
 @both_words
 @pytest.mark.parametrize("case", TIMES)
-def test_what_was_accepted_by_a_link_is_settled_by_what_was_made_since(word: str, case: str) -> None:
+def test_a_refund_accepted_with_a_link_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
     ahead, after, settles = TIMES[case]
     told, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
     if settles:
@@ -398,26 +398,26 @@ def test_what_was_accepted_by_a_link_is_settled_by_what_was_made_since(word: str
 
 @both_words
 @pytest.mark.parametrize("case", UNTOLD)
-def test_what_was_accepted_by_a_link_stays_as_it_was_where_a_time_is_not_known(word: str, case: str) -> None:
+def test_a_refund_accepted_with_a_link_stays_pending_where_a_time_is_missing(word: str, case: str) -> None:
     told, _ = found("paybyrd", untold(word, case), accepted_for_later())
     assert_as_it_was(told)
 
 
 @both_words
-def test_what_was_accepted_by_a_link_stays_as_it_was_where_nobody_knows_when_it_was_sent(word: str) -> None:
+def test_a_refund_accepted_with_a_link_stays_pending_where_its_sending_time_is_missing(word: str) -> None:
     told, _ = found("paybyrd", tracked(transaction(status=word, code=None)), accepted_for_later(sent_at=None))
     assert_as_it_was(told)
 
 
 @both_words
-def test_a_transaction_without_an_id_settles_nothing_that_was_made_before(word: str) -> None:
+def test_a_transaction_without_an_id_resolves_no_earlier_refund(word: str) -> None:
     made = written(datetime.now(UTC) - timedelta(days=1))
     for changes in ({"createdDate": made}, {"createdDate": None}):
         told, _ = found("paybyrd", tracked({"status": word, **changes}), accepted_for_later())
         assert_as_it_was(told)
 
 
-def test_what_was_sent_is_kept_with_its_time_by_what_another_process_asks_with() -> None:
+def test_a_stored_refund_keeps_its_sending_time_for_a_lookup_in_another_process() -> None:
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     with scripted("sync", "paybyrd", Scripted(accepting)) as client:
         kept = json.dumps(client.ask("paybyrd").to_dict())
@@ -428,7 +428,7 @@ def test_what_was_sent_is_kept_with_its_time_by_what_another_process_asks_with()
 
 
 @both_kinds
-def test_yesterdays_equal_refund_that_came_to_nothing_frees_no_reference(kind: Kind) -> None:
+def test_the_failure_of_an_equal_refund_of_yesterday_frees_no_reference(kind: Kind) -> None:
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     transport = LookupScript(by_clock("Denied", 0, -86_400), answers=[accepting])
     with scripted(kind, "paybyrd", transport) as client:
@@ -439,7 +439,7 @@ def test_yesterdays_equal_refund_that_came_to_nothing_frees_no_reference(kind: K
 
 @both_words
 @pytest.mark.parametrize("case", TIMES)
-def test_what_is_unknown_is_settled_by_what_was_made_since(word: str, case: str) -> None:
+def test_an_unknown_refund_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
     ahead, after, settles = TIMES[case]
     told, _ = refunded(STORED, answer=by_clock(word, ahead, after))
     assert type(told) is ((Refund if word == "Success" else RefundRejected) if settles else OutcomeUnknown)
@@ -449,7 +449,7 @@ def test_what_is_unknown_is_settled_by_what_was_made_since(word: str, case: str)
 
 @both_words
 @pytest.mark.parametrize("case", UNTOLD)
-def test_what_is_unknown_stays_so_where_a_time_is_not_known(word: str, case: str) -> None:
+def test_an_unknown_refund_stays_unknown_where_a_time_is_missing(word: str, case: str) -> None:
     told, _ = refunded(STORED, answer=untold(word, case))
     assert type(told) is OutcomeUnknown
     assert told.resend is Resend.SAME_REFERENCE

@@ -58,7 +58,7 @@ def test_a_deviation_names_the_contract_that_the_reply_was_read_by(provider: str
 
 
 @both_kinds
-def test_an_unknown_outcome_is_a_warning_and_all_else_is_for_debugging(
+def test_an_unknown_outcome_is_logged_as_a_warning_and_all_else_at_debug_level(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -84,7 +84,7 @@ def test_a_deviation_is_logged_with_its_place_and_without_its_value(caplog: pyte
     assert "teleported" not in caplog.text
 
 
-def test_nothing_is_printed_where_nobody_has_set_up_logging() -> None:
+def test_nothing_is_printed_where_logging_is_not_configured() -> None:
     code = """
 from refundry import Evidence, Lab4Pay, Money, OutcomeUnknown, RefundClient, SendFailure
 class Lost:
@@ -171,7 +171,7 @@ def test_a_tracer_that_fails_changes_no_outcome(
 
 
 @both_kinds
-def test_a_refusal_is_one_attempt_and_no_question_follows_it(kind: Kind) -> None:
+def test_a_refusal_is_one_attempt_and_no_lookup_follows(kind: Kind) -> None:
     attempts: list[Any] = []
     refused = reply(422, {"success": False, "message": "no"})
     made = account("blink", transport=Scripted(refused))

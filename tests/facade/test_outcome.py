@@ -62,7 +62,9 @@ def concluded(
 
 @pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
 @RESEND
-def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: datetime | None, resend: Resend) -> None:
+def test_a_request_that_may_have_been_sent_is_unknown(
+    evidence: Evidence, until: datetime | None, resend: Resend
+) -> None:
     error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), Times(until))
     assert type(error) is OutcomeUnknown
     assert (error.resend_until, error.resend) == (until, resend)
@@ -71,7 +73,7 @@ def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: date
 
 
 @pytest.mark.parametrize("until", [LATER, None])
-def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | None) -> None:
+def test_a_request_that_was_not_sent_may_be_resent(until: datetime | None) -> None:
     error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), Times(until))
     assert type(error) is NotSent
     assert error.resend is Resend.SAFE
@@ -81,7 +83,7 @@ def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | Non
 @pytest.mark.parametrize(
     ("outcome", "status"), [(Outcome.SUCCEEDED, RefundStatus.SUCCEEDED), (Outcome.PENDING, RefundStatus.PENDING)]
 )
-def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: RefundStatus) -> None:
+def test_an_acceptance_is_a_refund(outcome: Outcome, status: RefundStatus) -> None:
     reading = Reading(
         outcome, refund_id="x", payment_id="p-1", remaining=200, tracking_id="t", code="c", message="m", reference="r-1"
     )
@@ -111,7 +113,7 @@ def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: Refund
         (Outcome.UNKNOWN, OutcomeUnknown, Resend.SAME_REFERENCE),
     ],
 )
-def test_what_the_provider_did_not_accept_is_an_exception_that_says_what_is_certain(
+def test_a_refund_that_was_not_accepted_is_an_exception_that_says_what_is_certain(
     outcome: Outcome, cls: type[RefundError], resend: Resend
 ) -> None:
     error = concluded(Reading(outcome, code="C-1", message="a message"))
@@ -147,7 +149,9 @@ def test_a_refusal_carries_its_reason(reason: Reason) -> None:
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
-def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outcome, retry_after: float | None) -> None:
+def test_every_error_of_an_answer_has_the_wait_that_the_provider_requests(
+    outcome: Outcome, retry_after: float | None
+) -> None:
     headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
     error = concluded(Reading(outcome), reply=WireReply(429, headers, b"{}"))
     assert isinstance(error, RefundError)
@@ -156,7 +160,7 @@ def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outco
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 @pytest.mark.parametrize("evidence", Evidence)
-def test_every_failure_says_for_how_long_the_other_side_asks_to_wait(
+def test_every_error_of_a_failure_has_the_wait_that_the_server_requests(
     evidence: Evidence, retry_after: float | None
 ) -> None:
     failure = SendFailure(evidence, "no", retry_after=retry_after)
@@ -190,14 +194,14 @@ def test_a_code_that_is_more_than_a_code_is_not_in_the_text(code: str) -> None:
 
 
 @pytest.mark.parametrize("evidence", Evidence)
-def test_what_was_raised_is_the_cause_of_what_is_told(evidence: Evidence) -> None:
+def test_the_exception_of_a_failure_is_the_cause_of_the_error(evidence: Evidence) -> None:
     broken = OSError()
     assert of_failure(REQUEST, SendFailure(evidence, "no", cause=broken), Times()).__cause__ is broken
 
 
 @pytest.mark.parametrize("settles", [True, False])
 @pytest.mark.parametrize("outcome", Outcome)
-def test_a_lost_attempt_is_settled_by_an_acceptance_and_by_a_refusal_that_is_a_verdict_on_its_key(
+def test_a_lost_attempt_is_resolved_by_an_acceptance_or_by_a_refusal_of_its_key(
     outcome: Outcome, settles: bool
 ) -> None:
     lost = of_failure(REQUEST, SendFailure(Evidence.MAYBE_SENT, "the connection broke"), Times())
@@ -277,11 +281,11 @@ def test_a_refusal_of_another_payment_is_a_mismatch_too() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
-def test_the_amount_of_what_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
+def test_the_amount_of_a_refund_that_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
     assert compare(REQUEST, Reading(outcome, amounts=(Decimal(7),))) == ()
 
 
-def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency_is_known() -> None:
+def test_the_amount_after_full_is_adopted_without_a_comparison_where_the_currency_is_known() -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
     reading = Reading(Outcome.SUCCEEDED, amounts=(Decimal("79.1"),))
     assert compare(full, reading) == ()
@@ -321,7 +325,7 @@ def test_after_full_the_amounts_of_a_reply_are_compared_with_each_other() -> Non
 
 
 @pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("Infinity"), Decimal("1E+300")])
-def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: Decimal | None) -> None:
+def test_an_impossible_amount_after_full_is_left_out(amount: Decimal | None) -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
     refund = concluded(Reading(Outcome.SUCCEEDED, amounts=() if amount is None else (amount,)), full, currency="GBP")
     assert isinstance(refund, Refund)

@@ -95,24 +95,24 @@ def written(provider: str, amount: Money) -> str:
     ],
     ids=str,
 )
-def test_an_amount_goes_out_in_the_units_of_each_provider(amount: Money, minor: str, major: str) -> None:
+def test_an_amount_is_sent_in_the_units_of_each_provider(amount: Money, minor: str, major: str) -> None:
     assert [written(provider, amount) for provider in PROVIDERS] == [minor, minor, major]
 
 
 @given(st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
-def test_every_digit_of_an_amount_goes_out(units: int, currency: str) -> None:
+def test_every_digit_of_an_amount_is_sent(units: int, currency: str) -> None:
     amount = Money.from_minor(units, currency)
     assert written("lab4pay", amount) == written("paybyrd", amount) == str(units)
     assert Decimal(written("blink", amount)) == amount.decimal
 
 
-def test_every_digit_goes_out_whatever_the_decimal_context_of_the_caller() -> None:
+def test_every_digit_is_sent_under_any_decimal_context_of_the_caller() -> None:
     with decimal.localcontext(decimal.Context(prec=3)):
         assert written("blink", Money.of("12345678.91", "EUR")) == "12345678.91"
 
 
 @pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
-def test_every_digit_comes_back_whatever_the_decimal_context_of_the_caller(provider: str) -> None:
+def test_every_digit_is_read_under_any_decimal_context_of_the_caller(provider: str) -> None:
     amount = Money.of("12345678.91", "EUR")
     echo = RECORDS[provider].contract.echoes[0](1234567892, "12345678.92").encode()
     with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
@@ -201,7 +201,7 @@ def test_a_reply_of_paybyrd_means(code: str | None, status: int) -> None:
 
 @pytest.mark.parametrize("status", COLUMNS)
 @pytest.mark.parametrize("code", BY_CODE)
-def test_three_refusals_of_paybyrd_settle_an_earlier_attempt_too(code: str | None, status: int) -> None:
+def test_three_refusals_of_paybyrd_resolve_an_earlier_attempt_too(code: str | None, status: int) -> None:
     refused = isinstance(BY_CODE[code][COLUMNS[status]], Reason)
     settles = refused and code in ("BYRD205", "BYRD208", "BYRD901")
     assert reading_of("paybyrd", reply(status, {"code": code})).resolves_earlier is settles
@@ -209,11 +209,11 @@ def test_three_refusals_of_paybyrd_settle_an_earlier_attempt_too(code: str | Non
 
 @pytest.mark.parametrize("status", [500, 502, 503, 520, 599, 201, 409, 422, 429])
 @pytest.mark.parametrize("code", BY_CODE)
-def test_any_other_status_of_paybyrd_is_unknown_whatever_its_code(code: str | None, status: int) -> None:
+def test_any_other_status_of_paybyrd_is_unknown_with_every_code(code: str | None, status: int) -> None:
     assert of("paybyrd", status, {"code": code}) is OutcomeUnknown
 
 
-def test_every_code_of_the_contract_stands_in_the_table() -> None:
+def test_every_code_of_the_contract_is_in_the_table() -> None:
     listed = {"BYRD200", "BYRD010"}
     for code in (f"BYRD{number:03}" for number in range(1000)):
         told_of = deviations("paybyrd", reply(400, {"code": code}))
@@ -222,7 +222,7 @@ def test_every_code_of_the_contract_stands_in_the_table() -> None:
     assert listed == {code for code in BY_CODE if code and code not in ("BYRD777", "byrd200", "BYRD200 ")}
 
 
-def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
+def test_a_success_at_paybyrd_has_every_field_of_the_reply() -> None:
     body = {
         "isoAmount": 100,
         "amount": "1.00",
@@ -251,7 +251,7 @@ def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
     assert deviations("paybyrd", reply(200, body)) == []
 
 
-def test_a_remainder_below_zero_is_not_told_as_money_that_is_left() -> None:
+def test_a_remainder_below_zero_is_left_out() -> None:
     body = {"code": "BYRD200", "sourceTransaction": {"isoRemainingAmount": -200}}
     result = outcome_for_caller("paybyrd", reply(200, body))
     assert isinstance(result, Refund)
@@ -264,7 +264,7 @@ def test_a_remainder_below_zero_is_not_told_as_money_that_is_left() -> None:
 LINK = "/api/v2/transactions?requestId=93ce3e62-82b9-4570-8248-45915e794fd0"
 
 
-def test_an_acceptance_for_later_at_paybyrd_says_where_to_ask() -> None:
+def test_a_202_of_paybyrd_has_the_link_for_a_lookup() -> None:
     body = {"code": "BYRD010", "description": "A sentence", "links": {"href": LINK, "rel": "a", "type": "GET"}}
     result = outcome_for_caller("paybyrd", reply(202, body))
     assert isinstance(result, Refund)
@@ -274,7 +274,7 @@ def test_an_acceptance_for_later_at_paybyrd_says_where_to_ask() -> None:
 
 
 @pytest.mark.parametrize("links", [None, [], "x", {}, {"href": None}])
-def test_an_acceptance_for_later_at_paybyrd_needs_no_link(links: object) -> None:
+def test_a_202_of_paybyrd_needs_no_link(links: object) -> None:
     result = outcome_for_caller("paybyrd", reply(202, {"code": "BYRD010", "links": links}))
     assert isinstance(result, Refund)
     assert result.tracking_id is None
@@ -340,14 +340,14 @@ def test_the_id_of_a_payment_is_the_same_in_capital_letters_where_it_is_a_uuid()
         (Money.of("1.00", "GBP"), {}),
     ],
 )
-def test_an_amount_at_paybyrd_is_read_in_whatever_form_it_comes(amount: Money, body: Any) -> None:
+def test_an_amount_at_paybyrd_is_read_in_every_form(amount: Money, body: Any) -> None:
     result = outcome_for_caller("paybyrd", reply(200, {"code": "BYRD200", **body}), amount=amount, minor_units="iso")
     assert isinstance(result, Refund)
     assert result.amount == amount
 
 
 @pytest.mark.parametrize("units", [1.0, 99.5, "99", -99, 1e300, 99])
-def test_an_amount_at_paybyrd_that_is_another_is_a_mismatch_in_whatever_form_it_comes(units: object) -> None:
+def test_a_different_amount_at_paybyrd_is_a_mismatch_in_every_form(units: object) -> None:
     result = outcome_for_caller("paybyrd", reply(200, {"code": "BYRD200", "isoAmount": units, "amount": "1.00"}))
     assert isinstance(result, RefundMismatch)
     assert [(name, asked) for name, asked, _ in result.differences] == [("amount", "1.00")]
@@ -380,11 +380,11 @@ def test_an_amount_at_paybyrd_that_is_another_is_a_mismatch_in_whatever_form_it_
         ({"code": "BYRD200", "sourceTransaction": []}, ["/sourceTransaction"]),
     ],
 )
-def test_what_departs_from_the_contract_of_paybyrd_is_told_with_its_place(body: Any, pointers: list[str]) -> None:
+def test_a_deviation_from_the_contract_of_paybyrd_is_reported_with_its_place(body: Any, pointers: list[str]) -> None:
     assert [pointer for pointer, _ in deviations("paybyrd", reply(200, body))] == pointers
 
 
-def test_a_link_that_is_not_one_is_told_with_its_place() -> None:
+def test_an_invalid_link_is_reported_with_its_place() -> None:
     for links, pointer in (({"href": 7}, "/links/href"), (None, "/links"), ("x", "/links")):
         assert [place for place, _ in deviations("paybyrd", reply(202, {"code": "BYRD010", "links": links}))] == [
             pointer

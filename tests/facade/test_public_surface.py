@@ -74,7 +74,7 @@ def test_the_member_of_an_enum_is_its_value_as_a_text(enum: type[Enum]) -> None:
     assert [f"{member}" for member in enum] == [member.value for member in enum] == [*enum]
 
 
-def test_full_is_no_text_that_could_be_taken_for_an_amount() -> None:
+def test_full_cannot_be_mistaken_for_an_amount_in_text() -> None:
     assert not isinstance(FULL, str)
 
 

@@ -48,7 +48,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 @both_kinds
 @every_provider
-def test_a_question_is_a_get_of_the_refunds_own_transaction(kind: Kind, provider: str) -> None:
+def test_a_lookup_gets_the_transaction_of_the_refund(kind: Kind, provider: str) -> None:
     transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:
         asked(client, pending(provider))
@@ -61,7 +61,7 @@ def test_a_question_is_a_get_of_the_refunds_own_transaction(kind: Kind, provider
 
 @both_kinds
 @every_provider
-def test_a_refund_may_be_asked_about_by_what_was_kept_of_it_in_another_client(kind: Kind, provider: str) -> None:
+def test_a_stored_refund_may_be_looked_up_by_another_client(kind: Kind, provider: str) -> None:
     with scripted(kind, provider, Scripted(RECORDS[provider].pending)) as client:
         kept = json.dumps(client.ask(provider).to_dict())
     transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
@@ -110,7 +110,7 @@ VERBS: Final = ("lookup", "wait", "cancel")
         (having(sent_at=7), "sent_at"),
     ],
 )
-def test_what_is_kept_of_a_refund_and_is_unfit_is_refused_and_nothing_is_asked(
+def test_an_invalid_stored_refund_is_refused_and_nothing_is_sent(
     kind: Kind, verb: str, change: Callable[[dict[str, Any]], dict[str, Any]], field: str
 ) -> None:
     transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
@@ -123,7 +123,7 @@ def test_what_is_kept_of_a_refund_and_is_unfit_is_refused_and_nothing_is_asked(
 @both_kinds
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("known", [None, "refund-1", 7, [], object(), Refund])
-def test_what_is_no_refund_is_refused(kind: Kind, verb: str, known: object) -> None:
+def test_a_value_that_is_not_a_refund_is_refused(kind: Kind, verb: str, known: object) -> None:
     transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
     with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
         asked(client, known, verb)
@@ -136,9 +136,7 @@ def test_what_is_no_refund_is_refused(kind: Kind, verb: str, known: object) -> N
 @pytest.mark.parametrize(
     ("field", "value"), [("refund_id", 7), ("tracking_id", b"x"), ("payment_id", []), ("status", "pending")]
 )
-def test_a_refund_that_was_made_by_hand_of_what_does_not_fit_is_refused(
-    kind: Kind, verb: str, field: str, value: Any
-) -> None:
+def test_a_refund_made_by_hand_from_invalid_values_is_refused(kind: Kind, verb: str, field: str, value: Any) -> None:
     transport = Scripted(NO_STATE)
     with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
         asked(client, pending("lab4pay", **{field: value}), verb)
@@ -148,7 +146,7 @@ def test_a_refund_that_was_made_by_hand_of_what_does_not_fit_is_refused(
 
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 @pytest.mark.parametrize("currency", ["POUND", "gbp", "", 7, None])
-def test_a_currency_that_is_none_is_told_and_not_compared(provider: str, currency: object) -> None:
+def test_an_invalid_currency_is_reported_and_not_compared(provider: str, currency: object) -> None:
     told, deviations = found(provider, state(provider, RECORDS[provider].states.done, currency=currency))
     assert isinstance(told, Refund)
     assert told.status is SUCCEEDED
@@ -156,7 +154,7 @@ def test_a_currency_that_is_none_is_told_and_not_compared(provider: str, currenc
 
 
 @pytest.mark.parametrize("known", [{1: 2, "note": 3}, {None: 1, "note": 3}])
-def test_what_is_no_refund_is_refused_whatever_its_keys(known: object) -> None:
+def test_a_dict_that_is_not_a_refund_is_refused_with_any_keys(known: object) -> None:
     with scripted("sync", "lab4pay", Scripted(NO_STATE)) as client, pytest.raises(InvalidRefund) as refused:
         asked(client, known)
     assert refused.value.resend is Resend.NEVER
@@ -164,7 +162,7 @@ def test_what_is_no_refund_is_refused_whatever_its_keys(known: object) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_closed_client_asks_nothing(kind: Kind, verb: str) -> None:
+def test_a_closed_client_looks_nothing_up(kind: Kind, verb: str) -> None:
     transport = Scripted(NO_STATE, state=state("lab4pay", "SUCCESS"))
     with scripted(kind, "lab4pay", transport) as client:
         client.close()
@@ -177,7 +175,7 @@ def test_a_closed_client_asks_nothing(kind: Kind, verb: str) -> None:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
-def test_a_refund_without_an_id_cannot_be_asked_about(kind: Kind, provider: str, verb: str) -> None:
+def test_a_refund_without_an_id_cannot_be_looked_up(kind: Kind, provider: str, verb: str) -> None:
     transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client, pytest.raises(UnsupportedOperation) as refused:
         asked(client, pending(provider, refund_id=None), verb)
@@ -190,7 +188,7 @@ def test_a_refund_without_an_id_cannot_be_asked_about(kind: Kind, provider: str,
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
-def test_an_id_that_leads_elsewhere_is_refused_and_nothing_is_asked(kind: Kind, provider: str, verb: str) -> None:
+def test_an_id_that_leads_to_another_path_is_refused_and_nothing_is_sent(kind: Kind, provider: str, verb: str) -> None:
     for refund_id in HOSTILE_IDS:
         transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
         with scripted(kind, provider, transport) as client, pytest.raises(InvalidRefund) as refused:
@@ -221,7 +219,7 @@ def failing(provider: str, answer: Answer | BaseException, **options: Any) -> tu
 
 
 @every_provider
-def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) -> None:
+def test_a_lookup_is_retried_where_another_answer_is_possible(provider: str) -> None:
     for status in range(400, 600):
         error, transport = failing(provider, reply(status, b"{}"))
         assert error.http_status == status
@@ -230,7 +228,7 @@ def test_a_question_is_asked_again_where_another_answer_may_come(provider: str) 
 
 @every_provider
 @pytest.mark.parametrize("status", [100, 101, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308])
-def test_any_other_status_than_200_is_no_state_and_not_followed(provider: str, status: int) -> None:
+def test_a_status_other_than_200_gives_no_state_and_is_not_followed(provider: str, status: int) -> None:
     body = state(provider, RECORDS[provider].states.done).body
     error, transport = failing(provider, WireReply(status, (("location", "https://evil.example/"),), body))
     assert (error.http_status, len(transport.asked)) == (status, 1)
@@ -238,7 +236,7 @@ def test_any_other_status_than_200_is_no_state_and_not_followed(provider: str, s
 
 @every_provider
 @pytest.mark.parametrize("body", [*BODIES[:1], *BODIES[2:], b"null", b'"SUCCESS"', b"{", b"NaN", b"[" * 50_000])
-def test_a_body_that_cannot_be_read_is_no_state(provider: str, body: bytes) -> None:
+def test_an_unreadable_body_gives_no_state(provider: str, body: bytes) -> None:
     if (provider, body) == ("paybyrd", b"[]"):
         return  # there it is a list of no transaction
     error, transport = failing(provider, reply(200, body))
@@ -246,7 +244,7 @@ def test_a_body_that_cannot_be_read_is_no_state(provider: str, body: bytes) -> N
 
 
 @pytest.mark.parametrize("data", [None, [], "completed", 7, [{"status": "completed"}]])
-def test_an_envelope_of_blink_without_a_transaction_is_no_state(data: object) -> None:
+def test_an_envelope_of_blink_without_a_transaction_gives_no_state(data: object) -> None:
     for body in ({"data": data}, {"data": data, "status": "completed"}, {"status": "completed"}):
         told, deviations = found("blink", reply(200, body))
         assert type(told) is LookupFailed
@@ -254,7 +252,7 @@ def test_an_envelope_of_blink_without_a_transaction_is_no_state(data: object) ->
 
 
 @every_provider
-def test_a_reply_that_ended_early_is_no_state_and_asked_for_again(provider: str) -> None:
+def test_a_truncated_reply_gives_no_state_and_the_lookup_is_retried(provider: str) -> None:
     whole = state(provider, RECORDS[provider].states.done)
     error, transport = failing(provider, replace(whole, complete=False))
     assert (error.temporary, len(transport.asked)) == (True, 3)
@@ -272,7 +270,7 @@ def test_a_reply_that_ended_early_is_no_state_and_asked_for_again(provider: str)
     ],
     ids=["lost", "not sent", "never sent", "raised"],
 )
-def test_no_reply_is_no_state(provider: str, answer: Answer | BaseException, temporary: bool, times: int) -> None:
+def test_no_reply_gives_no_state(provider: str, answer: Answer | BaseException, temporary: bool, times: int) -> None:
     error, transport = failing(provider, answer)
     assert (error.http_status, error.raw, error.temporary) == (None, None, temporary)
     assert len(transport.asked) == times
@@ -280,7 +278,7 @@ def test_no_reply_is_no_state(provider: str, answer: Answer | BaseException, tem
 
 @both_kinds
 @every_provider
-def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+def test_a_lookup_is_retried_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     for answer in (LOST, UNREACHED, reply(408), reply(429), reply(500), reply(503, HTML), RuntimeError("odd")):
         transport = LookupScript(answer, answer, state(provider, RECORDS[provider].states.done))
         with caller(kind, account(provider, transport=transport), retry=BRIEFLY) as client:
@@ -290,7 +288,7 @@ def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str)
 
 
 @both_kinds
-def test_a_question_is_asked_as_often_as_the_retries_say(kind: Kind) -> None:
+def test_a_lookup_is_retried_as_often_as_the_retry_allows(kind: Kind) -> None:
     for attempts in (1, 2, 5):
         transport = LookupScript(LOST)
         retry = Retry(attempts=attempts, first_wait=0.001)
@@ -316,7 +314,7 @@ def test_a_question_is_asked_as_often_as_the_retries_say(kind: Kind) -> None:
         ((("retry-after", "soon"),), None),
     ],
 )
-def test_what_is_no_answer_says_for_how_long_to_wait(
+def test_a_failed_lookup_says_how_long_to_wait(
     provider: str, status: int, headers: tuple[tuple[str, str], ...], seconds: float | None
 ) -> None:
     error, transport = failing(provider, reply(status, HTML, headers))
@@ -325,7 +323,7 @@ def test_what_is_no_answer_says_for_how_long_to_wait(
     assert len(transport.asked) == (3 if seconds is None and status in (429, 503) else 1)
 
 
-def test_what_is_no_answer_holds_what_the_provider_said() -> None:
+def test_a_failed_lookup_holds_the_message_of_the_provider() -> None:
     answer = reply(404, {"code": "BYRD901", "description": "Transaction not found"})
     error, _ = failing("paybyrd", answer)
     assert (error.provider_code, error.provider_message, error.raw) == ("BYRD901", "Transaction not found", answer)
@@ -339,7 +337,7 @@ def test_what_is_no_answer_holds_what_the_provider_said() -> None:
 
 
 @both_kinds
-def test_each_question_is_told_with_the_state_that_it_gave(kind: Kind) -> None:
+def test_each_lookup_is_reported_with_the_state_that_it_gave(kind: Kind) -> None:
     attempts: list[tuple[Operation, str, int | None]] = []
     transport = LookupScript(LOST, reply(404), state("lab4pay", "IN_PROGRESS"), state("lab4pay", "DECLINED"))
     with caller(
@@ -359,7 +357,7 @@ def test_each_question_is_told_with_the_state_that_it_gave(kind: Kind) -> None:
     ]
 
 
-def test_a_cancel_that_was_answered_is_told_as_one_that_went_well() -> None:
+def test_an_answered_cancel_is_reported_as_successful() -> None:
     outcomes: list[str] = []
     transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[reply(200)])
     made = account("lab4pay", transport=transport)
@@ -369,7 +367,7 @@ def test_a_cancel_that_was_answered_is_told_as_one_that_went_well() -> None:
 
 
 @pytest.mark.parametrize("answer", [LOST, UNREACHED, reply(500), reply(200, HTML)], ids=repr)
-def test_a_question_for_a_reason_that_got_no_answer_is_not_told_as_one_that_went_well(answer: Answer) -> None:
+def test_a_lookup_of_a_reason_without_an_answer_is_not_reported_as_successful(answer: Answer) -> None:
     outcomes: list[str] = []
     transport = LookupScript(answer, answers=[reply(400)])
     made = account("lab4pay", transport=transport)

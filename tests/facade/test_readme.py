@@ -89,11 +89,11 @@ LATER = datetime.now(UTC) + timedelta(hours=1)
         (RefundMismatch("text", differences=[]), "ask_a_person"),
     ],
 )
-def test_the_handler_does_the_same_in_whatever_order_its_clauses_stand(error: RefundError, done: str) -> None:
+def test_the_handler_does_the_same_for_every_order_of_its_clauses(error: RefundError, done: str) -> None:
     assert [done_by(handler, error) for handler in handlers()] == [[done]] * 24
 
 
 @pytest.mark.parametrize("name", ["payment_id", "amount", "retry_after", "raw", "http_status", "provider_message"])
-def test_what_the_readme_says_that_every_error_carries_is_there(name: str) -> None:
+def test_every_error_carries_the_fields_that_the_readme_lists(name: str) -> None:
     assert f"`{name}`" in README.partition("All are `RefundError`")[2].partition("```python")[0]
     assert hasattr(RefundError("text"), name)

@@ -70,7 +70,7 @@ AWKWARD: Final = [
 
 @pytest.mark.parametrize("secret", AWKWARD)
 @pytest.mark.parametrize("write", AS_JSON)
-def test_a_credential_is_found_as_it_is_and_as_json_writes_it(secret: str, write: Any) -> None:
+def test_a_credential_is_found_as_plain_text_and_as_escaped_json(secret: str, write: Any) -> None:
     written = write(secret) if secret.isascii() else json.dumps(secret, ensure_ascii=False)
     for body in (secret, f'{{"message":"a \\n b","detail":{written},"more":"\\u0041"}}'):
         told = redacted(reply(400, body.encode(), (("x-echo", f"Bearer {secret}"), ("x-json", body))), [Secret(secret)])
@@ -81,7 +81,7 @@ def test_a_credential_is_found_as_it_is_and_as_json_writes_it(secret: str, write
 
 
 @given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40), data=st.data())
-def test_whatever_a_credential_holds_json_does_not_hide_it(secret: str, data: st.DataObject) -> None:
+def test_json_escapes_hide_no_credential(secret: str, data: st.DataObject) -> None:
     write = data.draw(st.sampled_from(AS_JSON[:3]))
     body = f'{{"message":{write(secret)}}}'
     told = redacted(reply(200, body.encode()), [Secret(secret)])
@@ -92,7 +92,7 @@ def test_whatever_a_credential_holds_json_does_not_hide_it(secret: str, data: st
     "text",
     ["", "done", '{"a":"\\u0041\\/"}', "short", "\\" * 1000, "canary+of/the~key", '{"raw":"caf\\u00e9"}', "C:\\dir\\"],
 )
-def test_what_holds_no_credential_is_left_as_it_is(text: str) -> None:
+def test_a_value_without_a_credential_is_not_changed(text: str) -> None:
     body = reply(200, text.encode(), (("x-a", text),))
     refund = Refund("shop", "r-1", RefundStatus.PENDING, refund_id=text or None, provider_message=text, raw=body)
     assert redacted(text, SECRETS) == text
@@ -101,12 +101,12 @@ def test_what_holds_no_credential_is_left_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe" + CANARY.encode() + b"\xff", b"\x80" * 99])
-def test_bytes_that_are_no_text_stay_as_they_are(body: bytes) -> None:
+def test_bytes_that_are_not_text_are_not_changed(body: bytes) -> None:
     assert redacted(reply(200, body), SECRETS).body == body.replace(CANARY.encode(), REDACTED.encode())
 
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", SendFailure(Evidence.NOT_SENT, "no"), SECRETS[0]])
-def test_what_is_no_part_of_a_reply_comes_back_as_it_is(value: object) -> None:
+def test_a_value_that_no_reply_contains_is_returned_unchanged(value: object) -> None:
     assert redacted(value, SECRETS) is value
 
 
@@ -117,7 +117,7 @@ def told_refund(text: str) -> Refund:
     return Refund("shop", text, state, ONE_EURO, text, text, 7, text, text, text, raw=raw)
 
 
-def test_what_a_refund_has_from_its_reply_is_redacted_and_what_the_caller_gave_is_not() -> None:
+def test_a_refund_has_its_reply_redacted_and_its_arguments_unchanged() -> None:
     refund = redacted(told_refund(CANARY), SECRETS)
     assert (refund.reference, refund.payment_id, refund.amount, refund.remaining) == (CANARY, CANARY, ONE_EURO, 7)
     assert (refund.refund_id, refund.tracking_id) == (None, None)
@@ -160,7 +160,7 @@ ERRORS: Final[dict[type[RefundError], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_exception_holds_no_credential_any_more(kind: type[RefundError]) -> None:
+def test_a_redacted_exception_holds_no_credential(kind: type[RefundError]) -> None:
     facts: dict[str, Any] = {"provider": "shop", "provider_code": CANARY, "provider_message": f"no {CANARY}"}
     error = kind(f"refused: {CANARY}", raw=reply(400, CANARY.encode()), **facts, **ERRORS[kind])
     told = redacted(error, SECRETS)
@@ -173,7 +173,7 @@ def test_an_exception_holds_no_credential_any_more(kind: type[RefundError]) -> N
     assert str(copy.copy(told)) == str(told)
 
 
-def test_an_exception_without_a_reply_stays_as_it_is() -> None:
+def test_an_exception_without_a_reply_is_not_changed() -> None:
     error = NotSent("nothing was sent", provider="shop")
     assert vars(redacted(error, SECRETS)) == vars(NotSent("nothing was sent", provider="shop"))
 
@@ -207,9 +207,7 @@ FOREIGN: Final[list[Callable[[str], Exception]]] = [
 
 @pytest.mark.parametrize("made", FOREIGN)
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_what_stands_in_the_chain_of_an_exception_holds_no_credential_either(
-    made: Callable[[str], Exception], depth: int
-) -> None:
+def test_the_causes_of_a_redacted_exception_hold_no_credential(made: Callable[[str], Exception], depth: int) -> None:
     told = last = NotSent("nothing was sent", provider="shop")
     cause = made(f"no {CANARY}")
     for _ in range(depth):
@@ -222,7 +220,7 @@ def test_what_stands_in_the_chain_of_an_exception_holds_no_credential_either(
     assert REDACTED in text
 
 
-def test_no_amount_of_backslashes_makes_the_search_long() -> None:
+def test_the_search_stays_fast_with_any_number_of_backslashes() -> None:
     secret = Secret("\\" * 60 + '"' * 60)
     body = reply(200, b"\\" * 20_000 + b'"' * 59)
     assert redacted(body, [secret]) is body

@@ -54,9 +54,7 @@ def accepting(provider: str, refund_id: bytes) -> WireReply:
 
 @every_provider
 @pytest.mark.parametrize(("number", "digits"), NUMBERS)
-def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
-    provider: str, number: bytes, digits: str
-) -> None:
+def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str, number: bytes, digits: str) -> None:
     answer = accepting(provider, number)
     transport = Scripted(answer, state=state(provider, RECORDS[provider].states.done))
     with scripted("sync", provider, transport) as client:
@@ -70,7 +68,7 @@ def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
 
 @every_provider
 @pytest.mark.parametrize("value", NO_IDS)
-def test_what_is_no_id_is_told_and_left_out(provider: str, value: bytes) -> None:
+def test_an_invalid_id_is_reported_and_left_out(provider: str, value: bytes) -> None:
     answer = accepting(provider, value)
     result = outcome_for_caller(provider, answer)
     if provider == "lab4pay":  # what names no transaction accepts none
@@ -140,7 +138,7 @@ def test_the_id_of_a_state_is_compared_also_where_it_is_a_number(provider: str) 
             assert [deviation.pointer for deviation in client.deviations] == [pointer]
 
 
-def test_a_transaction_that_refers_to_a_payment_by_number_is_of_that_payment() -> None:
+def test_a_transaction_may_refer_to_its_payment_by_a_number() -> None:
     for number, same in ((7, True), (8, False)):
         answer = state("paybyrd", "Success", referencedTransactions=[{"transactionId": number}])
         with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
@@ -167,7 +165,7 @@ UNFIT: Final = ("a/b", "..", "a b", "a%2fb", "a?b", "a\r\nb", "\xe9", "a" * 201,
 
 @every_provider
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
-def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
+def test_an_id_that_is_unfit_for_a_lookup_is_left_out_of_an_accepted_refund_and_reported(
     provider: str, refund_id: object
 ) -> None:
     with scripted(
@@ -183,7 +181,7 @@ def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
 
 
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
-def test_a_state_gives_no_id_that_cannot_be_asked_by_and_another_is_still_another(refund_id: object) -> None:
+def test_a_state_has_no_id_that_is_unfit_for_a_lookup_and_a_different_id_stays_a_mismatch(refund_id: object) -> None:
     answer = dated(transaction(transactionId=refund_id))
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
         found = asked(client, accepted_for_later())
@@ -218,7 +216,7 @@ def twice(body: bytes) -> list[bytes]:
 
 
 @every_provider
-def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider: str) -> None:
+def test_a_reply_with_two_values_under_one_key_is_unknown_and_reported(provider: str) -> None:
     for body in twice(reply(200, RECORDS[provider].accepted).body):
         answer = reply(200, body)
         assert of(provider, 200, body) is OutcomeUnknown, body
@@ -230,7 +228,7 @@ def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider
 
 
 @every_provider
-def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
+def test_a_reply_with_one_value_twice_under_one_key_is_read(provider: str) -> None:
     whole = reply(200, RECORDS[provider].accepted).body
     for body in (whole.removesuffix(b"}") + b"," + whole[1:], whole.removesuffix(b"}") + b',"a":[1],"a":[1]}'):
         assert isinstance(outcome_for_caller(provider, reply(200, body)), Refund)
@@ -238,7 +236,7 @@ def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
 
 
 @every_provider
-def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
+def test_a_refusal_with_two_values_under_one_key_is_unknown(provider: str) -> None:
     whole = reply(400, RECORDS[provider].contract.refusing).body
     assert isinstance(outcome_for_caller(provider, reply(400, whole)), RefundRejected)
     for body in twice(whole):
@@ -247,7 +245,7 @@ def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) 
 
 
 @every_provider
-def test_a_state_that_says_two_things_under_one_key_is_none(provider: str) -> None:
+def test_a_state_with_two_values_under_one_key_is_none(provider: str) -> None:
     for body in twice(state(provider, RECORDS[provider].states.done).body):
         transport = Scripted(NO_STATE, state=reply(200, body))
         with scripted("sync", provider, transport) as client, pytest.raises(LookupFailed):
@@ -262,7 +260,7 @@ values = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), values), max_size=5))
-def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
+def test_json_contradicts_itself_only_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
     body = ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members) + "}").encode()
     written: dict[str, set[str]] = {}
     for name, value in members:
@@ -272,12 +270,12 @@ def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[t
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":NaN}', b'{"a":' + b"9" * 5000 + b"}"])
-def test_what_is_no_json_has_no_value(body: bytes) -> None:
+def test_invalid_json_has_no_value(body: bytes) -> None:
     assert json_value(body, read_json) is None
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000])
-def test_what_is_nested_too_deeply_has_no_value(body: bytes) -> None:
+def test_json_that_is_nested_too_deeply_has_no_value(body: bytes) -> None:
     assert json_value(body, read_json) is None
 
 
@@ -299,7 +297,7 @@ def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[
 
 @with_tokens
 @pytest.mark.parametrize("status", range(200, 300))
-def test_a_token_is_one_under_every_status_of_success(provider: str, status: int) -> None:
+def test_a_token_is_read_under_every_status_of_success(provider: str, status: int) -> None:
     seconds, deviations = granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
     assert seconds is not None
     expected = (
@@ -312,7 +310,7 @@ def test_a_token_is_one_under_every_status_of_success(provider: str, status: int
 
 @with_tokens
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 403, 404, 429, 500, 503])
-def test_a_token_under_another_status_is_none(provider: str, status: int) -> None:
+def test_a_token_under_another_status_is_ignored(provider: str, status: int) -> None:
     assert granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
 
 
@@ -321,15 +319,13 @@ def test_a_token_under_another_status_is_none(provider: str, status: int) -> Non
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"OK", b'{"access_token": ""}', b'{"access_token":"a","access_token":"b"}']
 )
-def test_a_success_without_a_token_gives_none(provider: str, status: int, body: bytes) -> None:
+def test_a_success_without_a_token_issues_none(provider: str, status: int, body: bytes) -> None:
     assert granted(provider, reply(status, body))[0] is None
 
 
 @pytest.mark.parametrize("digits", [4299, 4300, 4301, 5000, 100_000])
 @pytest.mark.parametrize("written_as", ["%s", '"%s"', "-%s", "1e%s", "0.%s"])
-def test_a_life_of_thousands_of_digits_is_never_worse_than_a_reply_that_cannot_be_read(
-    digits: int, written_as: str
-) -> None:
+def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digits: int, written_as: str) -> None:
     body = b'{"access_token":"fresh-token","expires_in":%b}' % (written_as % ("9" * digits)).encode()
     seconds, deviations = granted("lab4pay", reply(200, body))
     assert seconds is None or seconds >= 0

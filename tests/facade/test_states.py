@@ -70,14 +70,14 @@ near_misses = st.sampled_from(sorted(word for record in RECORDS.values() for wor
 
 @every_provider
 @given(word=st.text() | near_misses)
-def test_any_text_that_is_no_listed_word_is_never_a_final_state(provider: str, word: str) -> None:
+def test_a_text_that_is_not_a_listed_word_is_never_a_final_state(provider: str, word: str) -> None:
     assume(spelled(word) not in [spelled(one) for one in RECORDS[provider].states.words])
     told, deviations = found(provider, state(provider, word))
     assert isinstance(told, Refund)
     assert (told.status, deviations) == (PENDING, [RECORDS[provider].states.at])
 
 
-def test_what_departs_is_told_of_the_question() -> None:
+def test_a_deviation_is_reported_with_its_lookup() -> None:
     with scripted("sync", "lab4pay", Scripted(NO_STATE, state=state("lab4pay", "MISPLACED"))) as client:
         asked(client, pending("lab4pay"))
     (deviation,) = client.deviations
@@ -103,7 +103,7 @@ ERRORS: Final = ("BYRD401", "BYRD403", "BYRD900", "BYRD901")
         (("Processing", "TemporaryFailed"), ("BYRD200", *UNDERWAY, *QUERY_FIRST, *REFUSED), PENDING),
     ],
 )
-def test_a_code_that_goes_with_the_word_changes_nothing(
+def test_a_code_that_agrees_with_the_word_changes_nothing(
     words: Sequence[str], codes: Sequence[str], expected: RefundStatus
 ) -> None:
     for word in words:
@@ -115,13 +115,13 @@ def test_a_code_that_goes_with_the_word_changes_nothing(
 
 @pytest.mark.parametrize("word", ["Error", *FINAL_WORDS])
 @pytest.mark.parametrize("code", QUERY_FIRST)
-def test_a_final_word_with_a_code_that_leaves_it_open_is_pending(word: str, code: str) -> None:
+def test_a_final_word_with_an_inconclusive_code_is_pending(word: str, code: str) -> None:
     assert status_of("paybyrd", state("paybyrd", word, code=code)) is PENDING
 
 
 @pytest.mark.parametrize("word", FINAL_WORDS)
 @pytest.mark.parametrize("code", UNDERWAY)
-def test_a_final_word_with_the_code_of_a_refund_on_its_way_is_pending(word: str, code: str) -> None:
+def test_a_final_word_with_the_code_of_a_pending_refund_is_pending(word: str, code: str) -> None:
     told, deviations = found("paybyrd", state("paybyrd", word, code=code))
     assert isinstance(told, Refund)
     assert (told.status, deviations) == (PENDING, ["/code"])
@@ -132,7 +132,7 @@ def test_a_final_word_with_the_code_of_a_refund_on_its_way_is_pending(word: str,
     [(word, code) for word in ("Success", "AcquirerSuccess") for code in (*REFUSED, *ERRORS)]
     + [(word, "BYRD200") for word in ("Denied", "Canceled", "Error")],
 )
-def test_a_final_word_with_a_code_that_denies_it_is_pending_and_told(word: str, code: str) -> None:
+def test_a_final_word_with_a_contradicting_code_is_pending_and_reported(word: str, code: str) -> None:
     told, deviations = found("paybyrd", state("paybyrd", word, code=code))
     assert isinstance(told, Refund)
     assert (told.status, deviations) == (PENDING, ["/code"])
@@ -176,11 +176,11 @@ def test_an_amount_below_zero_is_the_same_amount(amounts: Any, currency: Any) ->
     ],
 )
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
-def test_an_amount_of_another_size_is_a_mismatch_whatever_the_word(word: str, amounts: Any) -> None:
+def test_a_different_amount_is_a_mismatch_with_every_word(word: str, amounts: Any) -> None:
     assert status_of("paybyrd", state("paybyrd", word, **amounts)) is RefundMismatch
 
 
-def test_a_state_that_contradicts_itself_is_a_mismatch_also_where_no_amount_was_asked_for() -> None:
+def test_a_state_that_contradicts_itself_is_a_mismatch_also_without_an_expected_amount() -> None:
     answer = state("paybyrd", "Success", isoAmount=-100, amount="-2.00", currency="EUR")
     told, deviations = found("paybyrd", answer, pending("paybyrd", amount=None))
     assert isinstance(told, RefundMismatch)
@@ -242,7 +242,7 @@ def test_an_amount_is_read_in_the_units_of_the_currency_that_the_reply_names() -
 
 
 @both_kinds
-def test_a_state_at_lab4pay_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_lab4pay_is_returned_with_all_that_is_known(kind: Kind) -> None:
     answer = state("lab4pay", "In-Progress", more=7)
     with scripted(kind, "lab4pay", Scripted(NO_STATE, state=answer)) as client:
         told = asked(client, pending("lab4pay", remaining=7, replayed=True, provider_message="A sentence"))
@@ -251,7 +251,7 @@ def test_a_state_at_lab4pay_is_told_with_all_that_is_known(kind: Kind) -> None:
 
 
 @both_kinds
-def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_paybyrd_is_returned_with_all_that_is_known(kind: Kind) -> None:
     made = written(NOON + timedelta(seconds=5))
     answer = dated([transaction(description="A sentence", amount="-1.00", createdDate=made)])
     known = Refund("paybyrd", "reference-1", PENDING, tracking_id=LINK, remaining=7, sent_at=NOON, replayed=True)
@@ -275,7 +275,7 @@ def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
 
 
 @both_kinds
-def test_a_state_at_blink_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_blink_is_returned_with_all_that_is_known(kind: Kind) -> None:
     answer = state("blink", "Completed", transaction_id="refund-1", message="A sentence", amount="1.00", currency="EUR")
     with scripted(kind, "blink", Scripted(NO_STATE, state=answer)) as client:
         told = asked(client, pending("blink", replayed=True))
@@ -295,7 +295,7 @@ def test_a_state_at_blink_is_told_with_all_that_is_known(kind: Kind) -> None:
         ("JPY", None, None),
     ],
 )
-def test_the_amount_of_full_at_blink_is_what_the_state_reports(
+def test_the_amount_of_full_at_blink_is_the_amount_of_the_state(
     amount: object, currency: object, account_currency: str | None, expected: Money | None
 ) -> None:
     more: dict[str, Any] = {} if currency is ... else {"currency": currency}
@@ -306,7 +306,7 @@ def test_the_amount_of_full_at_blink_is_what_the_state_reports(
 
 
 @both_kinds
-def test_full_at_blink_has_its_amount_once_it_was_asked_about(kind: Kind) -> None:
+def test_full_at_blink_has_its_amount_after_a_lookup(kind: Kind) -> None:
     accepting = reply(200, {"status": "pending", "refunded_transaction_id": "refund-1"})
     transport = LookupScript(state("blink", "completed", amount=12.5, currency="GBP"), answers=[accepting])
     with scripted(kind, "blink", transport) as client:

@@ -41,7 +41,7 @@ def whole(provider: str, *, done: bool) -> WireReply:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("done", [True, False])
-def test_a_replay_says_what_is_needed_to_ask_about_it_and_holds_no_reply(kind: Kind, provider: str, done: bool) -> None:
+def test_a_replay_has_what_a_lookup_needs_and_no_reply(kind: Kind, provider: str, done: bool) -> None:
     with scripted(kind, provider, Scripted(whole(provider, done=done))) as client:
         first = client.ask(provider)
         again = client.ask(provider)
@@ -55,7 +55,7 @@ def test_a_replay_says_what_is_needed_to_ask_about_it_and_holds_no_reply(kind: K
 
 @both_kinds
 @every_provider
-def test_a_replay_of_what_was_learnt_holds_no_reply(kind: Kind, provider: str) -> None:
+def test_a_replay_of_a_recorded_state_holds_no_reply(kind: Kind, provider: str) -> None:
     answer = state(provider, RECORDS[provider].states.done, message="A sentence", description="A sentence")
     transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
@@ -77,7 +77,7 @@ def test_a_refund_says_when_it_was_sent(provider: str) -> None:
     assert sent_at.utcoffset() == timedelta(0)
 
 
-def test_a_refund_that_was_sent_again_says_when_it_was_first_sent() -> None:
+def test_a_resent_refund_says_when_it_was_first_sent() -> None:
     clock: list[datetime] = []
 
     def lose(_: object) -> Answer:
@@ -101,9 +101,7 @@ ROWS: Final = [(provider, case) for provider, record in RECORDS.items() for case
 
 @both_kinds
 @pytest.mark.parametrize(("provider", "case"), ROWS)
-def test_a_refusal_says_until_when_its_reference_brings_back_the_same_answer(
-    kind: Kind, provider: str, case: str
-) -> None:
+def test_a_refusal_says_until_when_its_reference_gets_the_same_answer(kind: Kind, provider: str, case: str) -> None:
     refusal = RECORDS[provider].refusals[case]
     answer, cls = refusal.answer, refusal.raises
     window = RECORDS[provider].window
@@ -136,7 +134,7 @@ def test_another_reference_is_not_advised_where_an_earlier_success_may_be_the_ca
 
 
 @pytest.mark.parametrize("case", RECORDS["paybyrd"].refusals)
-def test_a_refused_reference_is_asked_again_under_the_key_that_it_had(case: str) -> None:
+def test_a_refused_reference_is_resent_under_the_same_key(case: str) -> None:
     transport = Scripted(RECORDS["paybyrd"].refusals[case].answer, RECORDS["paybyrd"].pending)
     with scripted("sync", "paybyrd", transport) as client:
         with pytest.raises((RefundRejected, AuthenticationFailed)):
@@ -184,7 +182,7 @@ FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], Wire
 
 @both_kinds
 @pytest.mark.parametrize("case", FAILURES)
-def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(kind: Kind, case: str) -> None:
+def test_an_acceptance_with_the_id_of_a_failed_refund_is_not_a_new_refund(kind: Kind, case: str) -> None:
     provider, accepting, failure, stored, second = FAILURES[case]
     transport = LookupScript(failure(provider), answers=[accepting, stored, stored, second])
     window = RECORDS[provider].window
@@ -207,7 +205,7 @@ def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(k
 
 @both_kinds
 @every_provider
-def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, provider: str) -> None:
+def test_each_failed_refund_of_a_reference_is_remembered(kind: Kind, provider: str) -> None:
     first, second = RECORDS[provider].pending, second_pending(provider)
     transport = LookupScript(undone(provider), answers=[first, second, first, second])
     with scripted(kind, provider, transport) as client:
@@ -223,7 +221,7 @@ def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, pr
 
 @both_kinds
 @every_provider
-def test_what_has_failed_under_one_reference_says_nothing_of_another(kind: Kind, provider: str) -> None:
+def test_a_failure_under_one_reference_says_nothing_about_another(kind: Kind, provider: str) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(undone(provider), answers=answers)
     with scripted(kind, provider, transport) as client:

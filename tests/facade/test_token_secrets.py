@@ -84,7 +84,7 @@ def echoed(body: str, text: str) -> bytes:
 @with_keys
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 429, 500])
 @pytest.mark.parametrize("body", ECHOES)
-def test_a_token_that_cannot_be_had_brings_no_secret_to_light(
+def test_a_refund_without_a_token_leaks_no_secret(
     kind: Kind, provider: str, status: int, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -103,7 +103,7 @@ def test_a_token_that_cannot_be_had_brings_no_secret_to_light(
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("failure", [UNREACHABLE, LOST, quoting], ids=["not sent", "lost", "raised"])
-def test_a_fetch_that_fails_brings_no_secret_to_light(
+def test_a_failed_token_fetch_leaks_no_secret(
     kind: Kind, provider: str, failure: Given, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -125,7 +125,7 @@ def test_a_fetch_that_fails_brings_no_secret_to_light(
         "<html>TOKEN</html>",
     ],
 )
-def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answered_with_it(
+def test_a_reply_that_echoes_the_fetched_token_leaks_none(
     kind: Kind, provider: str, status: int, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -139,7 +139,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answe
 
 @both_kinds
 @with_keys
-def test_a_question_that_fails_brings_no_secret_to_light(kind: Kind, provider: str) -> None:
+def test_a_failed_lookup_leaks_no_secret(kind: Kind, provider: str) -> None:
     for tokens, state in (([echo(400, ECHOES[3])], NO_STATE), ([issued(provider, TOKEN)], reply(500, TOKEN.encode()))):
         with (
             shop(kind, provider, *tokens, state=state, keys=CANARIES[provider]) as it,
@@ -188,7 +188,7 @@ def test_an_account_takes_its_keys_or_a_token(provider: str) -> None:
 
 @with_keys
 @pytest.mark.parametrize("bad", [f"{SECRET}\n", f"{SECRET} {SECRET}", f"{SECRET}ä", SECRET.encode(), [SECRET]])
-def test_a_key_that_is_refused_is_named_and_not_shown(provider: str, bad: Any) -> None:
+def test_a_refused_key_is_named_and_not_shown(provider: str, bad: Any) -> None:
     for field in tokens_of(provider).keys:
         with pytest.raises(InvalidRefund, match=field) as refused:
             make(provider, **{**tokens_of(provider).keys, field: bad})

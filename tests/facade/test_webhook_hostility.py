@@ -134,9 +134,7 @@ ANY_HEADERS: Final = st.lists(st.tuples(ANY_NAME, ANY_VALUE), max_size=4)
 
 @every_provider
 @given(body=ANY_BODY, headers=ANY_HEADERS)
-def test_whatever_comes_without_a_proof_is_not_believed(
-    provider: str, body: bytes, headers: list[tuple[str, str]]
-) -> None:
+def test_any_body_without_a_proof_is_not_believed(provider: str, body: bytes, headers: list[tuple[str, str]]) -> None:
     events = believed(provider, headers, body, **(BASIC if provider == "paybyrd" else {}))
     assert events is None or provider == "blink"
 
@@ -146,7 +144,5 @@ def test_whatever_comes_without_a_proof_is_not_believed(
 )
 @given(body=ANY_BODY)
 @example(body=json.dumps({"transaction_id": REFUND, "status": "\ud800"}).encode())
-def test_whatever_comes_with_a_proof_is_an_event_or_rejected(
-    provider: str, options: dict[str, Any], body: bytes
-) -> None:
+def test_any_body_with_a_proof_is_an_event_or_rejected(provider: str, options: dict[str, Any], body: bytes) -> None:
     believed(provider, proof(provider, body), body, **options)

@@ -55,7 +55,7 @@ def test_a_state_never_moves_backwards(known: RefundStatus, told: tuple[RefundSt
 
 
 @pytest.mark.parametrize("told", TOLD)
-def test_of_a_refund_that_nothing_is_known_of_every_state_is_news(told: tuple[RefundStatus, bool]) -> None:
+def test_every_state_of_an_unknown_refund_is_news(told: tuple[RefundStatus, bool]) -> None:
     assert as_event(*told).supersedes(None)
 
 
@@ -77,7 +77,7 @@ def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None
         (["IN_PROGRESS", "EXPIRED", "SUCCESS"], [PENDING, FAILED, FAILED]),
     ],
 )
-def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
+def test_the_last_state_is_kept_for_every_order_of_callbacks(
     kind: Kind, words: list[str], kept: list[RefundStatus]
 ) -> None:
     known: RefundStatus | None = None
@@ -90,7 +90,7 @@ def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
     assert states == kept
 
 
-def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
+def test_a_recorded_state_is_the_refund_as_it_is_now() -> None:
     assert refund_after(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
     taught = refund_after(EVENT, KNOWN)
     assert taught is not None
@@ -108,18 +108,18 @@ def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
         {"amount": Money.of("1.00", "GBP")},
     ],
 )
-def test_an_event_of_another_refund_teaches_nothing(other: dict[str, Any]) -> None:
+def test_an_event_of_another_refund_changes_nothing(other: dict[str, Any]) -> None:
     assert refund_after(replace(EVENT, **other), KNOWN) is None
 
 
 @pytest.mark.parametrize("less", [{"payment_id": None}, {"amount": ONE_EURO}, {"about": "transaction"}])
-def test_what_an_event_does_not_say_does_not_keep_it_from_teaching(less: dict[str, Any]) -> None:
+def test_an_event_with_missing_fields_is_still_recorded(less: dict[str, Any]) -> None:
     taught = refund_after(replace(EVENT, **less), KNOWN)
     assert taught is not None
     assert (taught.payment_id, taught.amount) == (PAYMENT, ONE_EURO)
 
 
-def test_what_was_not_known_of_a_refund_is_learnt_with_its_state() -> None:
+def test_missing_fields_of_a_refund_are_recorded_with_its_state() -> None:
     taught = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
     assert taught is not None
     assert (taught.amount, taught.payment_id) == (ONE_EURO, PAYMENT)
@@ -130,7 +130,7 @@ ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
 
 
 @pytest.mark.parametrize("status", RefundStatus)
-def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundStatus) -> None:
+def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(status: RefundStatus) -> None:
     """As one is whose outcome is unknown: its reply was lost, and the provider echoes the reference."""
     taught = refund_after(replace(ECHOED, status=status), UNNAMED)
     assert taught is not None
@@ -146,11 +146,11 @@ def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundSta
         {"amount": Money.of("2.00", "EUR")},
     ],
 )
-def test_a_refund_without_an_id_is_taught_by_nothing_else(other: dict[str, Any]) -> None:
+def test_a_refund_without_an_id_takes_no_state_of_another_event(other: dict[str, Any]) -> None:
     assert refund_after(replace(ECHOED, **other), UNNAMED) is None
 
 
-def test_a_reference_does_not_stand_in_for_an_id_that_is_known() -> None:
+def test_a_reference_does_not_replace_a_known_id() -> None:
     assert refund_after(ECHOED, replace(UNNAMED, refund_id="refund-2")) is None
 
 
@@ -159,7 +159,7 @@ FREEING: Final[dict[Proof, bool]] = {"signature": True, "asked": True, "shared s
 
 @pytest.mark.parametrize("status", RefundStatus)
 @pytest.mark.parametrize(("proved_by", "frees"), FREEING.items())
-def test_a_failure_frees_a_reference_only_by_a_signature_or_by_asking(
+def test_a_failure_frees_a_reference_only_with_a_signature_or_a_lookup(
     status: RefundStatus, proved_by: Proof, frees: bool
 ) -> None:
     assert may_free(replace(EVENT, status=status, proof=proved_by)) is (frees and status is FAILED)
@@ -186,7 +186,7 @@ def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_prov
         (None, "shared secret", None, False),
     ],
 )
-def test_what_is_to_be_confirmed_is_what_nothing_proves_and_a_failure_by_a_shared_secret(
+def test_an_unproved_event_and_a_failure_with_a_shared_secret_need_a_confirmation(
     status: RefundStatus | None, proved_by: Proof, refund_id: str | None, asked_first: bool
 ) -> None:
     assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is asked_first
@@ -223,7 +223,7 @@ UNLINKED: Final = {"linked_transaction_id": None, "client_transaction_id": "refe
 
 
 @both_kinds
-def test_a_client_that_has_learnt_a_state_gives_it_under_the_same_reference(kind: Kind) -> None:
+def test_a_client_replays_a_recorded_state_under_the_same_reference(kind: Kind) -> None:
     it, transport = learning(kind, "lab4pay", accepted("lab4pay"))
     with it as client:
         assert client.ask("lab4pay").status is PENDING
@@ -251,7 +251,7 @@ def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[s
 
 
 @both_kinds
-def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked(kind: Kind) -> None:
+def test_a_failure_with_a_shared_secret_frees_nothing_before_a_lookup(kind: Kind) -> None:
     content = {"transactionId": REFUND, "operationType": "Refund", "isoAmount": -100, "currency": "EUR"}
     done = reply(200, {**content, "status": "Success", "code": "BYRD200"})
     it, transport = learning(kind, "paybyrd", accepted("paybyrd"), state=done)
@@ -281,7 +281,7 @@ def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) ->
 
 @both_kinds
 @pytest.mark.parametrize("word", ["SUCCESS", "IN_PROGRESS"])
-def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference(kind: Kind, word: str) -> None:
+def test_a_refund_whose_reply_is_lost_is_resolved_by_an_event_with_its_reference(kind: Kind, word: str) -> None:
     it, transport = learning(kind, "lab4pay", LOST)
     with it as client:
         with pytest.raises(OutcomeUnknown):
@@ -303,7 +303,7 @@ def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference
 
 @both_kinds
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_client_learns_nothing_of_what_it_has_not_asked_for(kind: Kind, provider: str) -> None:
+def test_a_client_records_nothing_about_a_refund_that_it_did_not_send(kind: Kind, provider: str) -> None:
     it, transport = learning(kind, provider, accepted(provider))
     with it as client:
         learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
@@ -314,7 +314,7 @@ def test_a_client_learns_nothing_of_what_it_has_not_asked_for(kind: Kind, provid
 
 
 @both_kinds
-def test_the_row_of_a_refund_accepted_by_a_link_alone_is_found_by_asking_about_each(kind: Kind) -> None:
+def test_the_row_of_a_refund_accepted_with_only_a_link_is_found_by_a_lookup_of_each(kind: Kind) -> None:
     """As docs/callbacks.md has it: two equal parts of one payment, and a callback about the second."""
     sandbox = Sandbox()
     shop = Paybyrd(
