@@ -89,7 +89,7 @@ async def cancelled_while_waiting(client: AsyncRefundClient, provider: str, atte
         await call
 
 
-def test_a_call_cancelled_while_it_waits_to_send_again_stays_unknown_where_it_was_lost() -> None:
+def test_a_call_cancelled_before_a_retry_stays_unknown_where_an_attempt_was_lost() -> None:
     attempts: list[Attempt] = []
 
     async def run(server: Server) -> None:
@@ -106,7 +106,7 @@ def test_a_call_cancelled_while_it_waits_to_send_again_stays_unknown_where_it_wa
     assert first == second
 
 
-def test_a_call_cancelled_while_it_waits_to_send_again_leaves_nothing_behind_where_nothing_was_sent() -> None:
+def test_a_call_cancelled_before_a_retry_leaves_the_reference_free_where_nothing_was_sent() -> None:
     attempts: list[Attempt] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]

@@ -28,7 +28,7 @@ from tests.faults.support import SHORT, both_kinds, client_of, within
 
 
 @both_kinds
-def test_a_refund_that_the_terminal_has_not_begun_is_called_off(kind: Kind) -> None:
+def test_a_refund_that_the_terminal_has_not_begun_is_cancelled(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
@@ -40,7 +40,7 @@ def test_a_refund_that_the_terminal_has_not_begun_is_called_off(kind: Kind) -> N
 
 @both_kinds
 @pytest.mark.parametrize(("heeds", "expected"), [(True, FAILED), (False, SUCCEEDED)])
-def test_a_refund_that_the_terminal_is_at_is_for_the_terminal_to_decide(
+def test_a_refund_that_the_terminal_has_begun_ends_as_the_terminal_decides(
     kind: Kind, heeds: bool, expected: RefundStatus
 ) -> None:
     sandbox = Sandbox(heed_cancel=heeds)
@@ -55,7 +55,7 @@ def test_a_refund_that_the_terminal_is_at_is_for_the_terminal_to_decide(
 
 
 @both_kinds
-def test_a_refund_that_is_done_is_not_called_off(kind: Kind) -> None:
+def test_a_refund_that_is_done_is_not_cancelled(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
@@ -68,7 +68,7 @@ def test_a_refund_that_is_done_is_not_called_off(kind: Kind) -> None:
 @both_kinds
 @pytest.mark.parametrize("fault", [Fault.CUT_AFTER, Fault.HANG_AFTER, Fault.SERVER_ERROR_AFTER])
 @pytest.mark.parametrize("attempts", [1, 3])
-def test_a_cancel_that_was_done_and_lost_is_found_by_its_state(kind: Kind, fault: Fault, attempts: int) -> None:
+def test_a_cancel_that_was_executed_and_lost_is_found_by_its_state(kind: Kind, fault: Fault, attempts: int) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", fault, operation="cancel_transaction")
     retry = Retry(attempts=attempts, first_wait=0.001)
@@ -89,7 +89,7 @@ def test_a_cancel_that_was_lost_on_its_way_leaves_the_refund_pending(kind: Kind,
 
 
 @both_kinds
-def test_a_cancel_after_which_the_state_cannot_be_asked_for_is_no_state(kind: Kind) -> None:
+def test_a_cancel_without_a_lookup_after_it_gives_no_state(kind: Kind) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", Fault.CUT_AFTER, operation="get_transaction_status")
     with at_sandbox(kind, sandbox) as client:
@@ -101,7 +101,7 @@ def test_a_cancel_after_which_the_state_cannot_be_asked_for_is_no_state(kind: Ki
 
 
 @both_kinds
-def test_a_cancel_that_takes_all_the_time_may_be_asked_about_later(kind: Kind) -> None:
+def test_a_cancel_that_uses_up_the_deadline_may_be_looked_up_later(kind: Kind) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", Fault.HANG_AFTER, operation="cancel_transaction")
     with at_sandbox(kind, sandbox, retry=Retry(attempts=3, deadline=1.0)) as client:
@@ -113,7 +113,7 @@ def test_a_cancel_that_takes_all_the_time_may_be_asked_about_later(kind: Kind) -
 
 
 @both_kinds
-def test_a_cancel_that_cannot_leave_is_told_and_nothing_is_asked(kind: Kind) -> None:
+def test_a_cancel_that_cannot_be_sent_is_reported_and_no_lookup_follows(kind: Kind) -> None:
     attempts: list[tuple[Operation, Evidence]] = []
     with Server(answering()) as server:
         pass
@@ -135,7 +135,7 @@ def test_a_cancel_that_cannot_leave_is_told_and_nothing_is_asked(kind: Kind) -> 
 
 @both_kinds
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
-def test_a_refund_is_not_called_off_where_the_provider_has_no_such_thing(kind: Kind, provider: str) -> None:
+def test_a_refund_is_not_cancelled_where_the_provider_has_no_cancel(kind: Kind, provider: str) -> None:
     with (
         Server(answering()) as server,
         client_of(kind, server, provider) as client,
@@ -148,7 +148,7 @@ def test_a_refund_is_not_called_off_where_the_provider_has_no_such_thing(kind: K
 
 @both_kinds
 @pytest.mark.parametrize("status", [SUCCEEDED, FAILED])
-def test_a_final_refund_is_neither_called_off_nor_waited_for(kind: Kind, status: RefundStatus) -> None:
+def test_a_final_refund_is_neither_cancelled_nor_waited_for(kind: Kind, status: RefundStatus) -> None:
     refund = pending("lab4pay", status=status)
     with Server(answering()) as server, client_of(kind, server, "lab4pay") as client:
         assert asked(client, refund, "cancel") == asked(client, refund, "wait") == refund

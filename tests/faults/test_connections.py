@@ -86,12 +86,12 @@ def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
         "with a second reply later",
     ],
 )
-def test_a_connection_that_is_not_good_is_not_used_again(way: Wired, script: Script) -> None:
+def test_a_broken_connection_is_not_reused(way: Wired, script: Script) -> None:
     with way.server(script) as server:
         assert two_refunds(way, server) == [1, 2]
 
 
-def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -> None:
+def test_a_connection_closed_while_the_event_loop_was_busy_is_not_reused() -> None:
     async def refunded_twice(server: Server) -> None:
         async with AsyncRefundClient([account("blink", base_url=server.url)], timeout=AMPLE) as client:
             for reference in ("r-1", "r-2"):
@@ -104,7 +104,7 @@ def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
+def test_a_connection_of_another_event_loop_is_not_reused() -> None:
     async def refunded(reference: str) -> bool:
         refund = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
         return refund.replayed
@@ -119,7 +119,7 @@ def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
 
 
 @every_way
-def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(way: Wired) -> None:
+def test_a_connection_is_not_reused_after_an_unreadable_reply(way: Wired) -> None:
     def late(peer: Peer) -> None:
         peer.request()
         peer.send(reply()[:-1])
@@ -133,7 +133,7 @@ def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(way
 
 
 @every_way
-def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_idled_too_long_is_not_reused(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
     with way.server(answering()) as server, way.client(server) as client:
@@ -188,7 +188,7 @@ def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @every_way
 @pytest.mark.parametrize("parts", [(reply(),), (b"x",), ()], ids=["a reply", "garbage", "the end"])
-def test_what_a_host_sends_before_it_was_asked_is_no_reply(
+def test_bytes_before_the_request_are_not_a_reply(
     way: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speaking_first(peer: Peer) -> None:
@@ -203,7 +203,7 @@ def test_what_a_host_sends_before_it_was_asked_is_no_reply(
 
 
 @every_way
-def test_a_new_connection_in_tls_is_good_whatever_tls_itself_sends_on_it(
+def test_a_new_tls_connection_is_usable_after_any_message_of_tls_itself(
     way: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have come
@@ -212,7 +212,7 @@ def test_a_new_connection_in_tls_is_good_whatever_tls_itself_sends_on_it(
 
 
 @every_way
-def test_each_origin_has_connections_of_its_own(way: Wired) -> None:
+def test_each_origin_has_its_own_connections(way: Wired) -> None:
     with way.server(answering()) as one, way.server(answering()) as other:
         for server in (one, other):
             assert two_refunds(way, server) == [1, 1]
@@ -234,7 +234,7 @@ def test_closing_the_client_closes_its_connections(way: Wired) -> None:
         assert closed.wait(5)
 
 
-def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after_it() -> None:
+def test_a_client_closed_during_a_refund_closes_the_connection_after_it() -> None:
     go_on, closed = threading.Event(), threading.Event()
 
     def script(peer: Peer) -> None:
@@ -329,7 +329,7 @@ def test_closing_a_transport_while_many_use_it_neither_raises_nor_leaves_a_conne
         assert all(not thread.is_alive() for _, thread in server._serving)
 
 
-def test_no_more_connections_are_kept_than_are_useful(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_keeps_a_limited_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refundry.transport.pool._MOST_KEPT", 1)
     together = threading.Barrier(3, timeout=5)
     ended = threading.Semaphore(0)
@@ -490,7 +490,7 @@ client.close()
 """
 
 
-def test_a_client_whose_first_refunds_come_at_once_closes_all_its_connections() -> None:
+def test_a_client_with_simultaneous_first_refunds_closes_all_its_connections() -> None:
     with Server(answering()) as server:
         run = run_python(AT_ONCE, server.url)
     assert (run.returncode, run.stderr) == (0, "")

@@ -51,7 +51,7 @@ def test_only_a_failure_that_comes_before_the_first_byte_says_that_nothing_was_s
 
 @both_kinds
 @pytest.mark.parametrize("error", [httpx.InvalidURL("x"), httpx.StreamClosed(), RuntimeError("x"), KeyError("x")])
-def test_any_other_exception_is_taken_as_maybe_sent(kind: Kind, error: Exception) -> None:
+def test_any_other_exception_means_maybe_sent(kind: Kind, error: Exception) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise error
 
@@ -120,7 +120,7 @@ class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 @both_kinds
 @pytest.mark.parametrize("error", [httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.ReadTimeout("x")])
-def test_a_body_that_ends_early_is_unknown_with_what_came_of_it(kind: Kind, error: Exception) -> None:
+def test_a_truncated_body_is_unknown_and_kept_in_raw(kind: Kind, error: Exception) -> None:
     stream = Stream(iter([SUCCESS]), error)
     with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
         told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)

@@ -65,7 +65,7 @@ ANSWERING: Final = answering(reply(b"{}"))
 
 @every_loop
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_signal_handler_raises_passes_through(
+def test_an_exception_of_a_signal_handler_reaches_the_caller(
     kind: Kind, place: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, name, evidence = PLACES[place]
@@ -73,7 +73,7 @@ def test_what_a_signal_handler_raises_passes_through(
 
 
 @pytest.mark.parametrize("name", ["getaddrinfo", "create_default_context"])
-def test_what_a_signal_handler_raises_while_connecting_passes_through(
+def test_an_exception_of_a_signal_handler_while_connecting_reaches_the_caller(
     name: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In a thread, as with an event loop, no signal is handled.
@@ -83,7 +83,7 @@ def test_what_a_signal_handler_raises_while_connecting_passes_through(
 
 @pytest.mark.parametrize("kind", ["async"])
 @pytest.mark.parametrize("name", ["data_received", "eof_received"])
-def test_what_a_signal_handler_raises_within_the_event_loop_reaches_the_call(
+def test_an_exception_of_a_signal_handler_in_the_event_loop_reaches_the_call(
     kind: Kind, name: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aio._Connection, name, aio._forwarding(interrupt))
@@ -144,7 +144,7 @@ def numbered(peer: Peer) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.usefixtures("litter")
 @both_kinds
-def test_a_call_that_was_broken_off_leaves_no_reply_for_the_next_one(
+def test_an_interrupted_call_leaves_no_reply_for_the_next_one(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext
 ) -> None:
     outcomes: list[tuple[bool, object]] = []

@@ -61,7 +61,7 @@ def test_a_refund_of_a_transaction_is_pending_and_waited_for_until_it_is_done(ki
 
 
 @both_kinds
-def test_each_state_of_a_refund_at_the_terminal_is_told(kind: Kind) -> None:
+def test_each_state_of_a_refund_at_the_terminal_is_returned(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
@@ -79,7 +79,7 @@ def test_each_state_of_a_refund_at_the_terminal_is_told(kind: Kind) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("word", ["DECLINED", "EXPIRED", "FAILED", "CANCELED"])
-def test_a_refund_that_the_terminal_did_not_carry_out_may_be_asked_for_again(kind: Kind, word: str) -> None:
+def test_a_refund_that_the_terminal_did_not_execute_may_be_resent(kind: Kind, word: str) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
@@ -92,7 +92,7 @@ def test_a_refund_that_the_terminal_did_not_carry_out_may_be_asked_for_again(kin
 
 
 @both_kinds
-def test_a_state_that_the_contract_does_not_list_is_waited_over(kind: Kind) -> None:
+def test_a_wait_continues_over_an_unlisted_state(kind: Kind) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, operation="get_transaction_status")
     with at_sandbox(kind, sandbox, on_attempt=lambda _: sandbox.advance()) as client:
@@ -137,7 +137,7 @@ def test_a_payment_that_was_voided_cannot_be_refunded_and_the_refusal_says_so(ki
 
 
 @both_kinds
-def test_a_payment_at_blink_that_has_not_settled_cannot_be_refunded_and_the_refusal_says_so(kind: Kind) -> None:
+def test_an_unsettled_payment_at_blink_cannot_be_refunded_and_the_refusal_says_so(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         with pytest.raises(RefundRejected) as refused:
@@ -170,7 +170,7 @@ SILENT_FAULTS: Final = (
 
 @both_kinds
 @pytest.mark.parametrize("fault", SILENT_FAULTS)
-def test_a_refusal_stays_as_it_was_where_the_payment_cannot_be_asked_about(kind: Kind, fault: Fault) -> None:
+def test_a_refusal_is_unchanged_where_the_payment_cannot_be_looked_up(kind: Kind, fault: Fault) -> None:
     sandbox = Sandbox()
     sandbox.script("blink", fault, operation="get_transaction")
     with at_sandbox(kind, sandbox, timeout=SHORT, retry=BRIEFLY) as client, pytest.raises(RefundRejected) as refused:
@@ -206,7 +206,7 @@ def test_full_at_blink_is_followed_to_its_end_and_has_its_amount_then(kind: Kind
 
 
 @both_kinds
-def test_the_older_reply_of_blink_names_no_transaction_to_ask_about(kind: Kind) -> None:
+def test_the_older_reply_of_blink_names_no_transaction_to_look_up(kind: Kind) -> None:
     with at_sandbox(kind, Sandbox(blink_reply="success")) as client:
         refund = refund_of(client, "blink", "blink-gbp", FULL)
         with pytest.raises(UnsupportedOperation) as refused:
@@ -217,9 +217,7 @@ def test_the_older_reply_of_blink_names_no_transaction_to_ask_about(kind: Kind) 
 @both_kinds
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 @pytest.mark.parametrize("word", ["undone", "misplaced"])
-def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_not(
-    kind: Kind, provider: str, word: str
-) -> None:
+def test_a_pending_refund_that_fails_is_returned_and_an_unknown_id_is_not(kind: Kind, provider: str, word: str) -> None:
     sandbox = Sandbox()
     amount = Money.of("1.00", "EUR" if provider == "paybyrd" else "GBP")
     with at_sandbox(kind, sandbox) as client:
@@ -240,7 +238,7 @@ def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_
 
 @both_kinds
 @pytest.mark.parametrize("fault", UNANSWERED)
-def test_a_question_without_an_answer_is_asked_again_and_then_no_state(kind: Kind, fault: str) -> None:
+def test_a_lookup_without_an_answer_is_retried_and_then_gives_no_state(kind: Kind, fault: str) -> None:
     with (
         Server(UNANSWERED[fault]) as server,
         client_of(kind, server, timeout=SHORT if fault in SILENT else AMPLE, retry=BRIEFLY) as client,
@@ -256,7 +254,7 @@ def test_a_question_without_an_answer_is_asked_again_and_then_no_state(kind: Kin
 
 @both_kinds
 @every_provider
-def test_an_answer_that_ends_early_is_asked_for_again_and_then_no_state(kind: Kind, provider: str) -> None:
+def test_a_truncated_answer_is_retried_and_then_gives_no_state(kind: Kind, provider: str) -> None:
     whole = reply(state(provider, DONE[provider]).body)
     with (
         Server(once(whole[:-1])) as server,
@@ -271,7 +269,7 @@ def test_an_answer_that_ends_early_is_asked_for_again_and_then_no_state(kind: Ki
 
 @both_kinds
 @every_provider
-def test_a_provider_that_cannot_be_reached_gives_no_state(kind: Kind, provider: str) -> None:
+def test_an_unreachable_provider_gives_no_state(kind: Kind, provider: str) -> None:
     with Server(answering()) as server:
         pass
     with client_of(kind, server, provider, retry=BRIEFLY) as client, pytest.raises(LookupFailed) as failed:
@@ -296,7 +294,7 @@ def test_a_redirect_is_not_followed(kind: Kind, status: str) -> None:
 
 @both_kinds
 @every_provider
-def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+def test_a_lookup_is_retried_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     scripts = [once(), refusing("503 Service Unavailable"), once(answer(provider, DONE[provider]))]
     with Server(*scripts) as server, client_of(kind, server, provider, retry=BRIEFLY) as client:
         assert asked(client, pending(provider)).status is SUCCEEDED
@@ -322,7 +320,7 @@ def test_a_link_that_leads_elsewhere_opens_no_connection(kind: Kind) -> None:
 
 
 @both_kinds
-def test_a_link_to_the_very_same_server_is_followed(kind: Kind) -> None:
+def test_a_link_to_the_same_server_is_followed(kind: Kind) -> None:
     with Server(answering(reply(b"[]"))) as server, client_of(kind, server) as client:
         for link in ("/api/v2/transactions?requestId=a", f"{server.url}/api/v2/transactions?requestId=a"):
             assert asked(client, pending("paybyrd", refund_id=None, tracking_id=link)).status is PENDING

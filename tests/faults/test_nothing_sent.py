@@ -102,7 +102,7 @@ def test_a_call_that_fails_before_its_first_byte_has_sent_nothing(
 @pytest.mark.parametrize(
     "given", ["", object(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)], ids=["text", "object", "server"]
 )
-def test_an_ssl_context_that_is_none_for_a_client_has_sent_nothing(kind: Kind, given: object) -> None:
+def test_an_ssl_context_for_servers_has_sent_nothing(kind: Kind, given: object) -> None:
     with Server(lambda peer: peer.hold()) as server:
         request = fresh(f"https://127.0.0.1:{server.port}")
         told = assert_nothing_sent(sent(kind, request, ssl_context=given), request, Exception)
@@ -118,7 +118,7 @@ def test_an_event_loop_whose_threads_have_ended_has_sent_nothing() -> None:
     assert_nothing_sent(asyncio.run(send()), request, RuntimeError)
 
 
-def test_under_another_event_loop_nothing_was_sent_and_what_to_do_is_told() -> None:
+def test_another_event_loop_sent_nothing_and_the_error_says_what_to_do() -> None:
     async def send() -> object:
         return await AsyncHttpTransport().asend(request, AMPLE)
 
@@ -142,7 +142,7 @@ def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_ti
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @both_kinds
-def test_a_transport_of_the_other_kind_has_sent_nothing_and_is_named(kind: Kind, library: Any) -> None:
+def test_a_transport_of_the_wrong_kind_has_sent_nothing_and_is_named(kind: Kind, library: Any) -> None:
     request = fresh()
     if kind == "sync":
         answer = HttpxTransport(library.AsyncHTTPTransport()).send(request, AMPLE)
@@ -163,7 +163,7 @@ class _Closing(HttpxTransport):
 
 
 @both_kinds
-def test_what_is_no_transport_at_all_has_sent_nothing(kind: Kind) -> None:
+def test_an_object_that_is_not_a_transport_has_sent_nothing(kind: Kind) -> None:
     request = fresh()
     with httpx.Client() as client:
         transport = HttpxTransport(client)
@@ -186,7 +186,7 @@ def test_a_transport_of_httpx_whose_thread_cannot_be_started_has_sent_nothing(mo
 
 
 @every_loop
-def test_time_that_connecting_used_up_has_sent_nothing(
+def test_a_timeout_while_connecting_has_sent_nothing(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -247,7 +247,7 @@ def test_four_addresses_that_do_not_answer_take_no_more_time_than_one(
 
 @linux
 @both_kinds
-def test_an_address_that_does_not_answer_does_not_keep_the_others_from_being_tried(
+def test_the_other_addresses_are_tried_beside_one_that_does_not_answer(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server(answering()) as server, full() as port, within(4):
@@ -307,7 +307,7 @@ async def _asend_own(request: WireRequest) -> object:
     return await AsyncHttpTransport().asend(request, AMPLE)
 
 
-def test_a_lock_that_another_thread_held_at_a_fork_does_not_hold_the_child() -> None:
+def test_a_lock_that_another_thread_held_at_a_fork_does_not_block_the_child() -> None:
     code = """
 import os, sys, threading
 from refundry.transport.network import Trust

@@ -71,7 +71,7 @@ NO_REPLY: Final[dict[str, Script]] = {
 
 @every_reading_way
 @pytest.mark.parametrize("fault", NO_REPLY)
-def test_a_request_without_a_reply_that_can_be_read_is_unknown(way: Wired, fault: str) -> None:
+def test_a_request_without_a_readable_reply_is_unknown(way: Wired, fault: str) -> None:
     with way.server(NO_REPLY[fault]) as server, way.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.MAYBE_SENT)
     assert error.raw is None
@@ -80,7 +80,7 @@ def test_a_request_without_a_reply_that_can_be_read_is_unknown(way: Wired, fault
 
 @every_reading_way
 @pytest.mark.parametrize("script", [closes_unread, resets_soon])
-def test_a_connection_that_is_closed_before_the_request_was_read_is_unknown(way: Wired, script: Script) -> None:
+def test_a_connection_closed_before_the_request_was_read_is_unknown(way: Wired, script: Script) -> None:
     with way.server(script) as server, way.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.MAYBE_SENT)
     assert server.requests == []
@@ -100,7 +100,7 @@ PART: Final[dict[str, Script]] = {
 
 @every_reading_way_and_httpx
 @pytest.mark.parametrize("fault", PART)
-def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, fault: str) -> None:
+def test_a_truncated_reply_is_unknown_after_any_number_of_bytes(way: Wired, fault: str) -> None:
     with way.server(PART[fault]) as server, way.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert error.raw is not None
@@ -111,7 +111,9 @@ def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, faul
 
 @every_reading_way_and_httpx
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(way: Wired, provider: str) -> None:
+def test_a_refund_whose_reply_is_lost_may_be_resent_only_where_the_provider_knows_keys(
+    way: Wired, provider: str
+) -> None:
     knows_keys = provider == "paybyrd"
     resend = Resend.SAME_REFERENCE if knows_keys else Resend.NEVER
     with (
@@ -294,7 +296,7 @@ def test_a_change_of_protocol_proves_nothing(way: Wired) -> None:
 
 
 @every_reading_way
-def test_what_follows_a_reply_changes_nothing_of_it(way: Wired) -> None:
+def test_bytes_after_a_reply_change_nothing_of_it(way: Wired) -> None:
     for trailing in (b"garbage", reply(b"{}", "X-Second: 1"), head("X-Second: 1", status="103 Early Hints")):
         with way.server(answering(reply(SUCCESS, "X-First: 1") + trailing)) as server, way.client(server) as client:
             refund = client.ask("paybyrd")

@@ -102,7 +102,7 @@ def test_the_cause_of_a_failure_shows_no_credential(
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.usefixtures("litter")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_call_that_is_broken_off_shows_no_credential(
+def test_an_interrupted_call_shows_no_credential(
     kind: str,
     certified: Callable[[str], ssl.SSLContext],
     trusting: ssl.SSLContext,

@@ -85,9 +85,7 @@ FOR_NOW: Final = (
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_again(
-    kind: Kind, provider: str, fault: Fault
-) -> None:
+def test_a_refund_without_a_token_is_not_sent_and_may_be_resent(kind: Kind, provider: str, fault: Fault) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     sandbox.script(provider, fault, operation="create_token")
@@ -107,7 +105,7 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("fault", FOR_NOW)
-def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str, fault: Fault) -> None:
+def test_a_temporary_failure_of_a_token_fetch_is_retried(kind: Kind, provider: str, fault: Fault) -> None:
     sandbox = Watched()
     sandbox.script(provider, fault, fault, operation="create_token")
     with (
@@ -121,7 +119,7 @@ def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str
 
 @both_kinds
 @with_keys
-def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(kind: Kind, provider: str) -> None:
+def test_a_token_fetch_is_not_retried_before_the_time_that_the_provider_names(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     when: list[float] = []
     sandbox.script(provider, Fault.TOO_MANY_REQUESTS, operation="create_token")
@@ -134,7 +132,7 @@ def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(
 
 @both_kinds
 @with_keys
-def test_keys_that_are_wrong_are_sent_once_and_no_refund(kind: Kind, provider: str) -> None:
+def test_wrong_keys_are_sent_once_and_no_refund_follows(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     wrong = {"client_secret": "test-wrong"} if provider == "lab4pay" else {"secret_key": "test-wrong"}
@@ -151,7 +149,7 @@ def test_keys_that_are_wrong_are_sent_once_and_no_refund(kind: Kind, provider: s
 
 @both_kinds
 @with_keys
-def test_where_nobody_listens_nothing_is_sent_and_the_refund_may_be_asked_for_later(kind: Kind, provider: str) -> None:
+def test_without_a_listener_nothing_is_sent_and_the_refund_may_be_resent_later(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -169,7 +167,7 @@ def test_where_nobody_listens_nothing_is_sent_and_the_refund_may_be_asked_for_la
 
 @both_kinds
 @with_keys
-def test_keys_are_not_sent_where_the_certificate_is_not_trusted(
+def test_keys_are_not_sent_to_an_untrusted_certificate(
     kind: Kind, provider: str, certified: Callable[[str], ssl.SSLContext]
 ) -> None:
     attempts: list[Attempt] = []
@@ -187,7 +185,7 @@ def test_keys_are_not_sent_where_the_certificate_is_not_trusted(
 
 
 @with_keys
-def test_where_the_call_that_fetches_is_cancelled_the_others_fetch_anew_and_its_reference_is_free(
+def test_a_cancelled_fetch_frees_its_reference_and_the_waiting_calls_fetch_themselves(
     provider: str,
 ) -> None:
     sandbox, names = Watched(), references(1, 20)
@@ -209,7 +207,7 @@ def test_where_the_call_that_fetches_is_cancelled_the_others_fetch_anew_and_its_
 
 
 @with_keys
-def test_a_call_that_is_cancelled_while_it_waits_for_the_fetch_of_another_disturbs_nobody(provider: str) -> None:
+def test_a_call_cancelled_while_it_waits_for_the_fetch_of_another_disturbs_no_other(provider: str) -> None:
     sandbox = Watched()
     with (
         SandboxServer(sandbox) as server,
@@ -279,7 +277,7 @@ def test_the_wait_of_a_refund_for_the_fetch_of_another_call_ends_with_the_deadli
 
 @both_kinds
 @with_keys
-def test_the_wait_of_a_question_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
+def test_the_wait_of_a_lookup_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
     with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(15):
         error = failure(client.start(lookup(pending(provider))))
     assert isinstance(error, LookupFailed)
@@ -289,7 +287,7 @@ def test_the_wait_of_a_question_for_the_fetch_of_another_call_ends_with_the_dead
 
 @both_kinds
 @with_keys
-def test_a_fetch_that_ends_with_the_deadline_of_its_call_is_not_the_end_for_those_who_have_more_time(
+def test_a_fetch_that_ends_with_the_deadline_of_its_call_does_not_end_calls_with_more_time(
     kind: Kind, provider: str
 ) -> None:
     sandbox = Watched()

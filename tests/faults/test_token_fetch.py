@@ -55,7 +55,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 @both_kinds
 @with_keys
-def test_all_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> None:
+def test_calls_that_start_together_share_one_fetch(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, AT_ONCE[kind])
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), timeout=CROWDED) as client:
         refunds = ended(client.start_at_once([refund(provider, name) for name in names]))
@@ -67,7 +67,7 @@ def test_all_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> No
 
 @both_kinds
 @with_keys
-def test_all_whose_token_has_expired_share_one_renewal_and_each_refund_is_executed_once(
+def test_calls_with_an_expired_token_share_one_renewal_and_each_refund_is_executed_once(
     kind: Kind, provider: str
 ) -> None:
     sandbox, number = Watched(), AT_ONCE[kind]
@@ -87,7 +87,7 @@ def test_all_whose_token_has_expired_share_one_renewal_and_each_refund_is_execut
 
 @both_kinds
 @with_keys
-def test_all_that_wait_for_a_fetch_that_fails_for_now_share_the_next_one(kind: Kind, provider: str) -> None:
+def test_calls_that_wait_for_a_temporarily_failed_fetch_share_the_next_one(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, AT_ONCE[kind])
     sandbox.script(provider, Fault.SERVER_ERROR_BEFORE, operation="create_token")
     options: dict[str, Any] = {"timeout": CROWDED, "retry": Retry(first_wait=0.01)}
@@ -99,7 +99,7 @@ def test_all_that_wait_for_a_fetch_that_fails_for_now_share_the_next_one(kind: K
 
 @both_kinds
 @with_keys
-def test_a_refund_and_a_question_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> None:
+def test_a_refund_and_a_lookup_that_start_together_share_one_fetch(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     with (
         SandboxServer(sandbox) as server,
@@ -116,7 +116,7 @@ def test_a_refund_and_a_question_that_start_at_once_share_one_fetch(kind: Kind, 
 
 @both_kinds
 @with_keys
-def test_two_accounts_that_start_at_once_fetch_a_token_each(kind: Kind, provider: str) -> None:
+def test_two_accounts_that_start_together_fetch_one_token_each(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, 10)
     with SandboxServer(sandbox) as server:
         shops = [keyed(provider, server, name=name) for name in ("shop-1", "shop-2")]
@@ -130,7 +130,7 @@ def test_two_accounts_that_start_at_once_fetch_a_token_each(kind: Kind, provider
 
 
 @both_kinds
-def test_a_token_of_a_short_life_is_renewed_before_the_provider_refuses_it(kind: Kind) -> None:
+def test_a_token_with_a_short_lifetime_is_renewed_before_the_provider_refuses_it(kind: Kind) -> None:
     sandbox = Watched(token_seconds=2.0)
     attempts: list[Attempt] = []
     with (
@@ -146,7 +146,7 @@ def test_a_token_of_a_short_life_is_renewed_before_the_provider_refuses_it(kind:
 
 @both_kinds
 @with_keys
-def test_a_token_is_renewed_by_time_alone(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
+def test_a_token_is_renewed_before_its_expiry(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
     sandbox = Watched(token_seconds=LIFE)
     attempts: list[Attempt] = []
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), on_attempt=attempts.append) as client:
@@ -159,7 +159,7 @@ def test_a_token_is_renewed_by_time_alone(kind: Kind, provider: str, clock: Call
 
 @both_kinds
 @with_keys
-def test_while_a_renewal_hangs_the_other_calls_go_on_with_the_token_that_is_still_good(
+def test_other_calls_use_the_valid_token_while_a_renewal_hangs(
     kind: Kind, provider: str, clock: Callable[[float], None]
 ) -> None:
     sandbox = Watched(token_seconds=LIFE)
@@ -184,7 +184,7 @@ def test_while_a_renewal_hangs_the_other_calls_go_on_with_the_token_that_is_stil
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.CUT_BEFORE, Fault.SERVER_ERROR_BEFORE, Fault.HTML_200])
-def test_a_renewal_that_fails_leaves_the_old_token_in_use(
+def test_a_failed_renewal_leaves_the_old_token_in_use(
     kind: Kind, provider: str, fault: Fault, clock: Callable[[float], None]
 ) -> None:
     sandbox = Watched(token_seconds=LIFE)
@@ -205,7 +205,7 @@ def test_a_renewal_that_fails_leaves_the_old_token_in_use(
 
 @both_kinds
 @with_keys
-def test_a_token_server_that_echoes_the_keys_brings_none_to_light(
+def test_a_token_server_that_echoes_the_keys_leaks_none(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -221,7 +221,7 @@ def test_a_token_server_that_echoes_the_keys_brings_none_to_light(
 
 @both_kinds
 @with_keys
-def test_a_token_that_was_fetched_does_not_come_to_light_where_the_provider_echoes_it(
+def test_a_fetched_token_is_not_leaked_where_the_provider_echoes_it(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -236,7 +236,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_the_provider_echo
 
 
 @pytest.mark.parametrize("provider", KEYED)
-def test_the_environment_names_the_keys_that_tokens_are_fetched_with(provider: str) -> None:
+def test_the_environment_names_the_keys_for_the_token_fetch(provider: str) -> None:
     sandbox = Watched()
     integrator = {"integrator_id": INTEGRATOR_ID} if provider == "lab4pay" else {}
     with SandboxServer(sandbox) as server:

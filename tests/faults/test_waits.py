@@ -31,7 +31,7 @@ from tests.faults.support import both_kinds, client_of, within
 
 @both_kinds
 @every_provider
-def test_a_wait_lives_through_what_goes_wrong_in_between(kind: Kind, provider: str) -> None:
+def test_a_wait_survives_failures_between_two_states(kind: Kind, provider: str) -> None:
     waiting = "pending" if provider == "blink" else {"lab4pay": "IN_PROGRESS", "paybyrd": "Processing"}[provider]
     scripts = [
         once(answer(provider, waiting)),
@@ -50,7 +50,7 @@ def test_a_wait_lives_through_what_goes_wrong_in_between(kind: Kind, provider: s
 
 
 @both_kinds
-def test_a_retry_after_is_kept_to_on_the_wire(kind: Kind) -> None:
+def test_a_retry_after_is_respected_on_the_wire(kind: Kind) -> None:
     came: list[float] = []
 
     def noting(script: Script) -> Script:
@@ -69,7 +69,7 @@ def test_a_retry_after_is_kept_to_on_the_wire(kind: Kind) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("fault", [*SILENT, "dripping"])
-def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kind, fault: str) -> None:
+def test_the_timeout_bounds_the_whole_wait_also_where_the_server_hangs(kind: Kind, fault: str) -> None:
     drip = once(*(bytes([byte]) for byte in answer("lab4pay", "SUCCESS")), pause=0.1)
     script = drip if fault == "dripping" else UNANSWERED[fault]
     with (
@@ -85,7 +85,7 @@ def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kin
 
 
 @both_kinds
-def test_a_wait_for_a_provider_that_cannot_be_reached_ends_with_the_reason(kind: Kind) -> None:
+def test_a_wait_for_an_unreachable_provider_ends_with_the_reason(kind: Kind) -> None:
     with Server(answering()) as server:
         pass
     with client_of(kind, server, "paybyrd") as client, within(12), pytest.raises(StillPending) as still:
@@ -96,7 +96,7 @@ def test_a_wait_for_a_provider_that_cannot_be_reached_ends_with_the_reason(kind:
 
 
 @both_kinds
-def test_a_wait_that_ends_in_time_tells_the_last_state(kind: Kind) -> None:
+def test_a_wait_that_times_out_has_the_last_state(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
