@@ -105,9 +105,7 @@ def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: M
     assert first.headers == (("Content-Type", "application/json"), ("Signature", signature))
 
 
-def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_to(
-    mounted: Mounted, client: RefundClient
-) -> None:
+def test_lab4pay_reports_a_refund_with_the_payment_that_it_is_linked_to(mounted: Mounted, client: RefundClient) -> None:
     refund_id = linked(mounted)
     callback = mounted.sandbox.callback("lab4pay", refund_id)
     assert content(callback) == {
@@ -123,7 +121,7 @@ def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_
     assert (event.refund_id, event.payment_id) == (refund_id, "lab4pay-payment")
 
 
-def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_the_callers_reference(
+def test_lab4pay_reports_an_unreferenced_refund_with_the_reference_of_the_caller(
     mounted: Mounted,
 ) -> None:
     told = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
@@ -144,7 +142,7 @@ def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_
         ("Canceled", "canceled"),
     ],
 )
-def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(
+def test_paybyrd_reports_the_event_and_the_transaction_as_a_query_does(
     mounted: Mounted, state: str, event: str
 ) -> None:
     refund_id = refunded(mounted, "paybyrd")
@@ -158,7 +156,9 @@ def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(
     assert callback.headers == (("Content-Type", "application/json"), ("x-api-key", key))
 
 
-def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Mounted, client: RefundClient) -> None:
+def test_blink_proves_nothing_and_the_facade_confirms_before_it_believes(
+    mounted: Mounted, client: RefundClient
+) -> None:
     refund_id = refunded(mounted, "blink")
     callback = mounted.sandbox.callback("blink", refund_id)
     assert callback.headers == (("Content-Type", "application/json"),)
@@ -177,7 +177,7 @@ def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Mo
 
 
 @pytest.mark.parametrize("provider", RECORDS)
-def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
+def test_the_same_state_has_the_same_identity_and_the_next_state_has_another(
     mounted: Mounted, client: RefundClient, provider: str
 ) -> None:
     def identity() -> str:

@@ -101,7 +101,7 @@ def in_hundredths() -> Sandbox:
     return Sandbox(minor_units="hundredths", terminal_currency="JPY")
 
 
-def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths: Sandbox) -> None:
+def test_hundredths_that_are_not_an_amount_of_the_currency_are_refused(in_hundredths: Sandbox) -> None:
     with mounted_as(in_hundredths, "transport") as mounted:
         refused = [
             mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 12_345}),
@@ -114,7 +114,7 @@ def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths
     assert in_hundredths.violations == ()
 
 
-def test_who_guesses_wrong_refunds_a_hundredth_and_is_told_so(in_hundredths: Sandbox) -> None:
+def test_a_wrong_guess_of_the_unit_refunds_a_hundredth_and_is_a_mismatch(in_hundredths: Sandbox) -> None:
     with mounted_as(in_hundredths, "transport") as mounted:
         told = mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 500}).json()
     assert (told["isoAmount"], told["amount"]) == (500, "5.00")

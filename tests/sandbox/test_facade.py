@@ -66,7 +66,7 @@ def asking(mount: Mount) -> Iterator[Asking]:
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_the_accounts_fetch_a_token_once_and_need_no_standing_credential(asking: Asking, provider: str) -> None:
+def test_the_accounts_fetch_a_token_once_and_need_no_fixed_credential(asking: Asking, provider: str) -> None:
     sandbox = Sandbox(credentials={name: f"test-key-{name}-two" for name in WITH_TOKENS})
     asked = asking(sandbox)
     for _ in range(2):
@@ -76,7 +76,7 @@ def test_the_accounts_fetch_a_token_once_and_need_no_standing_credential(asking:
     assert sandbox.violations == ()
 
 
-def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking) -> None:
+def test_the_accounts_have_the_chosen_credentials(asking: Asking) -> None:
     sandbox = Sandbox(
         credentials={"paybyrd": "test-key-two"},
         token_credentials={
@@ -90,7 +90,7 @@ def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking)
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_executed_once(
+def test_a_token_that_the_sandbox_expired_is_renewed_and_the_refund_is_executed_once(
     asking: Asking, provider: str
 ) -> None:
     sandbox = Sandbox()
@@ -105,7 +105,7 @@ def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_execute
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
 @pytest.mark.parametrize(("token_seconds", "tokens"), [(1800.0, 1), (0.05, 2)])
-def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
+def test_a_token_is_cached_while_it_is_valid_by_the_clock_of_the_sandbox(
     asking: Asking, provider: str, token_seconds: float, tokens: int
 ) -> None:
     asked = asking(Sandbox(clock=lambda: 1_000_000_000.0, token_seconds=token_seconds, expires_in=float))
@@ -117,7 +117,7 @@ def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_refund_that_gets_no_token_is_not_sent(asking: Asking, provider: str) -> None:
+def test_a_refund_without_a_token_is_not_sent(asking: Asking, provider: str) -> None:
     sandbox = Sandbox()
     sandbox.script(provider, Fault.STATUS_520, operation="create_token")
     asked = asking(sandbox)
@@ -128,7 +128,7 @@ def test_a_refund_that_gets_no_token_is_not_sent(asking: Asking, provider: str) 
     assert len(sandbox.refunds(provider)) == 1
 
 
-def test_a_token_that_the_sandbox_does_not_take_is_renewed_once_and_no_more(asking: Asking) -> None:
+def test_a_token_that_the_sandbox_refuses_is_renewed_only_once(asking: Asking) -> None:
     sandbox = Sandbox(token_seconds=0.0)
     asked = asking(sandbox)
     with pytest.raises(AuthenticationFailed):
@@ -163,7 +163,7 @@ def test_a_refund_at_the_terminal_is_followed_to_its_end(asking: Asking, tied: b
         (2, True, SUCCEEDED, SUCCEEDED),
     ],
 )
-def test_a_refund_at_the_terminal_is_called_off_while_it_can_be(
+def test_a_refund_at_the_terminal_is_cancelled_while_it_can_be(
     asking: Asking, steps: int, heed_cancel: bool, told: RefundStatus, end: RefundStatus
 ) -> None:
     sandbox = Sandbox(heed_cancel=heed_cancel)
@@ -225,7 +225,7 @@ def test_a_pending_refund_of_blink_is_followed_to_its_end(asking: Asking) -> Non
     assert [*seen, asked.client.lookup(refund).status] == [PENDING, PENDING, SUCCEEDED]
 
 
-def test_a_refund_whose_older_reply_of_blink_names_it_not_cannot_be_asked_about(asking: Asking) -> None:
+def test_a_refund_in_the_older_reply_of_blink_cannot_be_looked_up(asking: Asking) -> None:
     asked = asking(Sandbox(blink_reply="success"))
     refund = asked.refund("blink")
     with pytest.raises(UnsupportedOperation) as refused:
@@ -233,7 +233,7 @@ def test_a_refund_whose_older_reply_of_blink_names_it_not_cannot_be_asked_about(
     assert refused.value.field == "refund_id"
 
 
-def test_a_provider_that_fails_while_it_is_asked_changes_nothing_of_what_is_known(asking: Asking) -> None:
+def test_a_lookup_that_fails_changes_nothing_of_what_is_known(asking: Asking) -> None:
     sandbox = Sandbox()
     asked = asking(sandbox)
     refund = asked.refund("paybyrd")
@@ -252,7 +252,7 @@ def test_a_provider_that_fails_while_it_is_asked_changes_nothing_of_what_is_know
         ("lab4pay", "lab4pay-refunded", Reason.INVALID, "HTTP 400"),
     ],
 )
-def test_a_refusal_is_explained_by_one_question_about_its_payment(
+def test_a_refusal_is_explained_by_one_lookup_of_its_payment(
     asking: Asking, provider: str, payment_id: str, reason: Reason, told: str
 ) -> None:
     sandbox = Sandbox()
@@ -281,7 +281,7 @@ def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: A
     assert explained.reason is Reason.NOT_REFUNDABLE
 
 
-def test_the_credentials_of_the_accounts_are_those_that_are_published(mounted: Mounted) -> None:
+def test_the_accounts_have_the_published_credentials(mounted: Mounted) -> None:
     accounts = mounted.accounts()
     sent = {secret.reveal() for account in accounts for secret in account.secrets}
     keys = {value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()}

@@ -129,9 +129,7 @@ def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
         ("lab4pay", Fault.NULL_OBJECT, {"transaction_id": None}),
     ],
 )
-def test_a_fault_changes_the_fields_that_it_is_about(
-    mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]
-) -> None:
+def test_a_fault_changes_its_own_fields(mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]) -> None:
     mounted.sandbox.script(provider, fault)
     told = mounted.post(provider).json()
     assert {name: told[name] for name in changed} == changed
@@ -143,7 +141,7 @@ def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Mounted
     assert (source["transactionId"], source["isoRemainingAmount"]) == ("another-payment", 9_900)
 
 
-def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(mount: Callable[[Sandbox], Mounted]) -> None:
+def test_a_fault_changes_the_fields_of_the_older_reply_of_blink(mount: Callable[[Sandbox], Mounted]) -> None:
     mounted = mount(Sandbox(blink_reply="success"))
     mounted.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
     unknown, null, wrong = (mounted.post("blink").json() for _ in range(3))
@@ -160,9 +158,7 @@ def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Mounted, provid
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
-    mounted: Mounted, provider: str
-) -> None:
+def test_echoed_credentials_are_in_the_reply_and_not_in_the_outcome(mounted: Mounted, provider: str) -> None:
     faults = (Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
     mounted.sandbox.script(provider, *faults, operation=RECORDS[provider].sandbox.operation)
     others = [INTEGRATOR_ID] if provider == "lab4pay" else []
@@ -176,14 +172,14 @@ def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade
     assert refund.raw.body.count(b"[redacted]") == len(secrets)
 
 
-def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(mounted: Mounted) -> None:
+def test_an_oversized_reply_is_one_byte_above_the_limit_and_still_json(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.TOO_LARGE)
     reply = mounted.post("paybyrd")
     assert len(reply.content) == 1024 * 1024 + 1
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(mounted: Mounted) -> None:
+def test_only_a_client_that_follows_the_redirect_refunds(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
     assert mounted.post("paybyrd").status_code == 307
     assert mounted.sandbox.refunds("paybyrd") == ()
@@ -212,7 +208,7 @@ def test_a_connection_that_fails_raises_what_httpx_raises(
     assert mounted.post("blink").status_code == 200
 
 
-def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Mounted) -> None:
+def test_a_truncated_reply_has_its_status_and_half_its_body(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_IN_REPLY)
     blink = RECORDS["blink"].sandbox
     with mounted.http.stream("POST", blink.path.format(blink.payment), headers=blink.headers, json={}) as reply:
@@ -224,7 +220,7 @@ def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Mounted) 
     assert len(body) == int(reply.headers["content-length"]) // 2
 
 
-def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
+def test_a_slow_reply_is_complete_in_the_end() -> None:
     with mounted_as(Sandbox(), "server", drip_seconds=0.001) as mounted:
         mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
         started = time.monotonic()
@@ -232,7 +228,7 @@ def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
         assert time.monotonic() - started > 0.1
 
 
-def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Mounted) -> None:
+def test_a_script_applies_in_order_and_only_to_its_provider(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", None, Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.HTML_200)
     assert mounted.post("blink").json()["status"] == "completed"
@@ -241,7 +237,7 @@ def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Mounted) ->
     assert [reply.content[:1] for reply in seen] == [b"{", b"<", b"<", b"{"]
 
 
-def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(mounted: Mounted) -> None:
+def test_a_fault_of_a_payment_applies_to_each_call_about_it_until_it_is_removed(mounted: Mounted) -> None:
     mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
     assert [mounted.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
@@ -250,7 +246,7 @@ def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_awa
     assert mounted.post("paybyrd").status_code == 200
 
 
-def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(mounted: Mounted) -> None:
+def test_a_fault_does_not_accept_a_wrong_credential_or_an_invalid_request(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
     assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
     assert mounted.post("paybyrd", json={}).status_code == 400
@@ -263,7 +259,7 @@ KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnk
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
+def test_resending_to_paybyrd_under_the_same_reference_never_refunds_twice(
     mounted: Mounted, fault: Fault, sync: bool
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
@@ -275,7 +271,9 @@ def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Mounted, fault: Fault, sync: bool) -> None:
+def test_one_call_retries_at_paybyrd_until_the_outcome_is_known_and_refunds_once(
+    mounted: Mounted, fault: Fault, sync: bool
+) -> None:
     mounted.sandbox.script("paybyrd", fault)
     retry = Retry(first_wait=0.01)
     told = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
@@ -286,7 +284,7 @@ def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Moun
 
 @pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
+def test_one_call_to_a_provider_without_de_duplication_retries_only_what_was_not_sent(
     mounted: Mounted, provider: str, fault: Fault
 ) -> None:
     mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
@@ -299,7 +297,7 @@ def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what
     assert len(mounted.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 
-def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(mounted: Mounted) -> None:
+def test_resending_to_blink_from_another_client_refunds_twice(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
     with pytest.raises(OutcomeUnknown) as lost:
         mounted.refund("blink", reference="order-1/1", sync=True)

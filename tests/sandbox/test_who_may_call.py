@@ -92,12 +92,12 @@ def test_a_call_without_a_host_or_with_two_is_refused(mounted: Mounted, lines: t
     "host",
     ["localhost", "LocalHost:1", "127.0.0.1", "127.0.0.1:9", "[::1]:80", "localhost.", "sandbox:8787", "OTHER.test"],
 )
-def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(mounted: Mounted, host: str) -> None:
+def test_a_call_to_this_machine_or_to_a_configured_name_is_answered(mounted: Mounted, host: str) -> None:
     (reply,) = called(mounted, *PATHS[0], f"Host: {host}")
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_the_address_that_a_call_comes_to_is_a_name_of_the_sandbox() -> None:
+def test_the_address_of_a_call_is_a_name_of_the_sandbox() -> None:
     with SandboxServer(Sandbox(), host="127.0.0.2") as server:
         assert server.base_url.startswith("http://127.0.0.2:")
         assert httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False).status_code == 200
@@ -137,7 +137,7 @@ def test_a_person_may_look_at_the_state_in_a_browser(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "http://sandbox", "sandbox:8787", "*", "sand box", "sandbox/", "größe"])
-def test_a_host_name_that_is_none_is_an_error(name: str) -> None:
+def test_an_invalid_host_name_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="is not a host name alone, such as sandbox"):
         SandboxServer(Sandbox(), host_names=[name])
 
@@ -158,7 +158,7 @@ def asked_to_bind(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 @pytest.mark.parametrize(("host", "base_url"), [("0.0.0.0", "http://127.0.0.1:"), ("10.0.0.7", "http://10.0.0.7:")])
-def test_the_server_listens_elsewhere_where_it_is_told_so_in_words(
+def test_the_server_listens_elsewhere_only_with_an_explicit_argument(
     asked_to_bind: list[Any], host: str, base_url: str
 ) -> None:
     with pytest.raises(ValueError, match="allow_remote is not given"):
@@ -169,7 +169,7 @@ def test_the_server_listens_elsewhere_where_it_is_told_so_in_words(
     assert asked_to_bind == [(host, 0)]
 
 
-def test_a_remote_host_has_to_be_an_address_all_the_same() -> None:
+def test_a_remote_host_must_be_an_address_too() -> None:
     with pytest.raises(ValueError, match="sandbox"):
         SandboxServer(Sandbox(), host="sandbox", allow_remote=True)
 
@@ -200,7 +200,7 @@ def test_the_command_listens_elsewhere_and_says_how_accounts_reach_it(
         (["--minor-units", "cents"], "invalid choice: 'cents'"),
     ],
 )
-def test_the_command_says_in_one_line_what_it_cannot_use(
+def test_the_command_names_an_invalid_argument_in_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -210,13 +210,13 @@ def test_the_command_says_in_one_line_what_it_cannot_use(
     assert words in told.err
 
 
-def test_the_command_says_that_an_address_is_not_this_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_that_an_address_is_not_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--host", "192.0.2.1", "--allow-remote", "--port", "0"]) == 2
     why = os.strerror(errno.EADDRNOTAVAIL)
     assert capsys.readouterr().err == f"error: --host 192.0.2.1: {why}; give an address of this machine\n"
 
 
-def test_the_help_tells_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_says_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     told = capsys.readouterr().out
@@ -262,7 +262,7 @@ def test_accounts_reach_the_sandbox_in_a_network_of_containers(
 
 
 @pytest.mark.usefixtures("resolved")
-def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(mounted: Mounted) -> None:
+def test_a_call_by_an_unknown_name_gets_an_error_that_says_so(mounted: Mounted) -> None:
     with RefundClient(accounts(mounted, "refundry")) as client, pytest.raises(RefundError) as refused:
         client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="order-1/1")
     assert refused.value.raw is not None
