@@ -50,7 +50,7 @@ def _payment(plan: str) -> tuple[str, str]:
     return f"{plan}-{name}", f"order-{name}"
 
 
-def test_a_job_sees_the_time_limit_that_breaks_a_refund_off_and_the_reference_is_unknown(jobs: _Jobs) -> None:
+def test_a_time_limit_that_interrupts_a_refund_reaches_the_job_and_leaves_the_reference_unknown(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
     broken_off = jobs.refund("blink", payment, reference, limit=_LIMIT)
     assert broken_off["seen"] == "SoftTimeLimitExceeded"
@@ -62,7 +62,7 @@ def test_a_job_sees_the_time_limit_that_breaks_a_refund_off_and_the_reference_is
     assert (other["seen"], other["worker"]) == ("SUCCEEDED", broken_off["worker"])
 
 
-def test_a_refund_that_the_provider_de_duplicates_is_asked_for_again_under_its_own_key(jobs: _Jobs) -> None:
+def test_a_refund_that_the_provider_de_duplicates_is_resent_under_its_own_key(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
     for _ in range(2):
         broken_off = jobs.refund("paybyrd", payment, reference, limit=_LIMIT)
@@ -72,7 +72,7 @@ def test_a_refund_that_the_provider_de_duplicates_is_asked_for_again_under_its_o
     assert (did.arrived, len(did.refunds)) == (2, 1)
 
 
-def test_a_time_limit_that_breaks_the_token_call_off_leaves_the_reference_free(jobs: _Jobs) -> None:
+def test_a_time_limit_that_interrupts_the_token_call_leaves_the_reference_free(jobs: _Jobs) -> None:
     payment, reference = _payment("done")
     broken_off = jobs.refund("slow-token", payment, reference, limit=_LIMIT)
     assert broken_off["seen"] == "SoftTimeLimitExceeded"

@@ -56,7 +56,7 @@ def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Seque
 
 
 @pytest.mark.parametrize("server", MAKERS)
-def test_a_connection_that_the_server_has_closed_is_not_used_again(
+def test_a_connection_that_the_server_closed_is_not_reused(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
     providers = ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS
@@ -69,7 +69,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(
 
 
 @pytest.mark.parametrize("server", _SAYING)
-def test_a_connection_is_not_used_at_the_moment_at_which_the_server_says_that_it_closes_it(
+def test_a_connection_is_not_used_at_the_time_at_which_the_server_closes_it(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
     pauses = [impatient.kept + late for late in (-0.02, 0, 0.02)]
@@ -96,7 +96,7 @@ def _refunds_in(book: Path) -> int:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again(
+def test_no_refund_is_misreported_or_executed_twice_while_the_server_restarts(
     client: str, setting: Setting, trusting: ssl.SSLContext
 ) -> None:
     port = free_port()

@@ -31,7 +31,7 @@ def _run(url: str, trusted: Path, wanted: list[list[object]], hanging: str) -> d
     return reports
 
 
-def test_greenlets_are_told_what_was_done_and_a_timeout_of_gevent_passes_through(
+def test_greenlets_get_the_true_outcome_and_a_timeout_of_gevent_reaches_the_caller(
     setting: Setting, trusted: Path
 ) -> None:
     wanted = [wish(("done", "later")[number % 2], number, PROVIDERS[number // 2 % 2]) for number in range(200)]

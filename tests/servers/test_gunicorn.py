@@ -74,7 +74,7 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
         yield _Shop(client, setting.book, hanging)
 
 
-def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
+def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
     plans = ("done", "later", "undone")
     wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
     told = shop.refund_all(wanted)
@@ -92,7 +92,7 @@ def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
     assert len({one["worker"] for several in answers for one in several}) > 1
 
 
-def test_no_worker_sends_a_reference_twice_that_it_is_asked_for_many_times_at_once(shop: _Shop) -> None:
+def test_no_worker_sends_a_reference_twice_for_many_simultaneous_calls(shop: _Shop) -> None:
     wanted = [wish("slow", number) for number in range(4)]
     asked = [one for one in wanted for _ in range(_CALLERS * 2)]
     told = shop.refund_all(asked)
@@ -110,7 +110,7 @@ def test_no_worker_sends_a_reference_twice_that_it_is_asked_for_many_times_at_on
         assert len(did.refunds) == 1
 
 
-def test_a_refund_that_was_under_way_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
+def test_a_refund_in_progress_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
     asked = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
     answers = shop.refund_all([asked] * _CALLERS * 3)
     assert len({one["worker"] for one in answers}) > 1

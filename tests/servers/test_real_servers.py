@@ -17,7 +17,7 @@ each_server = pytest.mark.parametrize("server", MAKERS)
 
 @each_client
 @each_server
-def test_each_of_many_refunds_is_told_as_the_server_did_it(
+def test_each_of_many_refunds_has_the_true_outcome(
     server: str, client: str, setting: Setting, trusting: ssl.SSLContext
 ) -> None:
     wanted = wishes(REFUNDS, ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS)
