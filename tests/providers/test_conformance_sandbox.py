@@ -99,7 +99,7 @@ def test_a_refund_is_followed_to_its_end_and_every_request_fits_the_contract(rec
 
 @every_record
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in TIMED])
-def test_a_fault_executes_what_it_says_and_is_never_taken_for_a_refusal(record: ProviderRecord, fault: Fault) -> None:
+def test_a_fault_executes_what_it_says_and_is_never_read_as_a_refusal(record: ProviderRecord, fault: Fault) -> None:
     sandbox = Sandbox()
     client, _ = at_sandbox(record, sandbox)
     operation = record.sandbox.operation.replace("unreferenced", "transaction")  # that of a payment
@@ -172,7 +172,7 @@ def test_the_hosts_of_an_account_are_the_servers_of_the_contract(record: Provide
 
 
 @every_record
-def test_every_word_of_the_contract_has_a_state_and_every_code_a_verdict(record: ProviderRecord) -> None:
+def test_every_word_of_the_contract_has_a_state_and_every_code_an_outcome(record: ProviderRecord) -> None:
     contract = record.contract.effective()
     plain = {re.sub(r"[\s_-]+", " ", word).lower() for word in record.states.words}
     listed = resolve(contract, record.states.listed_at)
@@ -206,7 +206,7 @@ def described_by(record: ProviderRecord, status: int) -> Mapping[str, Any]:
 
 
 @every_record
-def test_every_status_that_the_contract_describes_comes_to_the_verdict_of_the_documents(record: ProviderRecord) -> None:
+def test_every_status_of_the_contract_has_the_outcome_of_the_documents(record: ProviderRecord) -> None:
     statuses = [one.statuses[0] for one in described(record.name)]
     bodiless = {status for status in record.contract.by_status if status not in statuses}
     assert {status: verdict(record, status, described_by(record, status)) for status in [*statuses, *bodiless]} == {
@@ -215,7 +215,7 @@ def test_every_status_that_the_contract_describes_comes_to_the_verdict_of_the_do
 
 
 @every_record
-def test_every_code_that_the_contract_lists_comes_to_the_verdict_of_the_documents(record: ProviderRecord) -> None:
+def test_every_code_of_the_contract_has_the_outcome_of_the_documents(record: ProviderRecord) -> None:
     name = record.contract.code_name
     for code, (status, result) in record.contract.by_code.items():
         assert verdict(record, status, {name: code}) == (result, []), code
@@ -224,7 +224,7 @@ def test_every_code_that_the_contract_lists_comes_to_the_verdict_of_the_document
 
 
 @every_record
-def test_a_status_that_the_contract_does_not_describe_is_unknown_and_told(record: ProviderRecord) -> None:
+def test_a_status_that_the_contract_does_not_describe_is_unknown_and_reported(record: ProviderRecord) -> None:
     known = {status for one in described(record.name) for status in one.statuses} | {*record.contract.by_status}
     for status in set(range(200, 600)) - known:
         for body in (record.contract.refusing, record.contract.accepting(first(record))):
@@ -232,7 +232,7 @@ def test_a_status_that_the_contract_does_not_describe_is_unknown_and_told(record
 
 
 @every_record
-def test_a_reply_that_was_cut_off_is_unknown_whatever_its_status_and_body(record: ProviderRecord) -> None:
+def test_a_truncated_reply_is_unknown_under_every_status_and_body(record: ProviderRecord) -> None:
     for status in record.contract.by_status:
         answer = reply(status, described_by(record, status))
         cut = WireReply(status, (), answer.body, complete=False)

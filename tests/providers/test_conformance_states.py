@@ -53,7 +53,7 @@ def test_every_word_for_a_state_means_what_the_record_says(record: ProviderRecor
 
 
 @every_record
-def test_a_word_that_is_not_listed_is_pending_and_told(record: ProviderRecord) -> None:
+def test_an_unlisted_word_is_pending_and_reported(record: ProviderRecord) -> None:
     words: tuple[object, ...] = (*record.states.unlisted, "", " ", "\u0130N_PROGRESS", "\uff33uccess")
     for word in (*words, None, True, 7, 1.5, [], ["SUCCESS"], {}, {"status": "Success"}, ...):
         refund, deviations = found(record.name, record.states.reply(word))
@@ -79,7 +79,7 @@ def test_the_state_of_another_refund_is_a_mismatch(record: ProviderRecord) -> No
 
 
 @every_record
-def test_an_error_is_no_state_whatever_it_says(record: ProviderRecord) -> None:
+def test_an_error_gives_no_state_whatever_it_says(record: ProviderRecord) -> None:
     saying = [record.states.reply(word).body for word in record.states.words]
     bodies = [b"", b"{}", b"[]", b"\xff", b"<html>", b'{"success": true, "code": "BYRD200"}', *saying]
     for status in range(400, 600):  # each status with some bodies, and each body with the statuses that differ
@@ -92,7 +92,7 @@ def test_an_error_is_no_state_whatever_it_says(record: ProviderRecord) -> None:
 
 
 @every_record
-def test_a_refund_without_a_fit_id_is_not_asked_about(record: ProviderRecord) -> None:
+def test_a_refund_without_a_valid_id_is_not_looked_up(record: ProviderRecord) -> None:
     transport = Scripted(NO_STATE, state=record.states.reply(record.states.done))
     with scripted("sync", record.name, transport) as client:
         with pytest.raises(UnsupportedOperation):
@@ -104,7 +104,7 @@ def test_a_refund_without_a_fit_id_is_not_asked_about(record: ProviderRecord) ->
 
 
 @every_record
-def test_a_failure_that_is_learnt_frees_the_reference(record: ProviderRecord) -> None:
+def test_a_recorded_failure_frees_the_reference(record: ProviderRecord) -> None:
     transport = Scripted(record.pending, second_pending(record.name), state=record.states.reply(record.states.undone))
     with scripted("sync", record.name, transport) as client:
         assert asked(client, client.ask(record.name)).status is RefundStatus.FAILED
@@ -151,7 +151,7 @@ def test_a_callback_is_not_believed_by_an_account_that_cannot_prove_it(record: P
 
 
 @every_record
-def test_a_redelivery_has_the_identity_of_the_first(record: ProviderRecord) -> None:
+def test_a_redelivery_has_the_identity_of_the_first_delivery(record: ProviderRecord) -> None:
     client = client_of(record, Scripted(NO_STATE), **record.callbacks.account)
     identities = []
     for word, more in (
@@ -182,7 +182,7 @@ def test_a_token_is_fetched_once_with_the_keys_and_sent_with_each_refund(record:
 
 @with_tokens
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503, 520])
-def test_a_refund_whose_token_cannot_be_had_is_not_sent(record: ProviderRecord, status: int) -> None:
+def test_a_refund_without_a_token_is_not_sent(record: ProviderRecord, status: int) -> None:
     assert record.tokens is not None
     expected = AuthenticationFailed if status in record.tokens.keys_refused else NotSent
     for body in (b"{}", b"<html>"):
