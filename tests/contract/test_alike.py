@@ -132,14 +132,14 @@ async def run_async(scenario: Scenario) -> Run:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_both_clients_send_and_tell_the_same(scenario: Scenario) -> None:
+def test_both_clients_send_and_report_the_same(scenario: Scenario) -> None:
     plain_run, awaited_run = run_sync(scenario), asyncio.run(run_async(scenario))
     assert plain_run.seen() == awaited_run.seen()
     assert tuple(map(verdict_of, plain_run.results)) == scenario.results
     assert plain_run.script.answers == awaited_run.script.answers == []
 
 
-def test_the_scenarios_lead_to_everything_that_a_call_can_come_to() -> None:
+def test_the_scenarios_cover_every_outcome_of_a_call() -> None:
     public = {getattr(refundry, name) for name in refundry.__all__}
     errors = {one for one in public if isinstance(one, type) and issubclass(one, RefundError)}
     results = {result.partition(" ")[0] for scenario in SCENARIOS.values() for result in scenario.results}
@@ -150,7 +150,7 @@ def test_the_scenarios_lead_to_everything_that_a_call_can_come_to() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_an_attempt_is_seen_for_each_request_that_is_sent_with_what_came_of_it(scenario: Scenario) -> None:
+def test_each_sent_request_is_reported_as_an_attempt_with_its_outcome(scenario: Scenario) -> None:
     run = run_sync(scenario)
     assert len(run.attempts) == len(run.script.sent) == len(scenario.answers)
     assert Counter(attempt.outcome for attempt in run.attempts) <= Counter(map(named, run.results))
@@ -164,7 +164,7 @@ def test_every_exception_can_be_pickled_and_shows_no_credential_and_nothing_of_a
             assert not any(secret in f"{error}\n{error!r}" for secret in (*CREDENTIALS, MARK))
 
 
-def test_what_is_replayed_says_so_and_keeps_what_identifies_the_refund() -> None:
+def test_a_replay_says_so_and_keeps_the_ids_of_the_refund() -> None:
     for provider in PROVIDERS:
         first, again = run_sync(SCENARIOS[f"{provider}: again after it was accepted"]).results
         assert isinstance(first, Refund)
@@ -172,7 +172,7 @@ def test_what_is_replayed_says_so_and_keeps_what_identifies_the_refund() -> None
         assert again == replace(first, replayed=True, remaining=None, provider_message=None)
 
 
-def test_paybyrd_gets_the_same_key_again_whatever_came_of_it() -> None:
+def test_paybyrd_gets_the_same_key_after_every_outcome() -> None:
     def keys(name: str) -> list[str]:
         sent = run_sync(SCENARIOS[f"paybyrd: {name}"]).script.sent
         return [dict(request.headers)["idempotency-key"] for request in sent]

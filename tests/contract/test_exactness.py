@@ -111,7 +111,7 @@ def test_the_amount_that_blink_reports_after_full_is_exact(minor_units: int, cur
     ],
     ids=["three-digits", "six-digits-up", "six-digits-and-inexact-raises", "nine-digits-and-rounded-raises"],
 )
-def test_amounts_are_exact_whatever_decimal_context_the_caller_has_set(provider: str, context: Context) -> None:
+def test_amounts_are_exact_under_any_decimal_context_of_the_caller(provider: str, context: Context) -> None:
     with localcontext(context):
         for currency in EXPONENTS:
             for minor_units in (1, 100, 123_456_789, LARGEST - 1, LARGEST):

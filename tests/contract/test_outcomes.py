@@ -23,7 +23,7 @@ def certain(outcome: str) -> Ending:
     return Ending("answered", outcome, "" if outcome.isupper() else "safe", 1)
 
 
-def test_every_exception_class_of_httpx_is_among_those_that_are_tried() -> None:
+def test_every_exception_class_of_httpx_is_tested() -> None:
     kinds = [httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError]
     for kind in kinds:
         kinds += [one for one in kind.__subclasses__() if one.__module__.startswith("httpx") and one not in kinds]
@@ -32,7 +32,7 @@ def test_every_exception_class_of_httpx_is_among_those_that_are_tried() -> None:
 
 
 @every_provider
-def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_tried_again_anywhere(provider: str) -> None:
+def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_always_retried(provider: str) -> None:
     not_sent = Ending("not sent", "NotSent", "safe", 3)
     assert {kind: of_exception(provider, kind) for kind in exceptions()} == {
         kind: not_sent if kind in NOTHING_SENT else unknown(provider, "maybe sent") for kind in exceptions()
@@ -54,7 +54,7 @@ def unreadable(provider: str, status: int) -> Ending:
 
 @every_provider
 @pytest.mark.parametrize(("page", "expected"), [(False, documented), (True, unreadable)], ids=["body", "page"])
-def test_every_status_comes_to_what_the_documents_say_and_is_sent_no_oftener_than_is_safe(
+def test_every_status_has_the_documented_outcome_and_is_retried_only_where_that_is_safe(
     provider: str, page: bool, expected: Callable[[str, int], Ending]
 ) -> None:
     assert {status: of_status(provider, status, page=page) for status in STATUSES} == {
@@ -63,7 +63,7 @@ def test_every_status_comes_to_what_the_documents_say_and_is_sent_no_oftener_tha
 
 
 @every_provider
-def test_the_ranges_that_are_printed_are_all_the_statuses(provider: str) -> None:
+def test_the_printed_ranges_cover_all_statuses(provider: str) -> None:
     for page in (False, True):
         covered = []
         for statuses, ending in ranges(provider, page=page):

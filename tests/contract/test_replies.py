@@ -102,7 +102,7 @@ def checked(call: Call, reply: WireReply) -> str:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_reply_becomes_what_it_is_evidence_for_and_nothing_else(provider: str) -> None:
+def test_a_reply_has_exactly_the_outcome_that_it_proves(provider: str) -> None:
     cases = 300
     seen: list[str] = []
     for kind in (documented, undocumented):

@@ -52,12 +52,12 @@ def added(call: Call) -> bool:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_request_keeps_to_the_effective_contract(provider: str) -> None:
+def test_every_request_fits_the_effective_contract(provider: str) -> None:
     assert broken(RECORDS[provider].contract.effective(), provider) == {}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_request_departs_from_the_vendored_contract_exactly_where_that_contradicts_itself(provider: str) -> None:
+def test_every_request_deviates_from_the_vendored_contract_exactly_where_that_contradicts_itself(provider: str) -> None:
     foreseen = listed(provider)
     expected = {call: foreseen for call in every_call(provider) if foreseen and not added(call)}
     departing = {
@@ -66,7 +66,7 @@ def test_every_request_departs_from_the_vendored_contract_exactly_where_that_con
     assert departing == expected
 
 
-def test_the_one_foreseen_departure_is_that_paybyrd_gets_no_deprecated_amount() -> None:
+def test_the_only_expected_deviation_is_that_paybyrd_gets_no_deprecated_amount() -> None:
     departing = {provider: found for provider in PROVIDERS if (found := listed(provider))}
     assert departing == {"paybyrd": {Violation("body", "/amount", "required")}}
 
@@ -78,7 +78,7 @@ def test_no_header_is_sent_that_the_effective_contract_does_not_know(provider: s
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_is_sent_is_what_was_prepared_with_both_clients(provider: str) -> None:
+def test_both_clients_send_what_they_prepared(provider: str) -> None:
     async def sent_async(call: Call) -> WireRequest:
         script = Script(REFUSED)
         with pytest.raises(NotSent):
@@ -93,7 +93,7 @@ def test_what_is_sent_is_what_was_prepared_with_both_clients(provider: str) -> N
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_environment_decides_to_which_server_a_request_goes(provider: str) -> None:
+def test_the_environment_selects_the_server_of_a_request(provider: str) -> None:
     call = next(every_call(provider))
     for environment in ("production", "sandbox"):
         script = Script(REFUSED)
@@ -188,7 +188,7 @@ def test_a_header_that_the_contract_does_not_know_is_found() -> None:
         ("blink", "GET", "/api/pay/v1/transactions/T-1", None, {Violation("security", "bearerAuth", "required")}),
     ],
 )
-def test_a_credential_is_wanted_but_where_an_operation_takes_none(
+def test_a_credential_is_required_except_where_an_operation_takes_none(
     provider: str, method: str, target: str, body: dict[str, str] | None, found: set[Violation]
 ) -> None:
     headers = (("Content-Type", "application/json"),) if body else ()
