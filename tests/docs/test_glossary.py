@@ -26,7 +26,7 @@ SOURCES: Final = [*sorted((ROOT / "facade").rglob("*.py")), *sorted((ROOT / "scr
 MOST_SENTENCES: Final = 3
 
 
-def test_each_word_stands_once_and_is_explained_in_a_few_sentences() -> None:
+def test_each_word_is_listed_once_and_explained_in_a_few_sentences() -> None:
     assert len(re.findall(r"^- \*\*", GLOSSARY, re.MULTILINE)) == len(WORDS) >= 20
     assert [
         word for word, text in WORDS.items() if not 0 < len(re.findall(r"\.(?=\s|$)", text)) <= MOST_SENTENCES

@@ -60,13 +60,13 @@ def test_every_file_that_the_page_names_exists(paths: set[Path]) -> None:
     assert sorted(path for path in paths if not path.exists()) == []
 
 
-def test_every_module_of_the_facade_stands_in_the_tree() -> None:
+def test_every_module_of_the_facade_is_in_the_tree() -> None:
     modules = {path for path in FACADE.rglob("*.py") if path.parent.name not in CLOSED_ROOMS}
     missing = modules - {*tree()}
     assert {path for path in missing if path.name != "__init__.py"} == set()
 
 
-def test_each_name_of_a_table_stands_in_the_file_beside_it() -> None:
+def test_each_name_in_a_table_is_in_the_file_beside_it() -> None:
     rows = re.findall(r"\| `(\w+(?:/\w+)*\.py)`: (.*?) \|$", part("Where to change"), re.MULTILINE)
     found = [(file, name) for file, text in rows for name in re.findall(r"`(\w+)`", text)]
     assert found

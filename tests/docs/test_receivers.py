@@ -224,7 +224,7 @@ def test_the_page_says_which_state_follows_which() -> None:
         assert named == {one.name for one in may}
 
 
-def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
+def test_a_proved_callback_is_stored(receiver: Receiver) -> None:
     assert receiver.signed(of_lab4pay()) == 200
     assert receiver.signed(of_lab4pay("FAILED", "refund-2")) == 200
     assert receiver.keyed(of_paybyrd()) == 200
@@ -232,19 +232,19 @@ def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
     assert receiver.states == kept
 
 
-def test_every_transaction_of_a_body_is_kept(receiver: Receiver) -> None:
+def test_every_transaction_of_a_body_is_stored(receiver: Receiver) -> None:
     news = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
     assert receiver.signed(json.dumps(news).encode()) == 200
     assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED}
 
 
-def test_a_failure_by_a_shared_secret_counts_once_the_provider_says_so(receiver: Receiver) -> None:
+def test_a_failure_with_a_shared_secret_counts_once_the_provider_confirms_it(receiver: Receiver) -> None:
     refund_id = receiver.refunded_at_paybyrd("Denied")
     assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
     assert receiver.states == {("paybyrd", refund_id): FAILED}
 
 
-def test_a_failure_that_is_made_up_is_not_kept(receiver: Receiver) -> None:
+def test_an_invented_failure_is_not_stored(receiver: Receiver) -> None:
     refund_id = receiver.refunded_at_paybyrd("Success")
     assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
     assert receiver.states == {("paybyrd", refund_id): SUCCEEDED}
@@ -252,7 +252,7 @@ def test_a_failure_that_is_made_up_is_not_kept(receiver: Receiver) -> None:
     assert [*receiver.states] == [("paybyrd", refund_id)]
 
 
-def test_a_forged_callback_is_forbidden_and_nothing_of_it_is_kept(receiver: Receiver) -> None:
+def test_a_forged_callback_is_forbidden_and_not_stored(receiver: Receiver) -> None:
     body = of_lab4pay()
     for headers in (
         {},
@@ -291,7 +291,7 @@ def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
         (["EXPIRED", "SUCCESS"], [FAILED, FAILED]),
     ],
 )
-def test_the_last_news_is_kept_and_not_the_late_one(
+def test_a_late_callback_does_not_overwrite_a_newer_state(
     receiver: Receiver, words: list[str], kept: list[RefundStatus]
 ) -> None:
     states = []
@@ -301,7 +301,7 @@ def test_the_last_news_is_kept_and_not_the_late_one(
     assert states == kept
 
 
-def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) -> None:
+def test_an_event_about_something_else_is_answered_and_not_stored(receiver: Receiver) -> None:
     paid = {"event": "transaction.payment.success", "content": {"transactionId": "payment-1", "status": "success"}}
     refunded = {"event": "order.refunded", "content": {"orderId": "order-1", "status": "refunded"}}
     for other in (paid, refunded, {"event": "chargeback.won"}):
@@ -311,7 +311,7 @@ def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) ->
     assert receiver.states == {}
 
 
-def test_what_is_proved_and_cannot_be_read_is_to_be_sent_again(receiver: Receiver) -> None:
+def test_a_proved_callback_that_is_unreadable_asks_for_a_redelivery(receiver: Receiver) -> None:
     for body in (b"", b"{}", b"no JSON", b'[{"id": "refund-1"}]', b'[{"id": "a/b", "status": "SUCCESS"}]'):
         assert receiver.signed(body) == 500
     for body in (b"", b"{}", b'{"event": "transaction.refund.success"}', of_paybyrd(refund_id="")):
@@ -320,7 +320,7 @@ def test_what_is_proved_and_cannot_be_read_is_to_be_sent_again(receiver: Receive
 
 
 @pytest.mark.parametrize("form", ["json", "form"])
-def test_what_blink_is_asked_counts_and_not_what_the_callback_claims(receiver: Receiver, form: str) -> None:
+def test_the_lookup_at_blink_counts_and_not_the_claim_of_the_callback(receiver: Receiver, form: str) -> None:
     refund_id = receiver.refunded_at_blink()
     body = f"transaction_id={refund_id}&status=completed".encode()
     if form == "json":
@@ -339,12 +339,12 @@ def test_a_replay_of_blink_changes_nothing_whatever_it_claims(receiver: Receiver
         assert receiver.states == {("blink", refund_id): PENDING}
 
 
-def test_what_blink_does_not_know_or_cannot_be_asked_is_an_error_and_not_kept(receiver: Receiver) -> None:
+def test_a_callback_that_blink_does_not_confirm_is_an_error_and_not_stored(receiver: Receiver) -> None:
     assert receiver.post("blink", b"transaction_id=not-there&status=completed") == 500
     assert receiver.states == {}
 
 
-def test_the_client_of_a_receiver_learns_the_state_from_a_callback(receiver: Receiver) -> None:
+def test_the_client_of_a_receiver_records_the_state_of_a_callback(receiver: Receiver) -> None:
     refund = receiver.refund_by_its_own_client()
     assert (refund.status, refund.replayed) == (PENDING, False)
     assert refund.refund_id is not None
@@ -358,6 +358,6 @@ def test_the_client_of_a_receiver_learns_the_state_from_a_callback(receiver: Rec
 
 
 @pytest.mark.parametrize("path", ["stripe", "", "LAB4PAY", "lab4pay/more"])
-def test_there_is_no_address_for_another_account(receiver: Receiver, path: str) -> None:
+def test_a_callback_for_another_account_has_no_address(receiver: Receiver, path: str) -> None:
     assert receiver.post(path, of_lab4pay(), {"Signature": signature(of_lab4pay())}) in (404, 422)
     assert receiver.states == {}

@@ -176,7 +176,7 @@ def test_the_limit_of_a_reply_is_the_one_that_the_page_gives() -> None:
 
 
 @pytest.mark.parametrize(("tells", "error"), [(False, OutcomeUnknown), (True, NotSent)])
-def test_what_is_raised_before_the_first_byte_is_not_sent_where_the_transport_tells_its_progress(
+def test_an_exception_before_the_first_byte_is_not_sent_where_the_transport_reports_its_progress(
     tells: bool, error: type[Exception]
 ) -> None:
     class Raising:
@@ -209,7 +209,7 @@ def test_the_recording_example_keeps_each_request_and_no_credential(page: dict[s
     assert "test-key" not in repr(vars(recording) | {"inner": None})
 
 
-def test_the_recording_example_tells_the_progress_of_the_transport_within(page: dict[str, Any]) -> None:
+def test_the_recording_example_reports_the_progress_of_the_inner_transport(page: dict[str, Any]) -> None:
     assert page["Recording"](page["Scripted"]()).tells_progress is False
     assert page["Recording"](page["over_http2"](ssl.create_default_context())).tells_progress is True
 
