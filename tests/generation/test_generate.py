@@ -216,7 +216,9 @@ def test_generating_beside_a_lock_that_cannot_be_read_is_one_line_and_nothing_is
 
 
 @from_packages_built_before
-def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generating_into_a_path_that_is_not_a_folder_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert main(["--provider", "blink", "--output", str(tmp_path / "file" / "out")]) == 2
     assert re.fullmatch(r"error: [^\n]*:1: [^\n]*; [^\n]*\n", capsys.readouterr().err)

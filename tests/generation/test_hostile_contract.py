@@ -260,7 +260,7 @@ def test_a_key_that_makes_the_schema_tool_import_code_does_not_pass_the_contract
         check(parse(json.dumps(source), "demo"))
 
 
-def test_neither_tool_is_told_to_run_a_hook_or_to_fetch_anything() -> None:
+def test_neither_tool_is_configured_to_run_a_hook_or_to_fetch_anything() -> None:
     assert CONFIGURATION["client"]["post_hooks"] == []
     assert CONFIGURATION["schemas"]["allow_remote_refs"] is False
     assert CONFIGURATION["schemas"]["strict_refs"] is True

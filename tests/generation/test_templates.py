@@ -327,7 +327,7 @@ def test_every_override_was_derived_from_the_template_of_the_installed_tool() ->
     check_overrides()
 
 
-def test_a_template_that_changed_upstream_is_an_error_that_says_to_read_it_again(tmp_path: Path) -> None:
+def test_a_template_that_changed_upstream_is_an_error_that_says_to_review_it(tmp_path: Path) -> None:
     shutil.copytree(upstream_templates(), tmp_path / "upstream")
     with (tmp_path / "upstream" / "types.py.jinja").open("a") as template:
         template.write("\n")

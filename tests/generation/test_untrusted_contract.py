@@ -180,7 +180,7 @@ def test_schemas_that_double_at_each_level_are_refused() -> None:
         checked(**levels, L40={"type": "object"})
 
 
-def test_whatever_a_validator_dies_of_is_one_line() -> None:
+def test_any_failure_of_a_validator_is_one_line() -> None:
     tree: dict[str, Any] = {"Tree": {"type": "array", "items": ref("Tree")}, "Body": {"allOf": [ref("Tree")]}}
     with pytest.raises(
         ContractError, match=r"^openapi.yaml:1: document: the validator stopped: RecursionError: [^\n]*$"
