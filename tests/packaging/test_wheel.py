@@ -56,7 +56,7 @@ def test_each_generated_package_in_the_wheel_brings_its_contract_and_schemas(whe
     assert {f"{package}/contract.json", f"{package}/schemas.py"} <= set(names(wheel))
 
 
-def test_the_wheel_holds_every_module_of_the_facade_as_it_stands_in_the_tree(wheel: zipfile.Path) -> None:
+def test_the_wheel_holds_every_module_of_the_facade_of_the_tree(wheel: zipfile.Path) -> None:
     facade = ROOT / "facade"
     modules = {path.relative_to(facade).as_posix(): path.read_bytes() for path in facade.rglob("*.py")}
     assert modules == {name: (wheel / name).read_bytes() for name in names(wheel) if name in modules}
