@@ -1,4 +1,4 @@
-"""Every amount reaches the wire and comes back without a wrong digit."""
+"""Every amount is sent and read without a wrong digit."""
 
 import json
 import re
@@ -23,13 +23,13 @@ BOUNDARIES = (
 
 
 def written(minor_units: int, exponent: int) -> str:
-    """The amount in major units, made of digits alone."""
+    """Return the amount in major units, made by moving digits."""
     digits = str(minor_units).rjust(exponent + 1, "0")
     return f"{digits[:-exponent]}.{digits[-exponent:]}" if exponent else digits
 
 
 def sent_minor_units(body: bytes, provider: str, exponent: int) -> int:
-    """The amount in a request's body, which is written in digits and has no more of them than its currency."""
+    """Return the amount in a request's body, which has no more decimals than its currency."""
     said: dict[str, Any] = json.loads(body, parse_float=Decimal, parse_int=int)
     record = RECORDS[provider].contract
     if record.major_units:

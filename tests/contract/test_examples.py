@@ -1,4 +1,4 @@
-"""Every reply example of a contract goes through the facade; what does not fit is listed beside the contract."""
+"""The facade reads every reply example of a contract; each finding is listed beside the contract."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ PAYBYRD = Path(vendored_document("paybyrd").place("").rpartition(":")[0])
 
 
 def examples(document: Document) -> list[tuple[int, str, Any]]:
-    """Return each example of a reply: its status, where its value stands, and the value."""
+    """Return each example of a reply: its status, the pointer to its value, and the value."""
     found = [(keys(one.schema), one) for one in contradictions.examples(document)]
     return [
         (int(path[path.index("responses") + 1]), one.pointer, one.value) for path, one in found if "responses" in path
@@ -28,7 +28,7 @@ def examples(document: Document) -> list[tuple[int, str, Any]]:
 
 
 def facade_findings(provider: str, document: Document) -> set[Finding]:
-    """Return where the facade finds fault with an example: with the whole of it, or with a value in it."""
+    """Return the places of the facade's findings in an example: the whole of it, or a value in it."""
     found: set[Finding] = set()
     for status, pointer, value in examples(document):
         call = RECORDS[provider].contract.calls[0]

@@ -1,4 +1,4 @@
-"""Every exception of httpx and every status there is, at each provider: evidence, outcome and how often it was sent."""
+"""Every exception of httpx and every status, at each provider: evidence, outcome and number of attempts."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ NOTHING_SENT = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout}
 
 
 def unknown(provider: str, evidence: str) -> Ending:
-    """How a refund ends whose outcome stays unknown: sent again only to a provider that de-duplicates."""
+    """Return the end of a refund that stays unknown: retried only at a provider that de-duplicates."""
     resend, sends = ("same reference", 3) if RECORDS[provider].deduplicates else ("never", 1)
     return Ending(evidence, "OutcomeUnknown", resend, sends)
 
@@ -43,7 +43,7 @@ def documented(provider: str, status: int) -> Ending:
     verdict = RECORDS[provider].contract.by_status.get(status, "OutcomeUnknown").partition(" ")[0]
     if verdict != "OutcomeUnknown":
         return certain(verdict)
-    if RECORDS[provider].deduplicates and status >= 500:  # its own answer, which it stores under the key
+    if RECORDS[provider].deduplicates and status >= 500:  # the provider's own answer, which it stores under the key
         return Ending("answered", "OutcomeUnknown", "same reference", 2)
     return unknown(provider, "answered")
 

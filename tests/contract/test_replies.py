@@ -1,4 +1,4 @@
-"""Whatever a provider replies, the facade says no more than the reply is evidence for, and says it in its own types."""
+"""For any reply of a provider, the facade claims only what the reply proves, in its own types."""
 
 import json
 import re
@@ -36,7 +36,7 @@ from tests.providers.record import Call
 
 
 def possible(provider: str) -> set[str]:
-    """Return all that can become of a refund that was answered."""
+    """Return every outcome of a refund that was answered."""
     record = RECORDS[provider]
     verdicts = [*record.contract.by_status.values(), *(verdict for _, verdict in record.contract.by_code.values())]
     mismatch = {"RefundMismatch"} if record.reports else set()
@@ -44,7 +44,7 @@ def possible(provider: str) -> set[str]:
 
 
 def resend(error: RefundError, provider: str) -> Resend:
-    """Return whether the refund may be sent again after an exception that a reply leads to."""
+    """Return whether the refund may be resent after the exception of a reply."""
     if type(error) in (RefundRejected, AuthenticationFailed):
         return Resend.SAFE
     assert type(error) in (OutcomeUnknown, RefundMismatch)
@@ -81,7 +81,7 @@ def check_error(error: RefundError, call: Call, reply: WireReply) -> None:
 
 
 def check_texts(error: RefundError, body: bytes) -> None:
-    """Neither the body nor what stands in it is shown, but for the values that a mismatch is there to name."""
+    """Fail where the body or a value in it shows, except the values that a mismatch names."""
     texts = f"{error}\n{error!r}"
     named_values = [value for _, _, value in error.differences] if isinstance(error, RefundMismatch) else []
     assert MARK in named_values or MARK not in texts
@@ -91,7 +91,7 @@ def check_texts(error: RefundError, body: bytes) -> None:
 
 
 def checked(call: Call, reply: WireReply) -> str:
-    """Make the call, hold what becomes of it against the reply, and return its name."""
+    """Make the call, check its outcome against the reply, and return its name."""
     result = result_of(call, reply)
     assert named(result) in results(call, reply), repr(result)
     if isinstance(result, Refund):

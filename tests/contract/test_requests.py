@@ -1,4 +1,4 @@
-"""Every request that the facade can make keeps to the contracts, vendored and effective."""
+"""Every request of the facade fits the contracts, vendored and effective."""
 
 import asyncio
 import json
@@ -28,14 +28,14 @@ REFUSED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
 
 def broken(contract: Mapping[str, Any], provider: str) -> dict[Call, set[Violation]]:
-    """Return the calls whose requests break the contract, each with how."""
+    """Return the calls whose requests break the contract, each with its violations."""
     found = {call: violations(contract, prepared(call)) for call in every_call(provider)}
     assert found
     return {call: these for call, these in found.items() if these}
 
 
 def listed(provider: str) -> set[Violation]:
-    """Return the violations that the listed contradictions foresee: those in the examples of request bodies."""
+    """Return the violations that follow from the listed contradictions in examples of request bodies."""
     document = vendored_document(provider)
     examples = [one.pointer for one in contradictions.examples(document) if "requestBody" in keys(one.schema)]
     return {
@@ -47,7 +47,7 @@ def listed(provider: str) -> set[Violation]:
 
 
 def added(call: Call) -> bool:
-    """Whether the operation is none of the published page's, but added by the overlay."""
+    """Return whether the overlay added the operation."""
     return call.provider == "lab4pay" and call.payment_id is not None
 
 

@@ -1,4 +1,4 @@
-"""The records of decisions: each has its four parts and stands in the list, and the price it names is the one paid."""
+"""The records of decisions: each has its four parts and is in the list, and the price that it names is right."""
 
 import ast
 import io

@@ -1,4 +1,4 @@
-"""CONTEXT.md: each word stands once, and what it lists of an enum is what the code has."""
+"""CONTEXT.md: each word is listed once, is used, and agrees with the code. All prose is present-day English."""
 
 import re
 from enum import StrEnum
@@ -10,7 +10,7 @@ import pytest
 import refundry
 from refundry.outcome import Outcome
 
-# Turns of phrase that a present-day reader stumbles over; and what has no place in a page.
+# Turns of phrase that slow a present-day reader down, and words that do not belong in a page.
 TURNS: Final = (
     r"(ask|asked|asking) (for )?again|(is|was) told|told to|(came|comes) to nothing|called off|broken? off|breaks? off"
     r"|whence|is good for|the other of the two|that which|mended|\bshall\b"

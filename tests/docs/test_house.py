@@ -11,12 +11,12 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FACADE: Final = ROOT / "facade" / "refundry"
 PAGE: Final = (ROOT / "docs" / "house.md").read_text(encoding="utf-8")
 INDENT: Final = 2
-# Each has one line in the tree: what is inside is not what a reader looks for first.
+# Each has one line in the tree: a reader rarely looks for its modules first.
 CLOSED_ROOMS: Final = ("transport", "sandbox")
 
 
 def part(heading: str) -> str:
-    """Return what stands under a heading of the page."""
+    """Return the text under a heading of the page."""
     return PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
 
 

@@ -34,7 +34,7 @@ Serving = Callable[[Any], AbstractContextManager[str]]
 
 @contextmanager
 def by_uvicorn(app: Any) -> Iterator[str]:
-    """Serve an app of FastAPI; give its address."""
+    """Serve an app of FastAPI and yield its address."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -51,7 +51,7 @@ def by_uvicorn(app: Any) -> Iterator[str]:
 
 @contextmanager
 def by_werkzeug(app: Any) -> Iterator[str]:
-    """Serve an app of Flask; give its address."""
+    """Serve an app of Flask and yield its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -69,7 +69,7 @@ SERVERS: Final[dict[str, Serving]] = {"fastapi": by_uvicorn, "flask": by_werkzeu
 
 @dataclass
 class Receiver:
-    """A receiver that is being served, what it has kept, and the sandbox that it asks."""
+    """A running receiver, the states that it stored, and the sandbox that it calls."""
 
     url: str
     kept: dict[str, Any] = field(repr=False)
@@ -78,21 +78,21 @@ class Receiver:
 
     @property
     def states(self) -> dict[tuple[str, str], RefundStatus]:
-        """What it has kept, by account and transaction."""
+        """Return the stored states, by account and transaction."""
         states: dict[tuple[str, str], RefundStatus] = self.kept["states"]
         return states
 
     def post(self, path: str, body: bytes, headers: Any = ()) -> int:
-        """Call it back; return the status of its answer."""
+        """Send it a callback; return the status of its answer."""
         url = f"{self.url}/callbacks/{path}"
         return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=SECONDS).status_code
 
     def signed(self, body: bytes) -> int:
-        """Call it back as Lab4Pay does."""
+        """Send it a callback as Lab4Pay does."""
         return self.post("lab4pay", body, {"Signature": signature(body)})
 
     def keyed(self, body: bytes) -> int:
-        """Call it back as Paybyrd does."""
+        """Send it a callback as Paybyrd does."""
         return self.post("paybyrd", body, {"x-api-key": PAYBYRD_KEY})
 
     def refunded_at_paybyrd(self, state: str) -> str:
@@ -106,7 +106,7 @@ class Receiver:
         return refund.refund_id
 
     def refund_by_its_own_client(self) -> Refund:
-        """Refund a euro at a terminal with the client of the receiver, and always under the same reference."""
+        """Refund a euro at a terminal with the client of the receiver, always under the same reference."""
         asked: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
         if "client" in self.kept:
             refund: Refund = self.kept["client"].refund_unreferenced("lab4pay", **asked)
@@ -117,7 +117,9 @@ class Receiver:
             refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
             return refund.to_dict()
 
-        app.add_api_route("/refunds", refunded, methods=["POST"])  # its client belongs to the loop of the server
+        app.add_api_route(
+            "/refunds", refunded, methods=["POST"]
+        )  # the client of the receiver belongs to the loop of the server
         return Refund.from_dict(httpx.post(f"{self.url}/refunds", trust_env=False, timeout=SECONDS).json())
 
     def refunded_at_blink(self) -> str:
@@ -165,7 +167,7 @@ def receiver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
             monkeypatch.setenv(f"REFUNDRY_{name}", value)
         kept: dict[str, Any] = {"__name__": "receiver"}
         exec(compile(code_with(framework), "docs/callbacks.md", "exec"), kept)
-        if "client" in kept:  # one for the life of the process, which ends here
+        if "client" in kept:  # one for the lifetime of the process, which ends here
             stack.callback(kept["client"].close)
         url = stack.enter_context(SERVERS[framework](kept["app"]))
         yield Receiver(url, kept, sandbox, sandbox_url)

@@ -1,4 +1,4 @@
-"""The table that docs/references.md gives to a service of several workers, run as a reader would run it."""
+"""The table in docs/references.md for a service of several workers, run as a reader would run it."""
 
 import os
 import re
@@ -29,7 +29,7 @@ Ask = Callable[[Scripted, Money], Refund]
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
-    """Refund one reference by the function of the page, each time in a client of its own, as a new process would."""
+    """Refund one reference by the function of the page, each time in a new client, as a new process would."""
     page: dict[str, Any] = {}
     exec(CODE, page)
     database = sqlite3.connect(tmp_path / "refunds.db")

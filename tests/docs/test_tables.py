@@ -1,4 +1,4 @@
-"""The tables of the documentation are what the code says, and a mark that cannot be used is named."""
+"""The tables of the documentation agree with the code, and an unusable mark is named."""
 
 from pathlib import Path
 

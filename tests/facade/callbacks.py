@@ -1,4 +1,4 @@
-"""What the tests of callbacks share: accounts that receive them, callbacks in each provider's form, and their proof."""
+"""Shared by the tests of callbacks: accounts that receive them, callbacks in each provider's form, and their proof."""
 
 import json
 from base64 import b64encode
@@ -30,7 +30,7 @@ SORTED_KEYS: Final[Mapping[str, Any]] = {"webhook_secret_key": KEY, "webhook_sig
 
 
 def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Scripted]:
-    """Return a client of an account that can prove its callbacks, and its transport, which stays idle."""
+    """Return a client of an account that can prove its callbacks, and its unused transport."""
     transport = Scripted(accepted(provider))
     return caller(
         kind, account(provider, **{**RECORDS[provider].callbacks.account, "transport": transport, **options})
@@ -38,7 +38,7 @@ def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Script
 
 
 def receive(provider: str, headers: Headers, body: Any, *, kind: Kind = "sync", **options: Any) -> RefundEvent:
-    """Return the event of a callback, which sends nothing."""
+    """Return the event of a callback. Nothing is sent."""
     return received(provider, headers, body, kind=kind, **options)[0]
 
 
@@ -60,7 +60,7 @@ def basic(username: str = USERNAME, password: str = PASSWORD) -> str:
 
 
 def proof(provider: str, body: bytes) -> dict[str, str]:
-    """Return the headers by which a callback with this body is believed, where there are such."""
+    """Return the headers that prove a callback with this body, where the provider has any."""
     return RECORDS[provider].callbacks.proof(body)
 
 
@@ -71,11 +71,11 @@ def news(provider: str, word: object = None, *, refund_id: object = REFUND, **mo
 
 
 def answer(client: Caller, asked: T | Coroutine[Any, Any, T]) -> T:
-    """Return what a call of a client of either kind gives."""
+    """Return the result of a call of a client of either kind."""
     return client.run(asked) if isinstance(asked, Coroutine) else asked
 
 
 WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
     provider: {**RECORDS[provider].states.words, **RECORDS[provider].callbacks.words} for provider in WITH_PROOF
 }
-"""The words of lookups, and the spellings that callbacks come in."""
+"""Return the words of lookups, and their spellings in callbacks."""

@@ -1,4 +1,4 @@
-"""Credentials that can be told from everything else, and all the places where they could show."""
+"""Credentials that nothing else looks like, and every place where they could show."""
 
 import base64
 import copy
@@ -20,7 +20,7 @@ INTEGRATOR: Final = "canary+of/the~integrator=="
 
 
 def forms(secret: str) -> Iterator[str]:
-    """Give each way in which the text could show: plain, percent-encoded, and inside of base64 at any offset."""
+    """Yield each form in which the text could show: plain, percent-encoded, and within base64 at any offset."""
     yield secret
     yield quote(secret, safe="")
     for offset in range(3):

@@ -1,4 +1,4 @@
-"""Clocks and pauses for the tests of the facade, so that none waits."""
+"""Clocks and pauses for the tests of the facade, so that no test waits."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from refundry.clock import SYSTEM
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses of both kinds of client, in seconds. They are recorded, and nobody waits."""
+    """Record the pauses of both kinds of client, in seconds, in place of waiting."""
     kept: list[float] = []
 
     async def keep(seconds: float) -> None:
@@ -22,7 +22,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock of the tokens that only the test moves."""
+    """Replace the clock of the tokens by one that only the test moves."""
     now = [1000.0]
     monkeypatch.setattr(SYSTEM, "monotonic", lambda: now[0])
 

@@ -1,4 +1,4 @@
-"""What the tests of replies share: the outcome of a reply, in one name."""
+"""Shared by the tests of replies: the outcome of a reply as one name."""
 
 from typing import Final
 
@@ -42,6 +42,6 @@ def of(provider: str, status: int, body: object) -> Expected:
 
 
 def reading_of(provider: str, answer: WireReply) -> Reading:
-    """Return what a reply to one euro of PAYMENT is read as."""
+    """Return the reading of a reply to a refund of one euro of PAYMENT."""
     request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
     return read_refund(translation_of(account(provider)), request, answer)

@@ -1,4 +1,4 @@
-"""Where the benchmark says that the time of a call goes."""
+"""How the benchmark divides the time of a call among the parts of refundry."""
 
 import json
 

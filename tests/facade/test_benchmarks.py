@@ -1,4 +1,4 @@
-"""What the benchmarks make of their measurements. No test here measures time."""
+"""How the benchmarks evaluate their measurements. No test here measures time."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""What each reply of Blink to a refund is taken to mean."""
+"""The meaning of each reply of Blink to a refund."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
         ({"success": True}, SUCCEEDED),
         ({"success": False}, Reason.DECLINED),
         ({"success": None}, UNKNOWN),
-        # Both, agreeing or not.
+        # Fields of both, which agree or not.
         ({"status": "refunded", "success": True}, PENDING),
         ({"status": "refunded", "success": False}, UNKNOWN),
         ({"status": "completed", "success": None}, SUCCEEDED),

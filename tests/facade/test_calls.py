@@ -1,4 +1,4 @@
-"""Calls by themselves: what an answer means for each, without a flow, a transport or a clock that moves."""
+"""Calls in isolation: the meaning of an answer for each, without a flow, a transport or a moving clock."""
 
 import pytest
 
@@ -86,7 +86,9 @@ def test_a_refund_call_says_whether_a_new_token_may_help_and_whether_it_may_be_r
     assert not call.may_retry(denied, None)
     unsent = call.conclude(NOTHING_LEFT, ())
     assert (unsent.credentials_refused, call.may_retry(unsent, None)) == (False, True)
-    assert not call.may_retry(call.conclude(LOST, ()), None)  # without a window nothing recognises the second attempt
+    assert not call.may_retry(
+        call.conclude(LOST, ()), None
+    )  # without a window the provider does not recognise the second attempt
 
 
 def test_an_attempt_that_the_provider_recognises_may_follow_a_lost_one() -> None:

@@ -1,4 +1,4 @@
-"""What may go out: a request that could lead elsewhere is refused here, with its field, and nothing is sent."""
+"""Checks before sending: an unsafe request is refused with its field, and nothing is sent."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The two clients: what they refuse before sending, what their hooks are told, and that nothing else comes out."""
+"""The two clients: refusals before sending, the reports to their hooks, and that nothing else is raised."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""The exceptions: what each class makes certain, and that each survives a pickle with all it says."""
+"""The exceptions: the facts that each class makes certain, and that each survives a pickle with all its fields."""
 
 import copy
 import inspect
@@ -183,7 +183,7 @@ def test_a_class_carries_the_facts_that_belong_to_it() -> None:
 
 
 class Clocks:
-    """The wall clock and the monotonic clock, which go on only when they are told to."""
+    """The wall clock and the monotonic clock, which only the test moves."""
 
     def __init__(self) -> None:
         self.wall, self.monotonic = NOW.timestamp(), 1000.0
@@ -331,7 +331,7 @@ every_class = pytest.mark.parametrize("cls", [RefundError, *ERRORS])
 
 
 @every_class
-@settings(max_examples=30)  # the facts in common are tried with every class
+@settings(max_examples=30)  # the common fields are tried with every class
 @given(data=st.data())
 def test_an_error_is_the_same_after_a_round_trip_through_json(cls: type[RefundError], data: st.DataObject) -> None:
     facts = {name: data.draw(values, name) for name, values in (COMMON | OWN.get(cls, {})).items()}
@@ -382,7 +382,7 @@ def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
 @every_error
 @pytest.mark.parametrize("resend", ["never", "same reference", "SAFE", "another", None, 1, ["safe"]])
 def test_an_error_stored_as_unsafe_is_never_read_as_safe_by_its_class(error: RefundError, resend: object) -> None:
-    # Of a newer version, which knows of its class what this one does not.
+    # Written by a newer version, which knows more about the class than this one.
     for written in ({**error.to_dict(), "resend": resend}, {**error.to_dict(), "error": "Newer", "resend": resend}):
         again = RefundError.from_dict(written)
         assert again.resend is not Resend.SAFE

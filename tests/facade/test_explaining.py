@@ -1,4 +1,4 @@
-"""Why a refund was refused, asked of the payment."""
+"""Why a refund was refused: the state of its payment."""
 
 import inspect
 import json
@@ -36,7 +36,7 @@ explaining = pytest.mark.parametrize("provider", WITH_PAYMENT_STATES)
 def refused(
     kind: Kind, provider: str, *answers: Answer | BaseException, refused_with: WireReply | None = None, **options: Any
 ) -> Iterator[tuple[Caller, RefundRejected, LookupScript]]:
-    """Give what is told of a refusal of PAYMENT, and its client, to which questions are answered so."""
+    """Yield the refusal of a refund of PAYMENT, and its client, whose lookups get these answers."""
     transport = LookupScript(
         *answers, answers=[payments_of(provider).refusal if refused_with is None else refused_with]
     )

@@ -1,4 +1,4 @@
-"""What a forked process knows of its parent's calls: a worker of gunicorn with --preload, or of multiprocessing."""
+"""What a forked process knows about its parent's calls: a worker of gunicorn with --preload, or of multiprocessing."""
 
 import json
 import os
@@ -89,7 +89,7 @@ print(json.dumps([told("reference-1"), transport.refunds]))
 
 
 def facts(provider: str) -> dict[str, object]:
-    """Return what the script needs to know of a provider: the script imports none of the tests, which takes long."""
+    """Return the facts about a provider for the script, which imports no tests because that takes long."""
     record = RECORDS[provider]
     if record.tokens is None:
         return {"account": record.credentials, "accepted": record.accepted, "token path": None}
@@ -119,7 +119,7 @@ STOPS: Final = [
     *(("token", provider) for provider in WITH_TOKENS),
     *((how, provider) for how in ("connecting", "sent") for provider in PROVIDERS),
 ]
-"""Where the parent's call is at the fork."""
+"""The place of the parent's call at the fork."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")

@@ -1,4 +1,4 @@
-"""Accounts by variables of the environment."""
+"""Accounts from variables of the environment."""
 
 import inspect
 import traceback
@@ -98,14 +98,14 @@ FIELDS = {
 
 
 def refused(variables: dict[str, str]) -> InvalidRefund:
-    """What is raised where the environment cannot be used."""
+    """Return the exception of an environment that cannot be used."""
     with pytest.raises(InvalidRefund) as error:
         RefundClient.from_env(variables)
     return error.value
 
 
 def names(variables: dict[str, str]) -> str:
-    """The names of the accounts."""
+    """Return the names of the accounts."""
     with RefundClient.from_env(variables) as client:
         return repr(client).removeprefix("<RefundClient of ").removesuffix(">")
 
@@ -203,7 +203,7 @@ def test_no_variable_of_an_account_looks_like_a_variable_of_a_service() -> None:
         assert "names no account" not in str(refused({f"REFUNDRY_{field}": "", "REFUNDRY_PAYBYRD_PORT": "443"}))
 
 
-def test_an_account_may_have_the_name_of_a_kubernetes_service() -> None:
+def test_a_name_variable_beside_a_port_variable_of_kubernetes_belongs_to_the_account() -> None:
     named = {**KEYS, "REFUNDRY_PAYBYRD_NAME": "shop", "REFUNDRY_PAYBYRD_PORT": "tcp://10.0.0.7:443"}
     assert names(named) == "shop, blink, lab4pay"
     assert refused({**named, "REFUNDRY_PAYBYRD_ENVIRONMENT_": "sandbox"}).field == "REFUNDRY_PAYBYRD_ENVIRONMENT_"

@@ -1,4 +1,4 @@
-"""A transport that is given to a client or to an account: where it is used, and what a careless one cannot do."""
+"""A caller's own transport for a client or an account: where it is used, and that a careless one does no harm."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -55,7 +55,7 @@ def test_a_lookup_uses_the_transport_of_the_client(kind: Kind, provider: str) ->
 def test_a_transport_of_the_client_that_cannot_send_is_refused_at_once(
     client: Any, method: str, transport: object
 ) -> None:
-    if transport is Scripted:  # of the other kind
+    if transport is Scripted:  # of the wrong kind
         other = "asend" if method == "send" else "send"
         transport = type("OfTheOtherKind", (), {other: Scripted(LOST).send})()
     for accounts in ([account("blink")], [account("blink", transport=Scripted(LOST))], []):
@@ -74,7 +74,7 @@ def test_a_client_of_the_environment_takes_a_transport(client_class: Any) -> Non
 
 
 class Careless:
-    """A transport that does whatever it was told to, as a plain function or as one that is awaited."""
+    """A transport with any behaviour, as a plain or an async function."""
 
     def __init__(self, act: Callable[[], Any], kind: Kind) -> None:
         self.sent = 0
@@ -90,14 +90,14 @@ class Careless:
 
 
 class Printless(Exception):
-    """An exception that cannot even be printed."""
+    """An exception that cannot be printed."""
 
     def __str__(self) -> str:
         raise ZeroDivisionError
 
 
 WHOLE: Final = accepted("blink")
-# As who does not check types may call them.
+# As a caller without a type checker may call them.
 Reply: Final[Any] = WireReply
 Failure: Final[Any] = SendFailure
 GIVEN_BACK: Final[dict[str, Any]] = {

@@ -1,4 +1,4 @@
-"""Hooks and logging: what is refused as a hook, and that nothing which they raise changes what becomes of a refund."""
+"""Hooks and logging: the objects that are refused as hooks, and that no exception of theirs changes an outcome."""
 
 import asyncio
 import functools
@@ -49,7 +49,7 @@ RAISED: Final[dict[str, Callable[[], BaseException]]] = {
     "UnicodeDecodeError": lambda: UnicodeDecodeError("utf-8", b"x", 0, 1, "text"),
 }
 ANSWERS: Final[dict[str, tuple[Answer, type[RefundError] | None]]] = {
-    # Each with something in it that the contract does not allow, where there is a reply.
+    # Each reply has a deviation from the contract.
     "accepted": (reply(200, {"success": True, "amount": "1.00", "message": None}), None),
     "refused": (reply(422, {"success": False, "message": None}), RefundRejected),
     "unknown": (reply(418, {}), OutcomeUnknown),
@@ -59,7 +59,7 @@ ANSWERS: Final[dict[str, tuple[Answer, type[RefundError] | None]]] = {
 
 
 class Raising(logging.Handler):
-    """A handler of the log that raises. Its `handle` does so as a filter, too."""
+    """A handler of the log that raises. As a filter it raises too."""
 
     def __init__(self, make: Callable[[], BaseException]) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Raising(logging.Handler):
 
 @contextmanager
 def logging_by(place: str, raising: Raising) -> Iterator[None]:
-    """Have all that refundry logs go by what raises."""
+    """Send every log record of refundry to a handler that raises."""
     log, handler, level = logging.getLogger("refundry"), logging.StreamHandler(), logging.getLogger("refundry").level
     log.setLevel(logging.DEBUG)
     if place == "a filter of the logger":
@@ -94,7 +94,7 @@ def logging_by(place: str, raising: Raising) -> Iterator[None]:
 
 
 def outcome_for_caller(kind: Kind, answer: Answer, **options: Any) -> tuple[str, int]:
-    """Return what comes of a refund at Blink that gets this answer, and how often it is sent by being asked twice."""
+    """Return the outcome of a refund at Blink with this answer, and how often two calls send it."""
     transport = Scripted(answer)
     with caller(kind, account("blink", transport=transport), **options) as client:
         results: list[str] = []

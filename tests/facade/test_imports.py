@@ -1,4 +1,4 @@
-"""The house: in facade/refundry a module imports only what stands below it."""
+"""The layers: in facade/refundry a module imports only modules of lower layers."""
 
 import ast
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ import pytest
 import refundry
 
 ROOT: Final = Path(str(refundry.__file__)).parent
-# From the top down. Each line is a room, and imports nothing of the lines above it; within a room the only rule is that
-# there is no circle. What every module may use stands at the end.
+# From the top down. Each line is a layer, and imports nothing of the lines above it; within a layer the only rule is
+# that there is no import cycle. The modules that every module may use are at the end.
 ROOMS: Final = (
     ("client",),
     ("core",),
@@ -34,14 +34,14 @@ ROOMS: Final = (
     ("redaction", "clock", "owner", "interruption", "later"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
-# What stands beside the house, with the modules of the house that it may use.
+# The packages beside the layers, with the modules that each may use.
 BESIDE: Final = {
     "transport": {"interruption", "limits", "wire"},
     "sandbox": {"accounts", "errors", "money", "transport", "wire"},
 }
-# An error carries the refund that it is about: its annotations name it, and `from_dict` loads it when it is called.
+# An error carries its refund: its annotations name the type, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}
-# The client makes the transport that it is not given; the others only name its type.
+# The client makes a transport where it gets none; the others only name its type.
 USES_TRANSPORT: Final = {"client", "flows.run", "accounts"}
 
 
@@ -72,7 +72,7 @@ def imported_by(name: str) -> set[str]:
 
 
 def room_beside(name: str) -> str:
-    """Return the room beside the house that a module is in, or its own name."""
+    """Return the package beside the layers that a module is in, or its own name."""
     first = name.split(".")[0]
     return first if first in BESIDE else name
 

@@ -1,4 +1,4 @@
-"""Refunds at Lab4Pay that a terminal carries out: of a transaction, and called off."""
+"""Refunds at Lab4Pay that a terminal executes: of a transaction, and cancelled."""
 
 import json
 from dataclasses import replace
@@ -92,7 +92,7 @@ def test_both_operations_of_lab4pay_share_one_set_of_references(kind: Kind) -> N
     assert len(transport.sent) == 1
 
 
-# Calling a refund off.
+# Cancelling a refund.
 
 
 @both_kinds

@@ -1,4 +1,4 @@
-"""What a client learns by asking, and what a reference promises after it."""
+"""The states that a client records from lookups, and what a reference allows afterwards."""
 
 import contextlib
 from dataclasses import replace
@@ -31,7 +31,7 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-# What a client learns by asking.
+# The states of lookups.
 
 
 @both_kinds
@@ -71,7 +71,7 @@ def test_a_failed_202_may_be_resent_under_its_key(kind: Kind) -> None:
         assert asked(client, refund).status is FAILED
         again = client.ask("paybyrd")
         assert (again.replayed, again.tracking_id) == (False, LINK.replace("-1", "-2"))
-        # What is asked about the first says nothing of the second.
+        # A lookup of the first says nothing about the second.
         assert asked(client, refund).status is FAILED
         assert client.ask("paybyrd").replayed
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
@@ -132,7 +132,7 @@ def test_a_mismatch_changes_nothing(provider: str) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("verb", ["wait", "cancel"])
-def test_a_state_without_a_lookup_frees_no_reference(kind: Kind, verb: str) -> None:
+def test_a_state_that_the_caller_sets_frees_no_reference(kind: Kind, verb: str) -> None:
     transport = LookupScript(state("lab4pay", "INITIATED"), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         claimed = replace(client.ask("lab4pay"), status=FAILED)

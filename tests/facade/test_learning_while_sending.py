@@ -1,4 +1,4 @@
-"""A state that is learnt while its reference is being sent: it neither frees the reference nor says how that ends."""
+"""A state that is recorded while its reference is SENDING: it neither frees the reference nor decides the outcome."""
 
 import json
 import threading
@@ -29,11 +29,11 @@ NEWS: Final = json.dumps({"id": REFUND, "status": "FAILED", "client_transaction_
 
 
 class BrokenOff(BaseException):
-    """As KeyboardInterrupt, which would end the test run."""
+    """Replaces KeyboardInterrupt, which would end the test run."""
 
 
 class Meanwhile:
-    """A transport that lets something be learnt in another thread, before a byte of a refund is written or after it."""
+    """A transport that lets another thread record a state, before or after a byte of a refund is written."""
 
     tells_progress = True
 
@@ -44,7 +44,7 @@ class Meanwhile:
         self.sent = 0
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
-        """Answer a lookup. Of the first refund, let the state be learnt, and then end as was asked for."""
+        """Answer a lookup. During the first refund, let the state be recorded, then end as the test says."""
         if request.method == "GET":
             return LAB4PAY.states.reply(LAB4PAY.states.undone)
         self.sent += 1
@@ -56,7 +56,7 @@ class Meanwhile:
         return self.ends()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 def broken_off() -> WireReply:

@@ -1,4 +1,4 @@
-"""A refund that was accepted by a link alone: where the link leads, and which transaction is the refund."""
+"""A refund accepted with only a link: where the link leads, and which transaction is the refund."""
 
 import json
 import re
@@ -275,7 +275,7 @@ def test_a_202_whose_link_leads_elsewhere_is_pending_without_a_link_and_reported
         assert transport.asked == []
 
 
-# An unknown refund at Paybyrd that is settled by asking.
+# An unknown refund at Paybyrd that a lookup resolves.
 
 
 STORED: Final = reply(500, {"code": "BYRD999"}, (("requestid", "request-1"),))
@@ -283,7 +283,7 @@ DENIED: Final = tracked(transaction(status="Denied", code="BYRD205"))
 
 
 def refunded(*answers: Answer, answer: Answer, times: int = 1) -> tuple[Refund | RefundError, LookupScript]:
-    """Return what is told of a refund at Paybyrd that gets these answers, and of its transaction this one."""
+    """Return the outcome of a refund at Paybyrd with these answers, and with this answer to a lookup."""
     transport = LookupScript(answer, answers=answers)
     told: Refund | RefundError | None = None
     with caller("sync", account("paybyrd", transport=transport), retry=BRIEFLY) as client:
@@ -339,10 +339,10 @@ def test_an_unknown_refund_stays_unknown_where_no_transaction_identifies_it(answ
     assert told.resend is Resend.SAME_REFERENCE
 
 
-# Only what was made after the refund was sent is the refund.
+# Only a transaction that was created after the sending can be the refund.
 
 TIMES: Final = {
-    # By how many seconds the provider's clock is ahead, and how long after the sending it says that it was made.
+    # By how many seconds the provider's clock is ahead, and how long after the sending it dates the transaction.
     "made since": (0, 5, True),
     "made since, by a clock that is ahead": (3600, 5, True),
     "made since, by a clock that is behind": (-3600, 5, True),
@@ -366,14 +366,14 @@ both_words = pytest.mark.parametrize("word", ["Success", "Denied"])
 
 
 def by_clock(word: str, ahead: float, after: float) -> WireReply:
-    """Return the list with a refund that is equal to the one asked for, made so long after now, by such a clock."""
+    """Return the list with a refund equal to the requested one, created so long after now, by such a clock."""
     clock = datetime.now(UTC) + timedelta(seconds=ahead)
     made = written(clock + timedelta(seconds=after))
     return dated([transaction(status=word, code=None, createdDate=made)], clock)
 
 
 def untold(word: str, case: str) -> WireReply:
-    """Return the list with a refund that is equal to the one asked for, where one of the times is not known."""
+    """Return the list with a refund equal to the requested one, where one of the times is missing."""
     changes, headers = UNTOLD[case]
     answer = tracked(transaction(status=word, code=None, **changes))
     return answer if headers is None else replace(answer, headers=headers)

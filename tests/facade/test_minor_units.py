@@ -1,4 +1,4 @@
-"""What Paybyrd and Lab4Pay count of a currency whose major unit has not a hundred parts, and that nobody guesses it."""
+"""How Paybyrd and Lab4Pay count a currency whose major unit has not a hundred parts: the account says so, no guess."""
 
 import json
 from decimal import Decimal
@@ -16,7 +16,7 @@ from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, reply
 
 COUNTING: Final = [provider for provider, record in RECORDS.items() if record.counts_minor_units]
-"""The providers whose amounts go out as whole numbers."""
+"""The providers whose amounts are sent as whole numbers."""
 ODD: Final = sorted(code for code, decimals in EXPONENTS.items() if decimals != 2)
 
 counting = pytest.mark.parametrize("provider", COUNTING)
@@ -25,7 +25,7 @@ odd_amounts = st.builds(Money, st.integers(1, 10**7), st.sampled_from(ODD))
 
 
 def sent(provider: str, amount: Money, kind: Kind = "sync", **options: Any) -> int | InvalidRefund:
-    """Return the number that goes out for this amount, or what refuses it before anything does."""
+    """Return the number that is sent for this amount, or the exception that refuses it before sending."""
     transport = Scripted(reply(500))
     with scripted(kind, provider, transport, **options) as client:
         with pytest.raises(RefundError) as raised:
@@ -104,7 +104,7 @@ def test_a_reply_is_read_in_the_units_of_its_request(amount: Money, left: int) -
         answer = reply(200, {**body, "sourceTransaction": {"isoRemainingAmount": left}})
         refund = outcome_for_caller("paybyrd", answer, amount=amount, minor_units=counts)
         assert isinstance(refund, Refund)
-        # What is left is told in the currency's own minor units, or not at all where it is no whole number of them.
+        # A remainder is in the minor units of the currency. One that is not a whole number of them is left out.
         remaining = Decimal(left).scaleb(EXPONENTS[amount.currency] - decimals)
         assert refund.remaining == (remaining if remaining == remaining.to_integral_value() else None)
         another = outcome_for_caller(

@@ -1,4 +1,4 @@
-"""Money and FULL: which amounts there are, and that every digit of them is kept."""
+"""Money and FULL: the valid amounts, and that every digit is kept."""
 
 import copy
 import decimal

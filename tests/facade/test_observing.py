@@ -1,4 +1,4 @@
-"""The hooks, the log and the spans: what they are told, that it holds no secret, and that they change nothing."""
+"""The hooks, the log and the spans: their reports, that these hold no secret, and that they change nothing."""
 
 import contextlib
 import hashlib
@@ -31,7 +31,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[InMemorySpanExporter]:
-    """Collects every span of these tests. A process can set its provider of spans once alone."""
+    """Collects every span of these tests. A process can set its tracer provider only once."""
     collected = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(collected))
@@ -42,7 +42,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
-    """The spans of one test."""
+    """Return the spans of one test."""
     exporter.clear()
     return exporter
 

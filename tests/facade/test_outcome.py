@@ -1,4 +1,4 @@
-"""The policy: from evidence to what the caller is told, and whether to send again."""
+"""The policy: from evidence and reading to the outcome, and whether the refund may be resent."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ RESEND = pytest.mark.parametrize(("until", "resend"), [(LATER, Resend.SAME_REFER
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """The times of a refund, as they are set."""
+    """The times of a refund."""
 
     until: datetime | None = LATER
     same_answer_until: datetime | None = None

@@ -1,4 +1,4 @@
-"""Plain http to a host that is named for it: a sandbox in a network of containers, and never a provider."""
+"""Plain http to a host that the caller names for it: a sandbox in a network of containers, never a provider."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -68,7 +68,7 @@ def test_the_environment_can_name_the_host() -> None:
         "0.0.0.0",
         "2001:db8::7",
         "::ffff:8.8.8.8",
-        # What a resolver reads as 8.8.8.8.
+        # A resolver reads each of these as 8.8.8.8.
         "134744072",
         "0x08080808",
         "8.8.2056",

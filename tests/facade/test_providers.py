@@ -1,4 +1,4 @@
-"""What goes to each provider, and what each of its replies is taken to mean."""
+"""The requests to each provider, and the meaning of each of its replies."""
 
 import decimal
 import json
@@ -74,7 +74,7 @@ def test_a_refund_at_blink_is_a_post_of_major_units_or_of_no_amount_for_full(amo
 
 
 def written(provider: str, amount: Money) -> str:
-    """Return the amount as it stands in the JSON that is sent."""
+    """Return the amount as the sent JSON writes it."""
     transport = Scripted(reply(500))
     options = {} if provider == "blink" else {"minor_units": "iso"}
     with scripted("sync", provider, transport, **options) as client, pytest.raises(OutcomeUnknown):
@@ -182,7 +182,7 @@ BY_CODE: Final[dict[str | None, tuple[Expected, Expected, Expected, Expected]]] 
     "BYRD403": (ACCESS, UNKNOWN, ACCESS, ACCESS),
     "BYRD900": (Reason.INVALID, UNKNOWN, Reason.INVALID, ACCESS),
     "BYRD901": (Reason.NOT_FOUND, UNKNOWN, Reason.NOT_FOUND, ACCESS),
-    # What the contract does not list, and no code at all.
+    # A code that the contract does not list, and no code.
     "BYRD777": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
     "byrd200": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
     "BYRD200 ": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
@@ -287,11 +287,11 @@ def test_a_202_of_paybyrd_needs_no_link(links: object) -> None:
         ({"amount": "0.99"}, ("amount", "1.00", "0.99")),
         ({"isoAmount": 0}, ("amount", "1.00", "0.00")),
         ({"isoAmount": 10**20}, ("amount", "1.00", f"{10**18}.00")),
-        # Two amounts that contradict each other, whichever of them is the right one.
+        # Two amounts that contradict each other; either may be the right one.
         ({"isoAmount": 100, "amount": "0.99"}, ("amount", "1.00", "0.99")),
         ({"isoAmount": 100, "amount": "100"}, ("amount", "1.00", "100")),
         ({"isoAmount": 99, "amount": "1.00"}, ("amount", "1.00", "0.99")),
-        # An amount that cannot be read, where no other can.
+        # An unreadable amount, without a readable one beside it.
         ({"amount": "1.034,45"}, ("amount", "1.00", "1.034,45")),
         ({"amount": "1,00"}, ("amount", "1.00", "1,00")),
         ({"amount": "one euro"}, ("amount", "1.00", "one euro")),
@@ -391,7 +391,7 @@ def test_an_invalid_link_is_reported_with_its_place() -> None:
         ]
 
 
-# What is told of a departure.
+# The report of a deviation.
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

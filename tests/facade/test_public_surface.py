@@ -1,4 +1,4 @@
-"""What `import refundry` offers, and how little it costs until it is used."""
+"""The public names of `import refundry`, and how little the import costs."""
 
 import ast
 import importlib
@@ -40,7 +40,7 @@ def test_a_name_is_served_from_the_module_that_a_type_checker_sees(name: str) ->
 
 def test_a_name_that_is_not_offered_is_not_there() -> None:
     with pytest.raises(AttributeError, match="'Refunds'"):
-        getattr(refundry, "Refunds")  # noqa: B009 (the name is none, which a type checker would say)
+        getattr(refundry, "Refunds")  # noqa: B009 (the name does not exist, and a type checker would say so)
     assert not hasattr(refundry, "json")
 
 
@@ -79,7 +79,7 @@ def test_full_cannot_be_mistaken_for_an_amount_in_text() -> None:
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return what a new process imports for the statement, beyond what it starts with."""
+    """Return the modules that a statement imports in a new process."""
     report = "import json; print(json.dumps([*({*sys.modules} - before)]))"
     code = f"import sys; before = {{*sys.modules}}\n{statement}\n{report}"
     path = os.pathsep.join(sys.path)

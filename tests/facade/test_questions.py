@@ -1,4 +1,4 @@
-"""Asking what became of a refund: what is asked, what is no answer, and what the hooks are told."""
+"""Lookups: their requests, their failures, and the reports to the hooks."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-# What is asked.
+# The requests.
 
 
 @both_kinds
@@ -199,11 +199,11 @@ def test_an_id_that_leads_to_another_path_is_refused_and_nothing_is_sent(kind: K
         assert transport.asked == transport.sent == []
 
 
-# What is no answer.
+# The failures.
 
 
 def failing(provider: str, answer: Answer | BaseException, **options: Any) -> tuple[LookupFailed, LookupScript]:
-    """Return the exception of a question that gets this answer whenever it is asked, and how it was asked."""
+    """Return the exception of a lookup that gets this answer to every attempt, and its transport."""
     transport = LookupScript(answer)
     refund = pending(provider, remaining=7, provider_code="BYRD010")
     with caller("sync", account(provider, transport=transport), retry=BRIEFLY, **options) as client:
@@ -238,7 +238,7 @@ def test_a_status_other_than_200_gives_no_state_and_is_not_followed(provider: st
 @pytest.mark.parametrize("body", [*BODIES[:1], *BODIES[2:], b"null", b'"SUCCESS"', b"{", b"NaN", b"[" * 50_000])
 def test_an_unreadable_body_gives_no_state(provider: str, body: bytes) -> None:
     if (provider, body) == ("paybyrd", b"[]"):
-        return  # there it is a list of no transaction
+        return  # Paybyrd's list has no transaction then
     error, transport = failing(provider, reply(200, body))
     assert (error.http_status, error.temporary, len(transport.asked)) == (200, True, 1)
 
@@ -333,7 +333,7 @@ def test_a_failed_lookup_holds_the_message_of_the_provider() -> None:
     assert "No such transaction" not in str(error)
 
 
-# What the hooks are told.
+# The reports to the hooks.
 
 
 @both_kinds

@@ -1,4 +1,4 @@
-"""What the README says of each provider is what the code says, and its handler tells each exception apart."""
+"""The README's table of providers agrees with the code, and its handler distinguishes each exception."""
 
 import ast
 import itertools
@@ -28,7 +28,7 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding=
 
 
 def row(begins_with: str) -> dict[str, str]:
-    """Return the row of the table of providers that begins so, by provider."""
+    """Return the cells of a row of the table of providers, by provider."""
     (line,) = (line for line in README.splitlines() if line.startswith(f"| {begins_with}"))
     return dict(zip(PROVIDERS, (cell.strip() for cell in line.split("|")[2:5]), strict=True))
 
@@ -50,7 +50,7 @@ def test_the_table_of_providers_says_what_their_capabilities_say(provider: str) 
 
 
 def handlers() -> Iterator[CodeType]:
-    """Return the README's handler with its clauses in each order that they can have."""
+    """Yield the README's handler with its clauses in each possible order."""
     (code,) = (part.partition("```")[0] for part in README.split("```python\n")[1:] if "except RefundRejected" in part)
     imports, handler = ast.parse(code).body
     assert isinstance(handler, ast.Try)
@@ -60,7 +60,7 @@ def handlers() -> Iterator[CodeType]:
 
 
 def done_by(handler: CodeType, error: RefundError) -> list[str]:
-    """Return the names of what the handler calls where the client raises this."""
+    """Return the names of the functions that the handler calls for this exception."""
 
     class Client:
         def refund(self, *_: object, **__: object) -> Refund:

@@ -1,4 +1,4 @@
-"""What is taken out of what is kept of a reply, and what stays."""
+"""What redaction removes from a reply, and what it keeps."""
 
 import copy
 import json
@@ -35,22 +35,22 @@ SECRETS: Final = [Secret(CANARY), Secret("short")]
 
 
 def plain(text: str) -> str:
-    """Return JSON of a text, as most write it."""
+    """Return a text as JSON, as most libraries write it."""
     return json.dumps(text)
 
 
 def by_number(text: str) -> str:
-    """Return JSON of a text, with each character by its number."""
+    """Return a text as JSON, with each character as an escape of its number."""
     return '"' + "".join(f"\\u{ord(one):04X}" for one in text) + '"'
 
 
 def with_slashes(text: str) -> str:
-    """Return JSON of a text, with each slash behind a backslash."""
+    """Return a text as JSON, with each slash escaped."""
     return json.dumps(text).replace("/", "\\/")
 
 
 def within_json(text: str) -> str:
-    """Return JSON of a text that is JSON of the text itself."""
+    """Return a text as JSON within JSON."""
     return with_slashes(by_number(text)[:9] + with_slashes(text))
 
 
@@ -106,12 +106,12 @@ def test_bytes_that_are_not_text_are_not_changed(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", SendFailure(Evidence.NOT_SENT, "no"), SECRETS[0]])
-def test_a_value_that_no_reply_contains_is_returned_unchanged(value: object) -> None:
+def test_a_value_that_is_not_part_of_a_reply_is_returned_unchanged(value: object) -> None:
     assert redacted(value, SECRETS) is value
 
 
 def told_refund(text: str) -> Refund:
-    """Return a refund that a reply has filled with this text, asked for with the text as its reference."""
+    """Return a refund with this text in every field of the reply and as its reference."""
     raw = reply(200, text.encode(), (("x-echo", text),))
     state = RefundStatus.SUCCEEDED
     return Refund("shop", text, state, ONE_EURO, text, text, 7, text, text, text, raw=raw)
@@ -179,7 +179,7 @@ def test_an_exception_without_a_reply_is_not_changed() -> None:
 
 
 class OfATransport(Exception):
-    """An exception that keeps what it says."""
+    """An exception with its text in an attribute."""
 
     def __init__(self, request: str) -> None:
         super().__init__("the transport failed", 7, request)
@@ -213,7 +213,7 @@ def test_the_causes_of_a_redacted_exception_hold_no_credential(made: Callable[[s
     for _ in range(depth):
         last.__context__ = last = NotSent("between")
     last.__cause__ = cause
-    object.__setattr__(cause, "__context__", told)  # a chain may lead back
+    object.__setattr__(cause, "__context__", told)  # a chain may have a cycle
     assert redacted(told, SECRETS) is told
     text = "".join(traceback.format_exception(told)) + repr(vars(cause)) + repr(cause) + str(cause)
     assert_hidden(text)

@@ -1,4 +1,4 @@
-"""One refund for each reference: what a second call under the same reference does, for the life of a client."""
+"""One refund for each reference: the effect of a second call under the same reference, in one client."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 DAY = 24 * 3600.0
 KNOWN = DAY - ONCE.deadline - ONCE.longest_wait
-"""For how long a lost refund is sent again under its key: a request that is allowed has to arrive within the day."""
+"""For how long a lost refund may be resent under its key: the request has to arrive within the day."""
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 UNREACHABLE = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
@@ -49,7 +49,7 @@ without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 
 @pytest.fixture(params=["both clocks", "the wall clock alone", "the boot clock alone"])
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Clocks that go on only when they are told to. A machine that sleeps stops one, and a hand may set the other."""
+    """Clocks that only the test moves. A sleeping machine stops one of them, and an operator may set the other."""
     now = {"wall": 1_800_000_000.0, "boot": 1000.0}
     for name in now:
         monkeypatch.setattr(SYSTEM, name, lambda name=name: now[name])
@@ -317,7 +317,7 @@ def test_a_refund_that_was_not_sent_may_be_resent_unchanged(kind: Kind, provider
 
 
 def test_a_key_is_made_from_the_reference_in_the_form_of_a_random_uuid() -> None:
-    # Pinned: a release that makes another key of the same reference would refund twice what is retried across it.
+    # Pinned: a release that makes another key of the same reference refunds twice where a resend crosses the release.
     pinned = "0445f18a-e46e-4580-be8b-877395543f36"
     transport = Scripted(accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
@@ -328,7 +328,7 @@ def test_a_key_is_made_from_the_reference_in_the_form_of_a_random_uuid() -> None
 
 
 @pytest.mark.parametrize("answer", [UNREACHABLE, reply(401)], ids=["not sent", "credentials refused"])
-def test_an_unsent_attempt_does_not_make_an_unknown_refund_safe_to_replace(
+def test_an_attempt_that_executed_nothing_does_not_make_an_unknown_refund_safe(
     answer: WireReply | SendFailure,
 ) -> None:
     transport = Scripted(LOST, answer, accepted("paybyrd"))

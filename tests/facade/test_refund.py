@@ -1,4 +1,4 @@
-"""The vocabulary: what a refund request may be, and that a refund keeps its meaning on the way to another process."""
+"""The vocabulary: the valid refund requests, and that a refund keeps its meaning in another process."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""Which translation reads for which account, and what an account without one comes to."""
+"""Which translation reads for which account, and that an account without one is refused."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Single values of a reply: ids that are numbers or unfit, keys that stand twice, tokens, words for people."""
+"""Single values of a reply: ids that are numbers or invalid, duplicate keys, tokens, messages."""
 
 import json
 from typing import Any, Final
@@ -40,14 +40,14 @@ NUMBERS: Final = [
     (b"-7", "-7"),
     (b"12.0", "12"),
     (b"1e3", "1000"),
-    (b"9007199254740993", "9007199254740993"),  # beyond what a binary float holds
+    (b"9007199254740993", "9007199254740993"),  # more digits than a binary float holds
     (b"1234567890123456789012345678901234567890", "1234567890123456789012345678901234567890"),
 ]
 NO_IDS: Final = [b"true", b"false", b"1.5", b"1e300", b"1e400", b"9007199254740993.0", b'""', b"null", b"[7]", b"{}"]
 
 
 def accepting(provider: str, refund_id: bytes) -> WireReply:
-    """Return a reply that accepts one euro of PAYMENT under this id, as it stands in JSON."""
+    """Return a reply that accepts one euro of PAYMENT under this id, which is JSON."""
     body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: "..."}
     return reply(200, json.dumps(body).encode().replace(b'"..."', refund_id))
 
@@ -71,7 +71,7 @@ def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str
 def test_an_invalid_id_is_reported_and_left_out(provider: str, value: bytes) -> None:
     answer = accepting(provider, value)
     result = outcome_for_caller(provider, answer)
-    if provider == "lab4pay":  # what names no transaction accepts none
+    if provider == "lab4pay":  # a reply without a transaction accepts nothing
         assert type(result) is OutcomeUnknown
     else:
         assert isinstance(result, Refund)
@@ -158,7 +158,7 @@ def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
         assert asked(client, refund).status is PENDING
 
 
-# Ids that cannot stand in an address.
+# Ids that are unfit for a URL.
 
 UNFIT: Final = ("a/b", "..", "a b", "a%2fb", "a?b", "a\r\nb", "\xe9", "a" * 201, 10**300)
 
@@ -197,11 +197,11 @@ def test_a_state_has_no_id_that_is_unfit_for_a_lookup_and_a_different_id_stays_a
         asked(client, pending("blink"))
 
 
-# A key that stands twice.
+# Duplicate keys.
 
 
 def twice(body: bytes) -> list[bytes]:
-    """Return an object's JSON with a key that stands twice in it, with different values: at its top and within."""
+    """Return an object's JSON with a duplicate key of two values: at the top and within."""
     whole = body.removesuffix(b"}")
     return [
         whole + b',"note":1,"note":2}',
@@ -285,7 +285,7 @@ with_tokens = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
 def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
-    """Return for how long the token in this reply is good, None where there is none, and what is told of it."""
+    """Return the lifetime of the token in this reply, or None without a token, and the deviations."""
     translation = translation_of(RECORDS[provider].keyed_account())
     assert isinstance(translation, TokenTranslation)
     token = read_token(translation, answer)
@@ -334,7 +334,7 @@ def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digit
     assert type(outcome_for_caller("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
 
 
-# Words for people.
+# Messages.
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])

@@ -1,4 +1,4 @@
-"""Sending again by itself: only where nothing was executed or the provider de-duplicates, and never for too long."""
+"""Retries: only where nothing was executed or the provider de-duplicates, and never past the deadline."""
 
 import json
 import time
@@ -48,7 +48,7 @@ without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 def outcome_for_caller(
     kind: Kind, provider: str, transport: Scripted, retry: Retry | None = None, **options: Any
 ) -> RefundStatus | type[RefundError]:
-    """What a caller is told of one euro refunded through the transport, with the default retries."""
+    """Return the outcome for the caller of one euro refunded through the transport, with the default retries."""
     made = account(provider, transport=transport)
     with caller(kind, made, retry=Retry() if retry is None else retry, **options) as client:
         try:
@@ -243,7 +243,7 @@ def test_two_different_failures_are_not_a_stored_answer() -> None:
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
-    """A transaction that is the refund of one euro of PAYMENT."""
+    """Return a transaction that refunds one euro of PAYMENT."""
     return {
         "transactionId": "refund-1",
         "status": "Success",
@@ -257,7 +257,7 @@ def transaction(**changes: Any) -> dict[str, Any]:
 
 
 def at(seconds: float) -> str:
-    """A time so many seconds from now, as Paybyrd writes one."""
+    """Return the time so many seconds from now, as Paybyrd writes it."""
     return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -1,4 +1,4 @@
-"""The states of a reference: the table, and what follows from it whatever happens."""
+"""The states of a reference: the table, and the properties that hold for every sequence of events."""
 
 import itertools
 

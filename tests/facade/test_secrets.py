@@ -1,4 +1,4 @@
-"""A canary for each credential: whatever is shown, logged, pickled or raised, it is nowhere in it."""
+"""A canary for each credential: nothing that is shown, logged, pickled or raised contains it."""
 
 import copy
 import inspect
@@ -49,7 +49,7 @@ class Echo(Scripted):
 
 
 class EchoOfQuestions(Echo):
-    """As Echo, also where the request is a question."""
+    """Echoes the credentials of a lookup too."""
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
         """Answer with the credentials."""
@@ -135,7 +135,7 @@ def test_a_server_that_echoes_the_credentials_in_escaped_json_leaks_none(
 
 
 class Leaky:
-    """A transport that fails with the credentials in its words."""
+    """A transport whose exceptions name the credentials."""
 
     def send(self, request: WireRequest, _: object) -> WireReply | SendFailure:
         """Raise."""
@@ -233,7 +233,7 @@ def test_a_refused_credential_does_not_show(provider: str, end: str) -> None:
     assert_hidden(everything(refused.value) + "".join(traceback.format_exception(refused.value)))
 
 
-# The arguments of the accounts that are credentials, each with what it needs beside it.
+# The arguments of the accounts that are credentials, each with the other arguments that it needs.
 BASIC: Final = {"webhook_username": "test-shop", "webhook_password": "test-password"}
 CREDENTIALS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("lab4pay", "integrator_id"): {},
@@ -284,7 +284,7 @@ def test_a_credential_outside_the_headers_may_be_any_printable_text(field: str, 
     assert account("paybyrd", **{**BASIC, field: value})
 
 
-# What is no credential, but may have got the value of one by mistake.
+# Arguments that are not credentials, but may hold one by mistake.
 UNFIT: Final[list[tuple[str, str, str]]] = [
     *[
         (provider, field, value)

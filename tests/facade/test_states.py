@@ -1,4 +1,4 @@
-"""What each word of a transaction means, and what is told of a state."""
+"""The meaning of each word of a transaction, and the fields of a state."""
 
 import re
 from collections.abc import Sequence
@@ -238,7 +238,7 @@ def test_an_amount_is_read_in_the_units_of_the_currency_that_the_reply_names() -
     assert told.amount == Money.of("0.100", "KWD")
 
 
-# What is returned.
+# The returned refund.
 
 
 @both_kinds

@@ -1,4 +1,4 @@
-"""What is kept of a reference, and what it brings back: a replay, a stored refusal, the refund that has failed."""
+"""What is recorded of a reference, and returned later: a replay, a stored refusal, a failed refund."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,7 +32,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
 def whole(provider: str, *, done: bool) -> WireReply:
-    """Return an acceptance that says all that the provider can say, of the first refund."""
+    """Return an acceptance of the first refund with every field that the provider can send."""
     record = RECORDS[provider]
     answer = reply(200, record.whole) if done else record.whole_pending
     return replace(answer, headers=(("x-name", "a value"),))
@@ -106,7 +106,7 @@ def test_a_refusal_says_until_when_its_reference_gets_the_same_answer(kind: Kind
     answer, cls = refusal.answer, refusal.raises
     window = RECORDS[provider].window
     with scripted(kind, provider, Scripted(answer)) as client:
-        for _ in range(2):  # from each answer on anew: a process cannot know that it asks for the first time
+        for _ in range(2):  # counted from each answer: a process cannot know whether its request is the first
             before = datetime.now(UTC)
             with pytest.raises(cls) as refused:
                 client.ask(provider)
@@ -162,7 +162,7 @@ def undone_by_link(_: str) -> WireReply:
 
 
 FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], WireReply, WireReply]]] = {
-    # The provider, what accepts the refund, its failure, the stored answer, and the acceptance of a second refund.
+    # The provider, the acceptance of the refund, its failure, the stored answer, and the acceptance of a second refund.
     **{
         f"an id at {provider}{way}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
         for provider in PROVIDERS

@@ -1,4 +1,4 @@
-"""What is told where an access token cannot be had."""
+"""The outcome of a call that gets no access token."""
 
 import asyncio
 from typing import Final

@@ -1,4 +1,4 @@
-"""For how long an access token is used, by what its reply says."""
+"""How long an access token is used, by the lifetime in its reply."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -26,7 +26,7 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
-# How long it is used.
+# The time of use.
 
 
 @both_kinds
@@ -141,7 +141,7 @@ def test_a_hook_that_gets_a_token_attempt_may_refund_with_that_token(provider: s
     assert it.bearers == ["test-token-1"] * 2
 
 
-# What a reply says about the life of its token, read as far as it can be.
+# The lifetime in a reply, in every form that can be read.
 
 
 def deviation(provider: str, pointer: str) -> tuple[str, Operation, str, str]:
@@ -213,7 +213,7 @@ def test_an_unreadable_lifetime_at_lab4pay_is_reported_and_the_token_used_for_a_
 
 
 def ending(expired_on: object, headers: tuple[tuple[str, str], ...] = AT_NOON) -> WireReply:
-    """Return a reply of Blink whose token ends at this time, which is left out where it is an Ellipsis."""
+    """Return a reply of Blink whose token expires at this time, which an Ellipsis leaves out."""
     told = {} if expired_on is ... else {"expired_on": expired_on}
     return reply(201, {"access_token": "test-token-1", **told}, headers)
 

@@ -1,4 +1,4 @@
-"""Keys and tokens: what an account takes, and that none is ever shown."""
+"""Keys and tokens: the combinations that an account takes, and that none is ever shown."""
 
 import logging
 import traceback
@@ -58,7 +58,7 @@ def assert_none_shows(text: str, secrets: Sequence[str] = (KEY, SECRET, TOKEN, O
 
 
 def echo(status: int, body: str) -> Callable[[WireRequest], WireReply]:
-    """Return what answers with all that it was sent, in its headers and its body."""
+    """Return a transport that answers with everything that it was sent, in its headers and its body."""
 
     def answer(request: WireRequest) -> WireReply:
         sent = [secret.reveal() for _, secret in request.credentials] + [request.body.decode().replace('"', "'")]
@@ -69,11 +69,11 @@ def echo(status: int, body: str) -> Callable[[WireRequest], WireReply]:
 
 
 def quoting(_: WireRequest) -> WireReply:
-    """Fail as a library does that names the header which it cannot send, or the body."""
+    """Raise as a library does whose message names the header that it cannot send, or the body."""
     try:
         raise ValueError(f"cannot write {SECRET}")
     except ValueError:
-        raise RuntimeError(f"{KEY} was not sent", SECRET)  # noqa: B904 (as it happens)
+        raise RuntimeError(f"{KEY} was not sent", SECRET)  # noqa: B904 (the implicit context is part of the test)
 
 
 def echoed(body: str, text: str) -> bytes:
@@ -91,7 +91,7 @@ def test_a_refund_without_a_token_leaks_no_secret(
     with shop(kind, provider, echo(status, body), keys=CANARIES[provider]) as it:
         text = watched(it.client, provider, caplog) + "".join(shown(attempt) for attempt in it.attempts)
     if status in tokens_of(provider).keys_refused:
-        # The reply is told as it came but for the keys: what it holds beside them is no token that was given.
+        # Only the keys are removed from the reply: the rest of it is not a token of the caller.
         assert_none_shows(text, (KEY, SECRET, OTHER))
         assert "[redacted]" in text
     else:
@@ -146,7 +146,7 @@ def test_a_failed_lookup_leaks_no_secret(kind: Kind, provider: str) -> None:
             pytest.raises(LookupFailed) as error,
         ):
             called(it.client, "lookup", pending(provider))
-        # Beside the keys, a refused request for a token is told with its reply as it came.
+        # Except for the keys, the error of a refused token fetch has its reply unchanged.
         secrets = (KEY, SECRET, OTHER) if error.value.http_status == 400 else (KEY, SECRET, TOKEN, OTHER)
         lines = traceback.TracebackException.from_exception(error.value, capture_locals=True).format()
         frames = "".join(line for line in lines if "/refundry/" in line.partition("\n")[0])
@@ -158,7 +158,7 @@ def test_a_failed_lookup_leaks_no_secret(kind: Kind, provider: str) -> None:
 
 
 def make(provider: str, **arguments: Any) -> Account:
-    """Make an account of these arguments alone, but for the integrator id."""
+    """Return an account with only these arguments and an integrator id."""
     if provider == "lab4pay":
         return Lab4Pay(integrator_id="test-integrator", **arguments)
     return Blink(**arguments)

@@ -1,4 +1,4 @@
-"""The annotations of what is public resolve at run time, whatever was imported before, as FastAPI and others need."""
+"""Public annotations resolve at run time after any imports, as FastAPI and others need."""
 
 import json
 import os

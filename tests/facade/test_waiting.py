@@ -1,4 +1,4 @@
-"""Waiting for a refund to be final: when it is asked about, what it lives through, and when it is given up."""
+"""Waits for a final refund: when it is looked up, the failures that a wait survives, and its end."""
 
 import asyncio
 import math
@@ -34,7 +34,7 @@ NOON: Final = 1_700_000_000
 
 
 def waiting(provider: str = "lab4pay") -> WireReply:
-    """Return the state of a refund that is on its way."""
+    """Return the state of a pending refund."""
     return state(provider, RECORDS[provider].states.under_way)
 
 
@@ -124,7 +124,7 @@ def test_two_waits_have_different_pauses(kind: Kind, pauses: list[float]) -> Non
     assert pauses[:10] != pauses[10:]
 
 
-# What it lives through.
+# The failures that a wait survives.
 
 
 @both_kinds
@@ -186,7 +186,7 @@ def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]
     assert len(pauses) == 1
 
 
-# How long it is asked to wait.
+# The waits that the provider requests.
 
 
 @both_kinds
@@ -253,7 +253,7 @@ def test_a_wait_lasts_two_minutes_by_default(kind: Kind, pauses: list[float]) ->
     assert pauses == [110.0, 110.0]
 
 
-# When it is given up.
+# The end of a wait.
 
 
 @both_kinds
@@ -330,7 +330,7 @@ def test_an_invalid_time_says_nothing_about_the_refund(kind: Kind, name: str) ->
     assert (error.resend, error.provider, error.reference) == (Resend.NEVER, "lab4pay", "reference-1")
 
 
-# What a client learns by waiting.
+# The states that a wait records.
 
 
 @both_kinds
@@ -365,7 +365,7 @@ def test_a_refund_that_is_still_pending_is_not_resent(kind: Kind) -> None:
     assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
-# Many at once.
+# Simultaneous waits.
 
 
 def test_the_tasks_of_one_client_wait_for_many_refunds() -> None:

@@ -1,4 +1,4 @@
-"""An event of a callback: how it is told from another, what asking makes of it, and what it teaches."""
+"""An event of a callback: its identity, and its confirmation by the provider."""
 
 import json
 import os
@@ -131,11 +131,11 @@ def test_an_event_cannot_be_changed_and_does_not_show_the_body(provider: str) ->
     assert pickle.loads(pickle.dumps(event)) == event
 
 
-# Asking the provider whether it is so.
+# Confirming an event.
 
 
 def at_sandbox(kind: Kind, sandbox: Sandbox) -> Caller:
-    """Return a client of the three accounts at a sandbox, by static credentials."""
+    """Return a client of the three accounts at a sandbox, with fixed credentials."""
     transport = HttpxTransport(SandboxTransport(sandbox))
     return caller(
         kind,
@@ -166,7 +166,7 @@ def refunded(client: Caller, provider: str, *, pending: bool) -> str:
 
 
 def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
-    """Return the event after the provider was asked about it."""
+    """Return the event after the provider has confirmed it."""
     return answer(client, client.client.confirm(event))
 
 
@@ -245,7 +245,7 @@ def test_an_event_of_an_account_outside_the_client_cannot_be_confirmed(kind: Kin
 
 @both_kinds
 def test_an_unproved_callback_does_not_use_up_the_identity_of_a_later_event(kind: Kind) -> None:
-    """Whoever knows the address can claim anything. The news is what the provider says when it is asked."""
+    """Anyone who knows the address can claim anything. The state counts that the provider confirms."""
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund_id = refunded(client, "blink", pending=True)

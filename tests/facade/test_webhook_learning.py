@@ -1,4 +1,4 @@
-"""What an event of a callback teaches of a refund that is known, and what it teaches a client."""
+"""The refund that follows from a known refund and an event, and the state that a client records."""
 
 from dataclasses import replace
 from itertools import product
@@ -26,7 +26,7 @@ from tests.facade.support import NO_STATE, Answer, Caller, Kind, Scripted, accep
 from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT, REFUND, reply
 
-# All that follows: (what is known, what is told, whether its word undoes what was done).
+# Every pair that follows: the known state, the state of the event, and whether its word undoes a success.
 FOLLOWING: Final = {
     (PENDING, SUCCEEDED, False),
     (PENDING, FAILED, False),
@@ -131,7 +131,7 @@ ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
 
 @pytest.mark.parametrize("status", RefundStatus)
 def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(status: RefundStatus) -> None:
-    """As one is whose outcome is unknown: its reply was lost, and the provider echoes the reference."""
+    """The outcome is unknown: the reply was lost, and the provider echoes the reference."""
     taught = refund_after(replace(ECHOED, status=status), UNNAMED)
     assert taught is not None
     assert (taught.refund_id, taught.status, taught.reference) == (REFUND, status, "till-1/1")
@@ -142,11 +142,11 @@ def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(s
     [
         {"reference": None},
         {"reference": "till-1/2"},
-        {"about": "transaction"},  # a payment may have been given the same name
+        {"about": "transaction"},  # a payment may have the same name
         {"amount": Money.of("2.00", "EUR")},
     ],
 )
-def test_a_refund_without_an_id_takes_no_state_of_another_event(other: dict[str, Any]) -> None:
+def test_an_event_that_does_not_match_a_refund_without_an_id_changes_nothing(other: dict[str, Any]) -> None:
     assert refund_after(replace(ECHOED, **other), UNNAMED) is None
 
 
@@ -192,7 +192,7 @@ def test_an_unproved_event_and_a_failure_with_a_shared_secret_need_a_confirmatio
     assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is asked_first
 
 
-# What a client learns.
+# The states that a client records.
 
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the network failed")
 
@@ -210,12 +210,12 @@ def event_for_caller(client: Caller, provider: str, word: str, **more: Any) -> R
 
 
 def learn(client: Caller, event: RefundEvent) -> None:
-    """Let a client of either kind learn of an event."""
+    """Let a client of either kind record an event."""
     answer(client, client.client.learn(event))
 
 
 def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
-    """Return the event after the provider was asked about it."""
+    """Return the event after the provider has confirmed it."""
     return answer(client, client.client.confirm(event))
 
 
@@ -245,7 +245,9 @@ def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[s
             learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
         again = client.ask("lab4pay")
         assert (again.replayed, again.refund_id) == (False, "refund-2")
-        learn(client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED))  # that of the first, come late
+        learn(
+            client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED)
+        )  # the callback of the first state, delivered late
         assert client.ask("lab4pay").replayed
     assert len(transport.sent) == 2
 
@@ -288,7 +290,7 @@ def test_a_refund_whose_reply_is_lost_is_resolved_by_an_event_with_its_reference
             client.ask("lab4pay")
         for other in (
             {**UNLINKED, "client_transaction_id": "reference-2"},
-            {**UNLINKED, "tags": []},  # it may be a payment of the same name
+            {**UNLINKED, "tags": []},  # a payment may have the same name
             {"linked_transaction_id": PAYMENT},
         ):
             learn(client, event_for_caller(client, "lab4pay", word, **other))
@@ -315,7 +317,7 @@ def test_a_client_records_nothing_about_a_refund_that_it_did_not_send(kind: Kind
 
 @both_kinds
 def test_the_row_of_a_refund_accepted_with_only_a_link_is_found_by_a_lookup_of_each(kind: Kind) -> None:
-    """As docs/callbacks.md has it: two equal parts of one payment, and a callback about the second."""
+    """The case in docs/callbacks.md: two equal parts of one payment, and a callback about the second."""
     sandbox = Sandbox()
     shop = Paybyrd(
         api_key=CREDENTIALS["paybyrd"],

@@ -1,4 +1,4 @@
-"""Callbacks: what each says of which refund, or that it is about something else."""
+"""Callbacks: the refund and the state that each reports, or its other subject."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ from tests.facade.support import Kind
 from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, REFUND
 
-# What a callback says.
+# The content of a callback.
 
 
 @both_kinds
@@ -79,7 +79,7 @@ def test_a_hook_that_fails_does_not_suppress_an_event(caplog: pytest.LogCaptureF
 
 
 def unreadable(provider: str, body: bytes) -> list[str]:
-    """Return the pointers of what is told of a callback that is proved, and that cannot be read."""
+    """Return the pointers of the deviations of a callback that is proved and unreadable."""
     caller_, transport = receiving("sync", provider)
     with caller_ as client, pytest.raises(WebhookUnreadable) as raised:
         client.client.webhooks(provider, headers=proof(provider, body), body=body)
@@ -90,11 +90,11 @@ def unreadable(provider: str, body: bytes) -> list[str]:
     return [deviation.pointer for deviation in client.deviations]
 
 
-# Lab4Pay: its form is taken from a sister product.
+# Lab4Pay: the form is assumed from a sister product.
 
 
 def lab4pay(value: object) -> tuple[RefundEvent, list[tuple[str, str]]]:
-    """Return what is made of a signed callback of Lab4Pay."""
+    """Return the events of a signed callback of Lab4Pay."""
     body = json.dumps(value).encode()
     return received("lab4pay", proof("lab4pay", body), body)
 
@@ -313,7 +313,7 @@ def test_without_the_name_of_an_event_a_content_with_an_order_id_alone_is_an_ord
 
 
 BY_EVENT: Final = {"pending": PENDING, "success": SUCCEEDED, "failed": FAILED, "error": FAILED, "canceled": FAILED}
-# With a code that says that the failure is final, Error means so too.
+# With a code of a final failure, Error is a final failure too.
 FINAL_ERROR: Final = {"code": "BYRD290"}
 WITH_ITS_CODE: Final = {**WORDS["paybyrd"], "Error": FAILED}
 

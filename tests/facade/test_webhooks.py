@@ -1,4 +1,4 @@
-"""Callbacks: which are believed, which are refused, and that none brings anything else about."""
+"""Callbacks: which are believed, which are refused, and that none has any other effect."""
 
 import copy
 import json
@@ -299,7 +299,7 @@ ROTATIONS: Final[list[tuple[str, dict[str, Any], list[tuple[str, str]]]]] = [
 
 
 def body_of(provider: str) -> bytes:
-    """Return the body that the proofs of a rotation are for."""
+    """Return the body of the callbacks during a change of secrets."""
     return LAB4PAY_BODY if provider == "lab4pay" else news(provider, "success")
 
 
@@ -363,7 +363,7 @@ def test_the_previous_secret_can_come_from_the_environment(
 def test_an_interruption_of_the_reading_of_a_callback_reaches_the_caller(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the time limit of a job does, whose exception may be of any class."""
+    """The time limit of a job may raise an exception of any class."""
 
     class TooLong(ValueError, RecursionError):
         pass
@@ -389,7 +389,7 @@ def test_an_interruption_of_the_reading_of_a_callback_reaches_the_caller(
         signal.signal(signal.SIGUSR1, before)
 
 
-# What is refused here.
+# Calls that are refused.
 
 
 @both_kinds
@@ -464,7 +464,7 @@ def test_the_secret_of_one_account_proves_nothing_to_another(kind: Kind) -> None
             client.client.webhook("shop-2", headers=headers, body=body)
 
 
-# What is rejected gives nothing away.
+# A rejected callback leaks nothing.
 
 CANARIED: Final = {
     "id": CANARY,

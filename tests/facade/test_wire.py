@@ -1,4 +1,4 @@
-"""Requests and replies as plain values: what they show, and what is taken out of a reply."""
+"""Requests and replies as plain values: what their repr shows, and what redaction removes from a reply."""
 
 import pickle
 from typing import Any

@@ -1,4 +1,4 @@
-"""Failures to connect: nothing was sent, and the refund may be sent again."""
+"""Failures to connect: nothing was sent, and the refund may be resent."""
 
 import asyncio
 import dataclasses

@@ -1,4 +1,4 @@
-"""Kept connections: used again where this is safe, and never where a request could be lost."""
+"""Idle connections: reused where this is safe, and never where a request could be lost."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_way, fai
 
 
 def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
-    """Refund twice, with a pause between, and return the connection that each came on."""
+    """Refund twice, with a pause between, and return the connection of each request."""
     with way.client(server, **options) as client:
         for reference in ("r-1", "r-2"):
             assert client.ask("paybyrd", reference=reference).refund_id == "refund-1"
@@ -170,7 +170,7 @@ def test_a_connection_is_kept_for_less_time_than_the_server_says(
 
 
 def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let everything that the host sends at once arrive before the client goes on, and before its event loop does."""
+    """Let all bytes that the host sends at once arrive before the client and its event loop continue."""
     made, is_silent = sync._Connection.__init__, aio._Connection.is_silent
 
     def slowly_made(self: sync._Connection, connected: socket.socket) -> None:
@@ -206,7 +206,7 @@ def test_bytes_before_the_request_are_not_a_reply(
 def test_a_new_tls_connection_is_usable_after_any_message_of_tls_itself(
     way: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have come
+    slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have arrived
     with way.server(answering()) as server:
         assert two_refunds(way, server, pause=0) == [1, 1]
 
@@ -256,7 +256,7 @@ def test_a_client_closed_during_a_refund_closes_the_connection_after_it() -> Non
 
 
 def waiting_to_be_closed(server: Server) -> int:
-    """The number of connections that the server has closed and the client has not."""
+    """Return the number of connections that the server has closed and the client has not."""
     lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     fields = [line.split() for line in lines]
     close_wait, port = "08", f"{server.port:04X}"
@@ -286,7 +286,7 @@ def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it
 
 
 def many_at_once(client: Caller, number: int) -> None:
-    """Make this number of refunds at once."""
+    """Make this number of refunds at the same time."""
     made = client.client
     names = [f"many-{one}" for one in range(number)]
     if isinstance(made, RefundClient):
@@ -436,7 +436,7 @@ def test_a_call_cancelled_after_sending_leaves_the_reference_unknown(provider: s
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, where every warning is an error."""
+    """Run code in a new process, where every warning is an error."""
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", code, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)

@@ -1,4 +1,4 @@
-"""An httpx transport as the transport of a client: every failure of httpx, and what is certain after it."""
+"""An httpx transport as the transport of a client: every failure of httpx, and its evidence."""
 
 import gzip
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +19,7 @@ NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeo
 
 
 def every(base: type[Exception]) -> list[type[Exception]]:
-    """Return an exception class with all that derive from it."""
+    """Return an exception class and all its subclasses."""
     return [base, *(further for direct in base.__subclasses__() for further in every(direct))]
 
 
@@ -28,7 +28,7 @@ def over(kind: Kind, inner: Any, provider: str = "paybyrd", timeout: Timeout = A
 
 
 def real(kind: Kind, library: Any = httpx) -> Any:
-    """Return the transport that httpx itself sends with."""
+    """Return the transport of httpx itself."""
     return library.HTTPTransport() if kind == "sync" else library.AsyncHTTPTransport()
 
 
@@ -93,7 +93,7 @@ def test_a_redirect_is_not_followed(kind: Kind) -> None:
 
 
 class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes in parts, and may fail after them."""
+    """A body that arrives in parts, and may fail after them."""
 
     def __init__(self, parts: Iterator[bytes], error: Exception | None = None) -> None:
         self._parts = parts
@@ -110,11 +110,11 @@ class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield part
 
     def close(self) -> None:
-        """Record that it was closed."""
+        """Record the close."""
         self.closed = True
 
     async def aclose(self) -> None:
-        """Record that it was closed."""
+        """Record the close."""
         self.closed = True
 
 

@@ -1,4 +1,4 @@
-"""What a signal handler raises, of whatever class and wherever: it ends the call, and nothing half-read is used."""
+"""An exception of a signal handler, of any class and at any place, ends the call, and nothing half-read is used."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ from tests.faults.support import AMPLE, SHORT, both_kinds, every_loop, within
 
 
 class TimeLimit(Exception):
-    """What a worker's time limit raises."""
+    """The exception of a worker's time limit."""
 
 
 RAISED: Final = [TimeLimit(), TimeoutError(), ConnectionResetError(), ValueError(), Broken()]
@@ -30,7 +30,7 @@ RAISED: Final = [TimeLimit(), TimeoutError(), ConnectionResetError(), ValueError
 
 @pytest.fixture(params=RAISED, ids=type)
 def handled(request: pytest.FixtureRequest) -> Iterator[BaseException]:
-    """What the handler of SIGUSR1 raises."""
+    """The exception of the handler of SIGUSR1."""
     raised: BaseException = request.param
 
     def handler(*_: object) -> None:
@@ -46,7 +46,7 @@ def interrupt(*_: object, **__: object) -> Any:
 
 
 def interrupting(name: str) -> Callable[..., Any]:
-    """What stands in for a function, and is interrupted; as the parser calls it where the parser does."""
+    """Return a replacement of a function that is interrupted, with the parser's signature where the parser calls it."""
     return http11._keeping_error(interrupt) if name.startswith("on_") else interrupt
 
 

@@ -40,7 +40,7 @@ from tests.faults.lookups import (
 from tests.faults.servers import Server, answering, head, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, client_of
 
-# A refund of a transaction at Lab4Pay, and what becomes of it.
+# A refund of a transaction at Lab4Pay, and its states.
 
 
 @both_kinds
@@ -217,7 +217,9 @@ def test_the_older_reply_of_blink_names_no_transaction_to_look_up(kind: Kind) ->
 @both_kinds
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 @pytest.mark.parametrize("word", ["undone", "misplaced"])
-def test_a_pending_refund_that_fails_is_returned_and_an_unknown_id_is_not(kind: Kind, provider: str, word: str) -> None:
+def test_a_failed_refund_frees_its_reference_and_an_unlisted_state_does_not(
+    kind: Kind, provider: str, word: str
+) -> None:
     sandbox = Sandbox()
     amount = Money.of("1.00", "EUR" if provider == "paybyrd" else "GBP")
     with at_sandbox(kind, sandbox) as client:
@@ -225,7 +227,7 @@ def test_a_pending_refund_that_fails_is_returned_and_an_unknown_id_is_not(kind: 
         (executed,) = sandbox.refunds(provider)
         sandbox.settle(provider, executed.refund_id, UNDONE[provider] if word == "undone" else "Misplaced")
         assert asked(client, refund).status is (FAILED if word == "undone" else PENDING)
-        if word == "undone" and provider == "paybyrd":  # it answers with the refund that has failed
+        if word == "undone" and provider == "paybyrd":  # Paybyrd answers with the failed refund
             with pytest.raises(RefundRejected) as refused:
                 refund_of(client, provider, f"{provider}-pending", amount)
             assert refused.value.same_answer_until is not None

@@ -1,4 +1,4 @@
-"""Whatever goes wrong before the first byte is written, and of whatever class it is: nothing was sent."""
+"""After any exception before the first byte is written, nothing was sent."""
 
 import asyncio
 import os
@@ -81,14 +81,14 @@ def test_a_call_that_fails_before_its_first_byte_has_sent_nothing(
 ) -> None:
     owner, name, error = BROKEN[what]
     if kind == "sync" and owner is threading.Thread:
-        name, owner = "DefaultSelector", selectors  # a thread is not needed, but what waits for sockets is
+        name, owner = "DefaultSelector", selectors  # no thread is needed, but the selector of the loop is
 
     def fail(*_: object, **__: object) -> None:
         raise error
 
     request = fresh("https://127.0.0.1:9")
     with asyncio.Runner() as runner, monkeypatch.context() as patched:
-        loop = runner.get_loop()  # made while there are sockets
+        loop = runner.get_loop()  # made while sockets are available
         patched.setattr(owner, name, fail)
         if kind == "sync":
             answer = HttpTransport().send(request, AMPLE)
@@ -118,7 +118,7 @@ def test_an_event_loop_whose_threads_have_ended_has_sent_nothing() -> None:
     assert_nothing_sent(asyncio.run(send()), request, RuntimeError)
 
 
-def test_another_event_loop_sent_nothing_and_the_error_says_what_to_do() -> None:
+def test_under_another_event_loop_nothing_was_sent_and_the_error_says_what_to_do() -> None:
     async def send() -> object:
         return await AsyncHttpTransport().asend(request, AMPLE)
 
@@ -194,7 +194,7 @@ def test_a_timeout_while_connecting_has_sent_nothing(
         monkeypatch.setattr(f"refundry.transport.{module}.monotonic", lambda: now[0])
 
     class Slow(network.Trust):
-        """It is late when the certificates have been read."""
+        """Reading the certificates takes 100 seconds."""
 
         def context(self) -> ssl.SSLContext:
             now[0] += 100
@@ -210,7 +210,7 @@ def test_a_timeout_while_connecting_has_sent_nothing(
 
 @contextmanager
 def full() -> Iterator[int]:
-    """The port of an address that never answers: its queue is full, and so the system drops who asks."""
+    """Yield the port of an address that never answers: its queue is full, so the system drops connections."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port: int = listening.getsockname()[1]

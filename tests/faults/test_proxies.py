@@ -1,4 +1,4 @@
-"""The proxy that the environment names: used for https alone, and never a reason to think that anything was sent."""
+"""The proxy of the environment: used only for https, and a failure at it means that nothing was sent."""
 
 import base64
 import ssl
@@ -19,13 +19,13 @@ PASSWORD: Final = "p@ss:word"
 
 @pytest.fixture
 def origin(certified: Callable[[str], ssl.SSLContext]) -> Iterator[Server]:
-    """A provider under a name that only the proxy can find."""
+    """Yield a provider under a name that only the proxy can resolve."""
     with Server(answering(), tls=certified(HOST)) as server:
         yield server
 
 
 def tunnel_to(origin: Server) -> Script:
-    """Return a proxy that lets every connection through, to one server."""
+    """Return a proxy that connects every tunnel to one server."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -91,7 +91,7 @@ def test_plain_http_to_this_machine_bypasses_every_proxy(kind: Kind, monkeypatch
 
 
 def refusing(*parts: bytes) -> Script:
-    """Return a proxy that answers so, and leaves the connection open."""
+    """Return a proxy that answers with these bytes, and leaves the connection open."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -255,7 +255,7 @@ def test_no_proxy_for_subdomains_does_not_cover_the_domain_itself() -> None:
 def test_every_address_of_a_proxy_is_tried(
     kind: Kind, origin: Server, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # localhost has the address of IPv6 too, where nothing listens.
+    # localhost also has an IPv6 address, where nothing listens.
     with Server(tunnel_to(origin)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.port}")
         made = account("paybyrd", base_url=f"https://{HOST}:{origin.port}")

@@ -1,4 +1,4 @@
-"""Replies over a real connection: each form of HTTP, and each way to fail with its outcome."""
+"""Replies over a real connection: each form of HTTP, and each failure with its outcome."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Credentials of a provider and of a proxy, over a real connection: no outcome shows them."""
+"""Credentials of a provider and of a proxy over a real connection: no outcome shows them."""
 
 import ssl
 import traceback

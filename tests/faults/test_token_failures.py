@@ -1,4 +1,4 @@
-"""Access tokens over real connections: a fetch that fails, hangs, or is broken off."""
+"""Access tokens over real connections: a fetch that fails, hangs, or is interrupted."""
 
 import asyncio
 import os
@@ -227,7 +227,7 @@ def test_a_call_cancelled_while_it_waits_for_the_fetch_of_another_disturbs_no_ot
 
 
 class Deaf:
-    """A transport of both kinds that waits for an event before it gives a token, and ignores the timeout."""
+    """A transport of both kinds that waits for an event before it issues a token, and ignores the timeout."""
 
     def __init__(self, provider: str) -> None:
         self.asked, self.go_on = threading.Event(), threading.Event()
@@ -250,7 +250,7 @@ class Deaf:
 
 @contextmanager
 def hanging(kind: Kind, provider: str, **options: Any) -> Iterator[tuple[Threads | Tasks, Deaf]]:
-    """Give a client with a call whose token fetch hangs until the block ends."""
+    """Yield a client with a call whose token fetch hangs until the block ends."""
     transport = Deaf(provider)
     with calling(kind, keyed(provider, "https://provider.invalid", transport=transport), **options) as client:
         fetching = client.start(refund(provider, "r-0"))

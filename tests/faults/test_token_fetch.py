@@ -50,7 +50,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
-# One fetch for all.
+# One fetch for all calls.
 
 
 @both_kinds
@@ -110,7 +110,7 @@ def test_a_refund_and_a_lookup_that_start_together_share_one_fetch(kind: Kind, p
         assert sandbox.was_asked()
         go_on.set()
         assert refunded.result(SECONDS).reference == "r-1"
-        assert isinstance(failure(asked), LookupFailed)  # the sandbox does not know that one
+        assert isinstance(failure(asked), LookupFailed)  # the sandbox does not know that refund
     assert sandbox.fetches == 1
 
 

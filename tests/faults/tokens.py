@@ -32,7 +32,7 @@ TOKEN_PATHS: Final = ("/v1/auth/token/", "/api/pay/v1/tokens")
 REFUND: Final = {"lab4pay": Operation.REFUND_UNREFERENCED, "blink": Operation.REFUND}
 CENT: Final = {"lab4pay": Money.of("0.01", "EUR"), "blink": Money.of("0.01", "GBP")}
 LIFE: Final = 1800
-"""For how many seconds the tokens of the sandbox are good."""
+"""The lifetime of the sandbox's tokens in seconds."""
 AT_ONCE: Final = {"sync": 32, "async": 128}
 CROWDED: Final = Timeout(connect=20, read=20, total=40)
 QUICKLY: Final = Retry(attempts=3, first_wait=0.001)
@@ -44,7 +44,7 @@ Call = Callable[[Any], Any]
 
 
 class Watched(Sandbox):
-    """A sandbox that counts the token fetches, and can hold one back."""
+    """A sandbox that counts the token fetches, and can delay one."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -66,7 +66,7 @@ class Watched(Sandbox):
 
     @contextmanager
     def held(self) -> Iterator[threading.Event]:
-        """Hold the next token fetch back until the event is set, or the block ends."""
+        """Delay the next token fetch until the event is set, or the block ends."""
         go_on = threading.Event()
         self._held.append(go_on)
         try:
@@ -91,11 +91,11 @@ class Threads:
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE["sync"])
 
     def start(self, call: Call) -> Future[Any]:
-        """Begin a call."""
+        """Start a call."""
         return self._pool.submit(call, self._client)
 
     def start_at_once(self, calls: Sequence[Call]) -> list[Future[Any]]:
-        """Begin these calls at the same moment."""
+        """Start these calls at the same moment."""
         together = threading.Barrier(len(calls), timeout=SECONDS)
 
         def run(call: Call) -> Any:
@@ -121,11 +121,11 @@ class Tasks:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def start(self, call: Call) -> Future[Any]:
-        """Begin a call."""
+        """Start a call."""
         return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
 
     def start_at_once(self, calls: Sequence[Call]) -> list[Future[Any]]:
-        """Begin these calls in one turn of the event loop."""
+        """Start these calls in one turn of the event loop."""
         go_on = threading.Event()
         self._loop.call_soon_threadsafe(go_on.wait, SECONDS)
         futures = [self.start(call) for call in calls]

@@ -45,7 +45,7 @@ from tests.providers.record import (
 ORIGIN: Final = "https://secure.blinkpayment.co.uk"
 _TRANSACTIONS: Final = "/api/pay/v1/transactions"
 
-# Words for a transaction, of the page on refunds and of the glossary of states.
+# The state words of the page on refunds and of the glossary of states.
 _WORDS: Final = {
     "completed": SUCCEEDED,
     "Accepted": SUCCEEDED,
@@ -109,7 +109,9 @@ def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> fro
     if answer.status == 200:
         return _of_refund(call, said, success)
     word = text_of(said, "status")
-    if success or (word is not None and _BY_WORD.get(_plain(word), UNKNOWN) <= ACCEPTED):  # a body denies its status
+    if success or (
+        word is not None and _BY_WORD.get(_plain(word), UNKNOWN) <= ACCEPTED
+    ):  # a body that contradicts its status
         return UNKNOWN
     if answer.status in (401, 403):
         return NO_ACCESS

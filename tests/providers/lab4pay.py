@@ -1,4 +1,4 @@
-"""Lab4Pay: refunds that a card terminal pays out later, to the card that is presented."""
+"""Lab4Pay: refunds that a card terminal pays out later, to the presented card."""
 
 import hmac
 from collections.abc import Mapping
@@ -67,10 +67,10 @@ def _accepting(_: Call) -> dict[str, Any]:
 def _evidence(_: Call, answer: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
     if answer.status == 401:
         return NO_ACCESS
-    if answer.status == 400:  # no body is documented: an object, or nothing at all
+    if answer.status == 400:  # no body is documented: an object, or an empty body
         return REFUSED if said is not None or not answer.body else UNKNOWN
     if answer.status == 200 and said is not None and id_of(said, "transaction_id"):
-        return UNDER_WAY  # the terminal knows of it; no reply says more
+        return UNDER_WAY  # the terminal has the refund; no reply says more
     return UNKNOWN
 
 

@@ -40,7 +40,7 @@ from tests.providers.record import (
 
 ORIGIN: Final = "https://gateway.paybyrd.com"
 
-# docs.paybyrd.com/api-reference/api-code-reference: under which status each code comes, and what it means there.
+# docs.paybyrd.com/api-reference/api-code-reference: the status and the meaning of each code.
 _CODES: Final = {
     "BYRD010": (202, "PENDING"),
     "BYRD200": (200, "SUCCEEDED"),
@@ -103,7 +103,7 @@ def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> fro
         case 400 | 404:
             return UNKNOWN if verdict <= ACCEPTED else verdict
         case 401 | 403:
-            # A code that says that it was done, or that asks to query first, contradicts the status.
+            # A code of a success, or one that requires a query first, contradicts the status.
             return UNKNOWN if code in _CODES and verdict <= ACCEPTED | UNKNOWN else NO_ACCESS
         case _:
             return UNKNOWN
@@ -172,7 +172,7 @@ RECORD: Final = ProviderRecord(
             "TemporaryFailed": PENDING,
             "Denied": FAILED,
             "Canceled": FAILED,
-            "Error": PENDING,  # alone: it stands for failures that are not known yet too
+            "Error": PENDING,  # without a final code: it covers failures that are not known yet too
         },
         listed_at="/components/schemas/Transaction/properties/status/x-extensible-enum",
         unlisted=(

@@ -1,4 +1,4 @@
-"""What every provider's translation keeps to: replies to a refund, whatever they hold."""
+"""Properties of every provider's translation: replies to a refund, with any content."""
 
 import json
 import pickle
@@ -213,7 +213,7 @@ def test_an_unknown_refund_may_be_resent_only_where_the_provider_de_duplicates(r
 
 
 def echo(status: int, body: Mapping[str, Any], request: WireRequest) -> WireReply:
-    """Answer with the credentials that the request came with, in a header and in the body."""
+    """Answer with the credentials of the request, in a header and in the body."""
     sent = " ".join(secret.reveal() for _, secret in request.credentials)
     return WireReply(status, (("x-echo", sent),), json.dumps({**body, "note": sent}).encode())
 

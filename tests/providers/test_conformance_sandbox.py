@@ -1,4 +1,4 @@
-"""What every provider keeps to at its sandbox and by its contract."""
+"""Properties of every provider at its sandbox and by its contract."""
 
 import re
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ from tests.providers.cases import every_record
 from tests.providers.record import Call, ProviderRecord, reply
 
 TIMED = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP)
-"""The faults that take time: a sandbox in the process neither hangs nor drips."""
+"""The faults that take time: a sandbox within the process neither hangs nor drips."""
 
 
 class Recorder:
-    """A transport to a sandbox that keeps what it carries."""
+    """A transport to a sandbox that records its requests and replies."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sent: list[WireRequest] = []
@@ -54,7 +54,7 @@ class Recorder:
 
 
 def at_sandbox(record: ProviderRecord, sandbox: Sandbox) -> tuple[RefundClient, Recorder]:
-    """Return a client of an account that fetches its token, where there are tokens, and what it sends."""
+    """Return a client of an account that fetches its token, where there are tokens, and its transport."""
     recorder = Recorder(sandbox)
     fixed = {"X-Fourth-Key": "key"}
     made = [one for one in sandbox.accounts(transport=recorder) if one.name == record.name]
@@ -160,7 +160,7 @@ def test_every_request_fits_the_effective_contract(record: ProviderRecord) -> No
     references = set()
     for call in every_call(record.name):
         if call.reference in references and call.amount.__class__ is Money:
-            continue  # every amount of one currency, and every reference, is tried in tests/contract
+            continue  # tests/contract tries every amount of one currency, and every reference
         references.add(call.reference)
         request = prepared(call)
         assert (violations(contract, request), undocumented_headers(contract, request)) == (set(), set())
@@ -182,7 +182,7 @@ def test_every_word_of_the_contract_has_a_state_and_every_code_an_outcome(record
 
 
 def verdict(record: ProviderRecord, status: int, body: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return what a reply becomes, and the pointers of its deviations."""
+    """Return the outcome of a reply, and the pointers of its deviations."""
     pointers: list[str] = []
     script = Script(reply(status, body))
     options: Any = {"retry": ONCE, "on_deviation": lambda deviation: pointers.append(deviation.pointer)}
@@ -199,7 +199,7 @@ def first(record: ProviderRecord) -> Call:
 
 
 def described_by(record: ProviderRecord, status: int) -> Mapping[str, Any]:
-    """Return a body that goes with a status that the contract describes."""
+    """Return a body for a status that the contract describes."""
     if status >= 300:
         return record.contract.refusing
     return record.contract.bodies.get(status, record.contract.accepting(first(record)))

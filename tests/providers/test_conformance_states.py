@@ -1,4 +1,4 @@
-"""What every provider's translation keeps to: lookups, callbacks and access tokens."""
+"""Properties of every provider's translation: lookups, callbacks and access tokens."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a provider needs, and that nothing of it can be left out unnoticed."""
+"""The pieces that a provider needs, and that a missing one is noticed."""
 
 import ast
 from collections.abc import Callable
@@ -102,7 +102,7 @@ def test_a_missing_piece_is_named_in_one_sentence(piece: str) -> None:
 
 
 def test_an_account_registered_alone_is_named_with_all_that_it_lacks() -> None:
-    """As a provider begins: a class in the registry, and nothing else."""
+    """A new provider starts as a class in the registry, and nothing else."""
     records = {name: RECORDS[name] for name in PROVIDERS}
     kinds = {name: KINDS[name] for name in PROVIDERS}
     begun = replace(

@@ -1,4 +1,4 @@
-"""What each provider of the sandbox answers, and what it then has on its books."""
+"""The answers of each provider of the sandbox, and the refunds that it records."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Callbacks: what each provider would send about a refund, and what the facade makes of it."""
+"""Callbacks: the callback of each provider about a refund, and its event in the facade."""
 
 import hmac
 import json
@@ -52,13 +52,13 @@ def client(mounted: Mounted, deviations: list[ContractDeviation]) -> Iterator[Re
 
 
 def refunded(mounted: Mounted, provider: str) -> str:
-    """The id of a new refund; at Lab4Pay it is tied to no payment."""
+    """Return the id of a new refund, unreferenced at Lab4Pay."""
     told: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
     return told
 
 
 def linked(mounted: Mounted) -> str:
-    """The id of a new refund of a payment at Lab4Pay."""
+    """Return the id of a new refund of a payment at Lab4Pay."""
     told: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
         "transaction_id"
     ]
@@ -66,7 +66,7 @@ def linked(mounted: Mounted) -> str:
 
 
 def content(callback: Callback) -> dict[str, Any]:
-    """The body of a callback."""
+    """Return the body of a callback."""
     told: dict[str, Any] = json.loads(callback.body)
     return told
 

@@ -1,4 +1,4 @@
-"""Requests that break a contract: how each is answered, and how it is counted."""
+"""Requests that break a contract: the answer to each, and its violations."""
 
 import sys
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Lab4Pay and Paybyrd count amounts in: the currency's own minor units, or hundredths whatever it has."""
+"""The units of Lab4Pay and Paybyrd: the currency's own minor units, or always hundredths."""
 
 import json
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.sandbox.support import mounted as mounted_as
 
 Counts = Literal["iso", "hundredths"]
 
-# What stands on the wire for an amount in minor units, as a number and as a text.
+# The form of an amount in minor units on the wire, as a number and as a text.
 WRITTEN: list[tuple[Counts, str, int, int, str]] = [
     ("iso", "EUR", 1230, 1230, "12.30"),
     ("iso", "JPY", 500, 500, "500"),
@@ -28,7 +28,7 @@ WRITTEN: list[tuple[Counts, str, int, int, str]] = [
 
 
 def agree(told: dict[str, Any], decimals: int) -> bool:
-    """Whether each amount of Paybyrd's says the same as a text and as a number."""
+    """Return whether the text and the number of each amount of Paybyrd agree."""
     pairs = {"amount": "isoAmount", "refundedAmount": "isoRefundedAmount", "remainingAmount": "isoRemainingAmount"}
     said = [(told[text], told[number]) for text, number in pairs.items() if text in told or number in told]
     return all(Decimal(text).scaleb(decimals) == units for text, units in said) and {

@@ -1,4 +1,4 @@
-"""The facade at the sandbox's accounts: tokens that it fetches, and refunds that it follows to their end."""
+"""The facade at the sandbox's accounts: token fetches, and refunds up to their final state."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -33,14 +33,14 @@ Mount = Callable[[Sandbox], Mounted]
 
 @dataclass
 class Asked:
-    """A client of the sandbox's accounts that sends each thing once, and what it has sent."""
+    """A client of the sandbox's accounts that sends each request once, with its attempts."""
 
     client: RefundClient
     sent: list[Operation]
     numbers: Iterator[int] = field(default_factory=count)
 
     def refund(self, provider: str, payment_id: str | None = None) -> Refund:
-        """Refund one unit of money of a payment, under a reference of its own."""
+        """Refund one unit of money of a payment, under a new reference."""
         payment_id = payment_id or RECORDS[provider].sandbox.payment or "lab4pay-payment"
         reference = f"order-1/{next(self.numbers)}"
         amount = Money.of("1", RECORDS[provider].sandbox.currency)

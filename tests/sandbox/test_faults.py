@@ -1,4 +1,4 @@
-"""Faults by script: what the caller meets, and what is on the books then."""
+"""Scripted faults: the outcome for the caller, and the refunds that were executed."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.providers import PROVIDERS, RECORDS, WITHOUT_WINDOW, where
 from tests.sandbox.support import Mounted, outcome
 from tests.sandbox.support import mounted as mounted_as
 
-# Whether a refund that would have been accepted is executed, written down here once more and by hand.
+# Whether a refund that would have been accepted is executed: an independent copy, written by hand.
 EXECUTED = {
     Fault.DECLINED: False,
     Fault.TOO_MANY_REQUESTS: False,
@@ -42,20 +42,20 @@ EXECUTED = {
 }
 ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.items()}
 UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
-# A reply that cannot be relied on, but still has the RequestId by which Paybyrd is asked what came of the request.
+# An unreliable reply that still has the RequestId for a lookup at Paybyrd.
 TRACED = {provider: "SUCCEEDED" if record.sandbox.traces else "OutcomeUnknown" for provider, record in RECORDS.items()}
 REFUSED = dict.fromkeys(PROVIDERS, "RefundRejected")
 
 
 def compared(name: str) -> dict[str, str]:
-    """Return the outcome of a reply that reports this otherwise than it was asked for."""
+    """Return the outcome of a reply that reports another value than the request had."""
     return {
         provider: "RefundMismatch" if name in record.reports else record.accepted_as.name
         for provider, record in RECORDS.items()
     }
 
 
-# What the facade makes of each in one attempt; over a server a cut before executing cannot be told from one after it.
+# The outcome of each in one attempt. Over a server, a cut before the execution looks like one after it.
 OUTCOMES = {
     **dict.fromkeys(EXECUTED, UNKNOWN),
     Fault.DECLINED: REFUSED,
@@ -64,7 +64,7 @@ OUTCOMES = {
     Fault.WRONG_SHAPE: TRACED,
     Fault.TOO_LARGE: TRACED,
     Fault.CUT_IN_REPLY: TRACED,
-    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},  # its reply has no value that could be unknown
+    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},  # Lab4Pay's reply has no value that could be unknown
     Fault.NULL_OBJECT: TRACED,
     Fault.WRONG_AMOUNT: compared("amount"),
     Fault.WRONG_PAYMENT: compared("payment_id"),
@@ -166,7 +166,7 @@ def test_echoed_credentials_are_in_the_reply_and_not_in_the_outcome(mounted: Mou
     assert all(secret in echoed for secret in (CREDENTIALS[provider], *others))
     refund = mounted.refund(provider, reference="order-1/1", sync=True)
     assert refund.raw is not None
-    # At the two others the facade has fetched a token, each of which begins so.
+    # At the two others the facade has fetched a token, which starts with this text.
     secrets = [CREDENTIALS["paybyrd"]] if provider == "paybyrd" else ["test-token-", *others]
     assert not any(secret.encode() in refund.raw.body for secret in secrets)
     assert refund.raw.body.count(b"[redacted]") == len(secrets)
@@ -253,7 +253,7 @@ def test_a_fault_does_not_accept_a_wrong_credential_or_an_invalid_request(mounte
     assert mounted.sandbox.refunds("paybyrd") == ()
 
 
-# The provider's own answer is kept under the key, a refusal and a 500 too; what happened on the way back is not.
+# The key stores the provider's own answer, a refusal and a 500 too, but not a fault on the way back.
 KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
 
 

@@ -1,4 +1,4 @@
-"""Which calls meet a scripted fault, and how scripts, faults and all the rest are taken back."""
+"""Which calls a scripted fault applies to, and how scripts, faults and all state are reset."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Mount = Callable[[Sandbox], Mounted]
 
 
 def order(mounted: Mounted, name: str, **arguments: str) -> None:
-    """Ask for a control path over HTTP, or for what it does in the process where there is no server."""
+    """Call a control path over HTTP, or its function where there is no server."""
     if mounted.kind == "transport":
         {"clear": mounted.sandbox.clear_faults, "reset": mounted.sandbox.reset}[name](**arguments)
     else:

@@ -1,4 +1,4 @@
-"""The HTTP server: its control paths, its bounds, its end, and its command."""
+"""The HTTP server: its control paths, its limits, its shutdown, and its command."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def mounted() -> Iterator[Mounted]:
 
 
 def raw(mounted: Mounted, request: bytes, *, until: bytes = b"") -> bytes:
-    """What comes back for some bytes, until the server closes the connection or the text was seen."""
+    """Send some bytes and return the answer, up to the end of the connection or this text."""
     url = httpx.URL(mounted.base_url or "")
     seen = b""
     with socket.create_connection((url.host, url.port or 0), 5) as connection:

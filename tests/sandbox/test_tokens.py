@@ -1,4 +1,4 @@
-"""The tokens that Lab4Pay and Blink give: for which credentials, how long they are good, and what they open."""
+"""The tokens of Lab4Pay and Blink: their credentials, their lifetime, and the calls that they authorise."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ Mount = Callable[[Sandbox], Mounted]
 
 
 def bearer(mounted: Mounted, provider: str) -> dict[str, str]:
-    """The header with a token that was just given."""
+    """Return the header with a newly issued token."""
     return {"Authorization": f"Bearer {mounted.token(provider).json()['access_token']}"}
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a transaction after it was started: asked, followed to its end, called off, or voided."""
+"""A transaction after its start: queried, advanced to its end, cancelled, or voided."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +14,11 @@ Mount = Callable[[Sandbox], Mounted]
 
 NOW = 1_000_000_000.25
 DATE = "2001-09-09T01:46:40.250Z"
-"""The same, as Paybyrd writes it."""
+"""Return the time as Paybyrd writes it."""
 
 
 def status(mounted: Mounted, transaction_id: str) -> str:
-    """What Lab4Pay says of a transaction."""
+    """Return the state of a transaction at Lab4Pay."""
     reply = mounted.ask("lab4pay", "get_transaction_status", transaction_id)
     assert fits("lab4pay", reply)
     told: str = reply.json()["status"]
@@ -26,7 +26,7 @@ def status(mounted: Mounted, transaction_id: str) -> str:
 
 
 def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
-    """The id of a new refund of a payment at Lab4Pay."""
+    """Return the id of a new refund of a payment at Lab4Pay."""
     reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
@@ -35,7 +35,7 @@ def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-pay
 
 
 def cancelled(mounted: Mounted, transaction_id: str) -> None:
-    """Lab4Pay has taken a cancel, and said no more than that."""
+    """Cancel a transaction at Lab4Pay, which accepts with an empty reply."""
     reply = mounted.ask("lab4pay", "cancel_transaction", transaction_id)
     assert (reply.status_code, reply.content) == (200, b"")
 
@@ -140,7 +140,7 @@ def test_a_refund_that_is_final_or_unknown_cannot_be_cancelled(mounted: Mounted)
 
 
 def reverted(mounted: Mounted, payment_id: str = "lab4pay-payment") -> str:
-    """The id of a new revert, which has begun and no more."""
+    """Return the id of a new revert, which has only begun."""
     reply = mounted.ask("lab4pay", "revert_transaction", payment_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
@@ -151,7 +151,7 @@ def reverted(mounted: Mounted, payment_id: str = "lab4pay-payment") -> str:
 
 
 def operation(mounted: Mounted, operation_id: str) -> dict[str, str]:
-    """What Lab4Pay says of an operation."""
+    """Return Lab4Pay's reply about an operation."""
     reply = mounted.ask("lab4pay", "get_transaction_operation", operation_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
@@ -321,7 +321,7 @@ def test_the_link_of_a_202_of_paybyrd_leads_only_to_its_refund(mounted: Mounted)
 
 
 def found(mounted: Mounted, reply: httpx.Response) -> list[str]:
-    """The ids of the refunds that Paybyrd finds by the RequestId of a reply."""
+    """Return the ids of the refunds that Paybyrd finds by the RequestId of a reply."""
     told = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
     assert told.status_code == 200
     assert fits("paybyrd", told)

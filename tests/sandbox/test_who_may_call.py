@@ -1,4 +1,4 @@
-"""Who may call the server: this machine and those who were let in by name, and no page in a browser."""
+"""Who may call the server: this machine and configured names, and no page in a browser."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ def mounted() -> Iterator[Mounted]:
 
 
 def called(mounted: Mounted, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
-    """What is answered on one connection to a call with these header lines, and no Host but theirs."""
+    """Return the answer to a call with only these header lines."""
     url = httpx.URL(mounted.base_url or "")
     head = [f"{method} {path} HTTP/1.1", f"x-api-key: {CREDENTIALS['paybyrd']}", "Content-Type: application/json"]
     head += [f"Content-Length: {len(BODY)}", *lines, "", ""]
@@ -144,7 +144,7 @@ def test_an_invalid_host_name_is_an_error(name: str) -> None:
 
 @pytest.fixture
 def asked_to_bind(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Where servers are asked to listen; each listens on loopback alone, as everything in these tests does."""
+    """Return the addresses that servers are asked to bind. In fact each listens on loopback only."""
     asked: list[Any] = []
     bind = socketserver.TCPServer.server_bind
 
@@ -226,7 +226,7 @@ def test_the_help_says_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.
 
 @pytest.fixture
 def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names that were looked up, each of which leads to this machine, as the names of a network of containers."""
+    """Return the resolved names. Each resolves to this machine, as names in a network of containers do."""
     names: list[str] = []
     resolve = socket.getaddrinfo
 

@@ -1,4 +1,4 @@
-"""The certificate of the servers, which the clients trust, and a list of the servers that are missing here."""
+"""The certificate of the servers, which the clients trust, and a report of the servers that are missing here."""
 
 import os
 import ssl
@@ -24,7 +24,7 @@ def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """An authority that nobody trusts unless a test says so."""
+    """Return an authority that only a test with `trusting` trusts."""
     return trustme.CA()
 
 
@@ -38,7 +38,7 @@ def trusted(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The TLS of a client that trusts the authority."""
+    """Return the TLS context of a client that trusts the authority."""
     made = ssl.create_default_context()
     authority.configure_trust(made)
     return made

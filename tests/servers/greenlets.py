@@ -1,4 +1,4 @@
-"""A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout breaks off.
+"""A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout interrupts.
 
 Reads {"url", "trusted", "wanted": [[provider, payment, minor units, reference], ...], "hanging": payment} as JSON, and
 prints the reports: {"reports": [...], "seen": ..., "again": ..., "seconds": ...}.

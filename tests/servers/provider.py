@@ -46,7 +46,7 @@ HANGING_KEY: Final = "hanging-key"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply, and how many seconds to wait before it is given."""
+    """A reply, and how many seconds to wait before it is sent."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Provider:
-    """Answers requests. What the record holds already was done before the provider was restarted."""
+    """Answers requests. The existing record is from before a restart of the provider."""
 
     def __init__(self, book: Path) -> None:
         self._book = os.open(book, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -68,7 +68,7 @@ class Provider:
             self._recall(line)
 
     def answer(self, method: str, target: str, key: str | None, body: bytes) -> Answer:
-        """Answer one request; `target` is its path with the query, `key` the idempotency key that it came with."""
+        """Answer one request; `target` is its path with the query, `key` its idempotency key."""
         with self._lock:
             for pattern, does in _ROUTES:
                 found = re.fullmatch(pattern, f"{method} {target}")

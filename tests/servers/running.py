@@ -1,4 +1,4 @@
-"""Servers of other makers, each in its own process in front of the provider, and ended by its process id."""
+"""Third-party servers, each in its own process in front of the provider, and ended by its process id."""
 
 import functools
 import os
@@ -31,7 +31,7 @@ _LONG: Final = 75
 class Setting:
     """The setup of a server: its folder, and a PEM file of a key with its certificates.
 
-    `kept` is for how many seconds it keeps an idle connection.
+    `kept` is how many seconds it keeps an idle connection.
     """
 
     folder: Path
@@ -40,12 +40,12 @@ class Setting:
 
     @property
     def book(self) -> Path:
-        """Where the provider writes what it did."""
+        """The file in which the provider records its events."""
         return self.folder / "book"
 
 
 Maker = Callable[[Setting], AbstractContextManager[str]]
-"""Runs a server; gives its address."""
+"""Runs a server and yields its address."""
 
 
 def program(name: str, package: str) -> str:
@@ -68,7 +68,7 @@ def environment(**variables: str) -> dict[str, str]:
 def process(
     command: Sequence[str], log: Path, variables: Mapping[str, str], ready: Callable[[], bool]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process and its children, once it is ready. Raises RuntimeError with its log where it never is."""
+    """Run a process and its children until the block ends. Raises RuntimeError with its log if it never gets ready."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -115,14 +115,14 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether a connection to a port of this machine is taken."""
+    """Return whether a port of this machine accepts connections."""
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
 def listening(command: Callable[[int], Sequence[str]], log: Path, **variables: str) -> Iterator[int]:
-    """Run a server of which the command is made for a port, on a free one. Gives the port."""
+    """Run a server on a free port, with the command for that port. Yields the port."""
     with ExitStack() as stack:
         yield _started(stack, command, log, variables)
 
@@ -140,7 +140,7 @@ def _started(
     return port
 
 
-# The servers, by what runs them.
+# The servers.
 
 
 def uvicorn_command(port: int, http: str, kept: int, certificate: Path | None) -> list[str]:
@@ -180,7 +180,7 @@ def hypercorn(setting: Setting) -> Iterator[str]:
 
 @contextmanager
 def gunicorn(setting: Setting) -> Iterator[str]:
-    """gunicorn with threads and the WSGI application, with TLS. One worker, for the provider's memory is one."""
+    """gunicorn with threads and the WSGI application, with TLS. One worker, because the provider has one memory."""
     files = ["--certfile", str(setting.certificate), "--keyfile", str(setting.certificate)]
     common = [sys.executable, "-m", "gunicorn", "tests.servers.applications:wsgi", *files, "--threads", "8"]
     common += ["--keep-alive", str(setting.kept), "--log-level", "warning", "--worker-tmp-dir", str(setting.folder)]

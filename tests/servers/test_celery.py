@@ -1,4 +1,4 @@
-"""A worker of Celery whose soft time limit breaks a refund off."""
+"""A worker of Celery whose soft time limit interrupts a refund."""
 
 import sys
 import uuid
@@ -19,7 +19,7 @@ _LIMIT: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """The queue of a running worker, and the book of the provider."""
+    """The queue of a running worker, and the record of the provider."""
 
     app: Celery
     book: Path

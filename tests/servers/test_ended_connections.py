@@ -32,7 +32,7 @@ from tests.servers.calls import (
 from tests.servers.provider import read_book
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, SECONDS, Setting, free_port, listens, process, uvicorn_command
 
-# The servers that say in each reply for how long they keep a connection.
+# The servers whose replies say how long they keep a connection.
 _SAYING: Final = [name for name in MAKERS if name.startswith(("nginx", "node"))]
 
 # A server may keep a connection for this many seconds longer: gunicorn looks for idle ones once a second.
@@ -41,7 +41,7 @@ _LATER: Final = {"gunicorn": 1.2}
 
 @contextmanager
 def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Sequence[Wish]], list[Result]]]:
-    """Make one client of each kind. Gives a function with which all of them send their part at the same time."""
+    """Make one client of each kind. Yields a function with which all of them send their part at the same time."""
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(len(CLIENTS)))
         clients: list[Calls] = [stack.enter_context(make(url, trusting, ONCE)) for make in CLIENTS.values()]
@@ -141,7 +141,7 @@ def test_no_refund_is_misreported_or_executed_twice_while_the_server_restarts(
         else:
             assert type(first) is OutcomeUnknown
         if one.provider == "blink" and type(first) is OutcomeUnknown:
-            # Nothing is de-duplicated there: what may have arrived is not sent a second time.
+            # Blink de-duplicates nothing: a request that may have arrived is not sent a second time.
             assert [type(reported) for reported in second] == [OutcomeUnknown]
             assert did == then
         else:

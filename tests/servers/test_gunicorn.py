@@ -1,4 +1,4 @@
-"""Several workers of gunicorn that share what was made before they were forked."""
+"""Several workers of gunicorn that share a client made before the fork."""
 
 import sys
 import uuid
@@ -23,7 +23,7 @@ _CALLERS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Shop:
-    """The running service, the book of the provider, and the reference that was under way at the fork."""
+    """The running service, the record of the provider, and the reference in progress at the fork."""
 
     client: httpx.Client
     book: Path
@@ -66,7 +66,7 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
             TRUSTED=str(trusted),
             HANGING=hanging,
         ) as port,
-        # Any free worker takes each request: no connection is kept.
+        # Any free worker serves each request: no connection is kept.
         httpx.Client(
             base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_keepalive_connections=0), timeout=20
         ) as client,
@@ -79,7 +79,7 @@ def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
     wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
     told = shop.refund_all(wanted)
     answers = [[one] for one in told]
-    for number in range(2):  # any worker looks up what any other has made
+    for number in range(2):  # any worker may look up a refund of any other
         asked = [place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]]
         with ThreadPoolExecutor(_CALLERS) as threads:
             for place, answer in zip(

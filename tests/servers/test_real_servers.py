@@ -1,4 +1,4 @@
-"""A thousand refunds and their lookups at each server of another maker: every report agrees with the record."""
+"""A thousand refunds and their lookups at each third-party server: every report agrees with the record."""
 
 import ssl
 from typing import Final
@@ -9,7 +9,7 @@ from tests.servers.calls import CLIENTS, ONCE, PROVIDERS, differences, wishes
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
 
 REFUNDS: Final = 350
-"""Through each of three clients, so that each server makes more than a thousand."""
+"""The number through each of three clients: each server makes more than a thousand."""
 
 each_client = pytest.mark.parametrize("client", CLIENTS)
 each_server = pytest.mark.parametrize("server", MAKERS)

@@ -24,7 +24,7 @@ class FourthMachine(Machine):
     SETTLED = "paid"
 
     def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
-        """Both of the contract."""
+        """The operations of the contract."""
         return {"refund_payment": self._refund_payment, "get_refund": self._get_refund}
 
     def _refund_payment(self, call: Call) -> Reply:
@@ -46,29 +46,29 @@ class FourthMachine(Machine):
         return _refused(404, "no_such_payment") if index is None else json_reply(200, _told(self.refunds[index]))
 
     def invalid(self, why: str, /) -> Reply:
-        """422."""
+        """Status 422."""
         return json_reply(422, {"problem": "unfit", "words": why})
 
     def unauthorised(self) -> Reply:
-        """401."""
+        """Status 401."""
         return _refused(401, "bad_key")
 
     def failed(self) -> Reply:
-        """500."""
+        """Status 500."""
         return json_reply(500, {})
 
     def declined(self) -> Reply:
-        """422."""
+        """Status 422."""
         return _refused(422, "closed")
 
     def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
-        """The refund, signed; with another key where it is forged."""
+        """The refund, signed, with a wrong key where it is forged."""
         body = json.dumps(_told(refund)).encode()
         proof = signature(body, "test-other-key") if forged else signature(body)
         return Callback((("Fourth-Signature", proof),), body)
 
     def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """In the fields that the reply has."""
+        """The reply with the fault in its own fields."""
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"state": "misplaced"},
             Fault.NULL_OBJECT: {"state": None},
@@ -86,7 +86,7 @@ IN_SANDBOX = Provider(
     webhook_secrets={"webhook_key": WEBHOOK_KEY},
     payments=(("fourth-eur", "EUR", {}), ("fourth-pending", "EUR", {"pending": True})),
 )
-"""Its entry in the table of the sandbox."""
+"""The provider's entry in the table of the sandbox."""
 
 
 def _told(refund: SandboxRefund) -> dict[str, Any]:
