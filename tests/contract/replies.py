@@ -199,7 +199,7 @@ def accepting(call: Call) -> dict[str, Any]:
 
 def underway(call: Call) -> dict[str, Any]:
     """A body that, with status 200, accepts this call and leaves it pending."""
-    return RECORDS[call.provider].contract.under_way(call)
+    return RECORDS[call.provider].contract.in_progress(call)
 
 
 def refusing(provider: str) -> dict[str, Any]:

@@ -155,10 +155,10 @@ def verdict_of(result: Refund | RefundError) -> str:
 def check_pickle(error: RefundError) -> None:
     """Fail where an exception changes in a pickle, or where the pickle holds a credential."""
     pickled = pickle.dumps(error)
-    again = pickle.loads(pickled)
-    assert type(again) is type(error)
-    assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
-    assert again.resend is error.resend
+    second = pickle.loads(pickled)
+    assert type(second) is type(error)
+    assert (second.args, vars(second), str(second)) == (error.args, vars(error), str(error))
+    assert second.resend is error.resend
     assert not any(credential.encode() in pickled for credential in CREDENTIALS)
 
 

@@ -166,10 +166,10 @@ def test_every_exception_can_be_pickled_and_shows_no_credential_and_nothing_of_a
 
 def test_a_replay_says_so_and_keeps_the_ids_of_the_refund() -> None:
     for provider in PROVIDERS:
-        first, again = run_sync(SCENARIOS[f"{provider}: again after it was accepted"]).results
+        first, second = run_sync(SCENARIOS[f"{provider}: second call after an acceptance"]).results
         assert isinstance(first, Refund)
         # The remainder of the payment and the message are not recorded.
-        assert again == replace(first, replayed=True, remaining=None, provider_message=None)
+        assert second == replace(first, replayed=True, remaining=None, provider_message=None)
 
 
 def test_paybyrd_gets_the_same_key_after_every_outcome() -> None:
@@ -177,7 +177,7 @@ def test_paybyrd_gets_the_same_key_after_every_outcome() -> None:
         sent = run_sync(SCENARIOS[f"paybyrd: {name}"]).script.sent
         return [dict(request.headers)["idempotency-key"] for request in sent]
 
-    first, again = keys("again after it was lost")
-    refused, retried = keys("again after a refusal")
-    unsent, resent = keys("again after nothing was sent")
-    assert first == again == refused == retried == unsent == resent
+    first, second = keys("second call after a lost reply")
+    refused, retried = keys("second call after a refusal")
+    unsent, resent = keys("second call after nothing was sent")
+    assert first == second == refused == retried == unsent == resent

@@ -59,8 +59,8 @@ def check(provider: str, minor_units: int, currency: str) -> None:
         for other in (minor_units - 1, minor_units + 1):
             differs = result_of(call, WireReply(200, (), echo(other, written(other, exponent)).encode()))
             assert isinstance(differs, RefundMismatch)
-            ((name, asked, reported),) = differs.differences
-            assert (name, Decimal(asked), Decimal(reported)) == (
+            ((name, requested, reported),) = differs.differences
+            assert (name, Decimal(requested), Decimal(reported)) == (
                 "amount",
                 Decimal(written(minor_units, exponent)),
                 Decimal(written(other, exponent)),

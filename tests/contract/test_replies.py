@@ -53,11 +53,15 @@ def resend(error: RefundError, provider: str) -> Resend:
 
 def check_refund(refund: Refund, call: Call, reply: WireReply) -> None:
     body = json.loads(reply.body.decode("utf-8-sig"))
-    told = body.get(RECORDS[call.provider].refund_id_at)
+    named_with_reason = body.get(RECORDS[call.provider].refund_id_at)
     assert (refund.provider, refund.reference, refund.payment_id) == (call.provider, call.reference, call.payment_id)
     assert refund.amount == (call.amount if isinstance(call.amount, Money) else None)
     digits = (
-        str(int(told)) if isinstance(told, int | float) and not isinstance(told, bool) and _is_exact(told) else told
+        str(int(named_with_reason))
+        if isinstance(named_with_reason, int | float)
+        and not isinstance(named_with_reason, bool)
+        and _is_exact(named_with_reason)
+        else named_with_reason
     )
     is_id = isinstance(digits, str) and re.fullmatch(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}", digits)
     is_other = isinstance(digits, str) and digits.lower() != (call.payment_id or "").lower()

@@ -115,10 +115,10 @@ def test_a_request_example_of_the_contract_is_what_the_facade_sends_for_that_amo
 
 
 def without(name: str, request: WireRequest) -> WireRequest:
-    kept = tuple(header for header in request.headers if header[0].lower() != name)
+    rest = tuple(header for header in request.headers if header[0].lower() != name)
     proven = tuple(header for header in request.credentials if header[0].lower() != name)
-    assert len(kept) + len(proven) == len(request.headers) + len(request.credentials) - 1
-    return replace(request, headers=kept, credentials=proven)
+    assert len(rest) + len(proven) == len(request.headers) + len(request.credentials) - 1
+    return replace(request, headers=rest, credentials=proven)
 
 
 @pytest.mark.parametrize(

@@ -72,14 +72,14 @@ class Receiver:
     """A running receiver, the states that it stored, and the sandbox that it calls."""
 
     url: str
-    kept: dict[str, Any] = field(repr=False)
+    names: dict[str, Any] = field(repr=False)
     sandbox: Sandbox
     sandbox_url: str
 
     @property
     def states(self) -> dict[tuple[str, str], RefundStatus]:
         """Return the stored states, by account and transaction."""
-        states: dict[tuple[str, str], RefundStatus] = self.kept["states"]
+        states: dict[tuple[str, str], RefundStatus] = self.names["states"]
         return states
 
     def post(self, path: str, body: bytes, headers: Any = ()) -> int:
@@ -107,14 +107,14 @@ class Receiver:
 
     def refund_by_its_own_client(self) -> Refund:
         """Refund a euro at a terminal with the client of the receiver, always under the same reference."""
-        asked: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
-        if "client" in self.kept:
-            refund: Refund = self.kept["client"].refund_unreferenced("lab4pay", **asked)
+        requested: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
+        if "client" in self.names:
+            refund: Refund = self.names["client"].refund_unreferenced("lab4pay", **requested)
             return refund
-        app = self.kept["app"]
+        app = self.names["app"]
 
         async def refunded() -> dict[str, Any]:
-            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
+            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **requested)
             return refund.to_dict()
 
         app.add_api_route(
@@ -165,12 +165,12 @@ def receiver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
             "BLINK_BASE_URL": sandbox_url,
         }.items():
             monkeypatch.setenv(f"REFUNDRY_{name}", value)
-        kept: dict[str, Any] = {"__name__": "receiver"}
-        exec(compile(code_with(framework), "docs/callbacks.md", "exec"), kept)
-        if "client" in kept:  # one for the lifetime of the process, which ends here
-            stack.callback(kept["client"].close)
-        url = stack.enter_context(SERVERS[framework](kept["app"]))
-        yield Receiver(url, kept, sandbox, sandbox_url)
+        names: dict[str, Any] = {"__name__": "receiver"}
+        exec(compile(code_with(framework), "docs/callbacks.md", "exec"), names)
+        if "client" in names:  # one for the lifetime of the process, which ends here
+            stack.callback(names["client"].close)
+        url = stack.enter_context(SERVERS[framework](names["app"]))
+        yield Receiver(url, names, sandbox, sandbox_url)
 
 
 def signature(body: bytes, key: str = LAB4PAY_KEY) -> str:
@@ -230,8 +230,8 @@ def test_a_proved_callback_is_stored(receiver: Receiver) -> None:
     assert receiver.signed(of_lab4pay()) == 200
     assert receiver.signed(of_lab4pay("FAILED", "refund-2")) == 200
     assert receiver.keyed(of_paybyrd()) == 200
-    kept = {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED, ("paybyrd", "refund-1"): SUCCEEDED}
-    assert receiver.states == kept
+    stored = {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED, ("paybyrd", "refund-1"): SUCCEEDED}
+    assert receiver.states == stored
 
 
 def test_every_transaction_of_a_body_is_stored(receiver: Receiver) -> None:
@@ -279,13 +279,13 @@ def test_the_raw_body_is_what_is_checked(receiver: Receiver) -> None:
 
 
 def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
-    for word, kept in (("SUCCESS", SUCCEEDED), ("REVERTED", FAILED), ("SUCCESS", FAILED), ("REVERTED", FAILED)):
+    for word, stored in (("SUCCESS", SUCCEEDED), ("REVERTED", FAILED), ("SUCCESS", FAILED), ("REVERTED", FAILED)):
         assert receiver.signed(of_lab4pay(word)) == receiver.keyed(of_paybyrd()) == 200
-        assert receiver.states == {("lab4pay", "refund-1"): kept, ("paybyrd", "refund-1"): SUCCEEDED}
+        assert receiver.states == {("lab4pay", "refund-1"): stored, ("paybyrd", "refund-1"): SUCCEEDED}
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("words", "stored"),
     [
         (["INITIATED", "SUCCESS", "IN_PROGRESS", "REVERTED"], [PENDING, SUCCEEDED, SUCCEEDED, FAILED]),
         (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
@@ -294,13 +294,13 @@ def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
     ],
 )
 def test_a_late_callback_does_not_overwrite_a_newer_state(
-    receiver: Receiver, words: list[str], kept: list[RefundStatus]
+    receiver: Receiver, words: list[str], stored: list[RefundStatus]
 ) -> None:
     states = []
     for word in words:
         assert receiver.signed(of_lab4pay(word)) == 200
         states.append(receiver.states["lab4pay", "refund-1"])
-    assert states == kept
+    assert states == stored
 
 
 def test_an_event_about_something_else_is_answered_and_not_stored(receiver: Receiver) -> None:
@@ -351,8 +351,8 @@ def test_the_client_of_a_receiver_records_the_state_of_a_callback(receiver: Rece
     assert (refund.status, refund.replayed) == (PENDING, False)
     assert refund.refund_id is not None
     assert receiver.signed(of_lab4pay("SUCCESS", refund.refund_id, linked_transaction_id=None)) == 200
-    again = receiver.refund_by_its_own_client()
-    assert (again.refund_id, again.status, again.replayed) == (refund.refund_id, SUCCEEDED, True)
+    second = receiver.refund_by_its_own_client()
+    assert (second.refund_id, second.status, second.replayed) == (refund.refund_id, SUCCEEDED, True)
     assert receiver.signed(of_lab4pay("REVERTED", refund.refund_id, linked_transaction_id=None)) == 200
     other = receiver.refund_by_its_own_client()
     assert other.refund_id != refund.refund_id

@@ -175,12 +175,12 @@ def test_the_limit_of_a_reply_is_the_one_that_the_page_gives() -> None:
     assert MAX_REPLY_BYTES == 1024 * 1024
 
 
-@pytest.mark.parametrize(("tells", "error"), [(False, OutcomeUnknown), (True, NotSent)])
+@pytest.mark.parametrize(("reports", "error"), [(False, OutcomeUnknown), (True, NotSent)])
 def test_an_exception_before_the_first_byte_is_not_sent_where_the_transport_reports_its_progress(
-    tells: bool, error: type[Exception]
+    reports: bool, error: type[Exception]
 ) -> None:
     class Raising:
-        tells_progress = tells
+        tells_progress = reports
 
         def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
             raise RuntimeError

@@ -49,7 +49,7 @@ def received(
     caller_, transport = receiving(kind, provider, **options)
     with caller_ as client:
         event = client.client.webhook(options.get("name", provider), headers=headers, body=body)
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
     assert [deviation.operation for deviation in client.deviations] == [None] * len(client.deviations)
     return event, [(deviation.pointer, deviation.rule) for deviation in client.deviations]
 
@@ -70,9 +70,9 @@ def news(provider: str, word: object = None, *, refund_id: object = REFUND, **mo
     return json.dumps(RECORDS[provider].callbacks.body(facts, more)).encode()
 
 
-def answer(client: Caller, asked: T | Coroutine[Any, Any, T]) -> T:
+def answer(client: Caller, requested: T | Coroutine[Any, Any, T]) -> T:
     """Return the result of a call of a client of either kind."""
-    return client.run(asked) if isinstance(asked, Coroutine) else asked
+    return client.run(requested) if isinstance(requested, Coroutine) else requested
 
 
 WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {

@@ -38,9 +38,9 @@ def shown(value: object) -> str:
     """Return every text that printing, formatting, inspecting and pickling a value shows."""
     texts = [repr(value), str(value), format(value), ascii(value), repr([value])]
     texts.append(repr(getattr(value, "__dict__", None)))
-    for again in (pickle.dumps, copy.copy, copy.deepcopy):
+    for second in (pickle.dumps, copy.copy, copy.deepcopy):
         try:
-            texts.append(repr(again(value)))
+            texts.append(repr(second(value)))
         except TypeError as refused:
             texts.append(str(refused))
     return "\n".join(texts)

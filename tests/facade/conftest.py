@@ -10,14 +10,14 @@ from refundry.clock import SYSTEM
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Record the pauses of both kinds of client, in seconds, in place of waiting."""
-    kept: list[float] = []
+    recorded: list[float] = []
 
     async def keep(seconds: float) -> None:
-        kept.append(seconds)
+        recorded.append(seconds)
 
-    monkeypatch.setattr("time.sleep", kept.append)
+    monkeypatch.setattr("time.sleep", recorded.append)
     monkeypatch.setattr("asyncio.sleep", keep)
-    return kept
+    return recorded
 
 
 @pytest.fixture

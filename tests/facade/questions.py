@@ -28,7 +28,7 @@ SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, Refun
 # The tests of faults take these from here.
 DONE: Final = {provider: record.states.done for provider, record in RECORDS.items()}
 UNDONE: Final = {provider: record.states.undone for provider, record in RECORDS.items()}
-VOIDS: Final = {provider: record.payments.void for provider, record in RECORDS.items() if record.payments}
+VOID_HINTS: Final = {provider: record.payments.void_hint for provider, record in RECORDS.items() if record.payments}
 
 
 def second_pending(provider: str) -> WireReply:
@@ -49,17 +49,17 @@ class LookupScript(Scripted):
         if request.method == "GET":
             state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
             if isinstance(state, BaseException):
-                self.asked.append(request)
+                self.lookups.append(request)
                 raise state
             self._state = state
         return super().send(request, timeout)
 
 
-def asked(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
+def looked_up(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
     """Call a verb of the client about a refund: `lookup`, `wait` or `cancel`."""
     given = getattr(client.client, verb)(known, **options)
-    told: Refund = client.run(given) if inspect.iscoroutine(given) else given
-    return told
+    outcome: Refund = client.run(given) if inspect.iscoroutine(given) else given
+    return outcome
 
 
 def pending(provider: str, **changes: Any) -> Refund:
@@ -114,18 +114,18 @@ def found(
 ) -> tuple[Refund | RefundError, list[str]]:
     """Return the outcome of a lookup for its caller, and the pointers of the deviations."""
     with scripted("sync", provider, Scripted(NO_STATE, state=answer), **options) as client:
-        told: Refund | RefundError
+        outcome: Refund | RefundError
         try:
-            told = asked(client, pending(provider) if refund is None else refund)
+            outcome = looked_up(client, pending(provider) if refund is None else refund)
         except RefundError as error:
-            told = error
-        return told, [deviation.pointer for deviation in client.deviations]
+            outcome = error
+        return outcome, [deviation.pointer for deviation in client.deviations]
 
 
 def status_of(provider: str, answer: Answer, refund: Refund | None = None) -> RefundStatus | type[RefundError]:
     """Return the status that a lookup gives, or the class of its exception."""
-    told, _ = found(provider, answer, refund)
-    return told.status if isinstance(told, Refund) else type(told)
+    outcome, _ = found(provider, answer, refund)
+    return outcome.status if isinstance(outcome, Refund) else type(outcome)
 
 
 def of_payment(client: Caller, provider: str, amount: object = ONE_EURO) -> Refund:

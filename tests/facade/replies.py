@@ -23,7 +23,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
 HTML: Final = b"<html><body>It did not work</body></html>"
 SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING
 ALREADY, EXCEEDS = Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING
-UNKNOWN, ACCESS = OutcomeUnknown, AuthenticationFailed
+UNKNOWN, DENIED = OutcomeUnknown, AuthenticationFailed
 
 Expected = RefundStatus | Reason | type[RefundError]
 """A refund of this status, a refusal for this reason, or an exception of this class."""

@@ -60,7 +60,7 @@ class Scripted:
         self, *answers: Answer | BaseException | Callable[[WireRequest], Answer], state: Answer = NO_STATE
     ) -> None:
         self.sent: list[WireRequest] = []
-        self.asked: list[WireRequest] = []
+        self.lookups: list[WireRequest] = []
         self._state = state
         self.timeouts: list[Timeout] = []
         self.closed = False
@@ -69,7 +69,7 @@ class Scripted:
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
         """Record the request and return the next answer, or raise it."""
         if request.method == "GET":
-            self.asked.append(request)
+            self.lookups.append(request)
             return self._state
         self.sent.append(request)
         self.timeouts.append(timeout)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 
 from refundry import FULL, Money, OutcomeUnknown, Reason, Refund, RefundMismatch, RefundRejected, RefundStatus, Resend
-from tests.facade.replies import ACCESS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
+from tests.facade.replies import DENIED, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
 from tests.facade.support import deviations, outcome_for_caller
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
@@ -59,8 +59,10 @@ TRUE, FALSE = (True, 1, "1", "true"), (False, 0, "0", "false")
 def test_the_weaker_of_success_and_word_counts_in_a_reply_of_blink(word: str, success: object) -> None:
     body = {"status": word, "success": success}
     assert of("blink", 200, body) is (ACCEPTING | dict.fromkeys(REFUSING, UNKNOWN)).get(word, PENDING)
-    noted = [] if success is True else ["/success"]
-    assert [pointer for pointer, _ in deviations("blink", reply(200, body))] == noted + ["/status"] * (word in UNLISTED)
+    reported = [] if success is True else ["/success"]
+    assert [pointer for pointer, _ in deviations("blink", reply(200, body))] == reported + ["/status"] * (
+        word in UNLISTED
+    )
 
 
 @pytest.mark.parametrize("success", FALSE, ids=repr)
@@ -80,14 +82,14 @@ def test_a_word_of_blink_without_success_may_be_the_payments(word: str) -> None:
 
 @pytest.mark.parametrize("success", [*TRUE, *FALSE], ids=repr)
 def test_a_success_of_blink_is_read_in_every_form_and_an_undocumented_form_is_a_deviation(success: object) -> None:
-    noted = [] if isinstance(success, bool) else ["/success"]
+    reported = [] if isinstance(success, bool) else ["/success"]
     yes = success in TRUE
     assert of("blink", 200, {"success": success}) is (SUCCEEDED if yes else Reason.DECLINED)
-    assert [pointer for pointer, _ in deviations("blink", reply(200, {"success": success}))] == noted
+    assert [pointer for pointer, _ in deviations("blink", reply(200, {"success": success}))] == reported
     for status in (400, 402, 404, 422):
         answer = reply(status, {"success": success, "message": "It did not work"})
         assert type(outcome_for_caller("blink", answer)) is (OutcomeUnknown if yes else RefundRejected)
-        assert [pointer for pointer, _ in deviations("blink", answer)] == noted
+        assert [pointer for pointer, _ in deviations("blink", answer)] == reported
 
 
 @pytest.mark.parametrize("success", ["yes", "no", "True", "TRUE", "", 2, -1, 1.0, 0.0, [], {}], ids=repr)
@@ -103,9 +105,9 @@ def test_case_and_separators_of_a_status_of_blink_do_not_matter(status: str) -> 
 
 ERRORS: Final[dict[int, Expected]] = {
     400: Reason.INVALID,
-    401: ACCESS,
+    401: DENIED,
     402: Reason.DECLINED,
-    403: ACCESS,
+    403: DENIED,
     404: Reason.NOT_FOUND,
     409: UNKNOWN,  # it conflicts with another request, which may be this refund
     422: Reason.INVALID,

@@ -245,11 +245,11 @@ def test_each_attempt_is_reported_with_its_evidence_and_its_outcome(
 ) -> None:
     with scripted(kind, "blink", Scripted(answer)) as client:
         try:
-            told = client.ask("blink").status.name
+            result = client.ask("blink").status.name
         except RefundError as error:
-            told = type(error).__name__
+            result = type(error).__name__
     (attempt,) = client.attempts
-    assert told == outcome
+    assert result == outcome
     assert (attempt.provider, attempt.reference, attempt.operation) == ("blink", "reference-1", Operation.REFUND)
     assert (attempt.evidence, attempt.status, attempt.outcome) == (evidence, status, outcome)
     assert 0 <= attempt.seconds < 5

@@ -144,10 +144,10 @@ def test_an_error_carries_the_refund_and_what_the_provider_said(error: RefundErr
 
 @every_error
 def test_an_error_survives_a_pickle_and_a_copy_with_all_its_fields(error: RefundError) -> None:
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(again) is type(error)
-        assert again.__dict__ == error.__dict__
-        assert (str(again), again.args, again.resend) == (str(error), error.args, error.resend)
+    for second in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(second) is type(error)
+        assert second.__dict__ == error.__dict__
+        assert (str(second), second.args, second.resend) == (str(error), error.args, error.resend)
 
 
 @every_error
@@ -205,7 +205,7 @@ def unknown(seconds: float = HOUR) -> OutcomeUnknown:
     return OutcomeUnknown("text", resend_until=NOW + timedelta(seconds=seconds))
 
 
-def kept(error: RefundError) -> RefundError:
+def stored(error: RefundError) -> RefundError:
     return RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
 
 
@@ -214,21 +214,21 @@ def same(error: RefundError) -> RefundError:
 
 
 def pickled(error: RefundError) -> RefundError:
-    again: RefundError = pickle.loads(pickle.dumps(error))
-    return again
+    second: RefundError = pickle.loads(pickle.dumps(error))
+    return second
 
 
-WAYS: Final = (same, copy.copy, copy.deepcopy, pickled, kept)
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way.__name__))
+FORMS: Final = (same, copy.copy, copy.deepcopy, pickled, stored)
+in_every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: str(form.__name__))
 
 
-@every_way
+@in_every_form
 @pytest.mark.parametrize("cls", [OutcomeUnknown, RefundMismatch])
 def test_an_unknown_refund_may_be_resent_until_its_time_is_over_in_every_stored_form(
-    clocks: Clocks, way: Callable[[RefundError], RefundError], cls: type[OutcomeUnknown]
+    clocks: Clocks, form: Callable[[RefundError], RefundError], cls: type[OutcomeUnknown]
 ) -> None:
     more = {"differences": [("amount", "1", "2")]} if cls is RefundMismatch else {}
-    error = way(cls("text", resend_until=NOW + timedelta(hours=1), **more))
+    error = form(cls("text", resend_until=NOW + timedelta(hours=1), **more))
     assert isinstance(error, cls)
     assert error.resend_until == NOW + timedelta(hours=1)
     seen = []
@@ -238,36 +238,36 @@ def test_an_unknown_refund_may_be_resent_until_its_time_is_over_in_every_stored_
     assert seen == [Resend.SAME_REFERENCE, Resend.SAME_REFERENCE, Resend.NEVER, Resend.NEVER]
 
 
-@every_way
+@in_every_form
 def test_a_machine_that_slept_does_not_extend_the_time_to_resend(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
-    error = way(unknown())
+    error = form(unknown())
     clocks.go_on(HOUR, 0.0)
     assert error.resend is Resend.NEVER
 
 
-@every_way
+@in_every_form
 def test_a_wall_clock_that_was_set_back_does_not_extend_the_time_to_resend(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
-    error = way(unknown())
+    error = form(unknown())
     clocks.go_on(-10 * HOUR, HOUR)
     assert error.resend is Resend.NEVER
 
 
-@pytest.mark.parametrize("way", [same, copy.copy, copy.deepcopy], ids=lambda way: str(way.__name__))
+@pytest.mark.parametrize("form", [same, copy.copy, copy.deepcopy], ids=lambda form: str(form.__name__))
 def test_a_copy_detects_a_clock_that_was_set_back_as_its_original_does(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
     error = unknown()
     clocks.go_on(-10 * HOUR, HOUR)
-    assert way(error).resend is Resend.NEVER
+    assert form(error).resend is Resend.NEVER
 
 
-@every_way
-def test_an_unknown_refund_without_a_time_is_never_resent(way: Callable[[RefundError], RefundError]) -> None:
-    error = way(OutcomeUnknown("text"))
+@in_every_form
+def test_an_unknown_refund_without_a_time_is_never_resent(form: Callable[[RefundError], RefundError]) -> None:
+    error = form(OutcomeUnknown("text"))
     assert isinstance(error, OutcomeUnknown)
     assert (error.resend_until, error.resend) == (None, Resend.NEVER)
 
@@ -336,13 +336,13 @@ every_class = pytest.mark.parametrize("cls", [RefundError, *ERRORS])
 def test_an_error_is_the_same_after_a_round_trip_through_json(cls: type[RefundError], data: st.DataObject) -> None:
     facts = {name: data.draw(values, name) for name, values in (COMMON | OWN.get(cls, {})).items()}
     error = cls(data.draw(TEXTS), **facts)
-    again = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
-    assert type(again) is type(error)
-    assert str(again) == str(error)
-    assert {**vars(again), "raw": None} == {**vars(error), "raw": None}
-    assert again.raw is None
-    assert again.resend is error.resend
-    assert again.to_dict() == error.to_dict()
+    second = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
+    assert type(second) is type(error)
+    assert str(second) == str(error)
+    assert {**vars(second), "raw": None} == {**vars(error), "raw": None}
+    assert second.raw is None
+    assert second.resend is error.resend
+    assert second.to_dict() == error.to_dict()
 
 
 @every_class
@@ -370,9 +370,9 @@ def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
 ) -> None:
     written = error.to_dict()
     newer = {**written, "error": unknown_name, "is_a": [written["error"], *written["is_a"]], "a_new_fact": 1}
-    again = RefundError.from_dict(newer)
-    assert type(again) is type(error)
-    assert vars(again) == {**vars(error), "raw": None}
+    second = RefundError.from_dict(newer)
+    assert type(second) is type(error)
+    assert vars(second) == {**vars(error), "raw": None}
     nothing_known = RefundError.from_dict({**written, "error": unknown_name, "is_a": unknown_name})
     assert type(nothing_known) is RefundError
     assert (nothing_known.resend, str(nothing_known)) == (Resend.NEVER, str(error))
@@ -384,9 +384,9 @@ def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
 def test_an_error_stored_as_unsafe_is_never_read_as_safe_by_its_class(error: RefundError, resend: object) -> None:
     # Written by a newer version, which knows more about the class than this one.
     for written in ({**error.to_dict(), "resend": resend}, {**error.to_dict(), "error": "Newer", "resend": resend}):
-        again = RefundError.from_dict(written)
-        assert again.resend is not Resend.SAFE
-        assert again.reference == error.reference
+        second = RefundError.from_dict(written)
+        assert second.resend is not Resend.SAFE
+        assert second.reference == error.reference
     without = {name: value for name, value in error.to_dict().items() if name != "resend"}
     assert RefundError.from_dict(without).resend is not Resend.SAFE
 

@@ -29,7 +29,7 @@ def stop():
 
 
 class Blocking:
-    """A transport that stops the first call of the parent, where it is told to."""
+    """A transport that stops the first call of the parent, at the chosen place."""
 
     tells_progress = True
     refunds = 0
@@ -62,21 +62,21 @@ retry = Retry(attempts=1, deadline=5, longest_wait=1)
 client = RefundClient([KINDS[PROVIDER](**FACTS["account"])], transport=transport, retry=retry)
 
 
-def told(reference):
+def outcome(reference):
     try:
         return client.refund(PROVIDER, payment_id="payment-1", amount=AMOUNT, reference=reference).status.name
     except RefundError as error:
         return type(error).__name__ + " " + error.resend.name
 
 
-thread = threading.Thread(target=lambda: told(Slow("reference-1")))
+thread = threading.Thread(target=lambda: outcome(Slow("reference-1")))
 thread.start()
 assert reached.wait(20)
 reader, writer = os.pipe()
 child = os.fork()
 if not child:
     transport.refunds = 0
-    in_child = [told("reference-1"), transport.refunds, told("reference-2"), transport.refunds]
+    in_child = [outcome("reference-1"), transport.refunds, outcome("reference-2"), transport.refunds]
     os.write(writer, json.dumps(in_child).encode())
     os._exit(0)
 os.close(writer)
@@ -84,7 +84,7 @@ print(os.read(reader, 10_000).decode())
 os.waitpid(child, 0)
 go_on.set()
 thread.join(20)
-print(json.dumps([told("reference-1"), transport.refunds]))
+print(json.dumps([outcome("reference-1"), transport.refunds]))
 '''
 
 

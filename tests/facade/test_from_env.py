@@ -157,9 +157,9 @@ def test_a_variable_with_a_missing_letter_is_found(field: str) -> None:
     ],
 )
 def test_an_error_about_an_unknown_variable_lists_the_known_ones(written: str, there_are: str) -> None:
-    told = str(refused({**KEYS, written: "test-key"}))
-    assert there_are in told
-    assert "did you mean" not in told
+    outcome = str(refused({**KEYS, written: "test-key"}))
+    assert there_are in outcome
+    assert "did you mean" not in outcome
 
 
 @pytest.mark.parametrize("written", ["refundry_paybyrd_api_key", "REFUNDY_PAYBYRD_API_KEY", "REFUNDRYPAYBYRD_API_KEY"])
@@ -274,5 +274,5 @@ def test_no_value_of_a_variable_is_shown_in_an_error(field: str, value: str) -> 
     given = {name: text for name, text in KEYS.items() if name.startswith(f"REFUNDRY_{provider}_")}
     variables: Any = {**given, f"REFUNDRY_{field}": value, f"REFUNDRY_{provider}__TWIN__NAME": provider.lower()}
     error = refused(variables)  # the twin has no credentials
-    told = "".join(traceback.format_exception(error))
-    assert "c4n4ry" not in f"{told}{error!r}{error.__dict__}{error.__context__!r}"
+    outcome = "".join(traceback.format_exception(error))
+    assert "c4n4ry" not in f"{outcome}{error!r}{error.__dict__}{error.__context__!r}"

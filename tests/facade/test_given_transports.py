@@ -17,7 +17,7 @@ from refundry import (
     SendFailure,
     WireReply,
 )
-from tests.facade.questions import LOST, asked, pending, state
+from tests.facade.questions import LOST, looked_up, pending, state
 from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
 from tests.providers import PROVIDERS, RECORDS, account
 
@@ -46,8 +46,8 @@ def test_the_transport_of_the_client_serves_each_account_without_its_own(kind: K
 def test_a_lookup_uses_the_transport_of_the_client(kind: Kind, provider: str) -> None:
     shared = Scripted(LOST, state=state(provider, RECORDS[provider].states.done))
     with caller(kind, account(provider), transport=shared) as client:
-        assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
-    assert len(shared.asked) == 1
+        assert looked_up(client, pending(provider)).status is RefundStatus.SUCCEEDED
+    assert len(shared.lookups) == 1
 
 
 @pytest.mark.parametrize(("client", "method"), [(RefundClient, "send"), (AsyncRefundClient, "asend")])
@@ -100,7 +100,7 @@ WHOLE: Final = accepted("blink")
 # As a caller without a type checker may call them.
 Reply: Final[Any] = WireReply
 Failure: Final[Any] = SendFailure
-GIVEN_BACK: Final[dict[str, Any]] = {
+RETURNED: Final[dict[str, Any]] = {
     "nothing": None,
     "a text": "200 OK",
     "bytes": WHOLE.body,
@@ -141,15 +141,15 @@ def assert_unknown(unknown: OutcomeUnknown, provider: str) -> None:
 
 @both_kinds
 @every_provider
-@pytest.mark.parametrize("what", GIVEN_BACK)
+@pytest.mark.parametrize("what", RETURNED)
 def test_a_refund_is_unknown_after_any_invalid_result_of_its_transport(kind: Kind, provider: str, what: str) -> None:
-    transport = Careless(lambda: GIVEN_BACK[what], kind)
+    transport = Careless(lambda: RETURNED[what], kind)
     with caller(kind, account(provider, transport=transport)) as client:
         with pytest.raises(OutcomeUnknown, match="the transport gave back an unfit ") as unknown:
             client.ask(provider)
         assert_unknown(unknown.value, provider)
         with pytest.raises(LookupFailed) as failed:
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
         assert failed.value.temporary
         if provider != "paybyrd":
             with pytest.raises(OutcomeUnknown):
@@ -173,7 +173,7 @@ def test_an_exception_of_a_transport_is_the_cause_of_the_error(kind: Kind, provi
         assert_unknown(unknown.value, provider)
         assert unknown.value.__cause__ is error
         with pytest.raises(LookupFailed, match=raised):
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
     assert [attempt.evidence for attempt in client.attempts] == [Evidence.MAYBE_SENT]
 
 

@@ -21,7 +21,7 @@ from refundry import (
     RefundStatus,
     Resend,
 )
-from tests.facade.questions import LOST, UNREACHED, LookupScript, asked, pending, state
+from tests.facade.questions import LOST, UNREACHED, LookupScript, looked_up, pending, state
 from tests.facade.support import KINDS, Answer, Kind, Scripted, caller
 from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import reply
@@ -151,9 +151,9 @@ def test_a_hook_or_a_log_that_raises_changes_nothing_in_a_lookup(kind: Kind, pro
     with logging_by("a handler", Raising(RAISED[raised])):
         made = account(provider, transport=LookupScript(state(provider, RECORDS[provider].states.done), LOST))
         with caller(kind, made, on_attempt=broken, on_deviation=broken) as client:
-            assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
+            assert looked_up(client, pending(provider)).status is RefundStatus.SUCCEEDED
             with pytest.raises(LookupFailed):
-                asked(client, pending(provider))
+                looked_up(client, pending(provider))
 
 
 @both_kinds
@@ -177,9 +177,9 @@ def test_an_interruption_of_a_hook_ends_the_call_and_the_outcome_is_recorded(
                 assert client.ask("blink").replayed
                 assert len(transport.sent) == 1
             else:
-                with pytest.raises(outcome) as again:
+                with pytest.raises(outcome) as second:
                     client.ask("blink")
-                assert len(transport.sent) == (2 if again.value.resend is Resend.SAFE else 1)
+                assert len(transport.sent) == (2 if second.value.resend is Resend.SAFE else 1)
 
 
 def _silent(_: object) -> None:

@@ -309,12 +309,12 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
             assert interrupter.reached, f"{line}: not reached a second time"
             assert error is raised[0], f"{line}: {error!r}"
             began = transport.has_begun
-            told = outcome_of_next_call(refund)
-            if isinstance(told, OutcomeUnknown):
-                assert (began, told.resend) == (True, Resend.NEVER), line
+            outcome = outcome_of_next_call(refund)
+            if isinstance(outcome, OutcomeUnknown):
+                assert (began, outcome.resend) == (True, Resend.NEVER), line
                 unknown += 1
             else:
-                assert told.refund_id in (REFUND, None), line
+                assert outcome.refund_id in (REFUND, None), line
                 free += not began
             assert len(transport.executed) <= 1, line
             assert refund("reference-2").refund_id in (REFUND, None), f"{line}: wedged"
@@ -373,16 +373,16 @@ def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("kind", ["sync"])
 def test_a_refund_on_a_full_stack_is_executed_once_and_reported_correctly(kind: Kind, provider: str) -> None:
-    told_of: set[type] = set()
+    outcomes: set[type] = set()
     for frames in range(1, 150):
         transport = Provider(provider)
         with refunding(kind, provider, transport) as refund:
             first = with_frames_left(frames, refund)
-            told_of.add(type(first))
+            outcomes.add(type(first))
             began = transport.has_begun
             if began:
                 assert isinstance(first, RefundError | Refund), f"{frames} frames: {first!r}"
-            again = outcome_of_next_call(refund)
-            assert isinstance(again, Refund) or began, f"{frames} frames: {again!r}"
+            second = outcome_of_next_call(refund)
+            assert isinstance(second, Refund) or began, f"{frames} frames: {second!r}"
             assert len(transport.executed) <= 1, f"{frames} frames"
-    assert {Refund, RecursionError} < told_of
+    assert {Refund, RecursionError} < outcomes

@@ -17,7 +17,7 @@ from tests.facade.questions import (
     PENDING,
     SUCCEEDED,
     LookupScript,
-    asked,
+    looked_up,
     second_pending,
     state,
     tracked,
@@ -41,9 +41,9 @@ def test_a_refund_that_a_lookup_finds_done_is_replayed_as_done(kind: Kind, provi
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         assert refund.status is PENDING
-        assert asked(client, refund).status is SUCCEEDED
-        again = client.ask(provider)
-    assert (again.status, again.replayed) == (SUCCEEDED, True)
+        assert looked_up(client, refund).status is SUCCEEDED
+        second = client.ask(provider)
+    assert (second.status, second.replayed) == (SUCCEEDED, True)
     assert len(transport.sent) == 1
 
 
@@ -53,9 +53,9 @@ def test_a_failed_refund_may_be_resent(kind: Kind, provider: str) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
-        again = client.ask(provider)
-        assert (again.status, again.replayed, again.refund_id) == (PENDING, False, "refund-2")
+        assert looked_up(client, client.ask(provider)).status is FAILED
+        repeated = client.ask(provider)
+        assert (repeated.status, repeated.replayed, repeated.refund_id) == (PENDING, False, "refund-2")
         assert client.ask(provider).replayed
     first, second = transport.sent
     # One key for a reference for good, so that no other process can send it under a second one.
@@ -68,11 +68,11 @@ def test_a_failed_202_may_be_resent_under_its_key(kind: Kind) -> None:
     transport = LookupScript(tracked(transaction(status="Denied", code="BYRD205")), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:
         refund = client.ask("paybyrd")
-        assert asked(client, refund).status is FAILED
-        again = client.ask("paybyrd")
-        assert (again.replayed, again.tracking_id) == (False, LINK.replace("-1", "-2"))
+        assert looked_up(client, refund).status is FAILED
+        second = client.ask("paybyrd")
+        assert (second.replayed, second.tracking_id) == (False, LINK.replace("-1", "-2"))
         # A lookup of the first says nothing about the second.
-        assert asked(client, refund).status is FAILED
+        assert looked_up(client, refund).status is FAILED
         assert client.ask("paybyrd").replayed
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
@@ -87,9 +87,9 @@ def test_the_state_of_another_refund_changes_nothing(kind: Kind, provider: str, 
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         for other in (replace(refund, refund_id="refund-2"), replace(refund, reference="reference-2")):
-            asked(client, other)
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            looked_up(client, other)
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @both_kinds
@@ -97,9 +97,9 @@ def test_the_state_of_another_refund_changes_nothing(kind: Kind, provider: str, 
 def test_a_state_recorded_by_another_client_changes_nothing(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client, scripted(kind, provider, transport) as other:
-        assert asked(other, client.ask(provider)).status is FAILED
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+        assert looked_up(other, client.ask(provider)).status is FAILED
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @both_kinds
@@ -112,9 +112,9 @@ def test_an_answer_that_is_not_final_changes_nothing(kind: Kind, provider: str, 
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         with contextlib.suppress(LookupFailed):
-            assert asked(client, refund).status is PENDING
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            assert looked_up(client, refund).status is PENDING
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
@@ -125,7 +125,7 @@ def test_a_mismatch_changes_nothing(provider: str) -> None:
     )
     with scripted("sync", provider, transport) as client:
         with pytest.raises(RefundMismatch):
-            asked(client, client.ask(provider))
+            looked_up(client, client.ask(provider))
         assert client.ask(provider).replayed
     assert len(transport.sent) == 1
 
@@ -136,8 +136,8 @@ def test_a_state_that_the_caller_sets_frees_no_reference(kind: Kind, verb: str) 
     transport = LookupScript(state("lab4pay", "INITIATED"), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         claimed = replace(client.ask("lab4pay"), status=FAILED)
-        assert asked(client, claimed, verb) == claimed
-        assert transport.asked == []
+        assert looked_up(client, claimed, verb) == claimed
+        assert transport.lookups == []
         assert client.ask("lab4pay").replayed
     assert len(transport.sent) == 1
 
@@ -151,6 +151,6 @@ def test_the_transaction_of_one_reference_is_not_mistaken_for_the_transaction_of
         client.ask("paybyrd", reference="reference-1")
         refund = client.ask("paybyrd", reference="reference-2")
         with contextlib.suppress(LookupFailed, RefundMismatch):
-            assert asked(client, refund).status is PENDING
-        again = client.ask("paybyrd", reference="reference-2")
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 2)
+            assert looked_up(client, refund).status is PENDING
+        second = client.ask("paybyrd", reference="reference-2")
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 2)

@@ -116,9 +116,9 @@ def test_a_reference_stays_in_progress_for_every_recorded_state_and_ends_as_its_
 
         transport.learn = learn_and_ask
         first = ask(client)
-        again = ask(client)
+        second = ask(client)
     assert seen == ["in progress"]
-    assert (first.status, first.replayed, again.status, again.replayed) == (
+    assert (first.status, first.replayed, second.status, second.replayed) == (
         *(RefundStatus.PENDING, False),
         *(RefundStatus.PENDING, True),
     )

@@ -34,10 +34,10 @@ from tests.facade.questions import (
     SUCCEEDED,
     LookupScript,
     accepted_for_later,
-    asked,
     created,
     dated,
     found,
+    looked_up,
     of_payment,
     pending,
     state,
@@ -63,29 +63,29 @@ def test_a_202_is_followed_by_its_link(kind: Kind) -> None:
     transport = LookupScript(tracked(transaction()), answers=[reply(202, body)])
     with scripted(kind, "paybyrd", transport) as client:
         refund = client.ask("paybyrd")
-        told = asked(client, refund)
+        outcome = looked_up(client, refund)
     assert (refund.status, refund.refund_id, refund.tracking_id) == (PENDING, None, LINK)
-    assert (told.status, told.refund_id, told.tracking_id) == (SUCCEEDED, "refund-1", LINK)
-    assert [request.url for request in transport.asked] == [ORIGIN + LINK]
+    assert (outcome.status, outcome.refund_id, outcome.tracking_id) == (SUCCEEDED, "refund-1", LINK)
+    assert [request.url for request in transport.lookups] == [ORIGIN + LINK]
 
 
 def test_a_refund_with_a_known_id_is_looked_up_by_that_id() -> None:
     transport = Scripted(NO_STATE, state=state("paybyrd", "Success"))
     with scripted("sync", "paybyrd", transport) as client:
-        asked(client, pending("paybyrd", tracking_id=LINK))
-    assert [request.url for request in transport.asked] == [f"{ORIGIN}/api/v2/transactions/refund-1"]
+        looked_up(client, pending("paybyrd", tracking_id=LINK))
+    assert [request.url for request in transport.lookups] == [f"{ORIGIN}/api/v2/transactions/refund-1"]
 
 
 def test_no_transaction_yet_is_pending() -> None:
-    told, deviations = found("paybyrd", tracked(), accepted_for_later())
-    assert isinstance(told, Refund)
-    assert (told.status, told.refund_id, deviations) == (PENDING, None, [])
+    outcome, deviations = found("paybyrd", tracked(), accepted_for_later())
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.refund_id, deviations) == (PENDING, None, [])
 
 
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 def test_one_transaction_is_the_refund(word: str) -> None:
-    for told in ({"status": word, "createdDate": created()}, transaction(status=word, code=None)):
-        for answer in (tracked(told), dated(told)):
+    for outcome in ({"status": word, "createdDate": created()}, transaction(status=word, code=None)):
+        for answer in (tracked(outcome), dated(outcome)):
             assert status_of("paybyrd", answer, accepted_for_later()) is RECORDS["paybyrd"].states.words[word]
 
 
@@ -98,11 +98,13 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
         {"transactionId": PAYMENT, "status": "Success", "operationType": "Payment", "isoAmount": 100},
         {},
     ]
-    mine = transaction(status=word, code=None)
+    matching = transaction(status=word, code=None)
     for place in range(len(others) + 1):
-        told, deviations = found("paybyrd", tracked(*others[:place], mine, *others[place:]), accepted_for_later())
-        assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
+        outcome, deviations = found(
+            "paybyrd", tracked(*others[:place], matching, *others[place:]), accepted_for_later()
+        )
+        assert isinstance(outcome, Refund)
+        assert (outcome.status, outcome.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
         assert deviations == [f"/{place}/code"]
 
 
@@ -119,9 +121,9 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
 )
 def test_several_transactions_of_which_none_is_the_refund_give_no_state(transactions: Any) -> None:
     refund = accepted_for_later()
-    told, _ = found("paybyrd", tracked(*transactions), refund)
-    assert type(told) is LookupFailed
-    assert (told.resend, told.refund) == (Resend.NEVER, refund)
+    outcome, _ = found("paybyrd", tracked(*transactions), refund)
+    assert type(outcome) is LookupFailed
+    assert (outcome.resend, outcome.refund) == (Resend.NEVER, refund)
 
 
 @pytest.mark.parametrize("answer", [tracked(1), tracked(transaction(), None), tracked([]), tracked("Success")])
@@ -143,13 +145,13 @@ def test_a_refund_id_equal_to_the_payment_id_says_nothing_about_the_refund(provi
     accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
     settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
     transport = LookupScript(state(provider, settled), answers=[reply(200, accepting)])
-    told: RefundStatus | type[RefundError]
+    outcome: RefundStatus | type[RefundError]
     with scripted("sync", provider, transport) as client:
         try:
-            told = asked(client, of_payment(client, provider)).status
+            outcome = looked_up(client, of_payment(client, provider)).status
         except RefundError as error:
-            told = type(error)
-    assert told in (PENDING, LookupFailed, OutcomeUnknown, RefundMismatch, UnsupportedOperation)
+            outcome = type(error)
+    assert outcome in (PENDING, LookupFailed, OutcomeUnknown, RefundMismatch, UnsupportedOperation)
 
 
 # The link of a 202.
@@ -213,8 +215,8 @@ GOOD_LINKS: Final = {
 def test_a_link_to_the_transactions_of_the_same_host_is_followed(kind: Kind, link: str) -> None:
     transport = Scripted(NO_STATE, state=tracked())
     with scripted(kind, "paybyrd", transport) as client:
-        assert asked(client, accepted_for_later(tracking_id=link)).status is PENDING
-    assert [question.url for question in transport.asked] == [ORIGIN + GOOD_LINKS[link]]
+        assert looked_up(client, accepted_for_later(tracking_id=link)).status is PENDING
+    assert [lookup.url for lookup in transport.lookups] == [ORIGIN + GOOD_LINKS[link]]
 
 
 @both_kinds
@@ -223,11 +225,11 @@ def test_a_link_that_leads_elsewhere_is_refused_and_nothing_is_sent(kind: Kind, 
     for link in HOSTILE_LINKS:
         transport = Scripted(NO_STATE, state=tracked())
         with scripted(kind, "paybyrd", transport) as client, pytest.raises(InvalidRefund) as refused:
-            asked(client, accepted_for_later(tracking_id=link), verb)
+            looked_up(client, accepted_for_later(tracking_id=link), verb)
         error = refused.value
         assert (type(error), error.field, error.resend) == (InvalidRefund, "tracking_id", Resend.NEVER), link
         assert (error.provider, error.reference) == ("paybyrd", "reference-1")
-        assert transport.asked == transport.sent == []
+        assert transport.lookups == transport.sent == []
 
 
 pieces = st.sampled_from(
@@ -256,10 +258,10 @@ def test_no_link_leads_out_of_the_transactions(link: str) -> None:
     with scripted("sync", "paybyrd", transport) as client:
         if within is None:
             with pytest.raises(InvalidRefund):
-                asked(client, refund)
+                looked_up(client, refund)
         else:
-            assert asked(client, refund).status is PENDING
-    assert [question.url for question in transport.asked] == ([] if within is None else [ORIGIN + within[2]])
+            assert looked_up(client, refund).status is PENDING
+    assert [lookup.url for lookup in transport.lookups] == ([] if within is None else [ORIGIN + within[2]])
 
 
 @both_kinds
@@ -267,12 +269,12 @@ def test_a_202_whose_link_leads_elsewhere_is_pending_without_a_link_and_reported
     for link in HOSTILE_LINKS:
         transport = Scripted(reply(202, {"code": "BYRD010", "links": {"href": link}}), state=tracked())
         with scripted(kind, "paybyrd", transport) as client:
-            told = client.ask("paybyrd")
-            assert (told.status, told.tracking_id) == (PENDING, None), link
+            outcome = client.ask("paybyrd")
+            assert (outcome.status, outcome.tracking_id) == (PENDING, None), link
             assert [deviation.pointer for deviation in client.deviations] == ["/links/href"], link
             with pytest.raises(UnsupportedOperation):
-                asked(client, told)
-        assert transport.asked == []
+                looked_up(client, outcome)
+        assert transport.lookups == []
 
 
 # An unknown refund at Paybyrd that a lookup resolves.
@@ -285,35 +287,35 @@ DENIED: Final = tracked(transaction(status="Denied", code="BYRD205"))
 def refunded(*answers: Answer, answer: Answer, times: int = 1) -> tuple[Refund | RefundError, LookupScript]:
     """Return the outcome of a refund at Paybyrd with these answers, and with this answer to a lookup."""
     transport = LookupScript(answer, answers=answers)
-    told: Refund | RefundError | None = None
+    outcome: Refund | RefundError | None = None
     with caller("sync", account("paybyrd", transport=transport), retry=BRIEFLY) as client:
         for _ in range(times):
             try:
-                told = client.ask("paybyrd")
+                outcome = client.ask("paybyrd")
             except RefundError as error:
-                told = error
-    assert told is not None
-    return told, transport
+                outcome = error
+    assert outcome is not None
+    return outcome, transport
 
 
 @pytest.mark.parametrize("code", ["BYRD230", "BYRD231"])
 def test_a_transaction_that_the_first_attempt_may_have_caused_resolves_nothing(code: str) -> None:
-    told, _ = refunded(LOST, STORED, answer=tracked(transaction(status="Denied", code=code)))
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+    outcome, _ = refunded(LOST, STORED, answer=tracked(transaction(status="Denied", code=code)))
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
 
 
 def test_a_transaction_of_a_later_attempt_does_not_resolve_an_earlier_lost_attempt() -> None:
-    told, transport = refunded(LOST, STORED, answer=DENIED)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+    outcome, transport = refunded(LOST, STORED, answer=DENIED)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
 
 def test_a_transaction_of_a_later_call_does_not_resolve_an_earlier_lost_call() -> None:
-    told, transport = refunded(LOST, LOST, LOST, STORED, answer=DENIED, times=2)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+    outcome, transport = refunded(LOST, LOST, LOST, STORED, answer=DENIED, times=2)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
 
@@ -334,9 +336,9 @@ def test_a_transaction_of_a_later_call_does_not_resolve_an_earlier_lost_call() -
     ],
 )
 def test_an_unknown_refund_stays_unknown_where_no_transaction_identifies_it(answer: Answer) -> None:
-    told, _ = refunded(STORED, answer=answer)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+    outcome, _ = refunded(STORED, answer=answer)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
 
 
 # Only a transaction that was created after the sending can be the refund.
@@ -372,59 +374,59 @@ def by_clock(word: str, ahead: float, after: float) -> WireReply:
     return dated([transaction(status=word, code=None, createdDate=made)], clock)
 
 
-def untold(word: str, case: str) -> WireReply:
+def without_time(word: str, case: str) -> WireReply:
     """Return the list with a refund equal to the requested one, where one of the times is missing."""
     changes, headers = UNTOLD[case]
     answer = tracked(transaction(status=word, code=None, **changes))
     return answer if headers is None else replace(answer, headers=headers)
 
 
-def assert_as_it_was(told: Refund | RefundError) -> None:
-    assert isinstance(told, Refund)
-    assert (told.status, told.refund_id, told.tracking_id) == (PENDING, None, LINK)
+def assert_as_it_was(outcome: Refund | RefundError) -> None:
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.refund_id, outcome.tracking_id) == (PENDING, None, LINK)
 
 
 @both_words
 @pytest.mark.parametrize("case", TIMES)
 def test_a_refund_accepted_with_a_link_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
     ahead, after, settles = TIMES[case]
-    told, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
+    outcome, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
     if settles:
-        assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
+        assert isinstance(outcome, Refund)
+        assert (outcome.status, outcome.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
     else:
-        assert_as_it_was(told)
+        assert_as_it_was(outcome)
 
 
 @both_words
 @pytest.mark.parametrize("case", UNTOLD)
 def test_a_refund_accepted_with_a_link_stays_pending_where_a_time_is_missing(word: str, case: str) -> None:
-    told, _ = found("paybyrd", untold(word, case), accepted_for_later())
-    assert_as_it_was(told)
+    outcome, _ = found("paybyrd", without_time(word, case), accepted_for_later())
+    assert_as_it_was(outcome)
 
 
 @both_words
 def test_a_refund_accepted_with_a_link_stays_pending_where_its_sending_time_is_missing(word: str) -> None:
-    told, _ = found("paybyrd", tracked(transaction(status=word, code=None)), accepted_for_later(sent_at=None))
-    assert_as_it_was(told)
+    outcome, _ = found("paybyrd", tracked(transaction(status=word, code=None)), accepted_for_later(sent_at=None))
+    assert_as_it_was(outcome)
 
 
 @both_words
 def test_a_transaction_without_an_id_resolves_no_earlier_refund(word: str) -> None:
     made = written(datetime.now(UTC) - timedelta(days=1))
     for changes in ({"createdDate": made}, {"createdDate": None}):
-        told, _ = found("paybyrd", tracked({"status": word, **changes}), accepted_for_later())
-        assert_as_it_was(told)
+        outcome, _ = found("paybyrd", tracked({"status": word, **changes}), accepted_for_later())
+        assert_as_it_was(outcome)
 
 
 def test_a_stored_refund_keeps_its_sending_time_for_a_lookup_in_another_process() -> None:
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     with scripted("sync", "paybyrd", Scripted(accepting)) as client:
-        kept = json.dumps(client.ask("paybyrd").to_dict())
+        stored = json.dumps(client.ask("paybyrd").to_dict())
     for after, status in ((-60, PENDING), (60, SUCCEEDED)):
         transport = Scripted(NO_STATE, state=by_clock("Success", 0, after))
         with scripted("sync", "paybyrd", transport) as client:
-            assert asked(client, json.loads(kept)).status is status
+            assert looked_up(client, json.loads(stored)).status is status
 
 
 @both_kinds
@@ -432,7 +434,7 @@ def test_the_failure_of_an_equal_refund_of_yesterday_frees_no_reference(kind: Ki
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     transport = LookupScript(by_clock("Denied", 0, -86_400), answers=[accepting])
     with scripted(kind, "paybyrd", transport) as client:
-        assert_as_it_was(asked(client, client.ask("paybyrd")))
+        assert_as_it_was(looked_up(client, client.ask("paybyrd")))
         assert client.ask("paybyrd").replayed
     assert len(transport.sent) == 1
 
@@ -441,15 +443,15 @@ def test_the_failure_of_an_equal_refund_of_yesterday_frees_no_reference(kind: Ki
 @pytest.mark.parametrize("case", TIMES)
 def test_an_unknown_refund_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
     ahead, after, settles = TIMES[case]
-    told, _ = refunded(STORED, answer=by_clock(word, ahead, after))
-    assert type(told) is ((Refund if word == "Success" else RefundRejected) if settles else OutcomeUnknown)
-    if isinstance(told, Refund):
-        assert (told.status, told.refund_id) == (SUCCEEDED, "refund-1")
+    outcome, _ = refunded(STORED, answer=by_clock(word, ahead, after))
+    assert type(outcome) is ((Refund if word == "Success" else RefundRejected) if settles else OutcomeUnknown)
+    if isinstance(outcome, Refund):
+        assert (outcome.status, outcome.refund_id) == (SUCCEEDED, "refund-1")
 
 
 @both_words
 @pytest.mark.parametrize("case", UNTOLD)
 def test_an_unknown_refund_stays_unknown_where_a_time_is_missing(word: str, case: str) -> None:
-    told, _ = refunded(STORED, answer=untold(word, case))
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+    outcome, _ = refunded(STORED, answer=without_time(word, case))
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE

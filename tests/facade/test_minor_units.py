@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from refundry import InvalidRefund, Money, Paybyrd, Refund, RefundClient, RefundError, RefundMismatch, Resend
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
-from tests.facade.questions import asked, pending, state
+from tests.facade.questions import looked_up, pending, state
 from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, outcome_for_caller, scripted
 from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, reply
@@ -139,7 +139,7 @@ def test_an_invalid_remainder_is_reported_and_left_out(left: object) -> None:
 def found(answer: Any, refund: Refund, **options: Any) -> Refund | RefundError:
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer), **options) as client:
         try:
-            return asked(client, refund)
+            return looked_up(client, refund)
         except RefundError as error:
             return error
 
@@ -166,21 +166,21 @@ def test_a_lookup_counts_in_the_units_of_the_refund(
     assert isinstance(another, RefundMismatch)
     if named:
         unknown = pending("paybyrd", amount=None)
-        learnt = found(state("paybyrd", "Success", isoAmount=right, **more), unknown, minor_units=counts)
-        assert isinstance(learnt, Refund)
-        assert learnt.amount == amount
+        recorded = found(state("paybyrd", "Success", isoAmount=right, **more), unknown, minor_units=counts)
+        assert isinstance(recorded, Refund)
+        assert recorded.amount == amount
 
 
 def test_a_lookup_through_an_account_without_a_unit_guesses_nothing() -> None:
     refund = pending("paybyrd", amount=None)
     answer = state("paybyrd", "Success", isoAmount=-79, currency="JPY")
-    learnt = found(answer, refund)
-    assert isinstance(learnt, Refund)
-    assert learnt.amount is None
+    recorded = found(answer, refund)
+    assert isinstance(recorded, Refund)
+    assert recorded.amount is None
     written = state("paybyrd", "Success", isoAmount=-79, amount="-79", currency="JPY")
-    learnt = found(written, refund)
-    assert isinstance(learnt, Refund)
-    assert learnt.amount == Money.of("79", "JPY")
+    recorded = found(written, refund)
+    assert isinstance(recorded, Refund)
+    assert recorded.amount == Money.of("79", "JPY")
 
 
 @counting

@@ -239,14 +239,14 @@ def test_money_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("value", [Money.of("79.10", "EUR"), FULL, RefundRequest("blink", "p-1", FULL, "r-1")])
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
-def test_a_copy_and_a_pickle_are_equal_to_the_value(again: Any, value: object) -> None:
-    assert again(value) == value
+@pytest.mark.parametrize("second", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_a_copy_and_a_pickle_are_equal_to_the_value(second: Any, value: object) -> None:
+    assert second(value) == value
 
 
 def test_full_is_one_value_of_its_own() -> None:
-    for again in (copy.copy(FULL), copy.deepcopy(FULL), pickle.loads(pickle.dumps(FULL)), Full("FULL")):
-        assert again is FULL
+    for second in (copy.copy(FULL), copy.deepcopy(FULL), pickle.loads(pickle.dumps(FULL)), Full("FULL")):
+        assert second is FULL
     assert repr(FULL) == "FULL"
     assert FULL not in list[object]([None, 0, "FULL", Money.of("1", "EUR")])
 

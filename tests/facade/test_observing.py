@@ -66,12 +66,12 @@ def test_an_unknown_outcome_is_logged_as_a_warning_and_all_else_at_debug_level(
         made = account("blink", transport=Scripted(answer))
         with caller(kind, made) as client, contextlib.suppress(RefundError):
             client.ask("blink")
-    told = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "refundry"]
-    assert [level for level, _ in told if level == logging.WARNING] == [logging.WARNING]
-    (warning,) = [text for level, text in told if level == logging.WARNING]
+    outcome = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "refundry"]
+    assert [level for level, _ in outcome if level == logging.WARNING] == [logging.WARNING]
+    (warning,) = [text for level, text in outcome if level == logging.WARNING]
     assert "OutcomeUnknown" in warning
     assert "'reference-1'" in warning
-    debugged = " ".join(text for level, text in told if level == logging.DEBUG)
+    debugged = " ".join(text for level, text in outcome if level == logging.DEBUG)
     assert all(word in debugged for word in ("SUCCEEDED", "NotSent", "RefundRejected", "HTTP status 422"))
 
 
@@ -109,12 +109,12 @@ def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str,
     retry = Retry(first_wait=0.001, longest_wait=0.001)
     with caller(kind, made, retry=retry) as client, trace.get_tracer("a test").start_as_current_span("outer") as outer:
         client.ask(provider)
-    *told, _ = spans.get_finished_spans()
+    *outcome, _ = spans.get_finished_spans()
     operation = "refund_unreferenced" if provider == "lab4pay" else "refund"
-    assert [span.name for span in told] == [f"refundry {operation}"] * 2
-    assert [span.kind for span in told] == [SpanKind.CLIENT] * 2
-    assert all(span.parent and span.parent.span_id == outer.get_span_context().span_id for span in told)
-    assert [span.status.status_code for span in told] == [StatusCode.ERROR, StatusCode.UNSET]
+    assert [span.name for span in outcome] == [f"refundry {operation}"] * 2
+    assert [span.kind for span in outcome] == [SpanKind.CLIENT] * 2
+    assert all(span.parent and span.parent.span_id == outer.get_span_context().span_id for span in outcome)
+    assert [span.status.status_code for span in outcome] == [StatusCode.ERROR, StatusCode.UNSET]
     common = {
         "refundry.provider": provider,
         "refundry.operation": operation,
@@ -124,7 +124,7 @@ def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str,
     }
     status = "PENDING" if provider == "lab4pay" else "SUCCEEDED"
     answered = {"refundry.evidence": "answered", "refundry.outcome": status, "http.response.status_code": 200}
-    assert [dict(span.attributes or {}) for span in told] == [
+    assert [dict(span.attributes or {}) for span in outcome] == [
         {**common, "refundry.evidence": "not sent", "refundry.outcome": "NotSent"},
         {**common, **answered},
     ]

@@ -126,12 +126,12 @@ def test_a_refund_that_was_not_accepted_is_an_exception_that_says_what_is_certai
 
 
 def test_every_outcome_is_in_one_of_the_tables_above() -> None:
-    told: dict[Outcome, Any] = {outcome: concluded(Reading(outcome)) for outcome in Outcome}
-    assert {outcome for outcome, result in told.items() if isinstance(result, Refund)} == {
+    returned: dict[Outcome, Any] = {outcome: concluded(Reading(outcome)) for outcome in Outcome}
+    assert {outcome for outcome, result in returned.items() if isinstance(result, Refund)} == {
         Outcome.SUCCEEDED,
         Outcome.PENDING,
     }
-    assert len({type(result) for result in told.values()}) == len(Outcome) - 1
+    assert len({type(result) for result in returned.values()}) == len(Outcome) - 1
 
 
 def test_a_reading_that_claims_nothing_is_unknown() -> None:
@@ -170,19 +170,19 @@ def test_every_error_of_a_failure_has_the_wait_that_the_server_requests(
 @pytest.mark.parametrize("amount", [Money.of("1.00", "EUR"), FULL])
 def test_every_error_names_the_payment_and_the_amount(amount: Amount) -> None:
     request = dataclasses.replace(REQUEST, amount=amount)
-    told = [concluded(Reading(outcome), request) for outcome in Outcome]
-    told += [of_failure(request, SendFailure(evidence, "no"), Times()) for evidence in Evidence]
-    told += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
+    result = [concluded(Reading(outcome), request) for outcome in Outcome]
+    result += [of_failure(request, SendFailure(evidence, "no"), Times()) for evidence in Evidence]
+    result += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
     refund = Refund("blink", "r-1", RefundStatus.PENDING, amount=Money.of("1.00", "EUR"), payment_id="p-1")
     for answer in (SendFailure(Evidence.MAYBE_SENT, "no"), REPLY):
-        told += [of_state(refund, answer, Reading(), currency=None, clock=SYSTEM)]
-    errors = [error for error in told if isinstance(error, RefundError)]
+        result += [of_state(refund, answer, Reading(), currency=None, clock=SYSTEM)]
+    errors = [error for error in result if isinstance(error, RefundError)]
     assert {type(error) for error in errors} == {
         *(RefundRejected, AuthenticationFailed, OutcomeUnknown, RefundMismatch, NotSent, LookupFailed)
     }
     for error in errors:
-        asked = REQUEST.amount if isinstance(error, LookupFailed) else amount
-        assert (error.provider, error.reference, error.payment_id, error.amount) == ("blink", "r-1", "p-1", asked)
+        requested = REQUEST.amount if isinstance(error, LookupFailed) else amount
+        assert (error.provider, error.reference, error.payment_id, error.amount) == ("blink", "r-1", "p-1", requested)
 
 
 @pytest.mark.parametrize("code", ["a code\r\nwith lines", "a" * 41, "<b>", "4111 1111 1111 1111"])
@@ -208,12 +208,12 @@ def test_a_lost_attempt_is_resolved_by_an_acceptance_or_by_a_refusal_of_its_key(
     assert isinstance(lost, OutcomeUnknown)
     reading = Reading(outcome, resolves_earlier=settles)
     result = concluded(reading)
-    told = after_unknown(lost, result, resolves_earlier=settles, times=Times())
+    returned = after_unknown(lost, result, resolves_earlier=settles, times=Times())
     is_verdict = outcome is Outcome.REJECTED and settles
     if is_verdict or isinstance(result, Refund | OutcomeUnknown):
-        assert told is result
+        assert returned is result
     else:
-        assert (type(told), str(lost) in str(told)) == (OutcomeUnknown, True)
+        assert (type(returned), str(lost) in str(returned)) == (OutcomeUnknown, True)
 
 
 MINUTE = timedelta(minutes=1)
@@ -333,7 +333,7 @@ def test_an_impossible_amount_after_full_is_left_out(amount: Decimal | None) -> 
 
 
 @given(st.integers(1, 10**15), st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
-def test_two_amounts_agree_only_where_every_digit_does(asked: int, reported: int, currency: str) -> None:
-    request = dataclasses.replace(REQUEST, amount=Money.from_minor(asked, currency))
+def test_two_amounts_agree_only_where_every_digit_does(requested: int, reported: int, currency: str) -> None:
+    request = dataclasses.replace(REQUEST, amount=Money.from_minor(requested, currency))
     amount = Money.from_minor(reported, currency).decimal.normalize()
-    assert (compare(request, Reading(Outcome.SUCCEEDED, amounts=(amount,))) == ()) is (asked == reported)
+    assert (compare(request, Reading(Outcome.SUCCEEDED, amounts=(amount,))) == ()) is (requested == reported)

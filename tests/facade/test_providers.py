@@ -18,7 +18,7 @@ from refundry import (
     Refund,
     RefundMismatch,
 )
-from tests.facade.replies import ACCESS, ALREADY, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
+from tests.facade.replies import ALREADY, DENIED, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
 from tests.facade.support import Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, where
 from tests.providers.record import ONE_EURO, PAYMENT, reply
@@ -137,8 +137,8 @@ def test_every_digit_is_read_under_any_decimal_context_of_the_caller(provider: s
         (400, b"", Reason.INVALID),
         (400, {}, Reason.INVALID),
         (400, {"detail": "amount"}, Reason.INVALID),
-        (401, b"", ACCESS),
-        (401, {"detail": "token"}, ACCESS),
+        (401, b"", DENIED),
+        (401, {"detail": "token"}, DENIED),
         (403, {}, UNKNOWN),
         (404, {}, UNKNOWN),
         (409, {}, UNKNOWN),
@@ -169,25 +169,25 @@ BY_CODE: Final[dict[str | None, tuple[Expected, Expected, Expected, Expected]]] 
     "BYRD294": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     "BYRD299": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     "BYRD999": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    "BYRD205": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD206": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD208": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD230": (ALREADY, UNKNOWN, ALREADY, ACCESS),
-    "BYRD231": (EXCEEDS, UNKNOWN, EXCEEDS, ACCESS),
-    "BYRD240": (Reason.INVALID, UNKNOWN, Reason.INVALID, ACCESS),
-    "BYRD290": (Reason.OTHER, UNKNOWN, Reason.OTHER, ACCESS),
-    "BYRD291": (Reason.OTHER, UNKNOWN, Reason.OTHER, ACCESS),
-    "BYRD292": (Reason.NOT_REFUNDABLE, UNKNOWN, Reason.NOT_REFUNDABLE, ACCESS),
-    "BYRD401": (ACCESS, UNKNOWN, ACCESS, ACCESS),
-    "BYRD403": (ACCESS, UNKNOWN, ACCESS, ACCESS),
-    "BYRD900": (Reason.INVALID, UNKNOWN, Reason.INVALID, ACCESS),
-    "BYRD901": (Reason.NOT_FOUND, UNKNOWN, Reason.NOT_FOUND, ACCESS),
+    "BYRD205": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD206": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD208": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD230": (ALREADY, UNKNOWN, ALREADY, DENIED),
+    "BYRD231": (EXCEEDS, UNKNOWN, EXCEEDS, DENIED),
+    "BYRD240": (Reason.INVALID, UNKNOWN, Reason.INVALID, DENIED),
+    "BYRD290": (Reason.OTHER, UNKNOWN, Reason.OTHER, DENIED),
+    "BYRD291": (Reason.OTHER, UNKNOWN, Reason.OTHER, DENIED),
+    "BYRD292": (Reason.NOT_REFUNDABLE, UNKNOWN, Reason.NOT_REFUNDABLE, DENIED),
+    "BYRD401": (DENIED, UNKNOWN, DENIED, DENIED),
+    "BYRD403": (DENIED, UNKNOWN, DENIED, DENIED),
+    "BYRD900": (Reason.INVALID, UNKNOWN, Reason.INVALID, DENIED),
+    "BYRD901": (Reason.NOT_FOUND, UNKNOWN, Reason.NOT_FOUND, DENIED),
     # A code that the contract does not list, and no code.
-    "BYRD777": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "byrd200": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "BYRD200 ": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "": (UNKNOWN, PENDING, UNKNOWN, ACCESS),
-    None: (UNKNOWN, PENDING, UNKNOWN, ACCESS),
+    "BYRD777": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "byrd200": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "BYRD200 ": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "": (UNKNOWN, PENDING, UNKNOWN, DENIED),
+    None: (UNKNOWN, PENDING, UNKNOWN, DENIED),
 }
 COLUMNS: Final = {200: 0, 202: 1, 400: 2, 404: 2, 401: 3, 403: 3}
 
@@ -216,8 +216,8 @@ def test_any_other_status_of_paybyrd_is_unknown_with_every_code(code: str | None
 def test_every_code_of_the_contract_is_in_the_table() -> None:
     listed = {"BYRD200", "BYRD010"}
     for code in (f"BYRD{number:03}" for number in range(1000)):
-        told_of = deviations("paybyrd", reply(400, {"code": code}))
-        if not told_of:
+        reported = deviations("paybyrd", reply(400, {"code": code}))
+        if not reported:
             listed.add(code)
     assert listed == {code for code in BY_CODE if code and code not in ("BYRD777", "byrd200", "BYRD200 ")}
 
@@ -314,10 +314,12 @@ def test_a_success_of_another_refund_at_paybyrd_is_a_mismatch(code: str, body: A
 
 def test_the_id_of_a_payment_is_the_same_in_capital_letters_where_it_is_a_uuid() -> None:
     uuid = "c16ce479-319d-4e7b-a966-7735c34b2cc5"
-    for asked, reported in ((uuid.upper(), uuid), (uuid, uuid.upper()), (uuid, uuid)):
+    for requested, reported in ((uuid.upper(), uuid), (uuid, uuid.upper()), (uuid, uuid)):
         body = {"code": "BYRD200", "sourceTransaction": {"transactionId": reported}}
         with scripted("sync", "paybyrd", Scripted(reply(200, body))) as client:
-            assert client.refund("paybyrd", payment_id=asked, amount=ONE_EURO, reference="r-1").payment_id == asked
+            assert (
+                client.refund("paybyrd", payment_id=requested, amount=ONE_EURO, reference="r-1").payment_id == requested
+            )
     result = outcome_for_caller("blink", reply(200, {"success": True, "transaction_id": PAYMENT.upper()}))
     assert isinstance(result, RefundMismatch)
 
@@ -350,7 +352,7 @@ def test_an_amount_at_paybyrd_is_read_in_every_form(amount: Money, body: Any) ->
 def test_a_different_amount_at_paybyrd_is_a_mismatch_in_every_form(units: object) -> None:
     result = outcome_for_caller("paybyrd", reply(200, {"code": "BYRD200", "isoAmount": units, "amount": "1.00"}))
     assert isinstance(result, RefundMismatch)
-    assert [(name, asked) for name, asked, _ in result.differences] == [("amount", "1.00")]
+    assert [(name, requested) for name, requested, _ in result.differences] == [("amount", "1.00")]
 
 
 @pytest.mark.parametrize(
@@ -398,6 +400,6 @@ def test_an_invalid_link_is_reported_with_its_place() -> None:
 def test_a_deviation_holds_no_value_of_the_reply(provider: str) -> None:
     body = {"code": "4111111111111111", "transaction_id": ["4111111111111111"], "status": "4111111111111111"}
     answer = reply(200, {**body, "amount": "4111111111111111x"})
-    noted = deviations(provider, answer)
-    assert noted
-    assert "4111" not in str(noted)
+    reported = deviations(provider, answer)
+    assert reported
+    assert "4111" not in str(reported)

@@ -73,19 +73,21 @@ AWKWARD: Final = [
 def test_a_credential_is_found_as_plain_text_and_as_escaped_json(secret: str, write: Any) -> None:
     written = write(secret) if secret.isascii() else json.dumps(secret, ensure_ascii=False)
     for body in (secret, f'{{"message":"a \\n b","detail":{written},"more":"\\u0041"}}'):
-        told = redacted(reply(400, body.encode(), (("x-echo", f"Bearer {secret}"), ("x-json", body))), [Secret(secret)])
-        text = told.body.decode() + repr(told.headers)
+        redacted_value = redacted(
+            reply(400, body.encode(), (("x-echo", f"Bearer {secret}"), ("x-json", body))), [Secret(secret)]
+        )
+        text = redacted_value.body.decode() + repr(redacted_value.headers)
         assert (secret in text, written[1:-1] in text, text.count(REDACTED)) == (False, False, 3)
         if body is not secret:
-            assert json.loads(told.body)["more"] == "A"
+            assert json.loads(redacted_value.body)["more"] == "A"
 
 
 @given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40), data=st.data())
 def test_json_escapes_hide_no_credential(secret: str, data: st.DataObject) -> None:
     write = data.draw(st.sampled_from(AS_JSON[:3]))
     body = f'{{"message":{write(secret)}}}'
-    told = redacted(reply(200, body.encode()), [Secret(secret)])
-    assert secret not in str(json.loads(told.body)["message"])
+    redacted_value = redacted(reply(200, body.encode()), [Secret(secret)])
+    assert secret not in str(json.loads(redacted_value.body)["message"])
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,7 @@ def test_a_value_that_is_not_part_of_a_reply_is_returned_unchanged(value: object
     assert redacted(value, SECRETS) is value
 
 
-def told_refund(text: str) -> Refund:
+def echoing_refund(text: str) -> Refund:
     """Return a refund with this text in every field of the reply and as its reference."""
     raw = reply(200, text.encode(), (("x-echo", text),))
     state = RefundStatus.SUCCEEDED
@@ -118,7 +120,7 @@ def told_refund(text: str) -> Refund:
 
 
 def test_a_refund_has_its_reply_redacted_and_its_arguments_unchanged() -> None:
-    refund = redacted(told_refund(CANARY), SECRETS)
+    refund = redacted(echoing_refund(CANARY), SECRETS)
     assert (refund.reference, refund.payment_id, refund.amount, refund.remaining) == (CANARY, CANARY, ONE_EURO, 7)
     assert (refund.refund_id, refund.tracking_id) == (None, None)
     assert (refund.provider_code, refund.provider_message) == (REDACTED, REDACTED)
@@ -134,9 +136,13 @@ def test_a_credential_that_is_a_word_damages_no_id_no_link_and_no_code(word: str
     code = "BYRD-200" if word.startswith("BYRD") else "completed"
     message = f"{word} as it should"
     refund = Refund("shop", "r-1", RefundStatus.PENDING, None, "refund-1", PAYMENT, None, link, code, message)
-    told = redacted(refund, [Secret(word)])
-    assert (told.refund_id, told.tracking_id, told.provider_code) == ("refund-1", link, code)
-    assert told.provider_message == f"{REDACTED} as it should"
+    redacted_value = redacted(refund, [Secret(word)])
+    assert (redacted_value.refund_id, redacted_value.tracking_id, redacted_value.provider_code) == (
+        "refund-1",
+        link,
+        code,
+    )
+    assert redacted_value.provider_message == f"{REDACTED} as it should"
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -163,14 +169,18 @@ ERRORS: Final[dict[type[RefundError], dict[str, Any]]] = {
 def test_a_redacted_exception_holds_no_credential(kind: type[RefundError]) -> None:
     facts: dict[str, Any] = {"provider": "shop", "provider_code": CANARY, "provider_message": f"no {CANARY}"}
     error = kind(f"refused: {CANARY}", raw=reply(400, CANARY.encode()), **facts, **ERRORS[kind])
-    told = redacted(error, SECRETS)
-    assert told is error
-    assert str(told) == f"refused: {REDACTED}"
-    assert (told.provider_code, told.provider_message, told.http_status) == (REDACTED, f"no {REDACTED}", 400)
-    lines = traceback.TracebackException.from_exception(told).format()
-    assert_hidden(everything(told) + "".join(lines) + repr(vars(told)))
-    assert type(pickle.loads(pickle.dumps(told))) is kind
-    assert str(copy.copy(told)) == str(told)
+    redacted_value = redacted(error, SECRETS)
+    assert redacted_value is error
+    assert str(redacted_value) == f"refused: {REDACTED}"
+    assert (redacted_value.provider_code, redacted_value.provider_message, redacted_value.http_status) == (
+        REDACTED,
+        f"no {REDACTED}",
+        400,
+    )
+    lines = traceback.TracebackException.from_exception(redacted_value).format()
+    assert_hidden(everything(redacted_value) + "".join(lines) + repr(vars(redacted_value)))
+    assert type(pickle.loads(pickle.dumps(redacted_value))) is kind
+    assert str(copy.copy(redacted_value)) == str(redacted_value)
 
 
 def test_an_exception_without_a_reply_is_not_changed() -> None:
@@ -208,14 +218,14 @@ FOREIGN: Final[list[Callable[[str], Exception]]] = [
 @pytest.mark.parametrize("made", FOREIGN)
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_the_causes_of_a_redacted_exception_hold_no_credential(made: Callable[[str], Exception], depth: int) -> None:
-    told = last = NotSent("nothing was sent", provider="shop")
+    redacted_value = last = NotSent("nothing was sent", provider="shop")
     cause = made(f"no {CANARY}")
     for _ in range(depth):
         last.__context__ = last = NotSent("between")
     last.__cause__ = cause
-    object.__setattr__(cause, "__context__", told)  # a chain may have a cycle
-    assert redacted(told, SECRETS) is told
-    text = "".join(traceback.format_exception(told)) + repr(vars(cause)) + repr(cause) + str(cause)
+    object.__setattr__(cause, "__context__", redacted_value)  # a chain may have a cycle
+    assert redacted(redacted_value, SECRETS) is redacted_value
+    text = "".join(traceback.format_exception(redacted_value)) + repr(vars(cause)) + repr(cause) + str(cause)
     assert_hidden(text)
     assert REDACTED in text
 

@@ -76,8 +76,8 @@ def test_an_accepted_refund_is_replayed_and_not_sent(kind: Kind, provider: str) 
         second = client.ask(provider)
     assert not first.replayed
     assert second.replayed
-    not_kept = {"remaining": None, "provider_message": None}
-    assert second.to_dict() == {**first.to_dict(), **not_kept, "replayed": True}
+    not_recorded = {"remaining": None, "provider_message": None}
+    assert second.to_dict() == {**first.to_dict(), **not_recorded, "replayed": True}
     assert second.raw is None
     assert len(transport.sent) == len(client.attempts) == 1
 
@@ -440,7 +440,7 @@ def test_whether_to_retry_is_decided_after_each_wait(monkeypatch: pytest.MonkeyP
     assert len(transport.sent) == 1
 
 
-KEPT = """
+MEASURING = """
 import gc, sys, tracemalloc, uuid
 from refundry import Money, RefundClient
 from tests.facade.support import account, reply
@@ -482,7 +482,11 @@ print(tracemalloc.get_traced_memory()[0] / COUNT)
 def test_a_recorded_reference_takes_at_most_700_bytes_with_two_ids(provider: str) -> None:
     path = os.pathsep.join(sys.path)
     run = subprocess.run(
-        [sys.executable, "-c", KEPT, provider], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEASURING, provider],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     assert 200 < float(run.stdout) <= 700

@@ -24,7 +24,7 @@ from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_token
 from refundry.providers.translation import TokenTranslation
 from refundry_paybyrd.types import read_json
-from tests.facade.questions import accepted_for_later, asked, dated, pending, state, transaction
+from tests.facade.questions import accepted_for_later, dated, looked_up, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
 from tests.facade.support import NO_STATE, Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
@@ -61,9 +61,9 @@ def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str
         refund = client.ask(provider)
         assert refund.refund_id == digits
         assert [deviation.pointer for deviation in client.deviations] == [f"/{RECORDS[provider].refund_id_at}"]
-        assert asked(client, refund).refund_id == digits
-    (question,) = transport.asked
-    assert f"/{digits}" in question.url
+        assert looked_up(client, refund).refund_id == digits
+    (lookup,) = transport.lookups
+    assert f"/{digits}" in lookup.url
 
 
 @every_provider
@@ -88,18 +88,18 @@ def refunded(provider: str, payment_id: str, answer: WireReply) -> Refund | Refu
 
 
 @given(st.integers(-(10**40), 10**40), st.integers(-(10**40), 10**40))
-def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(asked_for: int, reported: int) -> None:
+def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(requested: int, reported: int) -> None:
     bodies: dict[str, Any] = {
         "paybyrd": {"code": "BYRD200", "sourceTransaction": {"transactionId": reported}},
         "blink": {"success": True, "transaction_id": reported},
     }
     for provider, body in bodies.items():
-        result = refunded(provider, str(asked_for), reply(200, body))
-        if asked_for == reported:
+        result = refunded(provider, str(requested), reply(200, body))
+        if requested == reported:
             assert isinstance(result, Refund)
         else:
             assert isinstance(result, RefundMismatch)
-            assert result.differences == (("payment_id", str(asked_for), str(reported)),)
+            assert result.differences == (("payment_id", str(requested), str(reported)),)
 
 
 def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> None:
@@ -130,10 +130,10 @@ def test_the_id_of_a_state_is_compared_also_where_it_is_a_number(provider: str) 
         with scripted("sync", provider, transport) as client:
             refund = pending(provider, refund_id="7")
             if digits == "7":
-                assert asked(client, refund).status is SUCCEEDED
+                assert looked_up(client, refund).status is SUCCEEDED
             else:
                 with pytest.raises(RefundMismatch) as mismatch:
-                    asked(client, refund)
+                    looked_up(client, refund)
                 assert mismatch.value.differences == (("refund_id", "7", "8"),)
             assert [deviation.pointer for deviation in client.deviations] == [pointer]
 
@@ -144,10 +144,10 @@ def test_a_transaction_may_refer_to_its_payment_by_a_number() -> None:
         with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
             refund = pending("paybyrd", payment_id="7")
             if same:
-                assert asked(client, refund).payment_id == "7"
+                assert looked_up(client, refund).payment_id == "7"
             else:
                 with pytest.raises(RefundMismatch):
-                    asked(client, refund)
+                    looked_up(client, refund)
 
 
 def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
@@ -155,7 +155,7 @@ def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
     answer = reply(200, [{"transactionId": 7, "status": "Success", "isoAmount": 100, "currency": "EUR"}])
     refund = pending("paybyrd", refund_id=None, payment_id="7", tracking_id=link)
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        assert asked(client, refund).status is PENDING
+        assert looked_up(client, refund).status is PENDING
 
 
 # Ids that are unfit for a URL.
@@ -177,24 +177,24 @@ def test_an_id_that_is_unfit_for_a_lookup_is_left_out_of_an_accepted_refund_and_
         assert refund.refund_id is None
         assert {deviation.pointer for deviation in client.deviations} == {f"/{RECORDS[provider].refund_id_at}"}
         with pytest.raises(UnsupportedOperation):
-            asked(client, refund)
+            looked_up(client, refund)
 
 
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
 def test_a_state_has_no_id_that_is_unfit_for_a_lookup_and_a_different_id_stays_a_mismatch(refund_id: object) -> None:
     answer = dated(transaction(transactionId=refund_id))
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        found = asked(client, accepted_for_later())
+        found = looked_up(client, accepted_for_later())
         assert (found.status, found.refund_id) == (SUCCEEDED, None)
         with pytest.raises(RefundMismatch):
-            asked(client, pending("paybyrd"))
+            looked_up(client, pending("paybyrd"))
     with (
         scripted(
             "sync", "blink", Scripted(NO_STATE, state=state("blink", "completed", transaction_id=refund_id))
         ) as client,
         pytest.raises(RefundMismatch),
     ):
-        asked(client, pending("blink"))
+        looked_up(client, pending("blink"))
 
 
 # Duplicate keys.
@@ -249,7 +249,7 @@ def test_a_state_with_two_values_under_one_key_is_none(provider: str) -> None:
     for body in twice(state(provider, RECORDS[provider].states.done).body):
         transport = Scripted(NO_STATE, state=reply(200, body))
         with scripted("sync", provider, transport) as client, pytest.raises(LookupFailed):
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
 
 
 values = st.recursive(
@@ -284,7 +284,7 @@ def test_json_that_is_nested_too_deeply_has_no_value(body: bytes) -> None:
 with_tokens = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
-def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
+def issued_token(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
     """Return the lifetime of the token in this reply, or None without a token, and the deviations."""
     translation = translation_of(RECORDS[provider].keyed_account())
     assert isinstance(translation, TokenTranslation)
@@ -298,7 +298,7 @@ def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[
 @with_tokens
 @pytest.mark.parametrize("status", range(200, 300))
 def test_a_token_is_read_under_every_status_of_success(provider: str, status: int) -> None:
-    seconds, deviations = granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
+    seconds, deviations = issued_token(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
     assert seconds is not None
     expected = (
         []
@@ -311,7 +311,7 @@ def test_a_token_is_read_under_every_status_of_success(provider: str, status: in
 @with_tokens
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 403, 404, 429, 500, 503])
 def test_a_token_under_another_status_is_ignored(provider: str, status: int) -> None:
-    assert granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
+    assert issued_token(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
 
 
 @with_tokens
@@ -320,14 +320,14 @@ def test_a_token_under_another_status_is_ignored(provider: str, status: int) -> 
     "body", [b"", b"{}", b"OK", b'{"access_token": ""}', b'{"access_token":"a","access_token":"b"}']
 )
 def test_a_success_without_a_token_issues_none(provider: str, status: int, body: bytes) -> None:
-    assert granted(provider, reply(status, body))[0] is None
+    assert issued_token(provider, reply(status, body))[0] is None
 
 
 @pytest.mark.parametrize("digits", [4299, 4300, 4301, 5000, 100_000])
 @pytest.mark.parametrize("written_as", ["%s", '"%s"', "-%s", "1e%s", "0.%s"])
 def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digits: int, written_as: str) -> None:
     body = b'{"access_token":"fresh-token","expires_in":%b}' % (written_as % ("9" * digits)).encode()
-    seconds, deviations = granted("lab4pay", reply(200, body))
+    seconds, deviations = issued_token("lab4pay", reply(200, body))
     assert seconds is None or seconds >= 0
     assert seconds is not None or deviations
     unreadable = reply(200, b'{"code":"BYRD200","isoAmount":%b}' % (b"9" * digits))
@@ -360,5 +360,5 @@ def test_an_error_of_paybyrd_may_have_a_message_in_place_of_a_description(
     assert result.provider_message == message
     transport = Scripted(NO_STATE, state=reply(status, body))
     with scripted("sync", "paybyrd", transport) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending("paybyrd", payment_id=PAYMENT))
+        looked_up(client, pending("paybyrd", payment_id=PAYMENT))
     assert failed.value.provider_message == message

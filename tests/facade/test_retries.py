@@ -232,8 +232,8 @@ def test_a_stored_failure_is_not_sent_a_third_time_but_looked_up(kind: Kind) -> 
         client.ask("paybyrd")
     assert unknown.value.resend is Resend.SAME_REFERENCE
     assert len(transport.sent) == 2
-    (question,) = transport.asked
-    assert (question.method, question.target) == ("GET", "/api/v2/transactions?requestId=request-1")
+    (lookup,) = transport.lookups
+    assert (lookup.method, lookup.target) == ("GET", "/api/v2/transactions?requestId=request-1")
 
 
 def test_two_different_failures_are_not_a_stored_answer() -> None:
@@ -314,14 +314,14 @@ def test_the_transaction_of_another_reference_does_not_resolve_an_unknown_refund
         assert client.ask("paybyrd", reference="r-1").refund_id == "refund-1"
         with pytest.raises(OutcomeUnknown):
             client.ask("paybyrd", reference="r-2")
-    assert len(transport.asked) == 1
+    assert len(transport.lookups) == 1
 
 
 def test_a_failed_lookup_leaves_an_unknown_refund_unknown() -> None:
     for state in (reply(404, {"code": "BYRD901"}), reply(500), LOST, NOTHING_LEFT, reply(200, b"<html>")):
         transport = Scripted(STORED, state=state)
         assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
-        assert len(transport.asked) == 1
+        assert len(transport.lookups) == 1
 
 
 @pytest.mark.parametrize("request_id", ["", "a/b", "..", "a b", "x&acquirerCustomId=1", "a#b", "é"])
@@ -329,7 +329,7 @@ def test_an_odd_request_id_is_not_looked_up(request_id: str) -> None:
     failed = reply(500, {"code": "BYRD999"}, (("requestid", request_id),))
     transport = Scripted(failed)
     assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
-    assert transport.asked == []
+    assert transport.lookups == []
 
 
 @both_kinds

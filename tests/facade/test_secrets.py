@@ -78,12 +78,12 @@ def test_an_account_and_its_credentials_do_not_show(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("again", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_an_account_and_its_credentials_are_neither_pickled_nor_copied(provider: str, again: Any) -> None:
+@pytest.mark.parametrize("second", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_an_account_and_its_credentials_are_neither_pickled_nor_copied(provider: str, second: Any) -> None:
     made = canaried(provider)
     for value in (made, *made.secrets):
         with pytest.raises(TypeError):
-            again(value)
+            second(value)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -215,8 +215,8 @@ def test_the_result_of_a_lookup_does_not_show_credentials(
         options = {"timeout": 0.3, "poll": 0.1} if verb == "wait" else {}
         given = getattr(client.client, verb)
         try:
-            told = given(event if verb == "confirm" else refund, **options)
-            text = shown(client.run(told) if kind == "async" else told)
+            outcome = given(event if verb == "confirm" else refund, **options)
+            text = shown(client.run(outcome) if kind == "async" else outcome)
         except RefundError as error:
             lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
             text = everything(error) + "".join(lines)

@@ -15,7 +15,7 @@ from tests.facade.questions import (
     PENDING,
     SUCCEEDED,
     LookupScript,
-    asked,
+    looked_up,
     second_pending,
     state,
     tracked,
@@ -44,13 +44,13 @@ def whole(provider: str, *, done: bool) -> WireReply:
 def test_a_replay_has_what_a_lookup_needs_and_no_reply(kind: Kind, provider: str, done: bool) -> None:
     with scripted(kind, provider, Scripted(whole(provider, done=done))) as client:
         first = client.ask(provider)
-        again = client.ask(provider)
+        second = client.ask(provider)
     assert first.raw == whole(provider, done=done)
-    assert (again.raw, again.provider_message, again.remaining, again.replayed) == (None, None, None, True)
+    assert (second.raw, second.provider_message, second.remaining, second.replayed) == (None, None, None, True)
     for name in ("provider", "reference", "status", "amount", "refund_id", "payment_id", "tracking_id"):
-        assert getattr(again, name) == getattr(first, name)
-    assert (again.provider_code, again.sent_at) == (first.provider_code, first.sent_at)
-    assert Refund.from_dict(again.to_dict()) == again
+        assert getattr(second, name) == getattr(first, name)
+    assert (second.provider_code, second.sent_at) == (first.provider_code, first.sent_at)
+    assert Refund.from_dict(second.to_dict()) == second
 
 
 @both_kinds
@@ -60,11 +60,11 @@ def test_a_replay_of_a_recorded_state_holds_no_reply(kind: Kind, provider: str) 
     transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
-        learnt = asked(client, refund)
-        again = client.ask(provider)
-    assert learnt.raw == answer
-    assert (again.status, again.replayed, again.sent_at) == (SUCCEEDED, True, refund.sent_at)
-    assert (again.raw, again.provider_message, again.remaining) == (None, None, None)
+        recorded = looked_up(client, refund)
+        second = client.ask(provider)
+    assert recorded.raw == answer
+    assert (second.status, second.replayed, second.sent_at) == (SUCCEEDED, True, refund.sent_at)
+    assert (second.raw, second.provider_message, second.remaining) == (None, None, None)
 
 
 @every_provider
@@ -148,7 +148,7 @@ def test_a_refused_reference_is_resent_under_the_same_key(case: str) -> None:
 # After a refund that has failed.
 
 LATER: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
-LATER_AGAIN: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.replace("-1", "-2")}})
+SECOND_LATER: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.replace("-1", "-2")}})
 
 
 def undone(provider: str) -> WireReply:
@@ -164,15 +164,15 @@ def undone_by_link(_: str) -> WireReply:
 FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], WireReply, WireReply]]] = {
     # The provider, the acceptance of the refund, its failure, the stored answer, and the acceptance of a second refund.
     **{
-        f"an id at {provider}{way}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
+        f"an id at {provider}{variant}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
         for provider in PROVIDERS
-        for way, stored in (
+        for variant, stored in (
             ("", RECORDS[provider].pending),
             (" in another reply", whole(provider, done=False)),
             (" that is done", whole(provider, done=True)),
         )
     },
-    "a link": ("paybyrd", LATER, undone_by_link, LATER, LATER_AGAIN),
+    "a link": ("paybyrd", LATER, undone_by_link, LATER, SECOND_LATER),
     "the id that a link led to": (
         *("paybyrd", LATER, undone_by_link),
         *(RECORDS["paybyrd"].pending, second_pending("paybyrd")),
@@ -187,7 +187,7 @@ def test_an_acceptance_with_the_id_of_a_failed_refund_is_not_a_new_refund(kind: 
     transport = LookupScript(failure(provider), answers=[accepting, stored, stored, second])
     window = RECORDS[provider].window
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
+        assert looked_up(client, client.ask(provider)).status is FAILED
         for _ in range(2):
             before = datetime.now(UTC)
             with pytest.raises(RefundRejected, match="stored answer") as refused:
@@ -197,8 +197,8 @@ def test_an_acceptance_with_the_id_of_a_failed_refund_is_not_a_new_refund(kind: 
             assert (error.raw, error.provider, error.reference) == (stored, provider, "reference-1")
             until = error.same_answer_until
             assert (until is None) if window is None else (until is not None and until >= before + window)
-        again = client.ask(provider)
-        assert (again.status, again.replayed) == (PENDING, False)
+        repeated = client.ask(provider)
+        assert (repeated.status, repeated.replayed) == (PENDING, False)
         assert client.ask(provider).replayed
     assert len(transport.sent) == 4
 
@@ -212,7 +212,7 @@ def test_each_failed_refund_of_a_reference_is_remembered(kind: Kind, provider: s
         for refund_id in ("refund-1", "refund-2"):
             refund = client.ask(provider)
             assert refund.refund_id == refund_id
-            assert asked(client, refund).status is FAILED
+            assert looked_up(client, refund).status is FAILED
         for _ in range(2):
             with pytest.raises(RefundRejected, match="stored answer"):
                 client.ask(provider)
@@ -225,6 +225,6 @@ def test_a_failure_under_one_reference_says_nothing_about_another(kind: Kind, pr
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(undone(provider), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
+        assert looked_up(client, client.ask(provider)).status is FAILED
         assert client.ask(provider, reference="reference-2").status is PENDING
         assert client.ask(provider, reference="reference-2").replayed

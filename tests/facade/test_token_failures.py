@@ -19,7 +19,7 @@ from tests.facade.tokens import (
     AT_NOON,
     FAILED,
     FAILURES,
-    LASTING_FAILURES,
+    PERMANENT_FAILURES,
     THREE_TIMES,
     called,
     done,
@@ -97,10 +97,10 @@ def test_a_token_fetch_is_retried_as_often_as_the_retry_allows(kind: Kind, provi
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize("failure", LASTING_FAILURES)
+@pytest.mark.parametrize("failure", PERMANENT_FAILURES)
 def test_a_refused_token_fetch_is_not_retried(kind: Kind, provider: str, failure: str) -> None:
     with (
-        shop(kind, provider, LASTING_FAILURES[failure](provider), issued(provider), retry=THREE_TIMES) as it,
+        shop(kind, provider, PERMANENT_FAILURES[failure](provider), issued(provider), retry=THREE_TIMES) as it,
         pytest.raises(failure_for_caller(provider, failure)) as error,
     ):
         it.client.ask(provider)
@@ -156,7 +156,7 @@ def test_a_lookup_without_a_token_says_nothing_about_the_refund(
         called(it.client, "lookup", pending(provider))
     assert (error.value.temporary, error.value.resend) == (temporary, Resend.NEVER)
     assert error.value.refund == pending(provider)
-    assert it.rest.asked == []
+    assert it.rest.lookups == []
     if failure_for_caller(provider, failure) is AuthenticationFailed:
         assert error.value.raw == FAILED[failure](provider)
 
@@ -177,7 +177,7 @@ def test_wrong_keys_are_reported_with_all_that_the_provider_says(kind: Kind, pro
         assert (error.amount, error.payment_id) == (ONE_EURO, None if provider == "lab4pay" else PAYMENT)
         # No answer of the refund is stored: it was never sent.
         assert (error.same_answer_until, error.resend) == (None, Resend.SAFE)
-        assert it.told == [(Operation.TOKEN, status, "AuthenticationFailed")]
+        assert it.reported == [(Operation.TOKEN, status, "AuthenticationFailed")]
 
 
 @both_kinds

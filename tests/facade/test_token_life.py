@@ -149,7 +149,7 @@ def deviation(provider: str, pointer: str) -> tuple[str, Operation, str, str]:
     return provider, Operation.TOKEN, pointer, sha256(contract).hexdigest()
 
 
-def assert_told(deviations: list[ContractDeviation], *expected: tuple[str, Operation, str, str]) -> None:
+def assert_reported(deviations: list[ContractDeviation], *expected: tuple[str, Operation, str, str]) -> None:
     assert [(one.provider, one.operation, one.pointer, one.contract) for one in deviations] == [*expected]
     assert all(one.rule and "test-" not in one.rule for one in deviations)
 
@@ -209,13 +209,13 @@ def test_an_unreadable_lifetime_at_lab4pay_is_reported_and_the_token_used_for_a_
             it.client.ask("lab4pay", reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-    assert_told(it.client.deviations, deviation("lab4pay", "/expires_in"))
+    assert_reported(it.client.deviations, deviation("lab4pay", "/expires_in"))
 
 
 def ending(expired_on: object, headers: tuple[tuple[str, str], ...] = AT_NOON) -> WireReply:
     """Return a reply of Blink whose token expires at this time, which an Ellipsis leaves out."""
-    told = {} if expired_on is ... else {"expired_on": expired_on}
-    return reply(201, {"access_token": "test-token-1", **told}, headers)
+    fields = {} if expired_on is ... else {"expired_on": expired_on}
+    return reply(201, {"access_token": "test-token-1", **fields}, headers)
 
 
 @both_kinds
@@ -281,7 +281,7 @@ def test_an_unreadable_expiry_at_blink_is_reported_and_the_token_used_for_a_defa
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-    assert_told(it.client.deviations, deviation("blink", "/expired_on"))
+    assert_reported(it.client.deviations, deviation("blink", "/expired_on"))
 
 
 @both_kinds

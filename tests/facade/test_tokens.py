@@ -28,7 +28,7 @@ from tests.facade.tokens import (
     TOKEN_PATHS,
     UNAUTHORISED,
     UNREACHABLE,
-    Asked,
+    Answering,
     SplitTransport,
     bearer,
     called,
@@ -59,7 +59,7 @@ def test_the_first_call_fetches_a_token_and_later_ones_use_it(kind: Kind, provid
     assert it.bearers == ["test-token-1"] * 4
     token = (Operation.TOKEN, tokens_of(provider).status, "OK")
     refund = (RECORDS[provider].operation, 200, it.attempts[-1].outcome)
-    assert it.told == [token, refund, refund, refund, refund]
+    assert it.reported == [token, refund, refund, refund, refund]
     assert [attempt.reference for attempt in it.attempts] == ["r-0", "r-0", "r-1", "r-2", "r-3"]
 
 
@@ -93,7 +93,7 @@ def test_one_token_serves_every_operation_of_lab4pay(kind: Kind) -> None:
         assert called(it.client, "lookup", refund).status is RefundStatus.SUCCEEDED
         assert called(it.client, "wait", refund).status is RefundStatus.SUCCEEDED
     assert len(it.tokens.sent) == 1
-    assert (len(it.rest.sent), len(it.rest.asked)) == (3, 3)
+    assert (len(it.rest.sent), len(it.rest.lookups)) == (3, 3)
     assert it.bearers == ["test-token-1"] * 6
 
 
@@ -146,7 +146,7 @@ def test_each_of_two_clients_has_its_own_token(provider: str) -> None:
     for _ in range(2):
         with caller("sync", keyed(provider, transport=SplitTransport(at, rest))) as client:
             called(client, "lookup", pending(provider))
-    assert [bearer(request) for request in rest.asked] == ["test-token-1", "test-token-2"]
+    assert [bearer(request) for request in rest.lookups] == ["test-token-1", "test-token-2"]
 
 
 @both_kinds
@@ -177,7 +177,7 @@ def test_a_refused_token_is_renewed_once_and_the_refund_retried(
         (RECORDS[provider].operation, 401, "AuthenticationFailed"),
     )
     sent = (RECORDS[provider].operation, 200, refund.status.name)
-    assert it.told == [token, refused, token, sent, sent]
+    assert it.reported == [token, refused, token, sent, sent]
     assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
     first, second, _ = it.rest.sent
     assert (first.target, first.body) == (second.target, second.body)
@@ -236,7 +236,7 @@ def test_a_token_of_the_caller_is_never_renewed(kind: Kind, provider: str, retry
         with pytest.raises(LookupFailed):
             called(client, "lookup", pending(provider))
     assert error.value.resend is Resend.SAFE
-    assert [bearer(request) for request in (*transport.sent, *transport.asked)] == ["test-key"] * 2
+    assert [bearer(request) for request in (*transport.sent, *transport.lookups)] == ["test-key"] * 2
     assert all(request.target not in TOKEN_PATHS for request in transport.sent)
 
 
@@ -272,13 +272,13 @@ def test_a_lookup_whose_token_is_refused_is_retried_with_a_new_one(kind: Kind, p
         return UNAUTHORISED if bearer(request) == "test-token-1" else done(provider)
 
     tokens = Scripted(issued(provider, "test-token-1"), issued(provider, "test-token-2"))
-    made = keyed(provider, transport=SplitTransport(tokens, Asked(state)))
+    made = keyed(provider, transport=SplitTransport(tokens, Answering(state)))
     attempts: list[Attempt] = []
     with caller(kind, made, on_attempt=attempts.append) as client:
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
-    token, asked = (Operation.TOKEN, tokens_of(provider).status), (Operation.LOOKUP, 200)
-    expected = [token, (Operation.LOOKUP, 401), token, asked, asked]
+    token, requested = (Operation.TOKEN, tokens_of(provider).status), (Operation.LOOKUP, 200)
+    expected = [token, (Operation.LOOKUP, 401), token, requested, requested]
     assert [(attempt.operation, attempt.status) for attempt in attempts] == expected
 
 

@@ -121,11 +121,11 @@ def service() -> TestClient:
     app = FastAPI()
 
     @app.get("/refund")
-    def told() -> Refund:
+    def outcome() -> Refund:
         return REFUND
 
     @app.post("/refund")
-    def asked(amount: Money) -> Money:
+    def requested(amount: Money) -> Money:
         return amount + amount
 
     return TestClient(app)

@@ -20,7 +20,7 @@ from refundry import (
     StillPending,
     WireReply,
 )
-from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, asked, pending, second_pending, state
+from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, looked_up, pending, second_pending, state
 from tests.facade.support import KINDS, Answer, Kind, Scripted, caller, scripted
 from tests.providers import PROVIDERS, RECORDS, account, where
 from tests.providers.record import ONE_EURO, reply
@@ -35,7 +35,7 @@ NOON: Final = 1_700_000_000
 
 def waiting(provider: str = "lab4pay") -> WireReply:
     """Return the state of a pending refund."""
-    return state(provider, RECORDS[provider].states.under_way)
+    return state(provider, RECORDS[provider].states.in_progress)
 
 
 def done(provider: str = "lab4pay") -> WireReply:
@@ -46,7 +46,7 @@ def done(provider: str = "lab4pay") -> WireReply:
 def waited(kind: Kind, transport: Scripted, refund: Refund | None = None, **options: Any) -> Refund:
     """Wait for a refund, by default one at Lab4Pay that is pending."""
     with scripted(kind, "lab4pay", transport) as client:
-        return asked(client, pending("lab4pay") if refund is None else refund, "wait", **options)
+        return looked_up(client, pending("lab4pay") if refund is None else refund, "wait", **options)
 
 
 def given_up(kind: Kind, transport: Scripted, **options: Any) -> StillPending:
@@ -71,9 +71,9 @@ def test_a_final_refund_is_returned_unchanged_without_a_lookup(kind: Kind, provi
     transport = LookupScript(waiting(provider))
     refund = pending(provider, status=status, remaining=7, replayed=True)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, refund, "wait") == refund
-        assert asked(client, refund.to_dict(), "wait") == refund
-    assert transport.asked == []
+        assert looked_up(client, refund, "wait") == refund
+        assert looked_up(client, refund.to_dict(), "wait") == refund
+    assert transport.lookups == []
 
 
 @both_kinds
@@ -85,9 +85,9 @@ def test_a_refund_is_looked_up_until_it_is_final(
     text = getattr(RECORDS[provider].states, word)
     transport = LookupScript(*[waiting(provider)] * 3, state(provider, "MISPLACED"), state(provider, text))
     with scripted(kind, provider, transport) as client:
-        told = asked(client, pending(provider), "wait")
-    assert (told.status, told.provider_code, told.replayed) == (expected, text, False)
-    assert (len(transport.asked), len(pauses)) == (5, 4)
+        outcome = looked_up(client, pending(provider), "wait")
+    assert (outcome.status, outcome.provider_code, outcome.replayed) == (expected, text, False)
+    assert (len(transport.lookups), len(pauses)) == (5, 4)
 
 
 @both_kinds
@@ -99,7 +99,7 @@ def test_a_wait_starts_with_a_lookup(kind: Kind, pauses: list[float]) -> None:
 @both_kinds
 def test_a_stored_refund_may_be_waited_for(kind: Kind, pauses: list[float]) -> None:
     with scripted(kind, "lab4pay", LookupScript(waiting(), done())) as client:
-        assert asked(client, pending("lab4pay").to_dict(), "wait").status is SUCCEEDED
+        assert looked_up(client, pending("lab4pay").to_dict(), "wait").status is SUCCEEDED
     assert len(pauses) == 1
 
 
@@ -145,8 +145,8 @@ def test_a_temporary_failure_of_a_lookup_does_not_end_the_wait(kind: Kind, provi
     ]
     transport = LookupScript(*passing, waiting(provider), *passing, done(provider))
     with scripted(kind, provider, transport) as client:
-        assert asked(client, pending(provider), "wait").status is SUCCEEDED
-    assert len(transport.asked) == len(pauses) + 1 == 2 * len(passing) + 2
+        assert looked_up(client, pending(provider), "wait").status is SUCCEEDED
+    assert len(transport.lookups) == len(pauses) + 1 == 2 * len(passing) + 2
 
 
 @both_kinds
@@ -154,7 +154,7 @@ def test_a_lookup_of_a_wait_is_not_retried_by_itself(kind: Kind, pauses: list[fl
     transport = LookupScript(LOST, done())
     made = account("lab4pay", transport=transport)
     with caller(kind, made, retry=Retry(attempts=5, first_wait=20.0)) as client:
-        asked(client, pending("lab4pay"), "wait", poll=1)
+        looked_up(client, pending("lab4pay"), "wait", poll=1)
     assert len(pauses) == 1
     assert pauses[0] <= 1.0
 
@@ -167,9 +167,9 @@ def test_a_refusal_of_the_credentials_ends_the_wait(
 ) -> None:
     transport = LookupScript(waiting(provider), answer, done(provider))
     with scripted(kind, provider, transport) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending(provider), "wait")
+        looked_up(client, pending(provider), "wait")
     assert not failed.value.temporary
-    assert failed.value.refund.provider_code == RECORDS[provider].states.under_way
+    assert failed.value.refund.provider_code == RECORDS[provider].states.in_progress
     assert len(pauses) == 1
 
 
@@ -181,7 +181,7 @@ def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]
         waiting(provider), state(provider, RECORDS[provider].states.undone, **wrong), done(provider)
     )
     with scripted(kind, provider, transport) as client, pytest.raises(RefundMismatch) as mismatch:
-        asked(client, pending(provider), "wait")
+        looked_up(client, pending(provider), "wait")
     assert mismatch.value.resend is Resend.NEVER
     assert len(pauses) == 1
 
@@ -195,7 +195,7 @@ def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]
 def test_a_retry_after_in_seconds_is_honoured(kind: Kind, provider: str, status: int, pauses: list[float]) -> None:
     asking = reply(status, b"{}", (("retry-after", "30"),))
     with scripted(kind, provider, LookupScript(asking, waiting(provider), done(provider))) as client:
-        assert asked(client, pending(provider), "wait").status is SUCCEEDED
+        assert looked_up(client, pending(provider), "wait").status is SUCCEEDED
     first, second = pauses
     assert first == 30.0
     assert second <= 1.5
@@ -241,7 +241,7 @@ def test_a_retry_after_past_the_end_ends_the_wait_without_an_early_lookup(
     assert isinstance(error.__cause__, LookupFailed)
     assert error.__cause__.retry_after is not None
     assert error.__cause__.retry_after > 120
-    assert (len(transport.asked), len(pauses)) == (2, 1)
+    assert (len(transport.lookups), len(pauses)) == (2, 1)
 
 
 @both_kinds
@@ -265,7 +265,7 @@ def test_a_refund_that_is_not_final_in_time_is_still_pending_with_its_last_state
     assert (error.raw, error.refund.raw, error.provider_code) == (last, last, "IN_PROGRESS")
     assert error.__cause__ is None
     assert error.__suppress_context__
-    assert len(transport.asked) > 2
+    assert len(transport.lookups) > 2
 
 
 @both_kinds
@@ -317,7 +317,7 @@ def test_an_invalid_time_is_refused_and_nothing_is_sent(kind: Kind, name: str, v
         with pytest.raises(InvalidRefund) as refused:
             waited(kind, transport, refund, **{name: value})
         assert refused.value.field == name
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
@@ -338,9 +338,9 @@ def test_an_invalid_time_says_nothing_about_the_refund(kind: Kind, name: str) ->
 def test_a_refund_that_was_waited_for_is_replayed_as_done(kind: Kind, provider: str, pauses: list[float]) -> None:
     transport = LookupScript(waiting(provider), done(provider), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider), "wait").status is SUCCEEDED
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent), len(pauses)) == (SUCCEEDED, True, 1, 1)
+        assert looked_up(client, client.ask(provider), "wait").status is SUCCEEDED
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent), len(pauses)) == (SUCCEEDED, True, 1, 1)
 
 
 @both_kinds
@@ -349,7 +349,7 @@ def test_a_refund_that_failed_during_a_wait_may_be_resent(kind: Kind, provider: 
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(waiting(provider), state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider), "wait").status is FAILED
+        assert looked_up(client, client.ask(provider), "wait").status is FAILED
         assert not client.ask(provider).replayed
     assert (len(transport.sent), len(pauses)) == (2, 1)
 
@@ -360,9 +360,9 @@ def test_a_refund_that_is_still_pending_is_not_resent(kind: Kind) -> None:
     with scripted(kind, "lab4pay", transport) as client:
         refund = client.ask("lab4pay")
         with pytest.raises(StillPending):
-            asked(client, refund, "wait", timeout=0.1, poll=0.02)
-        again = client.ask("lab4pay")
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            looked_up(client, refund, "wait", timeout=0.1, poll=0.02)
+        second = client.ask("lab4pay")
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 # Simultaneous waits.
@@ -385,12 +385,12 @@ def test_a_cancelled_wait_ends_at_once_and_leaves_the_refund_unchanged() -> None
         async with AsyncRefundClient([account("lab4pay", transport=transport)]) as client:
             refund = await client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
             task = asyncio.create_task(client.wait(refund))
-            while not transport.asked:
+            while not transport.lookups:
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             return await client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
 
-    again = asyncio.run(cancelled())
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+    second = asyncio.run(cancelled())
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)

@@ -55,9 +55,9 @@ def identity(provider: str, body: bytes, **options: Any) -> str:
 def test_a_redelivery_has_the_identity_of_the_first_delivery_whatever_else_has_changed(
     kind: Kind, provider: str
 ) -> None:
-    first, again = news(provider, "Success"), news(provider, "success", **RECORDS[provider].callbacks.noise)
-    assert first != again
-    assert identity(provider, first, kind=kind) == identity(provider, again, kind=kind)
+    first, second = news(provider, "Success"), news(provider, "success", **RECORDS[provider].callbacks.noise)
+    assert first != second
+    assert identity(provider, first, kind=kind) == identity(provider, second, kind=kind)
 
 
 @both_kinds
@@ -231,7 +231,7 @@ def test_an_event_about_no_refund_cannot_be_confirmed(kind: Kind, provider: str)
         with pytest.raises(InvalidRefund) as refused:
             confirmed(client, event)
     assert refused.value.field == "refund_id"
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
 
 
 @both_kinds

@@ -33,7 +33,7 @@ FOLLOWING: Final = {
     (PENDING, FAILED, True),
     (SUCCEEDED, FAILED, True),
 }
-TOLD: Final = [(SUCCEEDED, False), (PENDING, False), (FAILED, False), (FAILED, True)]
+REPORTED: Final = [(SUCCEEDED, False), (PENDING, False), (FAILED, False), (FAILED, True)]
 
 KNOWN: Final = Refund("shop", "order-1/1", PENDING, ONE_EURO, REFUND, PAYMENT, 7, raw=WireReply(200, (), b"{}"))
 EVENT: Final = RefundEvent("shop", "refund", REFUND, PAYMENT, SUCCEEDED, "signature", "", provider_code="SUCCESS")
@@ -44,19 +44,19 @@ def as_event(status: RefundStatus | None, undone: bool = False) -> RefundEvent:
     return replace(EVENT, status=status, undone=undone)
 
 
-@pytest.mark.parametrize(("known", "told"), [*product(RefundStatus, TOLD)])
-def test_a_state_never_moves_backwards(known: RefundStatus, told: tuple[RefundStatus, bool]) -> None:
-    status, undone = told
+@pytest.mark.parametrize(("known", "outcome"), [*product(RefundStatus, REPORTED)])
+def test_a_state_never_moves_backwards(known: RefundStatus, outcome: tuple[RefundStatus, bool]) -> None:
+    status, undone = outcome
     follows = (known, status, undone) in FOLLOWING
     assert may_follow(known, status, undone=undone) is follows
     assert as_event(status, undone).supersedes(known) is follows
-    taught = refund_after(as_event(status, undone), replace(KNOWN, status=known))
-    assert (taught and taught.status) == (status if follows else None)
+    updated = refund_after(as_event(status, undone), replace(KNOWN, status=known))
+    assert (updated and updated.status) == (status if follows else None)
 
 
-@pytest.mark.parametrize("told", TOLD)
-def test_every_state_of_an_unknown_refund_is_news(told: tuple[RefundStatus, bool]) -> None:
-    assert as_event(*told).supersedes(None)
+@pytest.mark.parametrize("outcome", REPORTED)
+def test_every_state_of_an_unknown_refund_is_news(outcome: tuple[RefundStatus, bool]) -> None:
+    assert as_event(*outcome).supersedes(None)
 
 
 @pytest.mark.parametrize("known", [None, *RefundStatus])
@@ -67,7 +67,7 @@ def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None
 
 @both_kinds
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("words", "stored"),
     [
         (["INITIATED", "SUCCESS", "REVERTED"], [PENDING, SUCCEEDED, FAILED]),
         (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
@@ -78,7 +78,7 @@ def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None
     ],
 )
 def test_the_last_state_is_kept_for_every_order_of_callbacks(
-    kind: Kind, words: list[str], kept: list[RefundStatus]
+    kind: Kind, words: list[str], stored: list[RefundStatus]
 ) -> None:
     known: RefundStatus | None = None
     states = []
@@ -87,14 +87,14 @@ def test_the_last_state_is_kept_for_every_order_of_callbacks(
         event = receive("lab4pay", proof("lab4pay", body), body, kind=kind)
         known = event.status if event.supersedes(known) else known
         states.append(known)
-    assert states == kept
+    assert states == stored
 
 
 def test_a_recorded_state_is_the_refund_as_it_is_now() -> None:
     assert refund_after(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
-    taught = refund_after(EVENT, KNOWN)
-    assert taught is not None
-    assert taught.raw is None
+    updated = refund_after(EVENT, KNOWN)
+    assert updated is not None
+    assert updated.raw is None
 
 
 @pytest.mark.parametrize(
@@ -114,15 +114,15 @@ def test_an_event_of_another_refund_changes_nothing(other: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("less", [{"payment_id": None}, {"amount": ONE_EURO}, {"about": "transaction"}])
 def test_an_event_with_missing_fields_is_still_recorded(less: dict[str, Any]) -> None:
-    taught = refund_after(replace(EVENT, **less), KNOWN)
-    assert taught is not None
-    assert (taught.payment_id, taught.amount) == (PAYMENT, ONE_EURO)
+    updated = refund_after(replace(EVENT, **less), KNOWN)
+    assert updated is not None
+    assert (updated.payment_id, updated.amount) == (PAYMENT, ONE_EURO)
 
 
 def test_missing_fields_of_a_refund_are_recorded_with_its_state() -> None:
-    taught = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
-    assert taught is not None
-    assert (taught.amount, taught.payment_id) == (ONE_EURO, PAYMENT)
+    updated = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
+    assert updated is not None
+    assert (updated.amount, updated.payment_id) == (ONE_EURO, PAYMENT)
 
 
 UNNAMED: Final = Refund("shop", "till-1/1", PENDING, ONE_EURO)
@@ -132,9 +132,9 @@ ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
 @pytest.mark.parametrize("status", RefundStatus)
 def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(status: RefundStatus) -> None:
     """The outcome is unknown: the reply was lost, and the provider echoes the reference."""
-    taught = refund_after(replace(ECHOED, status=status), UNNAMED)
-    assert taught is not None
-    assert (taught.refund_id, taught.status, taught.reference) == (REFUND, status, "till-1/1")
+    updated = refund_after(replace(ECHOED, status=status), UNNAMED)
+    assert updated is not None
+    assert (updated.refund_id, updated.status, updated.reference) == (REFUND, status, "till-1/1")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_prov
 
 
 @pytest.mark.parametrize(
-    ("status", "proved_by", "refund_id", "asked_first"),
+    ("status", "proved_by", "refund_id", "looked_up_first"),
     [
         (FAILED, "shared secret", REFUND, True),
         (FAILED, "signature", REFUND, False),
@@ -187,9 +187,9 @@ def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_prov
     ],
 )
 def test_an_unproved_event_and_a_failure_with_a_shared_secret_need_a_confirmation(
-    status: RefundStatus | None, proved_by: Proof, refund_id: str | None, asked_first: bool
+    status: RefundStatus | None, proved_by: Proof, refund_id: str | None, looked_up_first: bool
 ) -> None:
-    assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is asked_first
+    assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is looked_up_first
 
 
 # The states that a client records.
@@ -229,10 +229,10 @@ def test_a_client_replays_a_recorded_state_under_the_same_reference(kind: Kind) 
         assert client.ask("lab4pay").status is PENDING
         for word in ("SUCCESS", "SUCCESS", "IN_PROGRESS", "FAILED"):
             learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
-            again = client.ask("lab4pay")
-            assert (again.status, again.replayed, again.refund_id) == (SUCCEEDED, True, REFUND)
-            assert (again.reference, again.amount, again.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
-    assert (len(transport.sent), transport.asked) == (1, [])
+            second = client.ask("lab4pay")
+            assert (second.status, second.replayed, second.refund_id) == (SUCCEEDED, True, REFUND)
+            assert (second.reference, second.amount, second.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
+    assert (len(transport.sent), transport.lookups) == (1, [])
 
 
 @both_kinds
@@ -243,8 +243,8 @@ def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[s
         client.ask("lab4pay")
         for word in words:
             learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
-        again = client.ask("lab4pay")
-        assert (again.replayed, again.refund_id) == (False, "refund-2")
+        second = client.ask("lab4pay")
+        assert (second.replayed, second.refund_id) == (False, "refund-2")
         learn(
             client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED)
         )  # the callback of the first state, delivered late
@@ -264,14 +264,14 @@ def test_a_failure_with_a_shared_secret_frees_nothing_before_a_lookup(kind: Kind
         learn(client, claim)
         learn(client, confirmed(client, claim))
         assert client.ask("paybyrd").replayed
-    assert (len(transport.sent), len(transport.asked)) == (1, 1)
+    assert (len(transport.sent), len(transport.lookups)) == (1, 1)
 
 
 @both_kinds
 def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) -> None:
-    came_to_nothing = reply(200, {"status": "FAILED"})
+    failed_since = reply(200, {"status": "FAILED"})
     second = reply(200, {"transaction_id": "refund-2"})
-    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=came_to_nothing)
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=failed_since)
     with it as client:
         client.ask("lab4pay")
         event = confirmed(client, event_for_caller(client, "lab4pay", "SUCCESS", **UNLINKED))
@@ -312,7 +312,7 @@ def test_a_client_records_nothing_about_a_refund_that_it_did_not_send(kind: Kind
         refund = client.ask(provider)
         learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
         assert client.ask(provider) == replace(refund, replayed=True)
-    assert (len(transport.sent), transport.asked) == (1, [])
+    assert (len(transport.sent), transport.lookups) == (1, [])
 
 
 @both_kinds

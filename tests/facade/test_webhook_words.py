@@ -86,7 +86,7 @@ def unreadable(provider: str, body: bytes) -> list[str]:
     error = raised.value
     assert (error.provider, error.resend, error.raw) == (provider, Resend.NEVER, None)
     assert not isinstance(error, WebhookRejected)
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
     return [deviation.pointer for deviation in client.deviations]
 
 
@@ -206,7 +206,7 @@ def test_a_callback_of_blink_may_name_its_transaction_by_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told_of", "about", "reference"),
+    ("fields", "about", "reference"),
     [
         ({"linked_transaction_id": PAYMENT}, "refund", None),
         ({"linked_transaction_id": PAYMENT, "client_transaction_id": "order-1/1"}, "refund", None),
@@ -217,9 +217,9 @@ def test_a_callback_of_blink_may_name_its_transaction_by_a_number() -> None:
     ],
 )
 def test_lab4pay_echoes_the_reference_of_an_unreferenced_refund(
-    told_of: dict[str, Any], about: str, reference: str | None
+    fields: dict[str, Any], about: str, reference: str | None
 ) -> None:
-    event, deviations = lab4pay({"id": REFUND, "status": "SUCCESS", **told_of})
+    event, deviations = lab4pay({"id": REFUND, "status": "SUCCESS", **fields})
     assert (event.about, event.reference, deviations) == (about, reference, [])
 
 
@@ -268,11 +268,11 @@ FAMILIES: Final = {
 
 @both_kinds
 @pytest.mark.parametrize(("name", "about"), FAMILIES.items())
-@pytest.mark.parametrize("kept", [{}, {"operationType": "Payment", "referencedTransactions": None}])
+@pytest.mark.parametrize("stored", [{}, {"operationType": "Payment", "referencedTransactions": None}])
 def test_an_event_of_another_family_is_believed_and_says_what_it_is_about(
-    kind: Kind, name: str, about: str, kept: dict[str, Any]
+    kind: Kind, name: str, about: str, stored: dict[str, Any]
 ) -> None:
-    body = news("paybyrd", "success", event=name, **kept)
+    body = news("paybyrd", "success", event=name, **stored)
     event, deviations = received("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.about, event.refund_id, event.payment_id, event.status) == (about, None, None, None)
     assert (event.authentic, deviations) == (True, [])

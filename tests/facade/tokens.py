@@ -69,7 +69,7 @@ class SplitTransport:
         """Stay open: no client owns it."""
 
 
-class Asked(Scripted):
+class Answering(Scripted):
     """A transport that answers each request by a function, lookups too."""
 
     def __init__(self, answer: Callable[[WireRequest], Answer]) -> None:
@@ -78,7 +78,7 @@ class Asked(Scripted):
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
         """Record the request and answer it."""
-        (self.asked if request.method == "GET" else self.sent).append(request)
+        (self.lookups if request.method == "GET" else self.sent).append(request)
         return self._answer(request)
 
 
@@ -94,10 +94,10 @@ class Shop:
     @property
     def bearers(self) -> list[str]:
         """The token of each request, except the requests for tokens."""
-        return [bearer(request) for request in (*self.rest.sent, *self.rest.asked)]
+        return [bearer(request) for request in (*self.rest.sent, *self.rest.lookups)]
 
     @property
-    def told(self) -> list[tuple[Operation, int | None, str]]:
+    def reported(self) -> list[tuple[Operation, int | None, str]]:
         """The operation, the status and the outcome of each attempt."""
         return [(attempt.operation, attempt.status, attempt.outcome) for attempt in self.attempts]
 
@@ -173,7 +173,7 @@ FAILURES: Final[dict[str, Callable[[str], Given]]] = {
     "429": always(reply(429)),
     "408": always(reply(408)),
 }
-LASTING_FAILURES: Final[dict[str, Callable[[str], Given]]] = {
+PERMANENT_FAILURES: Final[dict[str, Callable[[str], Given]]] = {
     "a certificate that is not trusted": always(SendFailure(Evidence.NOT_SENT, "not trusted", permanent=True)),
     **{f"{status}": always(reply(status, {"message": "no"})) for status in (400, 401, 403, 404, 409, 422)},
     **{f"{status} with a page": always(reply(status, b"<html>no</html>")) for status in (400, 401, 403, 404)},
@@ -210,7 +210,7 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
     },
     "a token without an end": tokenless(f'"{"t" * 5000}"'),
 }
-FAILED: Final = {**FAILURES, **LASTING_FAILURES, **TOKENLESS}
+FAILED: Final = {**FAILURES, **PERMANENT_FAILURES, **TOKENLESS}
 
 
 def failure_for_caller(provider: str, failure: str) -> type[RefundError]:

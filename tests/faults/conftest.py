@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
-from tests.faults.support import Way, Wired
+from tests.faults.support import Route, Wired
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,9 @@ def litter() -> Iterator[None]:
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext) -> Wired:
-    """The way that this test uses."""
-    way: Way = request.param
-    return Wired(way, certified("localhost") if way.encryption else None, trusting)
+def route(
+    request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext
+) -> Wired:
+    """Return the route of this test, with the TLS contexts of both ends."""
+    route: Route = request.param
+    return Wired(route, certified("localhost") if route.encryption else None, trusting)

@@ -49,8 +49,8 @@ def refund_of(
 
 def explained(client: Caller, refused: RefundRejected) -> RefundRejected:
     given: Any = client.client.explain(refused)
-    told: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
-    return told
+    outcome: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
+    return outcome
 
 
 def answer(provider: str, word: str) -> bytes:

@@ -154,7 +154,7 @@ class Server:
         self.connections = 0
         self.failures: list[Exception] = []
         self.stopping = threading.Event()
-        self.came = threading.Event()
+        self.arrived = threading.Event()
         self._scripts = list(scripts)
         self._tls = tls
         self._serving: list[tuple[Peer, threading.Thread]] = []
@@ -172,7 +172,7 @@ class Server:
         """Record a request."""
         with self._lock:
             self.requests.append(request)
-        self.came.set()
+        self.arrived.set()
 
     def __enter__(self) -> Self:
         self._accepting.start()

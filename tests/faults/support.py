@@ -29,7 +29,7 @@ every_loop = pytest.mark.parametrize("kind", LOOPS)
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """How a refund reaches a server: the client, and the connection.
 
     `encryption` is "" for plain http, "tls", or "records": TLS with a record for each line that the server sends, all
@@ -45,43 +45,45 @@ class Way:
         return f"{self.kind}{over}-{self.encryption or 'plain'}"
 
 
-WAYS: Final[tuple[Way, ...]] = tuple(
-    Way(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if EVERY_COMBINATION else ("",))
+ROUTES: Final[tuple[Route, ...]] = tuple(
+    Route(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if EVERY_COMBINATION else ("",))
 )
 """The routes over refundry's own transports."""
-READING_WAYS: Final[tuple[Way, ...]] = tuple(way for way in WAYS if way.encryption != "tls")
+READING_ROUTES: Final[tuple[Route, ...]] = tuple(route for route in ROUTES if route.encryption != "tls")
 """The routes on which the bytes of a reply arrive differently. A reply in one TLS record arrives as in plain http."""
-HTTPX_WAYS: Final[tuple[Way, ...]] = tuple(Way(kind, over_httpx=True) for kind in KINDS if EVERY_COMBINATION)
+HTTPX_ROUTES: Final[tuple[Route, ...]] = tuple(Route(kind, over_httpx=True) for kind in KINDS if EVERY_COMBINATION)
 """The routes over the transport of httpx, which has its own TLS."""
 
-every_way = pytest.mark.parametrize("way", WAYS, ids=str, indirect=True)
-every_reading_way = pytest.mark.parametrize("way", READING_WAYS, ids=str, indirect=True)
-every_reading_way_and_httpx = pytest.mark.parametrize("way", [*READING_WAYS, *HTTPX_WAYS], ids=str, indirect=True)
+every_route = pytest.mark.parametrize("route", ROUTES, ids=str, indirect=True)
+every_reading_route = pytest.mark.parametrize("route", READING_ROUTES, ids=str, indirect=True)
+every_reading_route_and_httpx = pytest.mark.parametrize(
+    "route", [*READING_ROUTES, *HTTPX_ROUTES], ids=str, indirect=True
+)
 
 
 @dataclass(frozen=True)
 class Wired:
     """A route, with the TLS contexts of both ends."""
 
-    way: Way
+    route: Route
     tls: ssl.SSLContext | None
     trusting: ssl.SSLContext
 
     @property
     def kind(self) -> Kind:
         """Return the kind of client."""
-        return self.way.kind
+        return self.route.kind
 
     def server(self, *scripts: Script) -> Server:
         """Return a server at the end of this route."""
-        return Server(*scripts, tls=self.tls, records=self.way.encryption == "records")
+        return Server(*scripts, tls=self.tls, records=self.route.encryption == "records")
 
     @contextmanager
     def client(
         self, server: Server, provider: str = "paybyrd", timeout: Timeout = AMPLE, **options: Any
     ) -> Iterator[Caller]:
         """Yield a client of one account at a server."""
-        if not self.way.over_httpx:
+        if not self.route.over_httpx:
             with client_of(self.kind, server, provider, timeout, ssl_context=self.trusting, **options) as client:
                 yield client
             return

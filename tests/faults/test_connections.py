@@ -29,12 +29,12 @@ from refundry.transport import aio, sync
 from refundry.transport.sync import HttpTransport
 from tests.facade.support import ONE_EURO, PAYMENT, Caller, Kind, account, caller
 from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_way, failed
+from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_route, failed
 
 
-def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
+def two_refunds(route: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
     """Refund twice, with a pause between, and return the connection of each request."""
-    with way.client(server, **options) as client:
+    with route.client(server, **options) as client:
         for reference in ("r-1", "r-2"):
             assert client.ask("paybyrd", reference=reference).refund_id == "refund-1"
             client.pause(pause)
@@ -42,7 +42,7 @@ def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) 
     return [request.connection for request in server.requests]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     "script",
     [
@@ -53,12 +53,12 @@ def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) 
     ],
     ids=["with a length", "in chunks", "after an interim reply", "in HTTP/1.0 that says so"],
 )
-def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
-    with way.server(script) as server:
-        assert two_refunds(way, server) == [1, 1]
+def test_two_refunds_share_one_connection(route: Wired, script: Script) -> None:
+    with route.server(script) as server:
+        assert two_refunds(route, server) == [1, 1]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     "script",
     [
@@ -86,9 +86,9 @@ def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
         "with a second reply later",
     ],
 )
-def test_a_broken_connection_is_not_reused(way: Wired, script: Script) -> None:
-    with way.server(script) as server:
-        assert two_refunds(way, server) == [1, 2]
+def test_a_broken_connection_is_not_reused(route: Wired, script: Script) -> None:
+    with route.server(script) as server:
+        assert two_refunds(route, server) == [1, 2]
 
 
 def test_a_connection_closed_while_the_event_loop_was_busy_is_not_reused() -> None:
@@ -118,32 +118,32 @@ def test_a_connection_of_another_event_loop_is_not_reused() -> None:
     assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
-@every_way
-def test_a_connection_is_not_reused_after_an_unreadable_reply(way: Wired) -> None:
+@every_route
+def test_a_connection_is_not_reused_after_an_unreadable_reply(route: Wired) -> None:
     def late(peer: Peer) -> None:
         peer.request()
         peer.send(reply()[:-1])
         peer.hold()
 
-    with way.server(late, answering()) as server, way.client(server, timeout=SHORT) as client:
+    with route.server(late, answering()) as server, route.client(server, timeout=SHORT) as client:
         with pytest.raises(OutcomeUnknown):
             client.ask("paybyrd")
         assert client.ask("paybyrd").refund_id == "refund-1"
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-@every_way
-def test_a_connection_that_idled_too_long_is_not_reused(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+@every_route
+def test_a_connection_that_idled_too_long_is_not_reused(route: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
-    with way.server(answering()) as server, way.client(server) as client:
+    with route.server(answering()) as server, route.client(server) as client:
         for reference, seconds in (("r-1", 3.0), ("r-2", 5.0), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
             now[0] += seconds
     assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     ("said", "connections"),
     [
@@ -158,11 +158,11 @@ def test_a_connection_that_idled_too_long_is_not_reused(way: Wired, monkeypatch:
     ],
 )
 def test_a_connection_is_kept_for_less_time_than_the_server_says(
-    way: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
+    route: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
-    with way.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, way.client(server) as client:
+    with route.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, route.client(server) as client:
         for reference, seconds in (("r-1", 0.5), ("r-2", 1.5), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
             now[0] += seconds
@@ -173,23 +173,23 @@ def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all bytes that the host sends at once arrive before the client and its event loop continue."""
     made, is_silent = sync._Connection.__init__, aio._Connection.is_silent
 
-    def slowly_made(self: sync._Connection, connected: socket.socket) -> None:
+    def slow_connection(self: sync._Connection, connected: socket.socket) -> None:
         made(self, connected)
         time.sleep(0.1)
 
-    async def slowly_asked(self: aio._Connection) -> bool:
+    async def slow_request(self: aio._Connection) -> bool:
         await asyncio.sleep(0)  # uvloop writes the end of the handshake with its next turn
         time.sleep(0.1)
         return await is_silent(self)
 
-    monkeypatch.setattr(sync._Connection, "__init__", slowly_made)
-    monkeypatch.setattr(aio._Connection, "is_silent", slowly_asked)
+    monkeypatch.setattr(sync._Connection, "__init__", slow_connection)
+    monkeypatch.setattr(aio._Connection, "is_silent", slow_request)
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize("parts", [(reply(),), (b"x",), ()], ids=["a reply", "garbage", "the end"])
 def test_bytes_before_the_request_are_not_a_reply(
-    way: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+    route: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speaking_first(peer: Peer) -> None:
         peer.send(*parts)
@@ -197,36 +197,36 @@ def test_bytes_before_the_request_are_not_a_reply(
             peer.hold()
 
     slow_after_connecting(monkeypatch)
-    with way.server(speaking_first) as server, way.client(server) as client:
+    with route.server(speaking_first) as server, route.client(server) as client:
         failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
     assert server.requests == []
 
 
-@every_way
+@every_route
 def test_a_new_tls_connection_is_usable_after_any_message_of_tls_itself(
-    way: Wired, monkeypatch: pytest.MonkeyPatch
+    route: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have arrived
-    with way.server(answering()) as server:
-        assert two_refunds(way, server, pause=0) == [1, 1]
+    with route.server(answering()) as server:
+        assert two_refunds(route, server, pause=0) == [1, 1]
 
 
-@every_way
-def test_each_origin_has_its_own_connections(way: Wired) -> None:
-    with way.server(answering()) as one, way.server(answering()) as other:
+@every_route
+def test_each_origin_has_its_own_connections(route: Wired) -> None:
+    with route.server(answering()) as one, route.server(answering()) as other:
         for server in (one, other):
-            assert two_refunds(way, server) == [1, 1]
+            assert two_refunds(route, server) == [1, 1]
 
 
-@every_way
-def test_closing_the_client_closes_its_connections(way: Wired) -> None:
+@every_route
+def test_closing_the_client_closes_its_connections(route: Wired) -> None:
     closed = threading.Event()
 
     def script(peer: Peer) -> None:
         answering()(peer)
         closed.set()
 
-    with way.server(script) as server, way.client(server) as client:
+    with route.server(script) as server, route.client(server) as client:
         client.ask("paybyrd")
         assert not closed.wait(0.1)
         client.close()
@@ -248,7 +248,7 @@ def test_a_client_closed_during_a_refund_closes_the_connection_after_it() -> Non
         client = RefundClient([account("paybyrd", base_url=server.url)], timeout=AMPLE)
         thread = threading.Thread(target=refund, args=(client, "r-1"))
         thread.start()
-        assert server.came.wait(5)
+        assert server.arrived.wait(5)
         client.close()
         go_on.set()
         thread.join(5)
@@ -295,8 +295,8 @@ def many_at_once(client: Caller, number: int) -> None:
         return
 
     async def all_of_them() -> None:
-        asked = (made.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=name) for name in names)
-        await asyncio.gather(*asked)
+        requested = (made.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=name) for name in names)
+        await asyncio.gather(*requested)
 
     client.run(all_of_them())
 
@@ -392,8 +392,8 @@ def test_sixty_four_tasks_over_one_client_send_each_refund_once() -> None:
                 for number in range(64)
             ]
             refunds = await asyncio.gather(*calls)
-            again = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference="r-63")
-            assert [refund.replayed for refund in (*refunds, again)] == [False] * 64 + [True]
+            second = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference="r-63")
+            assert [refund.replayed for refund in (*refunds, second)] == [False] * 64 + [True]
 
     with Server(answering()) as server:
         asyncio.run(all_at_once(server))
@@ -417,7 +417,7 @@ def test_a_call_cancelled_after_sending_leaves_the_reference_unknown(provider: s
                 return await client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference="r-1")
 
             call = asyncio.create_task(ask())
-            assert await asyncio.to_thread(server.came.wait, 5)
+            assert await asyncio.to_thread(server.arrived.wait, 5)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call

@@ -44,9 +44,9 @@ def test_only_a_failure_that_comes_before_the_first_byte_says_that_nothing_was_s
     cls: type[RefundError] = NotSent if nothing_sent else OutcomeUnknown
     evidence = Evidence.NOT_SENT if nothing_sent else Evidence.MAYBE_SENT
     with over(kind, httpx.MockTransport(fail), "blink") as client:
-        told = failed(client, "blink", cls, Resend.SAFE if nothing_sent else Resend.NEVER, evidence)
-    assert error.__name__ in str(told)
-    assert "the words of httpx" not in str(told)
+        outcome = failed(client, "blink", cls, Resend.SAFE if nothing_sent else Resend.NEVER, evidence)
+    assert error.__name__ in str(outcome)
+    assert "the words of httpx" not in str(outcome)
 
 
 @both_kinds
@@ -123,9 +123,9 @@ class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
 def test_a_truncated_body_is_unknown_and_kept_in_raw(kind: Kind, error: Exception) -> None:
     stream = Stream(iter([SUCCESS]), error)
     with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
-        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-    assert told.raw is not None
-    assert (told.raw.body, told.raw.complete) == (SUCCESS, False)
+        outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert outcome.raw is not None
+    assert (outcome.raw.body, outcome.raw.complete) == (SUCCESS, False)
 
 
 @both_kinds
@@ -139,9 +139,9 @@ def test_a_body_over_one_mebibyte_is_cut_off_and_unknown(kind: Kind) -> None:
 
     stream = Stream(endless())
     with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
-        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-    assert told.raw is not None
-    assert (len(told.raw.body), told.raw.complete) == (MAX_REPLY_BYTES, False)
+        outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert outcome.raw is not None
+    assert (len(outcome.raw.body), outcome.raw.complete) == (MAX_REPLY_BYTES, False)
     assert len(read) == MAX_REPLY_BYTES // 65536 + 1
     assert stream.closed
 
@@ -160,9 +160,9 @@ def test_a_compressed_body_is_read_within_bounds(kind: Kind, body: bytes, comple
         if complete:
             assert client.ask("paybyrd").refund_id == "refund-1"
         else:
-            told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-            assert told.raw is not None
-            assert len(told.raw.body) <= MAX_REPLY_BYTES
+            outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+            assert outcome.raw is not None
+            assert len(outcome.raw.body) <= MAX_REPLY_BYTES
 
 
 @both_kinds

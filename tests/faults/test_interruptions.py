@@ -55,7 +55,7 @@ PLACES: Final[dict[str, tuple[object, str, Evidence]]] = {
     "a header of the reply": (http11.Reply, "on_header", Evidence.MAYBE_SENT),
     "the end of the head": (http11.Reply, "on_headers_complete", Evidence.MAYBE_SENT),
     "the end of the reply": (http11.Reply, "on_message_complete", Evidence.MAYBE_SENT),
-    "taking what came": (http11.Reply, "receive", Evidence.MAYBE_SENT),
+    "taking the received bytes": (http11.Reply, "receive", Evidence.MAYBE_SENT),
     "the reply as a value": (http11, "decompressed", Evidence.MAYBE_SENT),
 }
 

@@ -94,8 +94,8 @@ def test_a_call_that_fails_before_its_first_byte_has_sent_nothing(
             answer = HttpTransport().send(request, AMPLE)
         else:
             answer = loop.run_until_complete(AsyncHttpTransport().asend(request, AMPLE))
-    told = assert_nothing_sent(answer, request, type(error))
-    assert str(error) not in told.detail or not str(error)
+    failure = assert_nothing_sent(answer, request, type(error))
+    assert str(error) not in failure.detail or not str(error)
 
 
 @both_kinds
@@ -105,8 +105,8 @@ def test_a_call_that_fails_before_its_first_byte_has_sent_nothing(
 def test_an_ssl_context_for_servers_has_sent_nothing(kind: Kind, given: object) -> None:
     with Server(lambda peer: peer.hold()) as server:
         request = fresh(f"https://127.0.0.1:{server.port}")
-        told = assert_nothing_sent(sent(kind, request, ssl_context=given), request, Exception)
-    assert "ssl_context is no ssl.SSLContext of a client" in told.detail
+        failure = assert_nothing_sent(sent(kind, request, ssl_context=given), request, Exception)
+    assert "ssl_context is no ssl.SSLContext of a client" in failure.detail
 
 
 def test_an_event_loop_whose_threads_have_ended_has_sent_nothing() -> None:
@@ -123,10 +123,10 @@ def test_under_another_event_loop_nothing_was_sent_and_the_error_says_what_to_do
         return await AsyncHttpTransport().asend(request, AMPLE)
 
     request = fresh()
-    told = assert_nothing_sent(trio.run(send), request, Exception)
-    assert "asyncio" in told.detail
-    assert "HttpxTransport" in told.detail
-    assert told.permanent
+    failure = assert_nothing_sent(trio.run(send), request, Exception)
+    assert "asyncio" in failure.detail
+    assert "HttpxTransport" in failure.detail
+    assert failure.permanent
 
 
 def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_time() -> None:
@@ -148,13 +148,13 @@ def test_a_transport_of_the_wrong_kind_has_sent_nothing_and_is_named(kind: Kind,
         answer = HttpxTransport(library.AsyncHTTPTransport()).send(request, AMPLE)
     else:
         answer = with_async(kind, lambda: _Closing(library.HTTPTransport()), request, AMPLE)
-    told = assert_nothing_sent(answer, request, Exception)
+    failure = assert_nothing_sent(answer, request, Exception)
     named = {
         "sync": "AsyncHTTPTransport, which is for AsyncRefundClient and not for RefundClient",
         "async": "HTTPTransport, which is for RefundClient and not for AsyncRefundClient",
     }
-    assert named[kind] in told.detail
-    assert told.permanent
+    assert named[kind] in failure.detail
+    assert failure.permanent
 
 
 class _Closing(HttpxTransport):
@@ -335,14 +335,14 @@ from refundry import AsyncRefundClient, Money, Paybyrd, RefundClient
 if __debug__:
     sys.exit("not optimised")
 account = Paybyrd(api_key="test-key", base_url=sys.argv[1])
-asked = dict(payment_id="payment-1", amount=Money.of("1.00", "EUR"))
+arguments = dict(payment_id="payment-1", amount=Money.of("1.00", "EUR"))
 
 async def refunded(reference):
     async with AsyncRefundClient([account]) as client:
-        return (await client.refund("paybyrd", reference=reference, **asked)).status.name
+        return (await client.refund("paybyrd", reference=reference, **arguments)).status.name
 
 with RefundClient([account]) as client:
-    print(client.refund("paybyrd", reference="r-1", **asked).status.name)
+    print(client.refund("paybyrd", reference="r-1", **arguments).status.name)
 print(asyncio.run(refunded("r-2")))
 if "uvloop" in sys.argv:
     import uvloop

@@ -70,9 +70,9 @@ async def aclosing(transport: Any, request: WireRequest, timeout: Timeout) -> ob
 
 
 def assert_nothing_shows(error: BaseException) -> None:
-    told = reported(error)
-    assert "request = " in told["traceback"]  # the variables of its callers
-    for text in told.values():
+    report = reported(error)
+    assert "request = " in report["traceback"]  # the variables of its callers
+    for text in report.values():
         assert_hidden(text)
         assert "canary" not in text
 

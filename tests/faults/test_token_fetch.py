@@ -23,7 +23,7 @@ from tests.faults.tokens import (
     AT_ONCE,
     CROWDED,
     KEYED,
-    LIFE,
+    LIFETIME,
     REFUND,
     Watched,
     calling,
@@ -106,11 +106,11 @@ def test_a_refund_and_a_lookup_that_start_together_share_one_fetch(kind: Kind, p
         calling(kind, keyed(provider, server)) as client,
         sandbox.held() as go_on,
     ):
-        refunded, asked = client.start_at_once([refund(provider, "r-1"), lookup(pending(provider))])
-        assert sandbox.was_asked()
+        refunded, requested = client.start_at_once([refund(provider, "r-1"), lookup(pending(provider))])
+        assert sandbox.was_called()
         go_on.set()
         assert refunded.result(SECONDS).reference == "r-1"
-        assert isinstance(failure(asked), LookupFailed)  # the sandbox does not know that refund
+        assert isinstance(failure(requested), LookupFailed)  # the sandbox does not know that refund
     assert sandbox.fetches == 1
 
 
@@ -147,10 +147,10 @@ def test_a_token_with_a_short_lifetime_is_renewed_before_the_provider_refuses_it
 @both_kinds
 @with_keys
 def test_a_token_is_renewed_before_its_expiry(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+    sandbox = Watched(token_seconds=LIFETIME)
     attempts: list[Attempt] = []
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), on_attempt=attempts.append) as client:
-        for name, later in zip(references(0, 3), (LIFE / 2, LIFE / 2 - 1, 0), strict=True):
+        for name, later in zip(references(0, 3), (LIFETIME / 2, LIFETIME / 2 - 1, 0), strict=True):
             ended([client.start(refund(provider, name))])
             clock(later)
     assert sandbox.fetches == 2
@@ -162,17 +162,17 @@ def test_a_token_is_renewed_before_its_expiry(kind: Kind, provider: str, clock: 
 def test_other_calls_use_the_valid_token_while_a_renewal_hangs(
     kind: Kind, provider: str, clock: Callable[[float], None]
 ) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+    sandbox = Watched(token_seconds=LIFETIME)
     with (
         SandboxServer(sandbox) as server,
         calling(kind, keyed(provider, server)) as client,
     ):
         ended([client.start(refund(provider, "r-1"))])
-        assert sandbox.was_asked()
-        clock(LIFE - 20)
+        assert sandbox.was_called()
+        clock(LIFETIME - 20)
         with sandbox.held() as go_on:
             renewing = client.start(refund(provider, "r-2"))
-            assert sandbox.was_asked()
+            assert sandbox.was_called()
             ended([client.start(refund(provider, name)) for name in ("r-3", "r-4", "r-5")])
             assert not renewing.done()
             go_on.set()
@@ -187,13 +187,13 @@ def test_other_calls_use_the_valid_token_while_a_renewal_hangs(
 def test_a_failed_renewal_leaves_the_old_token_in_use(
     kind: Kind, provider: str, fault: Fault, clock: Callable[[float], None]
 ) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+    sandbox = Watched(token_seconds=LIFETIME)
     with (
         SandboxServer(sandbox) as server,
         calling(kind, keyed(provider, server), timeout=SHORT, retry=ONCE) as client,
     ):
         ended([client.start(refund(provider, "r-1"))])
-        clock(LIFE - 20)
+        clock(LIFETIME - 20)
         sandbox.script(provider, fault, operation="create_token")
         ended([client.start(refund(provider, "r-2"))])
     assert sandbox.fetches == 2

@@ -31,7 +31,7 @@ KEYED: Final = ("lab4pay", "blink")
 TOKEN_PATHS: Final = ("/v1/auth/token/", "/api/pay/v1/tokens")
 REFUND: Final = {"lab4pay": Operation.REFUND_UNREFERENCED, "blink": Operation.REFUND}
 CENT: Final = {"lab4pay": Money.of("0.01", "EUR"), "blink": Money.of("0.01", "GBP")}
-LIFE: Final = 1800
+LIFETIME: Final = 1800
 """The lifetime of the sandbox's tokens in seconds."""
 AT_ONCE: Final = {"sync": 32, "async": 128}
 CROWDED: Final = Timeout(connect=20, read=20, total=40)
@@ -49,7 +49,7 @@ class Watched(Sandbox):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.fetches = 0
-        self.asked = threading.Semaphore(0)
+        self.fetching = threading.Semaphore(0)
         self._held: list[threading.Event] = []
         self._counting = threading.Lock()
 
@@ -59,7 +59,7 @@ class Watched(Sandbox):
             with self._counting:
                 self.fetches += 1
                 go_on = self._held.pop(0) if self._held else None
-            self.asked.release()
+            self.fetching.release()
             if go_on is not None:
                 go_on.wait(SECONDS)
         return super().handle(request)
@@ -74,9 +74,9 @@ class Watched(Sandbox):
         finally:
             go_on.set()
 
-    def was_asked(self, times: int = 1) -> bool:
+    def was_called(self, times: int = 1) -> bool:
         """Wait for this number of further token fetches."""
-        return all(self.asked.acquire(timeout=SECONDS) for _ in range(times))
+        return all(self.fetching.acquire(timeout=SECONDS) for _ in range(times))
 
     def executed(self, provider: str) -> list[str]:
         """The references of the refunds that were executed, sorted."""

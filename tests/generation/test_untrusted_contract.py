@@ -31,11 +31,11 @@ def ref(name: str) -> dict[str, str]:
 @contextmanager
 def server() -> Iterator[tuple[str, list[str]]]:
     """A loopback server that answers with a schema; its address, and the paths that were asked for."""
-    asked: list[str] = []
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b'{"type": "object"}')
@@ -47,7 +47,7 @@ def server() -> Iterator[tuple[str, list[str]]]:
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.server_port}/schema", asked
+            yield f"http://127.0.0.1:{listening.server_port}/schema", requested
         finally:
             listening.shutdown()
             thread.join()
@@ -111,7 +111,7 @@ def test_the_validators_retrieve_nothing_even_from_a_contract_that_was_not_check
 ) -> None:
     local = tmp_path / "schema.json"
     local.write_text('{"type": "object", "const": "content of a local file"}')
-    with server() as (address, asked):
+    with server() as (address, requested):
         for target in (address, local.as_uri(), str(local), "schema.json"):
             for schema in (discriminated(target), {"$ref": target, "default": {}, "example": {}}):
                 data = contract(openapi=version, schemas={"Either": schema})
@@ -121,18 +121,18 @@ def test_the_validators_retrieve_nothing_even_from_a_contract_that_was_not_check
                     lambda data=data: schema_findings(Document(data, {"": "openapi.yaml:1"})),
                 ):
                     assert "content of a local file" not in outcome(ask)
-        assert asked == []
+        assert requested == []
 
 
 def test_taking_a_hostile_page_fetches_nothing_and_is_one_line(tmp_path: Path) -> None:
-    with server() as (address, asked):
+    with server() as (address, requested):
         data = contract(schemas={"Either": discriminated(address)})
         (tmp_path / "page.md").write_text(f"```yaml\n{json.dumps(data, indent=1)}\n```\n")
         done = run(
             *("-m", "scripts.contracts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path)),
             *("--address", "https://docs.example.com/a"),
         )
-        assert (done.returncode, done.stdout, asked) == (2, "", [])
+        assert (done.returncode, done.stdout, requested) == (2, "", [])
     assert "discriminator/mapping/a" in done.stderr
     assert done.stderr.count("\n") == 1
 

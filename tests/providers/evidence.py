@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 UNKNOWN = frozenset({"OutcomeUnknown"})
 MISMATCH = frozenset({"RefundMismatch"})
 DONE = frozenset({"SUCCEEDED"})
-UNDER_WAY = frozenset({"PENDING"})
+IN_PROGRESS = frozenset({"PENDING"})
 REFUSED = frozenset({"RefundRejected"})
-NO_ACCESS = frozenset({"AuthenticationFailed"})
-ACCEPTED = DONE | UNDER_WAY
+DENIED = frozenset({"AuthenticationFailed"})
+ACCEPTED = DONE | IN_PROGRESS
 
 
 def another_amount(*amounts: tuple[object, Decimal | None, Decimal]) -> bool:
@@ -19,9 +19,9 @@ def another_amount(*amounts: tuple[object, Decimal | None, Decimal]) -> bool:
 
     An unreadable amount contradicts too, where no readable one is beside it.
     """
-    read = [(number, asked) for _, number, asked in amounts if number is not None]
+    read = [(number, requested) for _, number, requested in amounts if number is not None]
     if read:
-        return any(number != asked for number, asked in read)
+        return any(number != requested for number, requested in read)
     return any(value not in (None, "") for value, _, _ in amounts)
 
 

@@ -100,7 +100,7 @@ class StateRecord:
     """Unlisted words that look like listed ones."""
     done: str
     undone: str
-    under_way: str
+    in_progress: str
     at: str
     """The JSON pointer to the word in the reply."""
     transaction: Mapping[str, Any] = field(default_factory=dict)
@@ -113,10 +113,10 @@ class StateRecord:
     def reply(self, word: object = ..., status: int = 200, **more: Any) -> WireReply:
         """Return a reply with this word for the state, or with none."""
         *outer, own = self.at.split("/")[1:]
-        told: Any = {own: word, **more} if word is not ... else more
+        value: Any = {own: word, **more} if word is not ... else more
         for name in reversed(outer):
-            told = {name: told}
-        return reply(status, told)
+            value = {name: value}
+        return reply(status, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ class PaymentRecord:
     """A refusal that the state of the payment explains."""
     unrefundable: tuple[str, ...]
     """The words of payments that cannot be refunded."""
-    void: str
+    void_hint: str
     """The hint that names the void of such a payment."""
 
 
@@ -174,7 +174,7 @@ class SandboxRecord:
     """The member of the reply that has the refund's id."""
     steps: int
     """How often `Sandbox.advance` moves a refund until it is final."""
-    questions: frozenset[tuple[str, str]]
+    other_requests: frozenset[tuple[str, str]]
     """Method and path of all requests of a client beside the refund itself, without ids."""
     traces: bool = False
     """Whether every reply has an id for a lookup of the refund."""
@@ -196,7 +196,7 @@ class ContractRecord:
     payment_ids: tuple[str, ...]
     accepting: Callable[[Call], dict[str, Any]]
     """The body that accepts a call with status 200."""
-    under_way: Callable[[Call], dict[str, Any]]
+    in_progress: Callable[[Call], dict[str, Any]]
     """The body that accepts a call and leaves it pending."""
     refusing: Mapping[str, Any]
     """The body of an error that refuses a call."""
@@ -282,7 +282,7 @@ class ProviderRecord:
     @property
     def cancels(self) -> bool:
         """Return whether a pending refund can be cancelled."""
-        return any("cancel" in path for _, path in self.sandbox.questions)
+        return any("cancel" in path for _, path in self.sandbox.other_requests)
 
     @property
     def deduplicates(self) -> bool:

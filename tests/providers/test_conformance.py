@@ -101,8 +101,8 @@ def test_an_acceptance_for_later_is_pending_and_has_an_id(record: ProviderRecord
 def test_an_acceptance_is_replayed_under_its_reference_and_not_resent(record: ProviderRecord) -> None:
     transport = Scripted(whole(record))
     with scripted("sync", record.name, transport) as client:
-        first, again = client.ask(record.name), client.ask(record.name)
-    assert (first.status, again.status, again.replayed) == (record.accepted_as, record.accepted_as, True)
+        first, second = client.ask(record.name), client.ask(record.name)
+    assert (first.status, second.status, second.replayed) == (record.accepted_as, record.accepted_as, True)
     assert len(transport.sent) == 1
 
 
@@ -135,10 +135,10 @@ def test_a_refusal_has_its_own_exception_and_may_be_resent(record: ProviderRecor
 def test_a_refusal_can_be_pickled_and_stored_as_json(record: ProviderRecord, refusal: Refusal) -> None:
     error = outcome_for_caller(record.name, refusal.answer)
     assert isinstance(error, RefundError)
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), again.args, vars(again)) == (type(error), error.args, vars(error))
-    kept = RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
-    assert (type(kept), str(kept), kept.resend) == (type(error), str(error), error.resend)
+    second = pickle.loads(pickle.dumps(error))
+    assert (type(second), second.args, vars(second)) == (type(error), error.args, vars(error))
+    stored = RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
+    assert (type(stored), str(stored), stored.resend) == (type(error), str(error), error.resend)
 
 
 @every_refusal

@@ -94,7 +94,7 @@ def test_a_refund_is_followed_to_its_end_and_every_request_fits_the_contract(rec
     found = [violations(record.contract.effective(), request) for request in recorder.sent]
     assert found == [set()] * len(recorder.sent)
     others = [one for one in recorder.sent if "/refund" not in one.target or one.method == "GET"]
-    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == record.sandbox.questions
+    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == record.sandbox.other_requests
 
 
 @every_record

@@ -17,7 +17,7 @@ from refundry import (
     UnsupportedOperation,
     WebhookRejected,
 )
-from tests.facade.questions import asked, found, pending, second_pending
+from tests.facade.questions import found, looked_up, pending, second_pending
 from tests.facade.support import NO_STATE, Scripted, scripted
 from tests.facade.tokens import bearer, shop
 from tests.providers.cases import ALL, client_of, every_record
@@ -36,11 +36,11 @@ with_tokens = pytest.mark.parametrize("record", [record for record in ALL if rec
 def test_a_lookup_is_a_get_of_the_refunds_own_transaction(record: ProviderRecord) -> None:
     transport = Scripted(NO_STATE, state=record.states.reply(record.states.done))
     with scripted("sync", record.name, transport) as client:
-        refund = asked(client, pending(record.name))
-    (question,) = transport.asked
+        refund = looked_up(client, pending(record.name))
+    (lookup,) = transport.lookups
     assert (refund.status, transport.sent) == (RefundStatus.SUCCEEDED, [])
-    assert (question.method, question.url, question.body) == ("GET", record.states.url, b"")
-    assert {name: secret.reveal() for name, secret in question.credentials} == record.proof
+    assert (lookup.method, lookup.url, lookup.body) == ("GET", record.states.url, b"")
+    assert {name: secret.reveal() for name, secret in lookup.credentials} == record.proof
 
 
 @every_record
@@ -96,18 +96,18 @@ def test_a_refund_without_a_valid_id_is_not_looked_up(record: ProviderRecord) ->
     transport = Scripted(NO_STATE, state=record.states.reply(record.states.done))
     with scripted("sync", record.name, transport) as client:
         with pytest.raises(UnsupportedOperation):
-            asked(client, pending(record.name, refund_id=None))
+            looked_up(client, pending(record.name, refund_id=None))
         for unfit in ("..", "", "a/b", "a?b", "a%2fb", "a\r\nb", "\xe9", "a" * 201):
             with pytest.raises(InvalidRefund):
-                asked(client, pending(record.name, refund_id=unfit))
-    assert transport.asked == transport.sent == []
+                looked_up(client, pending(record.name, refund_id=unfit))
+    assert transport.lookups == transport.sent == []
 
 
 @every_record
 def test_a_recorded_failure_frees_the_reference(record: ProviderRecord) -> None:
     transport = Scripted(record.pending, second_pending(record.name), state=record.states.reply(record.states.undone))
     with scripted("sync", record.name, transport) as client:
-        assert asked(client, client.ask(record.name)).status is RefundStatus.FAILED
+        assert looked_up(client, client.ask(record.name)).status is RefundStatus.FAILED
         assert not client.ask(record.name).replayed
     assert len(transport.sent) == 2
 

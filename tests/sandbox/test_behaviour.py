@@ -28,10 +28,10 @@ def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_recorded(mou
 
 def test_paybyrd_returns_the_refund_and_the_remainder_of_its_payment(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": 50})
-    told = mounted.post("paybyrd", json={"isoAmount": 100}).json()
-    assert (told["code"], told["amount"], told["isoAmount"]) == ("BYRD200", "1.00", 100)
-    assert told["transactionId"] == mounted.sandbox.refunds("paybyrd")[1].refund_id
-    assert told["sourceTransaction"] == {
+    answer = mounted.post("paybyrd", json={"isoAmount": 100}).json()
+    assert (answer["code"], answer["amount"], answer["isoAmount"]) == ("BYRD200", "1.00", 100)
+    assert answer["transactionId"] == mounted.sandbox.refunds("paybyrd")[1].refund_id
+    assert answer["sourceTransaction"] == {
         "amount": "100.00",
         "isoAmount": 10_000,
         "refundedAmount": "1.50",
@@ -82,13 +82,13 @@ def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Mounte
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "body"),
     [
         ("status", {"status": "completed", "amount": 79.1}),
         ("success", {"success": True, "message": "Refund successful", "amount": "79.10"}),
     ],
 )
-def test_blink_answers_with_the_chosen_generation_of_replies(mount: Mount, reply: Any, told: dict[str, Any]) -> None:
+def test_blink_answers_with_the_chosen_generation_of_replies(mount: Mount, reply: Any, body: dict[str, Any]) -> None:
     mounted = mount(Sandbox(blink_reply=reply))
     answer = mounted.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
     fields = answer.json()
@@ -96,7 +96,7 @@ def test_blink_answers_with_the_chosen_generation_of_replies(mount: Mount, reply
     (refund,) = mounted.sandbox.refunds("blink")
     common = {"transaction_id": "blink-gbp", "reference": "order-7/1"}
     new = {"refunded_transaction_id": refund.refund_id} if reply == "status" else {}
-    assert fields == {**common, **told, **new}
+    assert fields == {**common, **body, **new}
 
 
 @pytest.mark.parametrize(("provider", "parts"), [("paybyrd", ("isoAmount", 4000, 6000)), ("blink", ("amount", 40, 60))])
@@ -150,12 +150,12 @@ def test_lab4pay_refuses_an_amount_that_is_not_above_zero(mounted: Mounted) -> N
 
 def test_paybyrd_answers_202_with_a_link_and_is_done_after_one_step(mounted: Mounted) -> None:
     reply = mounted.post("paybyrd", "paybyrd-pending")
-    told = reply.json()
-    assert (reply.status_code, told["code"]) == (202, "BYRD010")
+    answer = reply.json()
+    assert (reply.status_code, answer["code"]) == (202, "BYRD010")
     assert fits("paybyrd", reply)
-    assert told["links"]["href"].startswith("/api/v2/transactions?requestId=")
-    assert {name: told["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
-    assert "transactionId" not in told
+    assert answer["links"]["href"].startswith("/api/v2/transactions?requestId=")
+    assert {name: answer["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
+    assert "transactionId" not in answer
     assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Processing"]
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Success"]
@@ -181,9 +181,9 @@ def test_the_terminal_of_lab4pay_is_done_after_two_steps(mounted: Mounted) -> No
 def test_missing_and_wrong_credentials_are_unauthorised_and_no_violation(
     mounted: Mounted, provider: str, authorization: dict[str, str]
 ) -> None:
-    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
+    fixed = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
     path = RECORDS[provider].sandbox.path.format(RECORDS[provider].sandbox.payment)
-    reply = mounted.http.post(path, headers={**kept, **authorization}, json=RECORDS[provider].sandbox.body)
+    reply = mounted.http.post(path, headers={**fixed, **authorization}, json=RECORDS[provider].sandbox.body)
     assert reply.status_code == 401
     assert fits(provider, reply)
     assert mounted.sandbox.refunds(provider) == ()
@@ -215,10 +215,10 @@ def test_credentials_and_the_terminal_can_be_chosen(mount: Mount) -> None:
 def test_a_key_that_paybyrd_knows_gets_the_same_answer_and_refunds_once(mounted: Mounted) -> None:
     headers = {"idempotency-key": "key-1"}
     first = mounted.post("paybyrd", headers=headers)
-    again = mounted.post("paybyrd", headers=headers)
+    second = mounted.post("paybyrd", headers=headers)
     another_body = mounted.post("paybyrd", headers=headers, json={"isoAmount": 200})
-    assert first.content == again.content == another_body.content
-    assert first.headers["RequestId"] == again.headers["RequestId"] == another_body.headers["RequestId"]
+    assert first.content == second.content == another_body.content
+    assert first.headers["RequestId"] == second.headers["RequestId"] == another_body.headers["RequestId"]
     assert [refund.idempotency_key for refund in mounted.sandbox.refunds("paybyrd")] == ["key-1"]
 
 

@@ -53,22 +53,22 @@ def client(mounted: Mounted, deviations: list[ContractDeviation]) -> Iterator[Re
 
 def refunded(mounted: Mounted, provider: str) -> str:
     """Return the id of a new refund, unreferenced at Lab4Pay."""
-    told: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
-    return told
+    answer: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
+    return answer
 
 
 def linked(mounted: Mounted) -> str:
     """Return the id of a new refund of a payment at Lab4Pay."""
-    told: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
+    answer: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
         "transaction_id"
     ]
-    return told
+    return answer
 
 
 def content(callback: Callback) -> dict[str, Any]:
     """Return the body of a callback."""
-    told: dict[str, Any] = json.loads(callback.body)
-    return told
+    answer: dict[str, Any] = json.loads(callback.body)
+    return answer
 
 
 @pytest.mark.parametrize(("provider", "state"), STATUSES)
@@ -124,9 +124,9 @@ def test_lab4pay_reports_a_refund_with_the_payment_that_it_is_linked_to(mounted:
 def test_lab4pay_reports_an_unreferenced_refund_with_the_reference_of_the_caller(
     mounted: Mounted,
 ) -> None:
-    told = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
-    assert "linked_transaction_id" not in told
-    assert told["client_transaction_id"] == "till-1/1"
+    answer = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
+    assert "linked_transaction_id" not in answer
+    assert answer["client_transaction_id"] == "till-1/1"
 
 
 @pytest.mark.parametrize(
@@ -185,9 +185,9 @@ def test_the_same_state_has_the_same_identity_and_the_next_state_has_another(
         return client.webhook(provider, headers=callback.headers, body=callback.body).identity
 
     refund_id = refunded(mounted, provider)
-    first, again = identity(), identity()
+    first, second = identity(), identity()
     mounted.sandbox.settle(provider, refund_id, RECORDS[provider].states.undone)
-    assert first == again != identity()
+    assert first == second != identity()
 
 
 def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(mounted: Mounted) -> None:

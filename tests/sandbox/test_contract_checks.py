@@ -55,10 +55,10 @@ def test_a_body_that_breaks_the_contract_is_a_400_and_counted_without_its_values
 
 def test_the_answer_is_in_the_form_of_the_provider(mounted: Mounted) -> None:
     body = {"isoAmount": "", "amount": ""}
-    told = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
-    assert told["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
-    assert told["lab4pay"] == {"message": "/amount: type"}
-    assert told["blink"] == {"success": False, "message": "/amount: type"}
+    answer = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
+    assert answer["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
+    assert answer["lab4pay"] == {"message": "/amount: type"}
+    assert answer["blink"] == {"success": False, "message": "/amount: type"}
 
 
 def test_every_violation_of_a_request_is_counted(mounted: Mounted) -> None:
@@ -177,6 +177,6 @@ def test_without_the_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.
 def test_no_violation_holds_a_value_or_a_credential(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": "canary-value"})
     mounted.http.post("/canary-path", headers=RECORDS["paybyrd"].sandbox.headers)
-    told = repr(mounted.sandbox.violations)
-    assert "canary" not in told
-    assert CREDENTIALS["paybyrd"] not in told
+    answer = repr(mounted.sandbox.violations)
+    assert "canary" not in answer
+    assert CREDENTIALS["paybyrd"] not in answer

@@ -82,9 +82,9 @@ def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     mounted: Mounted, fault: Fault, provider: str, sync: bool
 ) -> None:
     mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
-    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
+    answer = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {})}[fault]
-    assert told == expected[provider]
+    assert answer == expected[provider]
     assert fault.executes == EXECUTED[fault]
     assert [refund.amount for refund in mounted.sandbox.refunds(provider)] == [100] * EXECUTED[fault]
     assert mounted.sandbox.violations == ()
@@ -131,8 +131,8 @@ def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
 )
 def test_a_fault_changes_its_own_fields(mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]) -> None:
     mounted.sandbox.script(provider, fault)
-    told = mounted.post(provider).json()
-    assert {name: told[name] for name in changed} == changed
+    answer = mounted.post(provider).json()
+    assert {name: answer[name] for name in changed} == changed
 
 
 def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Mounted) -> None:
@@ -254,7 +254,7 @@ def test_a_fault_does_not_accept_a_wrong_credential_or_an_invalid_request(mounte
 
 
 # The key stores the provider's own answer, a refusal and a 500 too, but not a fault on the way back.
-KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
+STORED = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
 
 
 @pytest.mark.parametrize("sync", [True, False])
@@ -264,9 +264,9 @@ def test_resending_to_paybyrd_under_the_same_reference_never_refunds_twice(
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
     outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
-    again = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
-    assert again == KEPT.get(fault, "SUCCEEDED")
-    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    second = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
+    assert second == STORED.get(fault, "SUCCEEDED")
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in STORED)
 
 
 @pytest.mark.parametrize("sync", [True, False])
@@ -276,10 +276,10 @@ def test_one_call_retries_at_paybyrd_until_the_outcome_is_known_and_refunds_once
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
     retry = Retry(first_wait=0.01)
-    told = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
+    answer = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
     mismatched = fault in (Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT)
-    assert told == ("RefundMismatch" if mismatched else KEPT.get(fault, "SUCCEEDED"))
-    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    assert answer == ("RefundMismatch" if mismatched else STORED.get(fault, "SUCCEEDED"))
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in STORED)
 
 
 @pytest.mark.parametrize("provider", WITHOUT_WINDOW)
@@ -288,12 +288,12 @@ def test_one_call_to_a_provider_without_de_duplication_retries_only_what_was_not
     mounted: Mounted, provider: str, fault: Fault
 ) -> None:
     mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
-    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
+    answer = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
     not_sent = fault is Fault.CUT_BEFORE and mounted.kind == "transport"
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[
         fault
     ]
-    assert told == (ACCEPTED if not_sent else expected)[provider]
+    assert answer == (ACCEPTED if not_sent else expected)[provider]
     assert len(mounted.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 

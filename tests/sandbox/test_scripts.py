@@ -112,9 +112,9 @@ def test_a_reset_restores_the_initial_state(mount: Mount) -> None:
     beginning = sandbox.state()
 
     def used() -> list[Any]:
-        told = [mounted.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
+        answer = [mounted.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
         return [
-            *told,
+            *answer,
             mounted.token("blink").json(),
             mounted.ask("paybyrd", "list_transactions", "none").headers["RequestId"],
         ]
@@ -172,11 +172,11 @@ def test_an_impossible_clearing_is_a_400_that_says_why_and_clears_nothing(body: 
 def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(mounted: Mounted) -> None:
     replies = [mounted.post("paybyrd", payment_id) for payment_id in ("paybyrd-eur", "paybyrd-pending")]
     mounted.sandbox.script("paybyrd", Fault.WHOLE_LIST, operation="list_transactions")
-    told = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
-    assert fits("paybyrd", told)
+    answer = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
+    assert fits("paybyrd", answer)
     books = mounted.sandbox.state()["providers"]["paybyrd"]
     ids = [payment["payment_id"] for payment in books["payments"]] + [one["refund_id"] for one in books["refunds"]]
-    assert [transaction["transactionId"] for transaction in told.json()] == ids
+    assert [transaction["transactionId"] for transaction in answer.json()] == ids
     (own,) = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"]).json()
     assert own["transactionId"] == replies[0].json()["transactionId"]
     assert mounted.sandbox.violations == ()
@@ -193,8 +193,8 @@ def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_re
     assert all(reply.json()["createdDate"].endswith("Z") for reply in replies.values())
     assert made["paybyrd-eur"] == datetime.fromtimestamp(1_000_000_000.5, UTC)
     assert made[refund_id] - made["paybyrd-eur"] == timedelta(hours=1)
-    told_at = parsedate_to_datetime(replies[refund_id].headers["Date"])
-    assert told_at.replace(microsecond=500_000) - made[refund_id] == timedelta(minutes=1)
+    dated = parsedate_to_datetime(replies[refund_id].headers["Date"])
+    assert dated.replace(microsecond=500_000) - made[refund_id] == timedelta(minutes=1)
     assert all(fits("paybyrd", reply) for reply in replies.values())
 
 
@@ -212,11 +212,11 @@ def test_a_reply_without_a_body_is_truncated_too(mounted: Mounted) -> None:
 def test_no_truncated_reply_of_any_operation_is_complete(mounted: Mounted, provider: str, operation: str) -> None:
     sandbox = RECORDS[provider].sandbox
     about = sandbox.payment or sandbox.pending_payment
-    asked: dict[str, Callable[[], httpx.Response]] = {
+    requested: dict[str, Callable[[], httpx.Response]] = {
         "create_token": lambda: mounted.token(provider),
         RECORDS[provider].sandbox.operation: lambda: mounted.post(provider),
     }
     body: dict[str, Any] = {"json": {"amount": 100}} if operation == "refund_transaction" else {}
     mounted.sandbox.script(provider, Fault.CUT_IN_REPLY, operation=operation)
     with pytest.raises(httpx.RemoteProtocolError):
-        asked.get(operation, lambda: mounted.ask(provider, operation, about, **body))()
+        requested.get(operation, lambda: mounted.ask(provider, operation, about, **body))()

@@ -128,9 +128,9 @@ def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mo
         order = {"provider": provider, "refund_id": refund_id, **more}
         reply = mounted.http.post("/_sandbox/callback", json=order)
         assert (reply.status_code, set(reply.json())) == (200, {"headers", "body"})
-        told = reply.json()
+        answer = reply.json()
         with RefundClient(mounted.accounts()) as client:
-            return client.webhook(provider, headers=told["headers"], body=told["body"].encode())
+            return client.webhook(provider, headers=answer["headers"], body=answer["body"].encode())
 
     assert event() == event(forged=False)
     assert (event().refund_id, event().authentic) == (refund_id, True)
@@ -339,21 +339,21 @@ def test_the_command_refuses_invalid_arguments_with_one_line_and_code_2(
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    told = capsys.readouterr()
+    answer = capsys.readouterr()
     assert ended.value.code == 2
-    assert told.out == ""
-    assert told.err.startswith("error: ")
-    assert words in told.err
-    assert told.err.count("\n") == 1
+    assert answer.out == ""
+    assert answer.err.startswith("error: ")
+    assert words in answer.err
+    assert answer.err.count("\n") == 1
 
 
 def test_the_command_says_that_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with SandboxServer(Sandbox()) as server:
         port = httpx.URL(server.base_url).port
         assert main(["--port", str(port)]) == 2
-    told = capsys.readouterr()
-    assert told.err == f"error: --port {port}: Address already in use; choose another, 0 takes a free one\n"
-    assert told.out == ""
+    answer = capsys.readouterr()
+    assert answer.err == f"error: --port {port}: Address already in use; choose another, 0 takes a free one\n"
+    assert answer.out == ""
 
 
 def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
@@ -368,11 +368,11 @@ def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
 def test_the_help_lists_every_fault_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
-    told = capsys.readouterr().out
+    answer = capsys.readouterr().out
     assert ended.value.code == 0
-    assert all(fault.value in told and fault.meaning in told for fault in Fault)
+    assert all(fault.value in answer and fault.meaning in answer for fault in Fault)
     names = ("POST /_sandbox/script", "POST /_sandbox/advance", "POST /_sandbox/callback", "GET  /_sandbox/state")
-    assert all(name in told for name in names)
+    assert all(name in answer for name in names)
 
 
 def test_the_command_restores_the_signal_handlers_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
@@ -402,11 +402,11 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
             if run.poll() is None:
                 os.kill(run.pid, signal.SIGKILL)
     assert (run.returncode, rest, errors) == (0, "The sandbox has stopped.\n", "")
-    told = "".join(lines)
+    answer = "".join(lines)
     named = [*TOKEN_CREDENTIALS.values(), *WEBHOOK_SECRETS.values(), {"integrator_id": INTEGRATOR_ID}]
     named += [{"access_token": CREDENTIALS[provider]} for provider in ("lab4pay", "blink")]
     named += [{"api_key": CREDENTIALS["paybyrd"]}]
-    assert all(f"{name}={value}" in told for credentials in named for name, value in credentials.items())
+    assert all(f"{name}={value}" in answer for credentials in named for name, value in credentials.items())
     ids = [payment["payment_id"] for provider in state["providers"].values() for payment in provider["payments"]]
     assert len(ids) == 13
-    assert all(payment_id in told for payment_id in ids)
+    assert all(payment_id in answer for payment_id in ids)

@@ -91,7 +91,7 @@ def test_a_token_is_valid_for_the_chosen_seconds_and_both_providers_say_so(mount
 
 
 @pytest.mark.parametrize(
-    ("expires_in", "told"),
+    ("expires_in", "answer"),
     [
         (int, {"expires_in": 1800}),
         (float, {"expires_in": 1800.0}),
@@ -102,10 +102,10 @@ def test_a_token_is_valid_for_the_chosen_seconds_and_both_providers_say_so(mount
     ],
 )
 def test_lab4pay_states_the_lifetime_of_a_token_in_the_chosen_form(
-    mount: Mount, expires_in: Callable[[float], object], told: dict[str, Any]
+    mount: Mount, expires_in: Callable[[float], object], answer: dict[str, Any]
 ) -> None:
     reply = mount(Sandbox(expires_in=expires_in)).token("lab4pay").json()
-    assert {name: value for name, value in reply.items() if name == "expires_in"} == told
+    assert {name: value for name, value in reply.items() if name == "expires_in"} == answer
     assert (reply["token_type"], reply["scope"]) == ("Bearer", "default")
 
 
@@ -175,8 +175,8 @@ def test_a_fault_changes_the_fields_of_a_token(
     mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script(provider, fault, operation="create_token")
-    told = mounted.token(provider).json()
-    assert {name: told[name] for name in changed} == changed
+    answer = mounted.token(provider).json()
+    assert {name: answer[name] for name in changed} == changed
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
@@ -194,6 +194,6 @@ def test_a_script_for_an_unknown_operation_is_an_error_that_names_the_known_ones
 def test_neither_a_token_nor_a_credential_is_in_the_state_or_in_a_violation(mounted: Mounted) -> None:
     token = mounted.token("blink").json()["access_token"]
     mounted.token("lab4pay", client_id=1)
-    told = repr((mounted.sandbox.state(), mounted.sandbox.violations))
+    answer = repr((mounted.sandbox.state(), mounted.sandbox.violations))
     secrets = [value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()]
-    assert not any(secret in told for secret in (token, *secrets))
+    assert not any(secret in answer for secret in (token, *secrets))

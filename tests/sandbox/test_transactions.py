@@ -21,8 +21,8 @@ def status(mounted: Mounted, transaction_id: str) -> str:
     """Return the state of a transaction at Lab4Pay."""
     reply = mounted.ask("lab4pay", "get_transaction_status", transaction_id)
     assert fits("lab4pay", reply)
-    told: str = reply.json()["status"]
-    return told
+    answer: str = reply.json()["status"]
+    return answer
 
 
 def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
@@ -30,8 +30,8 @@ def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-pay
     reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told: str = reply.json()["transaction_id"]
-    return told
+    answer: str = reply.json()["transaction_id"]
+    return answer
 
 
 def cancelled(mounted: Mounted, transaction_id: str) -> None:
@@ -144,9 +144,9 @@ def reverted(mounted: Mounted, payment_id: str = "lab4pay-payment") -> str:
     reply = mounted.ask("lab4pay", "revert_transaction", payment_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told = reply.json()
-    assert told["transaction_id"] == payment_id
-    operation_id: str = told["operation_id"]
+    answer = reply.json()
+    assert answer["transaction_id"] == payment_id
+    operation_id: str = answer["operation_id"]
     return operation_id
 
 
@@ -155,8 +155,8 @@ def operation(mounted: Mounted, operation_id: str) -> dict[str, str]:
     reply = mounted.ask("lab4pay", "get_transaction_operation", operation_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told: dict[str, str] = reply.json()
-    return told
+    answer: dict[str, str] = reply.json()
+    return answer
 
 
 def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Mounted) -> None:
@@ -227,8 +227,8 @@ def test_a_payment_whose_revert_failed_can_be_reverted_once_none_of_it_is_refund
     cancelled(mounted, refund_id)
     mounted.sandbox.advance()
     assert status(mounted, refund_id) == "CANCELED"
-    again = reverted(mounted)
-    assert (again == failed, operation(mounted, again)["status"]) == (False, "INITIATED")
+    second = reverted(mounted)
+    assert (second == failed, operation(mounted, second)["status"]) == (False, "INITIATED")
 
 
 def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Mounted) -> None:
@@ -307,8 +307,8 @@ def test_the_link_of_a_202_of_paybyrd_leads_only_to_its_refund(mounted: Mounted)
     accepted = [mounted.post("paybyrd", "paybyrd-pending", json={"isoAmount": amount}).json() for amount in (100, 200)]
     mounted.post("paybyrd")
     for state, code in (("Processing", "BYRD201"), ("Success", "BYRD200")):
-        for told, amount in zip(accepted, (-100, -200), strict=True):
-            reply = mounted.http.get(told["links"]["href"], headers=RECORDS["paybyrd"].sandbox.headers)
+        for answer, amount in zip(accepted, (-100, -200), strict=True):
+            reply = mounted.http.get(answer["links"]["href"], headers=RECORDS["paybyrd"].sandbox.headers)
             assert reply.status_code == 200
             assert fits("paybyrd", reply)
             (transaction,) = reply.json()
@@ -322,10 +322,10 @@ def test_the_link_of_a_202_of_paybyrd_leads_only_to_its_refund(mounted: Mounted)
 
 def found(mounted: Mounted, reply: httpx.Response) -> list[str]:
     """Return the ids of the refunds that Paybyrd finds by the RequestId of a reply."""
-    told = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
-    assert told.status_code == 200
-    assert fits("paybyrd", told)
-    return [transaction["transactionId"] for transaction in told.json()]
+    answer = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
+    assert answer.status_code == 200
+    assert fits("paybyrd", answer)
+    return [transaction["transactionId"] for transaction in answer.json()]
 
 
 @pytest.mark.parametrize("payment_id", ["paybyrd-eur", "paybyrd-pending"])
@@ -343,9 +343,9 @@ def test_the_request_id_of_a_202_of_paybyrd_is_in_its_link(mounted: Mounted) -> 
 
 
 def test_a_stored_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Mounted) -> None:
-    first, again = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
+    first, second = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
     (refund,) = mounted.sandbox.refunds("paybyrd")
-    assert found(mounted, first) == found(mounted, again) == [refund.refund_id]
+    assert found(mounted, first) == found(mounted, second) == [refund.refund_id]
 
 
 @pytest.mark.parametrize(
@@ -399,14 +399,14 @@ def test_blink_returns_a_payment_and_a_refund_in_its_envelope(mount: Mount, age:
     mounted = mount(Sandbox(blink_reply=age))
     mounted.post("blink", json={"partial_refund": True, "amount": 79.1})
     refund_id = mounted.sandbox.refunds("blink")[0].refund_id
-    told = []
+    answer = []
     for name in ("blink-gbp", refund_id):
         reply = mounted.ask("blink", "get_transaction", name)
         assert fits("blink", reply)
         assert set(reply.json()) == {"data"}
-        told.append(reply.json()["data"])
+        answer.append(reply.json()["data"])
     common = ("transaction_id", "status", "amount", "currency")
-    assert [tuple(one[name] for name in common) for one in told] == [
+    assert [tuple(one[name] for name in common) for one in answer] == [
         ("blink-gbp", "Accepted", amounts[0], "GBP"),
         (refund_id, "completed", amounts[1], "GBP"),
     ]
@@ -475,9 +475,9 @@ def test_a_refund_can_be_put_into_any_state_and_stays_there(mounted: Mounted, pr
     mounted.sandbox.settle(provider, refund_id, state)
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds(provider)] == [state]
-    came_to_nothing = state in ("DECLINED", "failed")
+    failed_since = state in ("DECLINED", "failed")
     payment_id = RECORDS[provider].sandbox.payment or RECORDS[provider].sandbox.pending_payment
-    assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if came_to_nothing else 9_900)
+    assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if failed_since else 9_900)
 
 
 def test_a_refund_that_is_unknown_or_has_failed_changes_no_state(mounted: Mounted) -> None:
@@ -498,8 +498,8 @@ def test_without_a_credential_nothing_is_returned_or_executed(
     mounted: Mounted, provider: str, operation_id: str
 ) -> None:
     method, path = RECORDS[provider].sandbox.operations[operation_id]
-    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
-    reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=kept)
+    fixed = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
+    reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=fixed)
     assert reply.status_code == 401
     assert fits(provider, reply)
 
@@ -538,8 +538,8 @@ def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
 ) -> None:
     href = mounted.post("paybyrd", "paybyrd-pending").json()["links"]["href"]
     mounted.sandbox.script("paybyrd", fault)
-    (told,) = mounted.http.get(href, headers=RECORDS["paybyrd"].sandbox.headers).json()
-    assert {name: told[name] for name in changed} == changed
+    (answer,) = mounted.http.get(href, headers=RECORDS["paybyrd"].sandbox.headers).json()
+    assert {name: answer[name] for name in changed} == changed
 
 
 @pytest.mark.parametrize(
@@ -554,9 +554,9 @@ def test_a_fault_changes_the_transaction_in_the_envelope_of_blink(
     mounted: Mounted, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script("blink", fault, Fault.NULL_OBJECT)
-    told = mounted.ask("blink", "get_transaction", "blink-gbp").json()
-    assert {name: told["data"][name] for name in changed} == changed
-    assert set(told) == {"data"}
+    answer = mounted.ask("blink", "get_transaction", "blink-gbp").json()
+    assert {name: answer["data"][name] for name in changed} == changed
+    assert set(answer) == {"data"}
     assert mounted.ask("blink", "get_transaction", "blink-gbp").json() == {"data": None}
 
 

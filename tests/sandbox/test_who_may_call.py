@@ -74,8 +74,8 @@ def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
     for reply in refused:
         assert reply.status_code == 403
         assert set(reply.json()) == {"message"}
-        told = reply.json()["message"]
-        assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in told
+        answer = reply.json()["message"]
+        assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in answer
     assert mounted.sandbox.refunds("paybyrd") == ()
     assert mounted.sandbox.violations == ()
     assert mounted.sandbox.state()["providers"]["paybyrd"]["script"] == ["status_520"]
@@ -145,16 +145,16 @@ def test_an_invalid_host_name_is_an_error(name: str) -> None:
 @pytest.fixture
 def asked_to_bind(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return the addresses that servers are asked to bind. In fact each listens on loopback only."""
-    asked: list[Any] = []
+    requested: list[Any] = []
     bind = socketserver.TCPServer.server_bind
 
     def bind_to_loopback(server: socketserver.TCPServer) -> None:
-        asked.append(server.server_address)
+        requested.append(server.server_address)
         server.server_address = ("127.0.0.1", server.server_address[1])
         bind(server)
 
     monkeypatch.setattr(socketserver.TCPServer, "server_bind", bind_to_loopback)
-    return asked
+    return requested
 
 
 @pytest.mark.parametrize(("host", "base_url"), [("0.0.0.0", "http://127.0.0.1:"), ("10.0.0.7", "http://10.0.0.7:")])
@@ -205,9 +205,9 @@ def test_the_command_names_an_invalid_argument_in_one_line(
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    told = capsys.readouterr()
-    assert (ended.value.code, told.out, told.err.count("\n")) == (2, "", 1)
-    assert words in told.err
+    answer = capsys.readouterr()
+    assert (ended.value.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert words in answer.err
 
 
 def test_the_command_says_that_an_address_is_not_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
@@ -219,9 +219,9 @@ def test_the_command_says_that_an_address_is_not_of_this_machine(capsys: pytest.
 def test_the_help_says_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = capsys.readouterr().out
+    answer = capsys.readouterr().out
     options = ("--allow-remote", "--host-name NAME", "--minor-units {iso,hundredths}")
-    assert all(name in told for name in (*options, "POST /_sandbox/clear", "POST /_sandbox/reset", "whole_list"))
+    assert all(name in answer for name in (*options, "POST /_sandbox/clear", "POST /_sandbox/reset", "whole_list"))
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ THREADS: Final = 8
 AT_ONCE: Final = 64
 PROVIDERS: Final = ("paybyrd", "blink")
 _MIX: Final = ("done", "later", "undone", "done", "refused")
-_QUESTIONS: Final = {plan: len(PLANS[plan].words) for plan in PLANS}
+_LOOKUPS: Final = {plan: len(PLANS[plan].words) for plan in PLANS}
 _STATES: Final = {"Success": RefundStatus.SUCCEEDED, "Processing": RefundStatus.PENDING, "Denied": RefundStatus.FAILED}
 
 
@@ -53,7 +53,7 @@ class Wish:
     @property
     def lookups(self) -> int:
         """The number of lookups once it is accepted."""
-        return _QUESTIONS[plan_of(self.payment_id)]
+        return _LOOKUPS[plan_of(self.payment_id)]
 
 
 def wish(plan: str, number: int, provider: str = "paybyrd") -> Wish:
@@ -220,7 +220,7 @@ def deeds(book: Path) -> Mapping[str, Deeds]:
             payment: Deeds(
                 sum(line["did"] == "arrived" for line in lines),
                 tuple(line for line in lines if line["did"] == "refund"),
-                tuple(line["word"] for line in lines if line["did"] == "told"),
+                tuple(line["word"] for line in lines if line["did"] == "answered"),
             )
             for payment, lines in by_payment.items()
         },

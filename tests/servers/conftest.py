@@ -53,7 +53,7 @@ def setting(tmp_path: Path, authority: trustme.CA) -> Setting:
 @pytest.fixture
 def impatient(tmp_path: Path, authority: trustme.CA) -> Setting:
     """The setup of a server that closes an idle connection soon."""
-    return _setting(tmp_path, authority, kept=2)
+    return _setting(tmp_path, authority, keep_alive=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def module_setting(tmp_path_factory: pytest.TempPathFactory, authority: trustme.
     return _setting(tmp_path_factory.mktemp("server"), authority)
 
 
-def _setting(folder: Path, authority: trustme.CA, kept: int = 5) -> Setting:
+def _setting(folder: Path, authority: trustme.CA, keep_alive: int = 5) -> Setting:
     certificate = folder / "server.pem"
     authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    return Setting(folder, certificate, kept)
+    return Setting(folder, certificate, keep_alive)

@@ -97,7 +97,7 @@ class Provider:
         words = PLANS[plan_of(refund["payment"])].words
         number = next(self._lookups.setdefault(refund["id"], itertools.count()))
         word = words[min(number, len(words) - 1)]
-        self._write({"did": "told", "payment": refund["payment"], "word": word})
+        self._write({"did": "answered", "payment": refund["payment"], "word": word})
         return word
 
     def _paybyrd_refund(self, payment: str, key: str | None, body: bytes) -> Answer:
@@ -148,14 +148,14 @@ class Provider:
         return _json_answer(201, fields, seconds=3600 if hangs else 0)
 
     def _blink_refund(self, payment: str, _: str | None, body: bytes) -> Answer:
-        asked = json.loads(body)
-        reference = asked["reference"]
+        requested = json.loads(body)
+        reference = requested["reference"]
         self._write({"did": "arrived", "payment": payment, "key": reference})
         plan = PLANS[plan_of(payment)]
         if plan.status == 400:
             return _json_answer(400, {"success": False, "message": "The amount exceeds what is left"})
         # Nothing is de-duplicated: what arrives twice is refunded twice.
-        refund = self._executed(payment, reference, int(Decimal(str(asked["amount"])) * 100))
+        refund = self._executed(payment, reference, int(Decimal(str(requested["amount"])) * 100))
         fields = {
             "transaction_id": refund["payment"],
             "refunded_transaction_id": refund["id"],

@@ -40,11 +40,11 @@ def lookup() -> dict[str, Any]:
         return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
 
 
-def _refunded(asked: dict[str, Any]) -> dict[str, Any]:
-    amount = Money.from_minor(asked["minor_units"], asked["currency"])
+def _refunded(requested: dict[str, Any]) -> dict[str, Any]:
+    amount = Money.from_minor(requested["minor_units"], requested["currency"])
     try:
         accepted = _client.refund(
-            asked["provider"], payment_id=asked["payment_id"], amount=amount, reference=asked["reference"]
+            requested["provider"], payment_id=requested["payment_id"], amount=amount, reference=requested["reference"]
         )
     except RefundError as error:
         return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
@@ -57,8 +57,8 @@ def _before_the_fork() -> None:
     hanging = os.environ["HANGING"]
     one = {"provider": "blink", "minor_units": 100, "currency": "GBP"}
     assert "refund" in _refunded({**one, "payment_id": f"done-{hanging}", "reference": f"before-{hanging}"})
-    under_way = {**one, "payment_id": hanging, "reference": hanging}
-    threading.Thread(target=_refunded, args=(under_way,), daemon=True).start()
+    in_progress = {**one, "payment_id": hanging, "reference": hanging}
+    threading.Thread(target=_refunded, args=(in_progress,), daemon=True).start()
     time.sleep(0.5)  # the refund has been sent by then, and is answered in an hour
 
 

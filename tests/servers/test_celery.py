@@ -55,8 +55,8 @@ def test_a_time_limit_that_interrupts_a_refund_reaches_the_job_and_leaves_the_re
     broken_off = jobs.refund("blink", payment, reference, limit=_LIMIT)
     assert broken_off["seen"] == "SoftTimeLimitExceeded"
     assert broken_off["seconds"] < _LIMIT + 1
-    again = jobs.refund("blink", payment, reference)
-    assert (again["seen"], again["worker"]) == ("OutcomeUnknown", broken_off["worker"])
+    second = jobs.refund("blink", payment, reference)
+    assert (second["seen"], second["worker"]) == ("OutcomeUnknown", broken_off["worker"])
     assert deeds(jobs.book)[payment].arrived == 1
     other = jobs.refund("blink", *_payment("done"))
     assert (other["seen"], other["worker"]) == ("SUCCEEDED", broken_off["worker"])
@@ -78,6 +78,6 @@ def test_a_time_limit_that_interrupts_the_token_call_leaves_the_reference_free(j
     assert broken_off["seen"] == "SoftTimeLimitExceeded"
     assert broken_off["seconds"] < _LIMIT + 1
     assert deeds(jobs.book)[payment].arrived == 0
-    again = jobs.refund("slow-token", payment, reference)
-    assert (again["seen"], again["worker"]) == ("SUCCEEDED", broken_off["worker"])
+    second = jobs.refund("slow-token", payment, reference)
+    assert (second["seen"], second["worker"]) == ("SUCCEEDED", broken_off["worker"])
     assert deeds(jobs.book)[payment].arrived == 1

@@ -49,8 +49,8 @@ def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Seque
         def ask(wanted: Sequence[Wish]) -> list[Result]:
             size = -(-len(wanted) // len(clients))
             parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-            asked = [threads.submit(calls.ask, part) for calls, part in zip(clients, parts, strict=True)]
-            return [result for one in asked for result in one.result()]
+            requested = [threads.submit(calls.ask, part) for calls, part in zip(clients, parts, strict=True)]
+            return [result for one in requested for result in one.result()]
 
         yield ask
 
@@ -63,7 +63,7 @@ def test_a_connection_that_the_server_closed_is_not_reused(
     wanted = [wishes(60, providers) for _ in range(2)]
     with MAKERS[server](impatient) as url, _all_clients(url, trusting) as ask:
         first = ask(wanted[0])
-        time.sleep(impatient.kept + 0.4 + _LATER.get(server, 0))
+        time.sleep(impatient.keep_alive + 0.4 + _LATER.get(server, 0))
         second = ask(wanted[1])
     assert differences([*wanted[0], *wanted[1]], [*first, *second], impatient.book) == ""
 
@@ -72,7 +72,7 @@ def test_a_connection_that_the_server_closed_is_not_reused(
 def test_a_connection_is_not_used_at_the_time_at_which_the_server_closes_it(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
-    pauses = [impatient.kept + late for late in (-0.02, 0, 0.02)]
+    pauses = [impatient.keep_alive + late for late in (-0.02, 0, 0.02)]
     wanted = [wishes(60) for _ in range(len(pauses) + 1)]
     results = []
     with MAKERS[server](impatient) as url, _all_clients(url, trusting) as ask:
@@ -101,7 +101,7 @@ def test_no_refund_is_misreported_or_executed_twice_while_the_server_restarts(
 ) -> None:
     port = free_port()
     log = setting.folder / "uvicorn.log"
-    command = uvicorn_command(port, "h11", setting.kept, setting.certificate)
+    command = uvicorn_command(port, "h11", setting.keep_alive, setting.certificate)
     wanted: list[Wish] = []
     results: list[Result] = []
 
@@ -127,10 +127,10 @@ def test_no_refund_is_misreported_or_executed_twice_while_the_server_restarts(
             assert all(type(reported) is NotSent for (reported,) in ask())
         before = deeds(setting.book)
         with process(command, log, {"BOOK": str(setting.book)}, lambda: listens(port)):
-            again = calls.ask(wanted, lookups=False)
+            repeated = calls.ask(wanted, lookups=False)
         after = deeds(setting.book)
 
-    for one, (first,), second in zip(wanted, results, again, strict=True):
+    for one, (first,), second in zip(wanted, results, repeated, strict=True):
         did, then = before[one.payment_id], after[one.payment_id]
         assert len(then.refunds) <= 1
         if isinstance(first, Refund):

@@ -38,11 +38,11 @@ def test_greenlets_get_the_true_outcome_and_a_timeout_of_gevent_reaches_the_call
     hanging = f"hanging-{uuid.uuid4()}"
     rows: list[list[object]] = [[one.provider, one.payment_id, one.amount.minor_units, one.reference] for one in wanted]
     with MAKERS["uvicorn-h11"](setting) as url:
-        came = _run(url, trusted, rows, hanging)
-    assert [report for report in came["reports"] if isinstance(report, str)] == []
-    results: list[Result] = [(Refund.from_dict(report),) for report in came["reports"]]
+        reported = _run(url, trusted, rows, hanging)
+    assert [report for report in reported["reports"] if isinstance(report, str)] == []
+    results: list[Result] = [(Refund.from_dict(report),) for report in reported["reports"]]
     assert differences(wanted, results, setting.book) == ""
-    assert came["seen"] == "Timeout"
-    assert came["seconds"] < 1.5
-    assert came["again"].startswith("OutcomeUnknown: ")
+    assert reported["seen"] == "Timeout"
+    assert reported["seconds"] < 1.5
+    assert reported["second"].startswith("OutcomeUnknown: ")
     assert deeds(setting.book)[hanging].arrived == 1

@@ -77,13 +77,17 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
 def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
     plans = ("done", "later", "undone")
     wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
-    told = shop.refund_all(wanted)
-    answers = [[one] for one in told]
+    outcome = shop.refund_all(wanted)
+    answers = [[one] for one in outcome]
     for number in range(2):  # any worker may look up a refund of any other
-        asked = [place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]]
+        requested = [
+            place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]
+        ]
         with ThreadPoolExecutor(_CALLERS) as threads:
             for place, answer in zip(
-                asked, threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), asked), strict=True
+                requested,
+                threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), requested),
+                strict=True,
             ):
                 answers[place].append(answer)
     assert [one["text"] for several in answers for one in several if "error" in one] == []
@@ -94,10 +98,10 @@ def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
 
 def test_no_worker_sends_a_reference_twice_for_many_simultaneous_calls(shop: _Shop) -> None:
     wanted = [wish("slow", number) for number in range(4)]
-    asked = [one for one in wanted for _ in range(_CALLERS * 2)]
-    told = shop.refund_all(asked)
+    requested = [one for one in wanted for _ in range(_CALLERS * 2)]
+    outcome = shop.refund_all(requested)
     by_payment: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for one, answer in zip(asked, told, strict=True):
+    for one, answer in zip(requested, outcome, strict=True):
         by_payment[one.payment_id].append(answer)
     for payment, answers in by_payment.items():
         errors = {one["error"] for one in answers if "error" in one}
@@ -111,8 +115,8 @@ def test_no_worker_sends_a_reference_twice_for_many_simultaneous_calls(shop: _Sh
 
 
 def test_a_refund_in_progress_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
-    asked = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
-    answers = shop.refund_all([asked] * _CALLERS * 3)
+    requested = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
+    answers = shop.refund_all([requested] * _CALLERS * 3)
     assert len({one["worker"] for one in answers}) > 1
     assert {one.get("error") for one in answers} == {"OutcomeUnknown"}
     assert deeds(shop.book)[shop.hanging].arrived == 1

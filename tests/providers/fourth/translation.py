@@ -120,15 +120,15 @@ class FourthTranslation(Translation):
 
     def read_callback(self, body: bytes, reader: FieldReader) -> Sequence[News] | None:
         """The refund of the callback."""
-        told = json_value(body, _types.read_json)
-        if not isinstance(told, dict):
+        body_object = json_value(body, _types.read_json)
+        if not isinstance(body_object, dict):
             reader.deviate("", "is not an object")
             return None
-        outcome, word = reader.state(told.get("state", self.ABSENT), "/state", BY_STATE)
+        outcome, word = reader.state(body_object.get("state", self.ABSENT), "/state", BY_STATE)
         reading = Reading(
             outcome,
-            refund_id=reader.id_text(told.get("refund", self.ABSENT), "/refund"),
-            payment_id=reader.id_text(told.get("payment", self.ABSENT), "/payment"),
+            refund_id=reader.id_text(body_object.get("refund", self.ABSENT), "/refund"),
+            payment_id=reader.id_text(body_object.get("payment", self.ABSENT), "/payment"),
             code=word,
         )
         return (News("refund", reading),)
