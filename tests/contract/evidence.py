@@ -9,7 +9,7 @@ from tests.providers.record import Call
 def results(call: Call, reply: WireReply) -> frozenset[str]:
     """Return the outcomes that a client may give for this reply to this call; several where the documents allow them.
 
-    A name of a refund's status stands for a Refund, any other for the exception of that name.
+    The name of a refund's status means a Refund, any other name the exception of that name.
     """
     if not reply.complete:
         return UNKNOWN

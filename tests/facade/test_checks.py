@@ -147,7 +147,7 @@ def test_a_printable_reference_is_sent_unchanged(reference: str) -> None:
         ("lab4pay", "integrator_id"),
     ],
 )
-def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_showing_it(
+def test_a_credential_that_is_unfit_for_a_header_is_refused_without_showing_it(
     provider: str, field: str, secret: str
 ) -> None:
     with pytest.raises(InvalidRefund) as refused:

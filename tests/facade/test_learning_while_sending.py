@@ -59,18 +59,18 @@ class Meanwhile:
         """Do nothing: nothing is open."""
 
 
-def broken_off() -> WireReply:
+def interrupted() -> WireReply:
     raise BrokenOff
 
 
-def learnt_from_a_callback(client: RefundClient) -> None:
+def recorded_from_a_callback(client: RefundClient) -> None:
     body = NEWS.encode()
     event = client.webhook("lab4pay", headers=LAB4PAY.callbacks.proof(body), body=body)
     assert (event.status, event.reference) == (RefundStatus.FAILED, REFERENCE)
     client.learn(event)
 
 
-def learnt_from_a_lookup(client: RefundClient) -> None:
+def recorded_from_a_lookup(client: RefundClient) -> None:
     known = Refund("lab4pay", REFERENCE, RefundStatus.PENDING, amount=ONE_EURO, refund_id=REFUND)
     assert client.lookup(known).status is RefundStatus.FAILED
 
@@ -79,7 +79,7 @@ def ask(client: RefundClient) -> Refund:
     return client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference=REFERENCE)
 
 
-by_all_means = pytest.mark.parametrize("learn", [learnt_from_a_callback, learnt_from_a_lookup])
+by_all_means = pytest.mark.parametrize("learn", [recorded_from_a_callback, recorded_from_a_lookup])
 at_any_time = pytest.mark.parametrize("begun", [Evidence.NOT_SENT, Evidence.MAYBE_SENT])
 
 
@@ -88,7 +88,7 @@ at_any_time = pytest.mark.parametrize("begun", [Evidence.NOT_SENT, Evidence.MAYB
 def test_an_interrupted_refund_is_not_resent_because_a_state_was_recorded_meanwhile(
     begun: Evidence, learn: Callable[[RefundClient], None]
 ) -> None:
-    transport = Meanwhile(begun, broken_off)
+    transport = Meanwhile(begun, interrupted)
     with RefundClient([LAB4PAY.account(transport=transport, **LAB4PAY.callbacks.account)], retry=ONCE) as client:
         transport.learn = lambda: learn(client)
         with pytest.raises(BrokenOff):

@@ -389,9 +389,9 @@ def assert_as_it_was(outcome: Refund | RefundError) -> None:
 @both_words
 @pytest.mark.parametrize("case", TIMES)
 def test_a_refund_accepted_with_a_link_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
-    ahead, after, settles = TIMES[case]
+    ahead, after, resolves = TIMES[case]
     outcome, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
-    if settles:
+    if resolves:
         assert isinstance(outcome, Refund)
         assert (outcome.status, outcome.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
     else:
@@ -442,9 +442,9 @@ def test_the_failure_of_an_equal_refund_of_yesterday_frees_no_reference(kind: Ki
 @both_words
 @pytest.mark.parametrize("case", TIMES)
 def test_an_unknown_refund_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
-    ahead, after, settles = TIMES[case]
+    ahead, after, resolves = TIMES[case]
     outcome, _ = refunded(STORED, answer=by_clock(word, ahead, after))
-    assert type(outcome) is ((Refund if word == "Success" else RefundRejected) if settles else OutcomeUnknown)
+    assert type(outcome) is ((Refund if word == "Success" else RefundRejected) if resolves else OutcomeUnknown)
     if isinstance(outcome, Refund):
         assert (outcome.status, outcome.refund_id) == (SUCCEEDED, "refund-1")
 

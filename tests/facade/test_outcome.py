@@ -199,17 +199,17 @@ def test_the_exception_of_a_failure_is_the_cause_of_the_error(evidence: Evidence
     assert of_failure(REQUEST, SendFailure(evidence, "no", cause=broken), Times()).__cause__ is broken
 
 
-@pytest.mark.parametrize("settles", [True, False])
+@pytest.mark.parametrize("resolves", [True, False])
 @pytest.mark.parametrize("outcome", Outcome)
 def test_a_lost_attempt_is_resolved_by_an_acceptance_or_by_a_refusal_of_its_key(
-    outcome: Outcome, settles: bool
+    outcome: Outcome, resolves: bool
 ) -> None:
     lost = of_failure(REQUEST, SendFailure(Evidence.MAYBE_SENT, "the connection broke"), Times())
     assert isinstance(lost, OutcomeUnknown)
-    reading = Reading(outcome, resolves_earlier=settles)
+    reading = Reading(outcome, resolves_earlier=resolves)
     result = concluded(reading)
-    returned = after_unknown(lost, result, resolves_earlier=settles, times=Times())
-    is_verdict = outcome is Outcome.REJECTED and settles
+    returned = after_unknown(lost, result, resolves_earlier=resolves, times=Times())
+    is_verdict = outcome is Outcome.REJECTED and resolves
     if is_verdict or isinstance(result, Refund | OutcomeUnknown):
         assert returned is result
     else:

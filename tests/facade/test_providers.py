@@ -203,8 +203,8 @@ def test_a_reply_of_paybyrd_means(code: str | None, status: int) -> None:
 @pytest.mark.parametrize("code", BY_CODE)
 def test_three_refusals_of_paybyrd_resolve_an_earlier_attempt_too(code: str | None, status: int) -> None:
     refused = isinstance(BY_CODE[code][COLUMNS[status]], Reason)
-    settles = refused and code in ("BYRD205", "BYRD208", "BYRD901")
-    assert reading_of("paybyrd", reply(status, {"code": code})).resolves_earlier is settles
+    resolves = refused and code in ("BYRD205", "BYRD208", "BYRD901")
+    assert reading_of("paybyrd", reply(status, {"code": code})).resolves_earlier is resolves
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 520, 599, 201, 409, 422, 429])

@@ -27,7 +27,7 @@ def type_checked() -> dict[str, str]:
     return {str(alias.asname): str(node.module) for node in imported for alias in node.names}
 
 
-def test_a_type_checker_sees_the_very_names_that_are_offered() -> None:
+def test_a_type_checker_sees_exactly_the_public_names() -> None:
     assert sorted(type_checked()) == sorted(refundry.__all__)
     assert len({*refundry.__all__}) == len(refundry.__all__)
 

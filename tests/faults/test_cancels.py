@@ -79,7 +79,7 @@ def test_a_cancel_that_was_executed_and_lost_is_found_by_its_state(kind: Kind, f
 
 @both_kinds
 @pytest.mark.parametrize("fault", [Fault.CUT_BEFORE, Fault.HANG_BEFORE, Fault.SERVER_ERROR_BEFORE, Fault.REDIRECT])
-def test_a_cancel_that_was_lost_on_its_way_leaves_the_refund_pending(kind: Kind, fault: Fault) -> None:
+def test_a_cancel_that_did_not_arrive_leaves_the_refund_pending(kind: Kind, fault: Fault) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", fault, operation="cancel_transaction")
     with at_sandbox(kind, sandbox, timeout=SHORT) as client:

@@ -263,7 +263,7 @@ def waiting_to_be_closed(server: Server) -> int:
     return sum(field[2].endswith(f":{port}") and field[3] == close_wait for field in fields)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of connections where Linux tells them")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of connections from /proc")
 @every_loop
 def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it(
     kind: Kind, monkeypatch: pytest.MonkeyPatch

@@ -73,7 +73,7 @@ FAULTS: Final = (
     Fault.HANG_AFTER,
     Fault.SLOW_DRIP,
 )
-FOR_NOW: Final = (
+TEMPORARY: Final = (
     Fault.SERVER_ERROR_BEFORE,
     Fault.STATUS_520,
     Fault.CUT_BEFORE,
@@ -104,7 +104,7 @@ def test_a_refund_without_a_token_is_not_sent_and_may_be_resent(kind: Kind, prov
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize("fault", FOR_NOW)
+@pytest.mark.parametrize("fault", TEMPORARY)
 def test_a_temporary_failure_of_a_token_fetch_is_retried(kind: Kind, provider: str, fault: Fault) -> None:
     sandbox = Watched()
     sandbox.script(provider, fault, fault, operation="create_token")

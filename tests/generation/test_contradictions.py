@@ -1,4 +1,4 @@
-"""Every example of a contract is run through its schema and the generated models; what does not fit is listed."""
+"""Every example of a contract is checked by its schema and the generated models; each contradiction is listed."""
 
 import importlib
 import re

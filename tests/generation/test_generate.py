@@ -18,7 +18,7 @@ from scripts.packages.trees import tree
 from scripts.packages.workers import worker
 from tests.generation.generated_support import ROOT, contract, documented, run
 
-# --- the command as the maintainer runs it: the same bytes in each way
+# --- the command as the maintainer runs it: the same bytes each time
 
 
 def test_generating_writes_the_committed_packages_and_lock_over_whatever_was_there(checkout: Path) -> None:

@@ -1,4 +1,4 @@
-"""Whatever a reply holds, a generated package reads it without loss, or says that it cannot be read."""
+"""A generated package reads any reply without loss, or says that it is unreadable."""
 
 import json
 from typing import Any

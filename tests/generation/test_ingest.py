@@ -1,4 +1,4 @@
-"""A published page becomes a vendored contract: exactly the contract, without the prose, or nothing at all."""
+"""A published page becomes a vendored contract: exactly the contract without the prose, or an error."""
 
 import datetime
 import errno

@@ -1,4 +1,4 @@
-"""A part of a contract that a generator loses without a word is found, because the package is compared with it."""
+"""A part of a contract that a generator drops silently is found, because the package is compared with the contract."""
 
 import sys
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def generated(source: Mapping[str, Any], provider: str, folder: Path) -> Path:
 
 
 def problems(source: Mapping[str, Any], provider: str, folder: Path) -> list[Problem]:
-    """Return what is amiss in a generated package, and forget the modules that were imported for it."""
+    """Return the defects of a generated package, and unload the modules that were imported for it."""
     package = package_name(provider)
     try:
         return client_problems(source, folder, package) + schemas_problems(source, folder, package)

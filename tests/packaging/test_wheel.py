@@ -1,4 +1,4 @@
-"""What the built distribution holds, and what installing it pulls in."""
+"""The content of the built distribution, and the dependencies of an installation."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def names(wheel: zipfile.Path) -> list[str]:
 
 
 def requirements(wheel: zipfile.Path) -> dict[str, str]:
-    """The extra that asks for each required distribution, "" where refundry itself does."""
+    """Return the extra that requires each distribution, "" where refundry itself requires it."""
     (metadata,) = (name for name in names(wheel) if name.endswith(".dist-info/METADATA"))
     lines = Parser().parsestr((wheel / metadata).read_text(encoding="utf-8")).get_all("Requires-Dist", [])
     found = [Requirement(line) for line in lines]

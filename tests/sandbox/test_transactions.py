@@ -568,7 +568,7 @@ def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(mounted: Moun
     assert status(mounted, refund_id) == "CANCELED"
 
 
-def test_a_fault_says_whether_a_cancel_was_carried_out(mounted: Mounted) -> None:
+def test_a_fault_says_whether_a_cancel_was_executed(mounted: Mounted) -> None:
     before, after = refunded(mounted), refunded(mounted)
     mounted.sandbox.script(
         "lab4pay", Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER, operation="cancel_transaction"

@@ -52,32 +52,32 @@ def _payment(plan: str) -> tuple[str, str]:
 
 def test_a_time_limit_that_interrupts_a_refund_reaches_the_job_and_leaves_the_reference_unknown(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
-    broken_off = jobs.refund("blink", payment, reference, limit=_LIMIT)
-    assert broken_off["seen"] == "SoftTimeLimitExceeded"
-    assert broken_off["seconds"] < _LIMIT + 1
+    interrupted = jobs.refund("blink", payment, reference, limit=_LIMIT)
+    assert interrupted["seen"] == "SoftTimeLimitExceeded"
+    assert interrupted["seconds"] < _LIMIT + 1
     second = jobs.refund("blink", payment, reference)
-    assert (second["seen"], second["worker"]) == ("OutcomeUnknown", broken_off["worker"])
+    assert (second["seen"], second["worker"]) == ("OutcomeUnknown", interrupted["worker"])
     assert deeds(jobs.book)[payment].arrived == 1
     other = jobs.refund("blink", *_payment("done"))
-    assert (other["seen"], other["worker"]) == ("SUCCEEDED", broken_off["worker"])
+    assert (other["seen"], other["worker"]) == ("SUCCEEDED", interrupted["worker"])
 
 
 def test_a_refund_that_the_provider_de_duplicates_is_resent_under_its_own_key(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
     for _ in range(2):
-        broken_off = jobs.refund("paybyrd", payment, reference, limit=_LIMIT)
-        assert broken_off["seen"] == "SoftTimeLimitExceeded"
-        assert broken_off["seconds"] < _LIMIT + 1
+        interrupted = jobs.refund("paybyrd", payment, reference, limit=_LIMIT)
+        assert interrupted["seen"] == "SoftTimeLimitExceeded"
+        assert interrupted["seconds"] < _LIMIT + 1
     did = deeds(jobs.book)[payment]
     assert (did.arrived, len(did.refunds)) == (2, 1)
 
 
 def test_a_time_limit_that_interrupts_the_token_call_leaves_the_reference_free(jobs: _Jobs) -> None:
     payment, reference = _payment("done")
-    broken_off = jobs.refund("slow-token", payment, reference, limit=_LIMIT)
-    assert broken_off["seen"] == "SoftTimeLimitExceeded"
-    assert broken_off["seconds"] < _LIMIT + 1
+    interrupted = jobs.refund("slow-token", payment, reference, limit=_LIMIT)
+    assert interrupted["seen"] == "SoftTimeLimitExceeded"
+    assert interrupted["seconds"] < _LIMIT + 1
     assert deeds(jobs.book)[payment].arrived == 0
     second = jobs.refund("slow-token", payment, reference)
-    assert (second["seen"], second["worker"]) == ("SUCCEEDED", broken_off["worker"])
+    assert (second["seen"], second["worker"]) == ("SUCCEEDED", interrupted["worker"])
     assert deeds(jobs.book)[payment].arrived == 1

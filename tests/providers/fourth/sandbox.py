@@ -39,11 +39,11 @@ class FourthMachine(Machine):
         state = "open" if payment.pending else "paid"
         refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state)
         self.book(payment, refund)
-        return json_reply(200, _told(refund))
+        return json_reply(200, _body(refund))
 
     def _get_refund(self, call: Call) -> Reply:
         index = self.refund_index(call.path["refund_id"])
-        return _refused(404, "no_such_payment") if index is None else json_reply(200, _told(self.refunds[index]))
+        return _refused(404, "no_such_payment") if index is None else json_reply(200, _body(self.refunds[index]))
 
     def invalid(self, why: str, /) -> Reply:
         """Status 422."""
@@ -63,7 +63,7 @@ class FourthMachine(Machine):
 
     def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
         """The refund, signed, with a wrong key where it is forged."""
-        body = json.dumps(_told(refund)).encode()
+        body = json.dumps(_body(refund)).encode()
         proof = signature(body, "test-other-key") if forged else signature(body)
         return Callback((("Fourth-Signature", proof),), body)
 
@@ -89,7 +89,7 @@ IN_SANDBOX = Provider(
 """The provider's entry in the table of the sandbox."""
 
 
-def _told(refund: SandboxRefund) -> dict[str, Any]:
+def _body(refund: SandboxRefund) -> dict[str, Any]:
     return {"refund": refund.refund_id, "payment": refund.payment_id, "cents": refund.amount, "state": refund.state}
 
 
