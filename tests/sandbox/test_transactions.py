@@ -485,7 +485,7 @@ def test_a_refund_that_is_unknown_or_has_failed_changes_no_state(mounted: Mounte
         mounted.sandbox.settle("lab4pay", "none", "SUCCESS")
     refund_id = refunded(mounted)
     mounted.sandbox.settle("lab4pay", refund_id, "EXPIRED")
-    with pytest.raises(ValueError, match="has come to nothing, which is final"):
+    with pytest.raises(ValueError, match="has failed, which is final"):
         mounted.sandbox.settle("lab4pay", refund_id, "SUCCESS")
     assert status(mounted, refund_id) == "EXPIRED"
 
