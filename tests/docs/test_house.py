@@ -71,3 +71,26 @@ def test_each_name_in_a_table_is_in_the_file_beside_it() -> None:
     found = [(file, name) for file, text in rows for name in re.findall(r"`(\w+)`", text)]
     assert found
     assert [(file, name) for file, name in found if name not in (FACADE / file).read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize(
+    ("question", "file", "name"),
+    [
+        ("what a code of Paybyrd means", "providers/paybyrd_codes.py", "BY_STATUS_AND_CODE"),
+        ("what HTTP 429", "outcome.py", "_TEMPORARY"),
+        ("how long a wait", "limits.py", "Retry"),
+        ("in a log", "redaction.py", "REDACTED"),
+        ("what is logged", "observe.py", "LOG"),
+        ("what a reference may do after a refusal", "ledger/rules.py", "TABLE"),
+    ],
+)
+def test_a_newcomer_finds_where_to_change(question: str, file: str, name: str) -> None:
+    (row,) = (line for line in part("Where to change").splitlines() if question in line)
+    assert f"`{file}`" in row
+    assert re.search(rf"^(?:class )?{name}\b", (FACADE / file).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_the_readme_leads_to_the_page_and_to_the_words() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "(docs/house.md)" in readme
+    assert "(CONTEXT.md)" in readme

@@ -356,7 +356,7 @@ TIMES: Final = {
     "made yesterday, by a clock that is a day ahead": (86_400, -86_400, False),
     "made yesterday, by a clock that is behind": (-100_000, -86_400, False),
 }
-UNTOLD: Final[Mapping[str, tuple[dict[str, Any], tuple[tuple[str, str], ...] | None]]] = {
+WITHOUT_TIME: Final[Mapping[str, tuple[dict[str, Any], tuple[tuple[str, str], ...] | None]]] = {
     "no time at which it was made": ({"createdDate": None}, None),
     "a time without its zone": ({"createdDate": "2999-01-01T00:00:00"}, None),
     "a time that is none": ({"createdDate": "tomorrow"}, None),
@@ -376,7 +376,7 @@ def by_clock(word: str, ahead: float, after: float) -> WireReply:
 
 def without_time(word: str, case: str) -> WireReply:
     """Return the list with a refund equal to the requested one, where one of the times is missing."""
-    changes, headers = UNTOLD[case]
+    changes, headers = WITHOUT_TIME[case]
     answer = tracked(transaction(status=word, code=None, **changes))
     return answer if headers is None else replace(answer, headers=headers)
 
@@ -399,7 +399,7 @@ def test_a_refund_accepted_with_a_link_is_resolved_by_a_later_transaction(word: 
 
 
 @both_words
-@pytest.mark.parametrize("case", UNTOLD)
+@pytest.mark.parametrize("case", WITHOUT_TIME)
 def test_a_refund_accepted_with_a_link_stays_pending_where_a_time_is_missing(word: str, case: str) -> None:
     outcome, _ = found("paybyrd", without_time(word, case), accepted_for_later())
     assert_as_it_was(outcome)
@@ -450,7 +450,7 @@ def test_an_unknown_refund_is_resolved_by_a_later_transaction(word: str, case: s
 
 
 @both_words
-@pytest.mark.parametrize("case", UNTOLD)
+@pytest.mark.parametrize("case", WITHOUT_TIME)
 def test_an_unknown_refund_stays_unknown_where_a_time_is_missing(word: str, case: str) -> None:
     outcome, _ = refunded(STORED, answer=without_time(word, case))
     assert type(outcome) is OutcomeUnknown

@@ -98,7 +98,7 @@ def _translation_gaps(kit: Kit, provider: str) -> Iterator[str]:
     for place in places:
         module, name = place.split(":")
         if kit.packages(provider) and not (find_spec(module) and hasattr(import_module(module), name)):
-            yield f"{provider} has no translation at {place}: write the class there, or correct TRANSLATIONS"
+            yield f"{provider} has no translation at {place}: write the class there, or fix TRANSLATIONS"
 
 
 def _empty_parts(record: ProviderRecord) -> Iterator[str]:

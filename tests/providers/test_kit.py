@@ -59,11 +59,11 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
     ),
     "the class of the translation": (
         lambda kit: replace(kit, translations={**kit.translations, Fourth: TRANSLATION + "2"}),
-        f"fourth has no translation at {TRANSLATION}2: write the class there, or correct TRANSLATIONS",
+        f"fourth has no translation at {TRANSLATION}2: write the class there, or fix TRANSLATIONS",
     ),
     "the module of the translation": (
         lambda kit: replace(kit, translations={**kit.translations, Fourth: "tests.providers.fourth.other:Other"}),
-        "fourth has no translation at tests.providers.fourth.other:Other: write the class there, or correct TRANSLATIONS",
+        "fourth has no translation at tests.providers.fourth.other:Other: write the class there, or fix TRANSLATIONS",
     ),
     "the contract": (
         lambda kit: replace(kit, contracts=lambda provider: provider != "fourth"),
