@@ -197,7 +197,7 @@ def accepting(call: Call) -> dict[str, Any]:
     return RECORDS[call.provider].contract.accepting(call)
 
 
-def underway(call: Call) -> dict[str, Any]:
+def in_progress(call: Call) -> dict[str, Any]:
     """A body that, with status 200, accepts this call and leaves it pending."""
     return RECORDS[call.provider].contract.in_progress(call)
 
@@ -234,7 +234,10 @@ def fitting(contract: Mapping[str, Any], one: Described, call: Call) -> st.Searc
     """
     made = bodies(contract, one.schema, hints(call))
     certain = st.builds(
-        _with_some, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), made, st.integers(0, 6)
+        _with_some,
+        st.sampled_from([accepting(call), in_progress(call), refusing(call.provider)]),
+        made,
+        st.integers(0, 6),
     )
     return st.one_of(made, certain, *map(st.just, one.examples))
 
@@ -292,7 +295,7 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     return st.one_of(
         fit.map(written),
         st.builds(with_odd, fit, odd).map(written),
-        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), odd).map(
+        st.builds(with_odd, st.sampled_from([accepting(call), in_progress(call), refusing(call.provider)]), odd).map(
             written
         ),
         st.builds(lambda first, then: written(first)[:-1] + b", " + written(then)[1:], fit, fit),

@@ -76,7 +76,7 @@ class Run:
 
 
 TIMES = ("sent_at", "resend_until", "same_answer_until")
-"""Return the times in a result, each counted from the moment of sending."""
+"""The fields of a result that are times, each counted from the moment of sending."""
 
 
 def facts(result: Result) -> tuple[Any, ...]:
@@ -144,7 +144,6 @@ def test_the_scenarios_cover_every_outcome_of_a_call() -> None:
     errors = {one for one in public if isinstance(one, type) and issubclass(one, RefundError)}
     results = {result.partition(" ")[0] for scenario in SCENARIOS.values() for result in scenario.results}
     # RefundError is the base of the others. Lookups and callbacks raise the rest, and refunds do not.
-    # money back.
     never = {RefundError, LookupFailed, StillPending, WebhookRejected, WebhookUnreadable}
     assert results == {"SUCCEEDED", "PENDING"} | {error.__name__ for error in errors - never}
 

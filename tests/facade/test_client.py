@@ -91,13 +91,13 @@ def test_a_transport_of_the_caller_stays_open(kind: Kind) -> None:
 
 @pytest.mark.parametrize(("client", "method"), [(RefundClient, "send"), (AsyncRefundClient, "asend")])
 def test_a_transport_of_the_wrong_kind_is_refused_at_once(client: Any, method: str) -> None:
-    class OfTheOtherKind:
+    class WrongKind:
         def __init__(self) -> None:
             other = "asend" if method == "send" else "send"
             setattr(self, other, Scripted(accepted("blink")).send)
 
     with pytest.raises(InvalidRefund, match=rf"{method}\(\)") as refused:
-        client([account("blink", transport=OfTheOtherKind())])
+        client([account("blink", transport=WrongKind())])
     assert refused.value.field == "transport"
 
 

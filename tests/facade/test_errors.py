@@ -144,10 +144,10 @@ def test_an_error_carries_the_refund_and_what_the_provider_said(error: RefundErr
 
 @every_error
 def test_an_error_survives_a_pickle_and_a_copy_with_all_its_fields(error: RefundError) -> None:
-    for second in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(second) is type(error)
-        assert second.__dict__ == error.__dict__
-        assert (str(second), second.args, second.resend) == (str(error), error.args, error.resend)
+    for loaded in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(loaded) is type(error)
+        assert loaded.__dict__ == error.__dict__
+        assert (str(loaded), loaded.args, loaded.resend) == (str(error), error.args, error.resend)
 
 
 @every_error
@@ -214,8 +214,8 @@ def same(error: RefundError) -> RefundError:
 
 
 def pickled(error: RefundError) -> RefundError:
-    second: RefundError = pickle.loads(pickle.dumps(error))
-    return second
+    loaded: RefundError = pickle.loads(pickle.dumps(error))
+    return loaded
 
 
 FORMS: Final = (same, copy.copy, copy.deepcopy, pickled, stored)
@@ -336,13 +336,13 @@ every_class = pytest.mark.parametrize("cls", [RefundError, *ERRORS])
 def test_an_error_is_the_same_after_a_round_trip_through_json(cls: type[RefundError], data: st.DataObject) -> None:
     facts = {name: data.draw(values, name) for name, values in (COMMON | OWN.get(cls, {})).items()}
     error = cls(data.draw(TEXTS), **facts)
-    second = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
-    assert type(second) is type(error)
-    assert str(second) == str(error)
-    assert {**vars(second), "raw": None} == {**vars(error), "raw": None}
-    assert second.raw is None
-    assert second.resend is error.resend
-    assert second.to_dict() == error.to_dict()
+    loaded = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
+    assert type(loaded) is type(error)
+    assert str(loaded) == str(error)
+    assert {**vars(loaded), "raw": None} == {**vars(error), "raw": None}
+    assert loaded.raw is None
+    assert loaded.resend is error.resend
+    assert loaded.to_dict() == error.to_dict()
 
 
 @every_class
@@ -370,9 +370,9 @@ def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
 ) -> None:
     written = error.to_dict()
     newer = {**written, "error": unknown_name, "is_a": [written["error"], *written["is_a"]], "a_new_fact": 1}
-    second = RefundError.from_dict(newer)
-    assert type(second) is type(error)
-    assert vars(second) == {**vars(error), "raw": None}
+    loaded = RefundError.from_dict(newer)
+    assert type(loaded) is type(error)
+    assert vars(loaded) == {**vars(error), "raw": None}
     nothing_known = RefundError.from_dict({**written, "error": unknown_name, "is_a": unknown_name})
     assert type(nothing_known) is RefundError
     assert (nothing_known.resend, str(nothing_known)) == (Resend.NEVER, str(error))
@@ -384,9 +384,9 @@ def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
 def test_an_error_stored_as_unsafe_is_never_read_as_safe_by_its_class(error: RefundError, resend: object) -> None:
     # Written by a newer version, which knows more about the class than this one.
     for written in ({**error.to_dict(), "resend": resend}, {**error.to_dict(), "error": "Newer", "resend": resend}):
-        second = RefundError.from_dict(written)
-        assert second.resend is not Resend.SAFE
-        assert second.reference == error.reference
+        loaded = RefundError.from_dict(written)
+        assert loaded.resend is not Resend.SAFE
+        assert loaded.reference == error.reference
     without = {name: value for name, value in error.to_dict().items() if name != "resend"}
     assert RefundError.from_dict(without).resend is not Resend.SAFE
 

@@ -89,7 +89,7 @@ class Careless:
         return self._plain()
 
 
-class Printless(Exception):
+class Unprintable(Exception):
     """An exception that cannot be printed."""
 
     def __str__(self) -> str:
@@ -181,7 +181,7 @@ def test_an_exception_of_a_transport_is_the_cause_of_the_error(kind: Kind, provi
 @every_provider
 def test_an_exception_that_cannot_be_printed_leaves_the_refund_unknown(kind: Kind, provider: str) -> None:
     def fail() -> None:
-        raise Printless
+        raise Unprintable
 
     with (
         caller(

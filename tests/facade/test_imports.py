@@ -71,14 +71,14 @@ def imported_by(name: str) -> set[str]:
     return {one for one in found if one in NAMES and one != name}
 
 
-def room_beside(name: str) -> str:
+def package_beside(name: str) -> str:
     """Return the package beside the layers that a module is in, or its own name."""
     first = name.split(".")[0]
     return first if first in BESIDE else name
 
 
 def test_every_module_has_a_layer() -> None:
-    in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and room_beside(name) == name}
+    in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and package_beside(name) == name}
     assert in_rooms == set(RANKS)
 
 
@@ -86,15 +86,15 @@ def test_every_module_has_a_layer() -> None:
 def test_a_module_imports_only_lower_layers(name: str) -> None:
     others = imported_by(name) - {circle for module, circle in NAMED_CIRCLE if module == name}
     above = {other for other in others if RANKS.get(other, len(ROOMS)) < RANKS[name]}
-    beside = {room_beside(other) for other in others} & set(BESIDE)
+    beside = {package_beside(other) for other in others} & set(BESIDE)
     assert beside <= ({"transport"} if name in USES_TRANSPORT else set())
     assert above == set()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if room_beside(name) in BESIDE])
+@pytest.mark.parametrize("name", [name for name in NAMES if package_beside(name) in BESIDE])
 def test_a_transport_and_the_sandbox_import_only_their_own_package_and_the_base_modules(name: str) -> None:
-    room = room_beside(name)
-    others = {room_beside(other) for other in imported_by(name)} - {room}
+    room = package_beside(name)
+    others = {package_beside(other) for other in imported_by(name)} - {room}
     assert others <= BESIDE[room]
 
 

@@ -28,7 +28,7 @@ REFERENCE: Final = "reference-1"
 NEWS: Final = json.dumps({"id": REFUND, "status": "FAILED", "client_transaction_id": REFERENCE, "tags": ["refund"]})
 
 
-class BrokenOff(BaseException):
+class Interruption(BaseException):
     """Replaces KeyboardInterrupt, which would end the test run."""
 
 
@@ -60,7 +60,7 @@ class Meanwhile:
 
 
 def interrupted() -> WireReply:
-    raise BrokenOff
+    raise Interruption
 
 
 def recorded_from_a_callback(client: RefundClient) -> None:
@@ -91,7 +91,7 @@ def test_an_interrupted_refund_is_not_resent_because_a_state_was_recorded_meanwh
     transport = Meanwhile(begun, interrupted)
     with RefundClient([LAB4PAY.account(transport=transport, **LAB4PAY.callbacks.account)], retry=ONCE) as client:
         transport.learn = lambda: learn(client)
-        with pytest.raises(BrokenOff):
+        with pytest.raises(Interruption):
             ask(client)
         with pytest.raises(OutcomeUnknown) as unknown:
             ask(client)

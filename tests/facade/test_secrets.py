@@ -48,7 +48,7 @@ class Echo(Scripted):
         return WireReply(self._status, headers, self._body.replace("ECHO", text).encode())
 
 
-class EchoOfQuestions(Echo):
+class LookupEcho(Echo):
     """Echoes the credentials of a lookup too."""
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
@@ -208,7 +208,7 @@ def test_the_result_of_a_lookup_does_not_show_credentials(
     caplog.set_level(logging.DEBUG)
     refund = Refund(provider, "r-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
     event = RefundEvent(provider, "refund", "refund-1", None, None, "nothing", identity="")
-    echo = EchoOfQuestions(
+    echo = LookupEcho(
         status, '{"status":"ECHO","data":{"status":"ECHO"},"code":"ECHO","message":"ECHO","error":"ECHO"}'
     )
     with caller(kind, canaried(provider, transport=echo)) as client:

@@ -46,7 +46,7 @@ def trusting(authority: trustme.CA) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def litter() -> Iterator[None]:
+def garbage_ignored() -> Iterator[None]:
     """Silence warnings of a test that interrupts calls at any line: it leaves half-made objects to the collector."""
     before = sys.unraisablehook
     sys.unraisablehook = lambda _: None

@@ -142,7 +142,7 @@ def numbered(peer: Peer) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @both_kinds
 def test_an_interrupted_call_leaves_no_reply_for_the_next_one(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext

@@ -83,7 +83,7 @@ def hold(peer: Peer) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("script", [once(), once(b"SSH-2.0\r\n\r\n"), hold], ids=["closed", "not HTTP", "hangs"])
 def test_the_cause_of_a_failure_shows_no_credential(
@@ -100,7 +100,7 @@ def test_the_cause_of_a_failure_shows_no_credential(
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_interrupted_call_shows_no_credential(
     kind: str,
