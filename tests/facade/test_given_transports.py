@@ -57,7 +57,7 @@ def test_a_transport_of_the_client_that_cannot_send_is_refused_at_once(
 ) -> None:
     if transport is Scripted:  # of the wrong kind
         other = "asend" if method == "send" else "send"
-        transport = type("OfTheOtherKind", (), {other: Scripted(LOST).send})()
+        transport = type("WrongKind", (), {other: Scripted(LOST).send})()
     for accounts in ([account("blink")], [account("blink", transport=Scripted(LOST))], []):
         with pytest.raises(InvalidRefund, match=rf"the transport has no {method}\(\)") as refused:
             client(accounts, transport=transport)
@@ -191,7 +191,7 @@ def test_an_exception_that_cannot_be_printed_leaves_the_refund_unknown(kind: Kin
             else account(provider, access_token="test-key-of-a-shop"),
             transport=Careless(fail, kind),
         ) as client,
-        pytest.raises(OutcomeUnknown, match="Printless") as unknown,
+        pytest.raises(OutcomeUnknown, match="Unprintable") as unknown,
     ):
         client.ask(provider)
     assert_unknown(unknown.value, provider)
