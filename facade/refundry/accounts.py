@@ -119,7 +119,7 @@ class Account(ABC):
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
 
     def __reduce__(self) -> typing.NoReturn:
-        raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
+        raise TypeError(f"{self!r} holds credentials and is not pickled; make another one where it is used")
 
 
 class Lab4Pay(Account):

@@ -92,7 +92,7 @@ class Observer:
     def deviations(
         self, translation: Translation, operation: Operation | None, deviations: tuple[tuple[str, str], ...]
     ) -> None:
-        """Tell of what departs from the contract."""
+        """Report what deviates from the contract."""
         if self._on_deviation is None and not LOG.isEnabledFor(logging.INFO):
             return
         contract = contract_hash(translation.PACKAGE)
@@ -159,7 +159,7 @@ def _log(attempt: Attempt, level: int, cause: BaseException | None) -> None:
 def _log_deviation(deviation: ContractDeviation) -> None:
     what = "a callback" if deviation.operation is None else deviation.operation.value
     LOG.info(
-        "%s of %s departs from its contract: %s %s",
+        "%s of %s deviates from its contract: %s %s",
         *(what, deviation.provider, deviation.pointer or "it", deviation.rule),
     )
 

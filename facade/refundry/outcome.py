@@ -71,7 +71,7 @@ class Reading:
     `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
     `resolves_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
     was lost. `created_at` is when the provider made the refund's transaction, in UTC. `deviations` are (JSON pointer,
-    rule) of all that departs from the contract and was read nevertheless.
+    rule) of all that deviates from the contract and was read nevertheless.
     """
 
     outcome: Outcome = Outcome.UNKNOWN

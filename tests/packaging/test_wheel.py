@@ -1,4 +1,4 @@
-"""What the built distribution holds, and what installing it pulls in."""
+"""The content of the built distribution, and the dependencies of an installation."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def names(wheel: zipfile.Path) -> list[str]:
 
 
 def requirements(wheel: zipfile.Path) -> dict[str, str]:
-    """The extra that asks for each required distribution, "" where refundry itself does."""
+    """Return the extra that requires each distribution, "" where refundry itself requires it."""
     (metadata,) = (name for name in names(wheel) if name.endswith(".dist-info/METADATA"))
     lines = Parser().parsestr((wheel / metadata).read_text(encoding="utf-8")).get_all("Requires-Dist", [])
     found = [Requirement(line) for line in lines]
@@ -56,7 +56,7 @@ def test_each_generated_package_in_the_wheel_brings_its_contract_and_schemas(whe
     assert {f"{package}/contract.json", f"{package}/schemas.py"} <= set(names(wheel))
 
 
-def test_the_wheel_holds_every_module_of_the_facade_as_it_stands_in_the_tree(wheel: zipfile.Path) -> None:
+def test_the_wheel_holds_every_module_of_the_facade_of_the_tree(wheel: zipfile.Path) -> None:
     facade = ROOT / "facade"
     modules = {path.relative_to(facade).as_posix(): path.read_bytes() for path in facade.rglob("*.py")}
     assert modules == {name: (wheel / name).read_bytes() for name in names(wheel) if name in modules}

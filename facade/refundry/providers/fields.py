@@ -60,7 +60,7 @@ class FieldReader:
         self.deviations: list[tuple[str, str]] = []
 
     def deviate(self, pointer: str, rule: str) -> None:
-        """Record that the value at this JSON pointer departs from the contract, by this rule."""
+        """Record that the value at this JSON pointer deviates from the contract, by this rule."""
         self.deviations.append((pointer, rule))
 
     def _unfit(self, value: object, pointer: str, rule: str) -> None:

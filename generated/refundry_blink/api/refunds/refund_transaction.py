@@ -19,11 +19,11 @@ def build_request(
 
     Refund a card payment, in full or in part.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str):
@@ -194,11 +194,11 @@ def sync_detailed(
 
     Refund a card payment, in full or in part.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str):
@@ -234,11 +234,11 @@ def sync(
 
     Refund a card payment, in full or in part.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str):
@@ -277,11 +277,11 @@ async def asyncio_detailed(
 
     Refund a card payment, in full or in part.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str):
@@ -317,11 +317,11 @@ async def asyncio(
 
     Refund a card payment, in full or in part.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str):

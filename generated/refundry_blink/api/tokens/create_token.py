@@ -18,13 +18,13 @@ def build_request(
 
     Get an access token for 30 minutes.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -195,13 +195,13 @@ def sync_detailed(
 
     Get an access token for 30 minutes.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -230,13 +230,13 @@ def sync(
 
     Get an access token for 30 minutes.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -268,13 +268,13 @@ async def asyncio_detailed(
 
     Get an access token for 30 minutes.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -303,13 +303,13 @@ async def asyncio(
 
     Get an access token for 30 minutes.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:

@@ -27,9 +27,9 @@ def build_request(
 
     Void a payment that is not settled yet.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str):
@@ -203,9 +203,9 @@ def sync_detailed(
 
     Void a payment that is not settled yet.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str):
@@ -240,9 +240,9 @@ def sync(
 
     Void a payment that is not settled yet.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str):
@@ -280,9 +280,9 @@ async def asyncio_detailed(
 
     Void a payment that is not settled yet.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str):
@@ -317,9 +317,9 @@ async def asyncio(
 
     Void a payment that is not settled yet.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str):

@@ -14,10 +14,10 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str):
@@ -180,10 +180,10 @@ def sync_detailed(
 ) -> Response[ErrorResponse | TransactionResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str):
@@ -213,10 +213,10 @@ def sync(
 ) -> ErrorResponse | TransactionResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str):
@@ -249,10 +249,10 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | TransactionResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str):
@@ -282,10 +282,10 @@ async def asyncio(
 ) -> ErrorResponse | TransactionResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str):

@@ -20,16 +20,16 @@ def build_request(
 
     Start a refund of a payment on its terminal, in full or in part.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
         transaction_id (str):
         x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -149,16 +149,16 @@ def sync_detailed(
 
     Start a refund of a payment on its terminal, in full or in part.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
         transaction_id (str):
         x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -191,16 +191,16 @@ def sync(
 
     Start a refund of a payment on its terminal, in full or in part.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
         transaction_id (str):
         x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -236,16 +236,16 @@ async def asyncio_detailed(
 
     Start a refund of a payment on its terminal, in full or in part.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
         transaction_id (str):
         x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -278,16 +278,16 @@ async def asyncio(
 
     Start a refund of a payment on its terminal, in full or in part.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
         transaction_id (str):
         x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:

@@ -21,18 +21,17 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Start a refund on a card terminal that is tied to no payment.
+    Start an unreferenced refund on a card terminal.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -149,18 +148,17 @@ def sync_detailed(
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Start a refund on a card terminal that is tied to no payment.
+    Start an unreferenced refund on a card terminal.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -189,18 +187,17 @@ def sync(
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
     """Send the request and give the body of the reply
 
-    Start a refund on a card terminal that is tied to no payment.
+    Start an unreferenced refund on a card terminal.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -232,18 +229,17 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Start a refund on a card terminal that is tied to no payment.
+    Start an unreferenced refund on a card terminal.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -272,18 +268,17 @@ async def asyncio(
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
     """Send the request and give the body of the reply
 
-    Start a refund on a card terminal that is tied to no payment.
+    Start an unreferenced refund on a card terminal.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:

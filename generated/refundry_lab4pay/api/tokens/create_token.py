@@ -16,11 +16,11 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Get an access token for the terminal that the credentials belong to.
+    Get an access token for the terminal of the credentials.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -125,11 +125,11 @@ def sync_detailed(
 ) -> Response[ErrorResponse | TokenResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Get an access token for the terminal that the credentials belong to.
+    Get an access token for the terminal of the credentials.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -159,11 +159,11 @@ def sync(
 ) -> ErrorResponse | TokenResponse | None:
     """Send the request and give the body of the reply
 
-    Get an access token for the terminal that the credentials belong to.
+    Get an access token for the terminal of the credentials.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -196,11 +196,11 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | TokenResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Get an access token for the terminal that the credentials belong to.
+    Get an access token for the terminal of the credentials.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -230,11 +230,11 @@ async def asyncio(
 ) -> ErrorResponse | TokenResponse | None:
     """Send the request and give the body of the reply
 
-    Get an access token for the terminal that the credentials belong to.
+    Get an access token for the terminal of the credentials.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.

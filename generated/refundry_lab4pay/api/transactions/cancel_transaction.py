@@ -15,10 +15,10 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask for a transaction that is on its way to be cancelled.
+    Request the cancellation of a pending transaction.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -127,10 +127,10 @@ def sync_detailed(
 ) -> Response[ErrorResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for a transaction that is on its way to be cancelled.
+    Request the cancellation of a pending transaction.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -164,10 +164,10 @@ def sync(
 ) -> ErrorResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for a transaction that is on its way to be cancelled.
+    Request the cancellation of a pending transaction.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -204,10 +204,10 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for a transaction that is on its way to be cancelled.
+    Request the cancellation of a pending transaction.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -241,10 +241,10 @@ async def asyncio(
 ) -> ErrorResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for a transaction that is on its way to be cancelled.
+    Request the cancellation of a pending transaction.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:

@@ -16,10 +16,10 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask what has become of a revert.
+    Get the state of a revert.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str):
@@ -137,10 +137,10 @@ def sync_detailed(
 ) -> Response[ErrorResponse | TransactionOperationResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask what has become of a revert.
+    Get the state of a revert.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str):
@@ -173,10 +173,10 @@ def sync(
 ) -> ErrorResponse | TransactionOperationResponse | None:
     """Send the request and give the body of the reply
 
-    Ask what has become of a revert.
+    Get the state of a revert.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str):
@@ -212,10 +212,10 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | TransactionOperationResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask what has become of a revert.
+    Get the state of a revert.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str):
@@ -248,10 +248,10 @@ async def asyncio(
 ) -> ErrorResponse | TransactionOperationResponse | None:
     """Send the request and give the body of the reply
 
-    Ask what has become of a revert.
+    Get the state of a revert.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str):

@@ -16,10 +16,10 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask for the state of a transaction, a refund's too.
+    Get the state of a transaction: a payment or a refund.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
         transaction_id (str):
@@ -137,10 +137,10 @@ def sync_detailed(
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for the state of a transaction, a refund's too.
+    Get the state of a transaction: a payment or a refund.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
         transaction_id (str):
@@ -173,10 +173,10 @@ def sync(
 ) -> ErrorResponse | TransactionStatusResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for the state of a transaction, a refund's too.
+    Get the state of a transaction: a payment or a refund.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
         transaction_id (str):
@@ -212,10 +212,10 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for the state of a transaction, a refund's too.
+    Get the state of a transaction: a payment or a refund.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
         transaction_id (str):
@@ -248,10 +248,10 @@ async def asyncio(
 ) -> ErrorResponse | TransactionStatusResponse | None:
     """Send the request and give the body of the reply
 
-    Ask for the state of a transaction, a refund's too.
+    Get the state of a transaction: a payment or a refund.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
         transaction_id (str):

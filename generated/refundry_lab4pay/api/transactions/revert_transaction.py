@@ -18,9 +18,9 @@ def build_request(
 
     Start to void the last successful transaction of the terminal.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str):
@@ -137,9 +137,9 @@ def sync_detailed(
 
     Start to void the last successful transaction of the terminal.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str):
@@ -174,9 +174,9 @@ def sync(
 
     Start to void the last successful transaction of the terminal.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str):
@@ -214,9 +214,9 @@ async def asyncio_detailed(
 
     Start to void the last successful transaction of the terminal.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str):
@@ -251,9 +251,9 @@ async def asyncio(
 
     Start to void the last successful transaction of the terminal.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str):

@@ -29,17 +29,15 @@ def build_request(
 
     Refund a captured payment, in full or in part.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str):
         idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -184,17 +182,15 @@ def sync_detailed(
 
     Refund a captured payment, in full or in part.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str):
         idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -227,17 +223,15 @@ def sync(
 
     Refund a captured payment, in full or in part.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str):
         idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -273,17 +267,15 @@ async def asyncio_detailed(
 
     Refund a captured payment, in full or in part.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str):
         idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -316,17 +308,15 @@ async def asyncio(
 
     Refund a captured payment, in full or in part.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str):
         idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:

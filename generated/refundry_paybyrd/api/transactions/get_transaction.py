@@ -14,9 +14,9 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str):
@@ -142,9 +142,9 @@ def sync_detailed(
 ) -> Response[ErrorResponse | Transaction]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str):
@@ -174,9 +174,9 @@ def sync(
 ) -> ErrorResponse | Transaction | None:
     """Send the request and give the body of the reply
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str):
@@ -209,9 +209,9 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | Transaction]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str):
@@ -241,9 +241,9 @@ async def asyncio(
 ) -> ErrorResponse | Transaction | None:
     """Send the request and give the body of the reply
 
-    Ask for one transaction, a refund's too.
+    Get one transaction: a payment or a refund.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str):

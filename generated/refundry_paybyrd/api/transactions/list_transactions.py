@@ -15,10 +15,10 @@ def build_request(
 ) -> Request:
     """Build the request, and send nothing
 
-    Ask for the transactions that came of an accepted request.
+    Get the transactions of an accepted request.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str):
@@ -182,10 +182,10 @@ def sync_detailed(
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for the transactions that came of an accepted request.
+    Get the transactions of an accepted request.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str):
@@ -215,10 +215,10 @@ def sync(
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
     """Send the request and give the body of the reply
 
-    Ask for the transactions that came of an accepted request.
+    Get the transactions of an accepted request.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str):
@@ -251,10 +251,10 @@ async def asyncio_detailed(
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
     """Send the request and give the reply, whatever its status and whatever it holds
 
-    Ask for the transactions that came of an accepted request.
+    Get the transactions of an accepted request.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str):
@@ -284,10 +284,10 @@ async def asyncio(
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
     """Send the request and give the body of the reply
 
-    Ask for the transactions that came of an accepted request.
+    Get the transactions of an accepted request.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str):
