@@ -170,7 +170,7 @@ git tag -a v{version} -m "refundry {version}"
 nox -s release -- --check --tag v{version}
 git push --atomic origin HEAD v{version}
 
-To go back instead: git reset --hard""")
+To go back instead: git reset --hard && git clean -dfq {baseline.FOLDER}""")
     return 0
 
 
