@@ -27,7 +27,7 @@ _MODULE_OF: dict[str, str] = {
     }.items()
     for name in names.split()
 }
-# Names that go: old name -> what to use in its place, since which version the old one warns, in which version it is gone.
+# Names that go: old name -> what to use in its place, since which version the old one warns, in which it is gone.
 # An old name that is in no module any more stands for the new one. A release refuses to take a public name away that no
 # earlier release had here, or before the version that its row names.
 _DEPRECATED: dict[str, tuple[str, str, str]] = {}
