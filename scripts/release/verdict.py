@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from scripts.contracts import changes
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT
 from scripts.release import baseline, fragments, surface
 from scripts.release.compatibility import compare, removed_early
-from scripts.release.steps import Step, largest_step, next_version, step_of
+from scripts.release.steps import Step, change_class, largest_step, next_version, step_of
 
 
 class Finding(NamedTuple):
@@ -41,7 +42,7 @@ def verdict(version: str, asked: Step = Step.NONE, root: Path = ROOT) -> Verdict
     now = surface.surfaces(root)
     if last is None:
         return Verdict(None, [], news, Step.NONE, version, removed_early({}, now[surface.FACADE], version))
-    findings = [*_surface(last.surfaces, now)]
+    findings = [*_surface(last.surfaces, now), *_contracts(last.contracts, root)]
     classes = [each.change_class for each in findings] + [each.change_class for each in news]
     step = max(largest_step(classes, last.version), asked)
     following = next_version(last.version, step)
@@ -56,6 +57,12 @@ def _surface(before: Mapping[str, surface.Surface], after: Mapping[str, surface.
         section = sections.get(package, fragments.OURS)
         for change in compare(before.get(package, {}), names):
             yield Finding(section, change.change_class, f"{change.sentence} ({change.rule})")
+
+
+def _contracts(before: Mapping[str, Any], root: Path) -> Iterable[Finding]:
+    for provider, contract in before.items():
+        for change in changes.compare(contract, baseline.effective(provider, root)):
+            yield Finding(provider, change_class(change.effect), f"{change.sentence} ({change.rule})")
 
 
 def _untold(findings: Sequence[Finding], news: Sequence[fragments.Fragment], version: str) -> list[str]:
