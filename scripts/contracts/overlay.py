@@ -2,9 +2,9 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonpath
 
@@ -54,6 +54,48 @@ def apply(contract: Document, overlay: Document) -> Document:
     for action in _actions(overlay):
         data = _apply_one(action, data, places)
     return Document(data, places)
+
+
+class Applied(NamedTuple):
+    """A contract with those actions of an overlay that fit it.
+
+    `touched` names each action that was applied, with the JSON Pointers of what it wrote or removed, in the document as
+    it was when the action was reached. `unfit` names each action that does not fit, with the error's message.
+    """
+
+    document: Document
+    touched: Mapping[str, tuple[str, ...]]
+    unfit: Mapping[str, str]
+
+
+def apply_all(contract: Document, overlay: Document, without: Container[str] = ()) -> Applied:
+    """Return `contract` with each action of `overlay` that fits, and name all that do not; arguments stay unchanged.
+
+    Leaves the actions named in `without` out. An action that does not fit changes nothing, and the later ones are
+    applied to what the earlier ones left. Raises ContractError only where the overlay itself cannot be read.
+    """
+    data = copy.deepcopy(contract.data)
+    places = dict(contract.places)
+    touched: dict[str, tuple[str, ...]] = {}
+    unfit: dict[str, str] = {}
+    for action in _actions(overlay):
+        if action.name in without:
+            continue
+        try:
+            pointers = _touches(action, data)
+            data = _apply_one(action, data, places)
+        except ContractError as error:
+            unfit[action.name] = str(error)
+        else:
+            touched[action.name] = pointers
+    return Applied(Document(data, places), touched, unfit)
+
+
+def _touches(action: Action, data: Any) -> tuple[str, ...]:
+    pointer, found = _select(action, action.target, data)
+    if action.modifier == "update" and isinstance(found, dict) and isinstance(action.operand, dict):
+        return tuple(pointer + written for written in _writes(found, action.operand))
+    return (pointer,)
 
 
 def _actions(overlay: Document) -> list[Action]:
