@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trustme
 
-from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Sandbox
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault, Reply, Request, Sandbox
+from scripts.release.tls import served
 from scripts.smoke import answers
 from scripts.smoke.__main__ import main
-from tests.workflows.over_tls import Seen, served, trusted
 
 PROVIDERS = ("lab4pay", "paybyrd", "blink")
 PAYMENT = {"lab4pay": [], "paybyrd": ["--payment", "paybyrd-eur"], "blink": ["--payment", "blink-gbp"]}
@@ -24,29 +23,29 @@ REFUND = {"lab4pay": 1, "paybyrd": 3100, "blink": 1}
 """The smallest refund, in minor units."""
 
 
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
+class Recording(Sandbox):
+    """A sandbox that keeps the method of each request."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.methods: list[str] = []
+
+    def handle(self, request: Request) -> Reply:
+        self.methods.append(request.method)
+        return super().handle(request)
 
 
 @pytest.fixture
-def sandbox() -> Sandbox:
-    return Sandbox()
+def sandbox() -> Recording:
+    return Recording()
 
 
 @pytest.fixture
-def seen() -> Seen:
-    return []
-
-
-@pytest.fixture
-def address(
-    sandbox: Sandbox, authority: trustme.CA, seen: Seen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    monkeypatch.setenv("SSL_CERT_FILE", trusted(authority, tmp_path))
+def address(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    with served(sandbox, authority, seen) as url:
+    with served(sandbox, tmp_path) as (url, trusted):
+        monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         yield url
 
 
@@ -212,6 +211,6 @@ def test_a_refund_that_is_done_later_is_looked_up_by_its_request(
     assert "What the query by `requestId` replies: an array, an object, or nothing yet. **HTTP 200: array**" in report
 
 
-def test_it_asks_for_nothing_but_tokens_the_two_refunds_and_the_lookup(address: str, seen: Seen) -> None:
+def test_it_asks_for_nothing_but_tokens_the_two_refunds_and_the_lookup(address: str, sandbox: Recording) -> None:
     ran("blink", *PAYMENT["blink"], given=variables("blink", address))
-    assert [method for method, _ in seen] == ["POST", "POST", "GET", "POST"]
+    assert sandbox.methods == ["POST", "POST", "GET", "POST"]
