@@ -10,7 +10,7 @@ set -euo pipefail
 
 main() {
     local provider=$1 handover=$2 code=0 verdict seen=true
-    mkdir -p "$handover"
+    rm -rf "$handover" && mkdir -p "$handover"
     nox -s update --install-only
     .nox/update/bin/python -m scripts.contracts.update "$provider" --partial --report "$handover/report.md" \
         >"$handover/log" 2>&1 </dev/null || code=$?
