@@ -2,9 +2,9 @@
 
 import copy
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import jsonpath
 
@@ -60,18 +60,18 @@ class Action:
         return ContractError(f"{self.place}: action {self.name!r}: {one_line(problem)}; {remedy}")
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A contract with those actions of an overlay that fit, an error for each other one, and what each action wrote.
+class Applied(NamedTuple):
+    """A contract with those actions of an overlay that fit it.
 
-    `touched` maps the name of each action that fits to the pointers of what it wrote or removed.
+    `touched` names each action that was applied, with the JSON Pointers of what it wrote or removed, in the document as
+    it was when the action was reached. `unfit` names each action that does not fit, with the error's message. `places`
+    gives the "file:line" of every action.
     """
 
     document: Document
-    misfits: Mapping[str, ContractError]
     touched: Mapping[str, tuple[str, ...]]
+    unfit: Mapping[str, str]
     places: Mapping[str, str]
-    """The place of every action, by its name."""
 
 
 def apply(contract: Document, overlay: Document) -> Document:
@@ -82,30 +82,31 @@ def apply(contract: Document, overlay: Document) -> Document:
     several nodes, finds another value than it expects, repeats what the contract already says, or adds to a name that
     the contract does not have.
     """
-    fitted = fit(contract, overlay)
-    if fitted.misfits:
-        raise ContractError("\n".join(map(str, fitted.misfits.values())))
-    return fitted.document
+    applied = apply_all(contract, overlay)
+    if applied.unfit:
+        raise ContractError("\n".join(applied.unfit.values()))
+    return applied.document
 
 
-def fit(contract: Document, overlay: Document, without: Collection[str] = ()) -> Fit:
-    """Apply each action that fits, except those named in `without`, and collect an error for each other one.
+def apply_all(contract: Document, overlay: Document, without: Container[str] = ()) -> Applied:
+    """Return `contract` with each action of `overlay` that fits, and name all that do not; arguments stay unchanged.
 
-    An action that builds on one that does not fit does not fit either. Raises ContractError where the overlay itself
-    is malformed.
+    Leaves the actions named in `without` out. An action that does not fit changes nothing, and the later ones are
+    applied to what the earlier ones left: one that builds on it does not fit either. Raises ContractError only where
+    the overlay itself cannot be read.
     """
     data = copy.deepcopy(contract.data)
     places = dict(contract.places)
     actions = _actions(overlay)
-    misfits: dict[str, ContractError] = {}
     touched: dict[str, tuple[str, ...]] = {}
+    unfit: dict[str, str] = {}
     for action in actions:
         if action.name not in without:
             try:
                 data, touched[action.name] = _apply_one(action, data, places)
             except ContractError as error:
-                misfits[action.name] = error
-    return Fit(Document(data, places), misfits, touched, {action.name: action.place for action in actions})
+                unfit[action.name] = str(error)
+    return Applied(Document(data, places), touched, unfit, {action.name: action.place for action in actions})
 
 
 def _actions(overlay: Document) -> list[Action]:

@@ -191,15 +191,15 @@ def test_every_action_that_does_not_fit_is_named_and_those_that_fit_are_applied(
     first, second = str(refused.value).split("\n")
     assert first.startswith("overlay.yaml:7: action 'lost': ")
     assert second.startswith("overlay.yaml:21: action 'late': ")
-    fitted = overlay.fit(document(), overlay_of(lost, described, late))
-    assert [*fitted.misfits] == ["lost", "late"]
-    assert fitted.touched == {"made": ("/components/schemas/Return/description",)}
-    assert fitted.document.data["components"]["schemas"]["Return"]["description"] == "d"
+    applied_all = overlay.apply_all(document(), overlay_of(lost, described, late))
+    assert [*applied_all.unfit] == ["lost", "late"]
+    assert applied_all.touched == {"made": ("/components/schemas/Return/description",)}
+    assert applied_all.document.data["components"]["schemas"]["Return"]["description"] == "d"
 
 
 def test_an_action_can_be_left_out() -> None:
-    fitted = overlay.fit(document(), overlay_of(action(update={"description": "d"})), without={"made"})
-    assert (fitted.document.data, fitted.misfits, fitted.touched) == (document().data, {}, {})
+    applied_all = overlay.apply_all(document(), overlay_of(action(update={"description": "d"})), without={"made"})
+    assert (applied_all.document.data, applied_all.unfit, applied_all.touched) == (document().data, {}, {})
 
 
 @pytest.mark.parametrize(
