@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 _MODULE_OF: dict[str, str] = {
     name: module
     for module, names in {
+        "_provenance": "Provenance provenance",
         "accounts": "Account Blink Lab4Pay Paybyrd",
         "capabilities": "Capabilities",
         "client": "AsyncRefundClient RefundClient",
@@ -26,10 +27,20 @@ _MODULE_OF: dict[str, str] = {
     }.items()
     for name in names.split()
 }
+# Names that go: old name -> the name to use, since which version the old one warns, in which version it is gone. A
+# release refuses to take a public name away that no earlier release had here, or before the version that its row names.
+_DEPRECATED: dict[str, tuple[str, str, str]] = {}
 __all__ = list(_MODULE_OF)  # pyright: ignore[reportUnsupportedDunderAll] # type checkers read __init__.pyi
 
 
 def __getattr__(name: str) -> object:
+    if name in _DEPRECATED:
+        import warnings
+
+        new, since, gone_in = _DEPRECATED[name]
+        told = f"refundry.{name} is deprecated since {since}, and gone in {gone_in}; use refundry.{new}"
+        warnings.warn(told, DeprecationWarning, stacklevel=2)
+        return globals()[new] if new in globals() else __getattr__(new)
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
