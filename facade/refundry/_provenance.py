@@ -174,7 +174,8 @@ def _file_faults(installed: Distribution) -> Iterator[str]:
             yield f"{name}: missing"
         elif _urlsafe(path.read_bytes()) != recorded:
             yield f"{name}: changed"
-    for package in sorted({name.partition("/")[0] for name in listed if name.startswith("refundry")}):
+    packages = {name.partition("/")[0] for name in listed if name.startswith("refundry")}
+    for package in sorted(filter(str.isidentifier, packages)):
         folder = Path(str(installed.locate_file(package)))
         yield from (f"{package}/{name}: added" for name, _ in _files(folder) if f"{package}/{name}" not in listed)
 
