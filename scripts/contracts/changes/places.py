@@ -30,10 +30,15 @@ _SHARED = {
 }
 
 
-def code(text: object) -> str:
-    """Return a provider's text as one code span of Markdown, cut to a length; nothing in it can end the span."""
-    plain = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in short(str(text)))
+def span(text: str) -> str:
+    """Return a provider's text as one code span of Markdown; nothing in it can end the span."""
+    plain = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
     return "`" + plain.replace("`", "'") + "`"
+
+
+def code(text: object) -> str:
+    """Return a provider's text as a code span of one line, cut to the length of a quotation."""
+    return span(short(str(text)))
 
 
 def value(data: Any) -> str:
