@@ -13,7 +13,7 @@ from scripts.release import wheel
 ROOT: Final = Path(__file__).resolve().parents[2]
 # What a release reads and writes.
 _PARTS: Final = (
-    *("facade", "generated", "specs", "surface", "changes", "requirements", "scripts"),
+    *("facade", "generated", "specs", "surface", "changes", "requirements", "scripts/release", "scripts/packages"),
     *("pyproject.toml", "README.md", "CHANGELOG.md", ".gitignore", ".gitattributes"),
 )
 
@@ -48,10 +48,10 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """Copy the tree, without news fragments, into a git repository with one commit."""
-    root = tmp_path / "tree"
+@pytest.fixture(scope="session")
+def first_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Copy what a release reads, without news fragments, into a git repository with one commit."""
+    root = tmp_path_factory.mktemp("first") / "tree"
     root.mkdir()
     ignored = shutil.ignore_patterns("__pycache__")
     for part in _PARTS:
@@ -65,6 +65,18 @@ def tree(tmp_path: Path) -> Path:
     git(root, "init", "--quiet")
     commit(root, "The tree")
     return root
+
+
+@pytest.fixture
+def tree(first_tree: Path, tmp_path: Path) -> Path:
+    """Return a clone of the copied tree, which no other test sees."""
+    return clone(first_tree, tmp_path / "tree")
+
+
+def clone(source: Path, target: Path) -> Path:
+    """Clone a repository of this machine."""
+    git(source, "clone", "--quiet", str(source), str(target))
+    return target
 
 
 def commit(root: Path, message: str) -> None:
