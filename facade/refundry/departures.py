@@ -18,9 +18,9 @@ _OPEN: Final = "x-extensible-enum"
 class Departure:
     """A rule of a contract that a message breaks, and where. It holds no value of the message.
 
-    `pointer` is the JSON pointer of the part that breaks the rule, "" for the whole message; for a field that is missing,
-    where it would be. `keyword` is the keyword of the rule, such as "type" or "required", and `rule` the JSON pointer of
-    that keyword in the contract.
+    `pointer` is the JSON pointer of the part that breaks the rule, "" for the whole message; for a field that is
+    missing, where it would be. `keyword` is the keyword of the rule, such as "type" or "required", and `rule` the JSON
+    pointer of that keyword in the contract.
     """
 
     pointer: str
@@ -31,8 +31,9 @@ class Departure:
 class Validator:
     """Checks messages against the schemas of one OpenAPI document, of version 3.0 or 3.1.
 
-    An enum value that the document does not list is a departure, in `x-extensible-enum` too. Formats are checked. `extra`
-    is the extra of refundry that brings the validator, for the message of the ImportError where it is not installed.
+    An enum value that the document does not list is a departure, in `x-extensible-enum` too. Formats are checked.
+    `extra` is the extra of refundry that brings the validator, for the message of the ImportError where it is not
+    installed.
     """
 
     def __init__(self, document: Mapping[str, Any], extra: str) -> None:
@@ -62,8 +63,8 @@ class Validator:
     ) -> tuple[Departure, ...]:
         """Each departure of a reply to the operation at this JSON pointer of the document.
 
-        A status that the operation does not describe is one. A body that the contract does not describe is not looked at.
-        Raises what `read_json` raises.
+        A status that the operation does not describe is one. A body that it does not describe is not looked at. Raises
+        what `read_json` raises.
         """
         at = f"{operation}/responses"
         described = _get(self.document, at)
@@ -96,7 +97,7 @@ class Validator:
                 yield Departure(where + pointer(name), keyword, rule)
 
     def _rule(self, root: str, error: Any) -> str:
-        """The pointer in the document of the keyword that was broken: the path of the validator, past its references."""
+        """The pointer in the document of the keyword that was broken: the validator's path, past its references."""
         at = ""
         for part in error.absolute_schema_path:
             if part != "$ref":
