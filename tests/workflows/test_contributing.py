@@ -39,6 +39,8 @@ def test_each_file_that_it_names_is_there(path: str) -> None:
         ("QUERY_FIRST", "facade/refundry/providers/paybyrd_codes.py"),
         ("_CODES", "tests/providers/paybyrd.py"),
         ("_DEPRECATED", "facade/refundry/__init__.py"),
+        ("ERRORS", "tests/facade/test_errors.py"),
+        ("OWN", "tests/facade/test_errors.py"),
         ("PACKAGE_INDEX_URL", ".github/workflows/release.yml"),
         ("PACKAGE_INDEX_SIMPLE_URL", ".github/workflows/release.yml"),
         ("PACKAGE_INDEX_TOKEN", ".github/workflows/release.yml"),
