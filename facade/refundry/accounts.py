@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 
 import refundry
+import refundry_blink
+import refundry_lab4pay
+import refundry_paybyrd
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
@@ -135,10 +138,7 @@ class Lab4Pay(Account):
     sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://api-payment.lab4pay.com",
-        "sandbox": "https://api-payment.lab4pay.dev",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_lab4pay.SERVERS
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -187,10 +187,7 @@ class Paybyrd(Account):
     `previous_webhook_password`.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://gateway.paybyrd.com",
-        "sandbox": "https://gatewaysandbox.paybyrd.com",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_paybyrd.SERVERS
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -231,10 +228,7 @@ class Blink(Account):
     in the same: `refund.amount` is then known after FULL too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://secure.blinkpayment.co.uk",
-        "sandbox": "https://secure.blinkpayment.co.uk",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_blink.SERVERS
 
     def __init__(
         self,

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -57,30 +62,6 @@ class ErrorResponse(BaseModel):
         extra="allow",
         populate_by_name=True,
     )
-
-
-class TokenRequest(BaseModel):
-    """
-    The credentials of one pairing of a terminal.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    grant_type: Annotated[
-        str, Field(description='The grant type. Always "client_credentials".')
-    ]
-    client_id: Annotated[
-        str,
-        Field(
-            description="The client id from the pairing. Not the id of the integration."
-        ),
-    ]
-    client_secret: Annotated[
-        SecretStr,
-        Field(description="The secret that the pairing shows once. A secret."),
-    ]
 
 
 class TokenResponse(BaseModel):
@@ -146,23 +127,6 @@ class TransactionRefundResponse(BaseModel):
     ]
 
 
-class TransactionStatusResponse(BaseModel):
-    """
-    The state of a transaction. Only `status` is known, and it may be missing; `additional_properties` has every other field.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    status: Annotated[
-        str | None,
-        Field(
-            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final, and REVERTED to follow SUCCESS. Other values may occur."
-        ),
-    ] = None
-
-
 class RevertResponse(BaseModel):
     """
     A revert was started.
@@ -181,6 +145,91 @@ class RevertResponse(BaseModel):
     ]
 
 
+class TokenRequestGrantType(OpenText):
+    """
+    The grant type. Always "client_credentials".
+    """
+
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class TransactionStatusResponseStatus(OpenText):
+    """
+    State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final, and REVERTED to follow SUCCESS. Other values may occur.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    DECLINED = "DECLINED"
+    REVERTED = "REVERTED"
+
+
+class TransactionOperationResponseOperationType(OpenText):
+    """
+    The kind of operation. "transaction.revert" is the only known value.
+    """
+
+    TRANSACTION_REVERT = "transaction.revert"
+
+
+class TransactionOperationResponseStatus(OpenText):
+    """
+    State of the operation, in upper case. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the state of the transaction.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class TokenRequest(BaseModel):
+    """
+    The credentials of one pairing of a terminal.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    grant_type: Annotated[
+        TokenRequestGrantType,
+        Field(description='The grant type. Always "client_credentials".'),
+    ]
+    client_id: Annotated[
+        str,
+        Field(
+            description="The client id from the pairing. Not the id of the integration."
+        ),
+    ]
+    client_secret: Annotated[
+        SecretStr,
+        Field(description="The secret that the pairing shows once. A secret."),
+    ]
+
+
+class TransactionStatusResponse(BaseModel):
+    """
+    The state of a transaction. Only `status` is known, and it may be missing; `additional_properties` has every other field.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    status: Annotated[
+        TransactionStatusResponseStatus | None,
+        Field(
+            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final, and REVERTED to follow SUCCESS. Other values may occur."
+        ),
+    ] = None
+
+
 class TransactionOperationResponse(BaseModel):
     """
     The state of an operation on a transaction. Each field may be missing.
@@ -194,7 +243,7 @@ class TransactionOperationResponse(BaseModel):
         str | None, Field(description="Lab4Pay's id of the operation.")
     ] = None
     operation_type: Annotated[
-        str | None,
+        TransactionOperationResponseOperationType | None,
         Field(
             description='The kind of operation. "transaction.revert" is the only known value.'
         ),
@@ -204,7 +253,7 @@ class TransactionOperationResponse(BaseModel):
         Field(description="Lab4Pay's id of the transaction of the operation."),
     ] = None
     status: Annotated[
-        str | None,
+        TransactionOperationResponseStatus | None,
         Field(
             description="State of the operation, in upper case. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the state of the transaction."
         ),

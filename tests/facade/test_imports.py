@@ -14,6 +14,8 @@ ROOT: Final = Path(str(refundry.__file__)).parent
 # From the top down. Each line is a layer, and imports nothing of the lines above it; within a layer the only rule is
 # that there is no import cycle. The modules that every module may use are at the end.
 ROOMS: Final = (
+    ("__main__",),
+    ("_provenance",),
     ("client",),
     ("core",),
     ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),

@@ -71,7 +71,7 @@ class FieldReader:
     def text(self, value: object, pointer: str) -> str | None:
         """A text that is not empty."""
         if isinstance(value, str) and value:
-            return value
+            return str(value)  # a member of a generated enum is a text, and stays behind here
         self._unfit(value, pointer, "is not a text, or an empty one")
         return None
 

@@ -251,7 +251,7 @@ class PaybyrdTranslation(Translation):
         parsed = models.Transaction.from_dict(content)
         by_event = codes.BY_EVENT.get(event)
         if event and parsed.status is UNSET:
-            parsed.status = by_event or "Processing"
+            parsed.status = models.TransactionStatus(by_event or "Processing")
         if parsed.transaction_id is UNSET:
             reader.deviate("/content/transactionId", "is missing")
         unknown = Refund(
