@@ -7,11 +7,11 @@ import hashlib
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.contracts import sources
 from scripts.contracts.checks import check
 from scripts.contracts.contract import vendored_document
 from scripts.contracts.document import Document, dump, parse
@@ -186,39 +186,6 @@ def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[
                     yield f"{place}: {node.pointer}: line {number} of the page has no {on_page['field']!r}; mend it"
 
 
-def source_text(
-    kind: str,
-    address: str,
-    retrieved: datetime.date,
-    page_sha256: str,
-    block_sha256: str | None,
-    contract_sha256: str,
-) -> str:
-    """Return the text of source.toml: where the contract comes from, and the hashes of the page and of openapi.yaml."""
-    lines = [
-        "# Written by `nox -s ingest`. The hashes are of the page as published, of the OpenAPI block in it, and of the",
-        "# openapi.yaml that was written from it, or of the one whose evidence was checked against it.",
-        f"address = {json.dumps(address)}",
-        f"retrieved = {retrieved.isoformat()}",
-        f"kind = {json.dumps(kind)}",
-        f"page_sha256 = {json.dumps(page_sha256)}",
-    ]
-    if block_sha256 is not None:
-        lines.append(f"block_sha256 = {json.dumps(block_sha256)}")
-    lines.append(f"contract_sha256 = {json.dumps(contract_sha256)}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _recorded(folder: Path) -> dict[str, Any]:
-    path = folder / "source.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path}:1: not TOML: {one_line(error)}; restore the file") from error
-
-
 def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
     """Return the files that the command is to write, with their contents; write nothing.
 
@@ -230,7 +197,7 @@ def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
         page = arguments.page.read_bytes()
     except OSError as error:
         raise ContractError(f"{name}:1: page: {one_line(error.strerror)}; give the path of the saved page") from error
-    recorded = _recorded(folder)
+    recorded = sources.recorded(folder)
     address = arguments.address or recorded.get("address")
     if address is None:
         raise ContractError(f"{folder / 'source.toml'}:1: no address is on record; give --address")
@@ -247,9 +214,16 @@ def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
     else:
         contents[folder / "openapi.yaml"], block_sha256 = published(page, name)
         contract = contents[folder / "openapi.yaml"].encode()
-    kind = "transcribed" if arguments.transcribed else "published"
-    contents[folder / "source.toml"] = source_text(
-        kind, address, retrieved, page_sha256, block_sha256, _sha256(contract)
+    contents[folder / sources.FILE] = sources.text(
+        folder,
+        {
+            "address": address,
+            "retrieved": retrieved,
+            "kind": "transcribed" if arguments.transcribed else "published",
+            "page_sha256": page_sha256,
+            "block_sha256": block_sha256,
+            "contract_sha256": _sha256(contract),
+        },
     )
     return contents
 

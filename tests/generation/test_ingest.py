@@ -59,6 +59,8 @@ def test_the_contract_on_a_page_is_kept_exactly_and_its_source_is_recorded(tmp_p
     assert contract_of(written) == parse(CONTRACT, "page").data
     assert written.startswith(b"# Written by `nox -s ingest` from the provider's page, never by hand.")
     assert tomllib.loads(source.decode()) == {
+        "hosts": [],
+        "fetch": "by hand",
         "address": ADDRESS,
         "retrieved": TODAY,
         "kind": "published",
@@ -504,6 +506,8 @@ def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_no
     folder = tmp_path / "specs" / "blink"
     assert (folder / "openapi.yaml").read_text(encoding="utf-8") == TRANSCRIBED
     assert tomllib.loads((folder / "source.toml").read_text(encoding="utf-8")) == {
+        "hosts": [],
+        "fetch": "by hand",
         "address": ADDRESS,
         "retrieved": TODAY,
         "kind": "transcribed",
