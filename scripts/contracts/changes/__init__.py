@@ -6,6 +6,19 @@ actions that do not fit the newer one, and says what of the project rests on eac
 """
 
 from scripts.contracts.changes.compare import Change, Where, compare, gravest
+from scripts.contracts.changes.report import Report, as_json, between, render_markdown
 from scripts.contracts.changes.rules import RULES, Effect, Rule
 
-__all__ = ["RULES", "Change", "Effect", "Rule", "Where", "compare", "gravest"]
+__all__ = [
+    "RULES",
+    "Change",
+    "Effect",
+    "Report",
+    "Rule",
+    "Where",
+    "as_json",
+    "between",
+    "compare",
+    "gravest",
+    "render_markdown",
+]

@@ -30,17 +30,22 @@ _SHARED = {
 }
 
 
-def code(text: object) -> str:
-    """Return a provider's text as one code span of Markdown, cut to a length; nothing in it can end the span."""
-    plain = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in short(str(text)))
+def span(text: str) -> str:
+    """Return a provider's text as one code span of Markdown; nothing in it can end the span."""
+    plain = "".join(sign if sign.isprintable() else f"\\u{ord(sign):04x}" for sign in text)
     return "`" + plain.replace("`", "'") + "`"
+
+
+def code(text: object) -> str:
+    """Return a provider's text as a code span of one line, cut to the length of a quotation."""
+    return span(short(str(text)))
 
 
 def value(data: Any) -> str:
     """Return a value as a person reads it."""
     if data is ABSENT or data is None:
         return "nothing"
-    return code(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
+    return code(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, sort_keys=True))
 
 
 def types(names: list[str]) -> str:

@@ -184,13 +184,25 @@ def residue(documents: tuple[Any, Any], found: Iterable[Difference]) -> Iterator
         for side in (0, 1):
             covered[side].update(difference.covers[side])
     for leaf in leaves(*documents):
-        if not all(at is None or _within(at, known) for at, known in zip(leaf.pointers, covered, strict=True)):
+        ends = zip(documents, leaf.pointers, covered, strict=True)
+        if not all(at is None or _accounted(document, at, known) for document, at, known in ends):
             at = leaf.pointers[1] or leaf.pointers[0] or ""
-            means_nothing = leaf.order and keys(at)[-1:] and keys(at)[-1] in _UNORDERED
-            yield Spot(documents, leaf.pointers).says("order-changed" if means_nothing else "unlisted-difference")
+            spot = Spot(documents, leaf.pointers)
+            if leaf.order and keys(at)[-1:] and keys(at)[-1] in _UNORDERED:
+                yield spot.says("order-changed")
+            elif None in leaf.pointers and {canonical(spot.before), canonical(spot.after)} & {"[]", "{}"}:
+                yield spot.says("written-differently")
+            else:
+                yield spot.says("unlisted-difference")
 
 
-def _within(pointer: str, known: set[str]) -> bool:
-    while pointer and pointer not in known:
-        pointer = pointer.rpartition("/")[0]
-    return pointer in known
+def _accounted(document: Any, pointer: str, known: set[str]) -> bool:
+    """Whether a part lies within one that is known, or holds nothing but such parts."""
+    above = pointer
+    while above and above not in known:
+        above = above.rpartition("/")[0]
+    if above in known:
+        return True
+    value = get(document, pointer)
+    inner = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return bool(inner) and all(_accounted(document, child(pointer, key), known) for key in inner)

@@ -83,14 +83,16 @@ def _security(prefix: str) -> Callable[[Spot], Found]:
     def compare(spot: Spot) -> Found:
         # An operation that says nothing of its own has what the document says.
         whole = [get(document, "/security") for document in spot.documents]
-        sides: list[set[str]] = [
-            {_credential(entry) for entry in (said if said is not ABSENT else of_all) or ({},)}
-            for said, of_all in zip((spot.before, spot.after), whole, strict=True)
-        ]
-        yield from (spot.says(f"{prefix}-removed", gone, None) for gone in sorted(sides[0] - sides[1]))
-        yield from (spot.says(f"{prefix}-added", None, new) for new in sorted(sides[1] - sides[0]))
+        old, new = (_needed(said, of_all) for said, of_all in zip((spot.before, spot.after), whole, strict=True))
+        yield from (spot.says(f"{prefix}-removed", credential, None) for credential in sorted(old - new))
+        yield from (spot.says(f"{prefix}-added", None, credential) for credential in sorted(new - old))
 
     return compare
+
+
+def _needed(said: Any, of_all: Any) -> set[str]:
+    requirements: list[Any] = (of_all if said is ABSENT else said) or [{}]
+    return {_credential(requirement) for requirement in requirements}
 
 
 def _credential(requirement: Any) -> str:
