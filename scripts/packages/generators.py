@@ -179,7 +179,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         auth_header_name=header,
         auth_prefix=prefix,
         secret_names=secret_names(contract),
-        alternatives=partial(in_order, ready.closed),
+        alternatives=partial(in_order, [*parsed.models], ready.closed),
         in_contract=partial(_in_contract, contract),
         servers=servers(contract),
         retrieved=retrieved,

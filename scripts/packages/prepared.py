@@ -4,9 +4,9 @@ Each tool names enums, members and alternatives in its own way, and neither know
 description of a parameter. So all of them get a name, or a place that both tools read, before the tools do.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,8 @@ def telling_apart(contract: Mapping[str, Any]) -> frozenset[str]:
 
 def _with_enums(contract: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of the contract in which each open enum is an `enum`."""
-    data: dict[str, Any] = deepcopy(dict(contract))
+    # Through text, so that no two places share a part, and each can be changed by itself.
+    data: dict[str, Any] = json.loads(json.dumps(contract))
     data.setdefault("components", {}).setdefault("schemas", {})
     for node in walk(data):
         if node.kind == "schema" and isinstance(node.value.get(_OPEN), list):
