@@ -26,7 +26,7 @@ def replied(union: dict[str, Any], **schemas: Any) -> dict[str, Any]:
 
 CAT, DOG = "#/components/schemas/Cat", "#/components/schemas/Dog"
 REFERENCES = [{"$ref": CAT}, {"$ref": DOG}]
-N = {"n": {"type": "integer"}}
+N: dict[str, Any] = {"n": {"type": "integer"}}
 UNIONS: dict[str, dict[str, Any]] = {
     "oneOf of references": replied({"oneOf": REFERENCES}, Cat=tagged("cat", **N), Dog=tagged("dog", "wolf")),
     "anyOf of references": replied({"anyOf": REFERENCES}, Cat=tagged("cat", **N), Dog=tagged("dog", "wolf")),

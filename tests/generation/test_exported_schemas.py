@@ -59,7 +59,24 @@ def json_schema(schema: Any) -> Any:
 
 # --- mutations
 
-VALUES = (None, True, 0, 5, -7, 1.5, 2**63, -(2**63) - 1, 1.5e-7, "", "x", "2026-11-22", [], [None], {}, {"a": 1})
+VALUES: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    5,
+    -7,
+    1.5,
+    2**63,
+    -(2**63) - 1,
+    1.5e-7,
+    "",
+    "x",
+    "2026-11-22",
+    [],
+    [None],
+    {},
+    {"a": 1},
+)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
