@@ -33,8 +33,8 @@ def build_request(
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the pre-
-            authorisation. Not your own reference.
+            pre-authorisation that was captured it is the id of the capture, not of the
+            pre-authorisation. Not your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -236,8 +236,8 @@ def sync_detailed(
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the pre-
-            authorisation. Not your own reference.
+            pre-authorisation that was captured it is the id of the capture, not of the
+            pre-authorisation. Not your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -278,8 +278,8 @@ def sync(
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the pre-
-            authorisation. Not your own reference.
+            pre-authorisation that was captured it is the id of the capture, not of the
+            pre-authorisation. Not your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -323,8 +323,8 @@ async def asyncio_detailed(
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the pre-
-            authorisation. Not your own reference.
+            pre-authorisation that was captured it is the id of the capture, not of the
+            pre-authorisation. Not your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -365,8 +365,8 @@ async def asyncio(
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the pre-
-            authorisation. Not your own reference.
+            pre-authorisation that was captured it is the id of the capture, not of the
+            pre-authorisation. Not your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
