@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 
 import refundry
-import refundry_blink
-import refundry_lab4pay
-import refundry_paybyrd
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
@@ -25,6 +23,26 @@ if TYPE_CHECKING:
 
 # The arguments that accounts have in common. None of them is a secret.
 _PLACE: Final = ("name", "environment", "base_url", "plain_http_to", "transport", "currency", "minor_units")
+
+
+class _Servers(Mapping[str, str]):
+    """The servers of a generated package by environment. The package is imported on the first use."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def _read(self) -> dict[str, str]:
+        servers: dict[str, str] = import_module(self._package).SERVERS
+        return servers
+
+    def __getitem__(self, environment: str) -> str:
+        return self._read()[environment]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 class Account(ABC):
@@ -138,7 +156,7 @@ class Lab4Pay(Account):
     sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_lab4pay.SERVERS
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_lab4pay")
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -187,7 +205,7 @@ class Paybyrd(Account):
     `previous_webhook_password`.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_paybyrd.SERVERS
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_paybyrd")
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -228,7 +246,7 @@ class Blink(Account):
     in the same: `refund.amount` is then known after FULL too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = refundry_blink.SERVERS
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_blink")
 
     def __init__(
         self,

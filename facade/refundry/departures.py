@@ -97,14 +97,25 @@ class Validator:
                 yield Departure(where + pointer(name), keyword, rule)
 
     def _rule(self, root: str, error: Any) -> str:
-        """The pointer in the document of the keyword that was broken: the validator's path, past its references."""
-        at = ""
-        for part in error.absolute_schema_path:
-            if part != "$ref":
-                at += pointer(part)
-            else:
-                at = str(_get(self.document, at)["$ref"]).removeprefix("#") if at else root
-        return at
+        """The pointer in the document of the keyword that was broken.
+
+        The path that the validator gives leaves out the references that it followed.
+        """
+        found = list(_paths(self.document, root, list(error.absolute_schema_path)))
+        return next((at for holder, at in found if holder is error.schema), found[0][1])
+
+
+def _paths(document: Any, at: str, path: list[Any]) -> Iterator[tuple[Any, str]]:
+    """The keywords that a path leads to from a schema, past any reference: each with the schema that holds it."""
+    holder = _get(document, at)
+    if isinstance(holder, dict) and isinstance(holder.get("$ref"), str):
+        yield from _paths(document, holder["$ref"].removeprefix("#"), path)
+    key = path[0]
+    if len(path) == 1:
+        if isinstance(holder, dict) and key in holder:
+            yield holder, at + pointer(key)
+    elif (isinstance(holder, dict) and key in holder) or (isinstance(holder, list) and isinstance(key, int)):
+        yield from _paths(document, at + pointer(key), path[1:])
 
 
 def pointer(*keys: object) -> str:

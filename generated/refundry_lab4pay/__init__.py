@@ -3,12 +3,10 @@
 # Nothing is imported before it is used: the hosts alone cost next to nothing.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
-
     from .client import AuthenticatedClient, Client
     from .contracts import CONTRACT, contract, schema
 
-SERVERS: "Final[dict[str, str]]" = {
+SERVERS: dict[str, str] = {
     "production": "https://api-payment.lab4pay.com",
     "sandbox": "https://api-payment.lab4pay.dev",
 }

@@ -1,8 +1,10 @@
 """What a published page would change: the files of specs/ as they would be, and the report of the difference."""
 
 import dataclasses
+import hashlib
 import json
 import re
+import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,12 +89,12 @@ def propose(
     files = ingest.contents(folder, page, name, transcribed=transcribed, accept=accept)
     text = files[folder / "openapi.yaml"]
     after = parse(text, str(folder / "openapi.yaml"))
-    before = _vendored(root, provider)
+    before = _vendored_before(root, provider)
     if not (transcribed or other_page):
         _refuse_other_operations(before, after, name, provider)
     ours = load(folder / "overlay.yaml")
     applied = overlay.apply_all(after, ours)
-    old = _effective(root, provider)
+    old = _effective_before(root, provider)
     fresh = tuple(_new_operations(old, applied))
     if fresh and names is not None:
         addition = "".join(_naming(each, names.get(str(each), each.name)) for each in fresh)
@@ -101,7 +103,7 @@ def propose(
         applied = overlay.apply_all(after, ours)
     contract_changed = text != (folder / "openapi.yaml").read_text(encoding="utf-8")
     same_page = f'page_sha256 = "{source.page_sha256}"' in files[folder / sources.FILE]
-    if not (applied.unfit or _without_evidence(applied.document.data) != _without_evidence(old)):
+    if not applied.unfit and _without_evidence(applied.document.data) == _without_evidence(_generated(root, provider)):
         # Where a sentence stands is no part of the contract: its line may move, and nothing else follows.
         return Proposal(files if contract_changed else {}, None, same_page, after, contract_changed)
     if applied.unfit or old is None:
@@ -150,16 +152,36 @@ def _reading(folder: Path, page: bytes, name: str, source: sources.Source, accep
     return reading
 
 
-def _vendored(root: Path, provider: str) -> Document:
-    """Return the vendored contract that the generated package was made from, or else the one in specs/."""
-    kept = root / "generated" / package_name(provider) / "vendored.json"
-    return load(kept if kept.is_file() else root / "specs" / provider / "openapi.yaml")
+def _vendored_before(root: Path, provider: str) -> Document:
+    """Return the vendored contract as it is committed: what services have is not what a run before has left."""
+    place = f"specs/{provider}/openapi.yaml"
+    return parse(_committed(root, place), place)
 
 
-def _effective(root: Path, provider: str) -> Any:
-    """Return the effective contract that the generated package was made from; None where there is no package."""
+def _effective_before(root: Path, provider: str) -> Any:
+    """Return the effective contract that the committed package was made from; None where there is none."""
+    text = _committed(root, f"generated/{package_name(provider)}/contract.json")
+    return json.loads(text) if text else None
+
+
+def _generated(root: Path, provider: str) -> Any:
+    """Return the effective contract that the package in the project was made from; None where there is none."""
     path = root / "generated" / package_name(provider) / "contract.json"
     return json.loads(path.read_bytes()) if path.is_file() else None
+
+
+def _committed(root: Path, path: str) -> str:
+    """Return a file as the last commit has it, or else as the project has it; empty where neither has it."""
+    shown = subprocess.run(["git", "show", f"HEAD:./{path}"], cwd=root, capture_output=True, check=False)
+    if shown.returncode == 0:
+        return shown.stdout.decode()
+    return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
+
+
+def contract_hash_before(root: Path, provider: str) -> str | None:
+    """Return the sha256 of the vendored contract as it is committed; None where there is none."""
+    text = _committed(root, f"specs/{provider}/openapi.yaml")
+    return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 
 def _without_evidence(data: Any) -> Any:

@@ -8,6 +8,7 @@ leaves the project as it was, or finishes its move at the next run: see `workspa
 import argparse
 import enum
 import functools
+import hashlib
 import json
 import re
 import sys
@@ -20,11 +21,10 @@ from typing import Any
 
 from scripts.contracts import evidence, fetch, ingest, sources, workspace
 from scripts.contracts.changes import Effect, Report, as_json, render_markdown
-from scripts.contracts.errors import ContractError, exit_code, one_line
-from scripts.contracts.proposal import Proposal, propose, refuse
+from scripts.contracts.errors import ContractError, exit_code, one_line, short
+from scripts.contracts.proposal import Proposal, contract_hash_before, propose, refuse
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
-from scripts.packages import lock
 from scripts.release import fragments
 from scripts.release.steps import step_of
 from scripts.release.version import current_version
@@ -187,7 +187,7 @@ def _take_in(
     failed = bool(refused or red or checks)
     breaks = failed or (report is not None and report.effect in _BREAKING)
     ending = Code.BREAKS if breaks else Code.FITS
-    return Ending(ending, "taken in", said, _then(provider, refused, red, checks), report, red)
+    return Ending(ending, "taken in", said, _then(provider, again, refused, red, checks), report, red)
 
 
 def _generate(provider: str, copy: workspace.Copy, say: Callable[[str], None]) -> str:
@@ -213,15 +213,20 @@ def _derived(provider: str, copy: workspace.Copy, say: Callable[[str], None]) ->
 
 
 def _fragment(provider: str, report: Report, copy: Path, root: Path) -> None:
-    before = lock.recorded(root).get(provider, {}).get("contract")
-    after = lock.current(provider, copy)
-    hashes = (before, after["contract"])
-    if before == after["contract"]:  # the overlay alone changed
-        hashes = (lock.recorded(root)[provider]["overlay"], after["overlay"])
+    hashes = (contract_hash_before(root, provider), _sha256(copy / "specs" / provider / "openapi.yaml"))
+    if hashes[0] == hashes[1]:
+        if report.effect is Effect.NOTHING:
+            return
+        # The overlay alone has changed: the hash is of it, so that such a change has a fragment of its own.
+        hashes = (None, _sha256(copy / "specs" / provider / "overlay.yaml"))
     sentences = [f"- {change.sentence}" for change in report.changes if change.effect is not Effect.NOTHING]
     more = [f"- {len(sentences) - _MOST_SENTENCES} more."] if len(sentences) > _MOST_SENTENCES else []
     head = f"The contract of {provider} has changed. {_MUST_DO[report.effect]}"
     fragments.write(provider, report.effect, hashes, "\n".join([head, "", *sentences[:_MOST_SENTENCES], *more]), copy)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _test(provider: str, copy: workspace.Copy, root: Path, say: Callable[[str], None]) -> tuple[str, ...]:
@@ -236,7 +241,7 @@ def _test(provider: str, copy: workspace.Copy, root: Path, say: Callable[[str], 
         return ()
     log = root / workspace.FOLDER / f"{provider}-tests.log"
     log.write_text(done.stdout, encoding="utf-8")
-    failed = [line.partition(" - ")[0] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failed = [short(line) for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return (*(failed or [f"pytest ended with {done.returncode}"]), f"the whole output: {log.relative_to(root)}")
 
 
@@ -278,11 +283,12 @@ def _mend(provider: str, again: str) -> str:
     return f"mend the actions named above in specs/{provider}/overlay.yaml, then {again}"
 
 
-def _then(provider: str, refused: str, red: Sequence[str], checks: Sequence[str]) -> str:
+def _then(provider: str, again: str, refused: str, red: Sequence[str], checks: Sequence[str]) -> str:
     if refused:
-        return f"mend specs/{provider}/overlay.yaml, then nox -s update -- {provider} PAGE"
+        return f"mend specs/{provider}/overlay.yaml, then {again}"
     if red or checks:
-        return f"mend what is red, then nox -s tests -- {CONTRACT_TESTS[0]} {CONTRACT_TESTS[1]} -k {provider}"
+        tests = f"nox -s tests -- {' '.join(CONTRACT_TESTS)} -k {provider}"
+        return f"mend what is red, then {tests}; where you change the overlay, {again} first"
     return "git diff, then commit; nox -s release -- auto makes the version"
 
 

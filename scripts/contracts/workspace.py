@@ -43,7 +43,9 @@ class Copy:
     def environment(self) -> dict[str, str]:
         """Return the environment in which Python imports the code of the copy, and not that of an installation."""
         path = os.pathsep.join(str(self.root / folder) for folder in _CODE)
-        return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+        # As in CI: properties are tried with the same cases each time, and the names of failed tests are not cut.
+        fixed = {"CI": "1", "COLUMNS": "1000", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONSAFEPATH": "1"}
+        return {**os.environ, "PYTHONPATH": path, **fixed}
 
     def run(self, *arguments: str, seconds: float) -> subprocess.CompletedProcess[str]:
         """Run Python in the copy; return what it printed on both streams. Raises ContractError after `seconds`."""

@@ -3,7 +3,7 @@
 Takes the objects of openapi-python-client's parser, which its templates are given.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scripts.contracts.openapi import python_name
@@ -13,17 +13,23 @@ Tags = dict[str, list[str]]
 """The properties of an alternative that must hold one of these values, as Python code, where they are there."""
 
 
-def in_order(closed: frozenset[str], union: Any) -> list[tuple[Any, Tags]]:
+def in_order(models: Iterable[Any], closed: frozenset[str], union: Any) -> list[tuple[Any, Tags]]:
     """Return the alternatives of a union in the order in which they are tried, each with its tags.
 
     First come those whose enums all hold a listed value. Then those in which an enum that is open holds another one;
-    `closed` names the enums that tell alternatives apart. An object with an unlisted tag comes last.
+    `closed` names the enums that tell alternatives apart. An object with an unlisted tag comes last. The alternatives
+    of a union are copies without their properties; `models` are the objects with them.
     """
     names = frozenset(map(python_name, closed))
-    enums = [(one, {name: (values, kind) for name, values, kind in _enums(one)}) for one in union.inner_properties]
+    whole = {_class(model): model for model in models}
+    objects = [whole.get(_class(one), one) for one in union.inner_properties]
+    if sum(hasattr(one, "required_properties") for one in objects) < 2:
+        return [(one, {}) for one in union.inner_properties]
+    enums = [
+        (one, {name: (values, kind) for name, values, kind in _enums(model)})
+        for one, model in zip(union.inner_properties, objects, strict=True)
+    ]
     listed = [(one, {name: values for name, (values, _) in its.items()}) for one, its in enums]
-    if sum(hasattr(one, "required_properties") for one, _ in enums) < 2:
-        return [(one, {}) for one, _ in enums]
     also_unlisted = [
         (one, {name: values for name, (values, kind) in its.items() if kind in names})
         for one, its in enums

@@ -29,9 +29,6 @@ def definitions(contract: Mapping[str, Any]) -> dict[str, Any]:
 def _schema(schema: Any, pointer: str, is_30: bool, closed: frozenset[str]) -> Any:
     if not isinstance(schema, dict):
         return schema
-    if "$ref" in schema and is_30:
-        # OpenAPI 3.0 ignores what stands beside a reference.
-        schema = {"$ref": schema["$ref"]}
     made: dict[str, Any] = {}
     for key, value in schema.items():
         if key in _DROPPED or (key.startswith("x-") and key != _OPEN):

@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.contracts import shapes
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.openapi import operations
-from scripts.contracts.pointers import child
+from scripts.contracts.pointers import child, resolve
 from scripts.contracts.providers import package_name
 from scripts.packages import exported
 from scripts.packages.alternatives import in_order
@@ -179,8 +180,9 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         auth_header_name=header,
         auth_prefix=prefix,
         secret_names=secret_names(contract),
-        alternatives=partial(in_order, ready.closed),
+        alternatives=partial(in_order, [*parsed.models], ready.closed),
         in_contract=partial(_in_contract, contract),
+        described_arguments=partial(_arguments, contract),
         servers=servers(contract),
         retrieved=retrieved,
         sha256=_sha256(texts["contract.json"]),
@@ -224,6 +226,21 @@ def _in_contract(contract: Mapping[str, Any], endpoint: Any) -> tuple[str, str]:
         for pointer, method, own, _ in operations(contract)
         if method == endpoint.method and _nameless(own) == path
     )
+
+
+def _arguments(contract: Mapping[str, Any], endpoint: Any) -> list[str]:
+    """Return what a docstring says of each argument: of a parameter, its own description and not its schema's."""
+    described = {
+        name: resolve(contract, at).get("description")
+        for (_, name), at in shapes.parameters(contract, _in_contract(contract, endpoint)[0]).items()
+    }
+    from attrs import evolve
+
+    said = []
+    for argument in endpoint.list_all_parameters():
+        own = described.get(argument.name) if argument.name != "body" else None
+        said.append((evolve(argument, description=own) if own else argument).to_docstring())
+    return said
 
 
 def _nameless(path: str) -> str:

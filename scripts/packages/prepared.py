@@ -1,12 +1,12 @@
 """The contract as the two generator tools get it, so that both make the same of it.
 
-Each tool names enums, members and alternatives in its own way, and neither knows `x-extensible-enum`, nor the
-description of a parameter. So all of them get a name, or a place that both tools read, before the tools do.
+Each tool names enums, members and alternatives in its own way, and neither knows `x-extensible-enum`. So all of them
+get a name before the tools read them.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +42,11 @@ class Prepared:
 def prepared(contract: Mapping[str, Any]) -> Prepared:
     """Return the contract for the tools. The argument is not changed.
 
-    - The description of a parameter stands in its schema.
     - `x-extensible-enum` is `enum`, and each enum of texts or whole numbers is a schema of its own, with named members.
     - A `discriminator` is an enum of one property of each alternative. Alternatives that are told apart by an enum have
       one more, which takes an object with an unlisted tag.
     """
     data = _with_enums(contract)
-    _describe_parameters(data)
     names = _hoist(data, data["components"]["schemas"], _tags(data))
     return Prepared(data, names)
 
@@ -60,25 +58,14 @@ def telling_apart(contract: Mapping[str, Any]) -> frozenset[str]:
 
 def _with_enums(contract: Mapping[str, Any]) -> dict[str, Any]:
     """Return a copy of the contract in which each open enum is an `enum`."""
-    data: dict[str, Any] = deepcopy(dict(contract))
+    # Through text, so that no two places share a part, and each can be changed by itself.
+    data: dict[str, Any] = json.loads(json.dumps(contract))
     data.setdefault("components", {}).setdefault("schemas", {})
     for node in walk(data):
         if node.kind == "schema" and isinstance(node.value.get(_OPEN), list):
             listed = node.value.pop(_OPEN)
             node.value.setdefault("enum", listed)
     return data
-
-
-def _describe_parameters(data: dict[str, Any]) -> None:
-    for node in walk(data):
-        description = node.value.get("description")
-        if node.kind == "parameter" and isinstance(description, str) and isinstance(node.value.get("schema"), dict):
-            schema = node.value["schema"]
-            node.value["schema"] = (
-                {"allOf": [schema], "description": description}
-                if "$ref" in schema
-                else {**schema, "description": description}
-            )
 
 
 # --- enums

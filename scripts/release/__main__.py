@@ -20,6 +20,9 @@ from scripts.release.version import FILE, current_version, with_version
 _STEPS = {"auto": Step.NONE, "patch": Step.PATCH, "minor": Step.MINOR, "major": Step.MAJOR}
 
 
+_SBOM = "sbom"
+
+
 class Refused(Exception):
     """The release cannot be made, or something does not agree; one line for each cause."""
 
@@ -44,7 +47,7 @@ def make(asked: Step, date: datetime.date, root: Path = ROOT) -> str:
     replace_together(
         {root / FILE: with_version(source, found.version), **baseline.contents(found.version, surfaces, root)}
     )
-    replace_together({root / sbom.FILE: sbom.text(root)})
+    sbom.write(root)
     return found.version
 
 
@@ -122,7 +125,8 @@ def _print(found: Verdict) -> None:
         print(
             f"{fragment.section}: {fragment.change_class}: {fragments.FOLDER}/{fragment.section}/{fragment.path.name}"
         )
-    print(f"since {found.since}: a {found.step.name.lower()} step, so {found.version} is next" if found.step else "")
+    if found.step:
+        print(f"since {found.since}: a {found.step.name.lower()} step, so {found.version} is next")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -136,8 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     todo.add_argument(
         "step",
         nargs="?",
-        choices=_STEPS,
-        help="auto takes the step that follows from what changed; another word asks for at least that step",
+        choices=[*_STEPS, _SBOM],
+        help="auto takes the step that follows from what changed; patch, minor and major ask for at least that step; "
+        "sbom only writes the bill of materials, after the lock has moved",
     )
     todo.add_argument("--check", action="store_true", help="write nothing; say what does not agree")
     parser.add_argument("--tag", help="with --check: the tree must be the release of this tag, and nothing more")
@@ -159,6 +164,9 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         if options.check:
             check(root, options.dist, options.tag)
             print(f"version {current_version(root)}, changelog, surface, locks and wheel agree")
+            return 0
+        if options.step == _SBOM:
+            sbom.write(root)
             return 0
         version = make(_STEPS[options.step], options.date, root)
     except (Refused, ValueError, ContractError, sbom.StaleLock, wheel.BuildFailed, OSError) as error:

@@ -1,14 +1,15 @@
 """The bill of materials of the wheel: what is installed with it, as CycloneDX, from the lock.
 
-`python -m scripts.release.sbom` writes `surface/refundry.cdx.json`; `--check` writes nothing and fails where it is
-stale. It lists refundry, what it needs, and what its extras need, each at the locked version, and what needs what. It
-holds no time and no random number, so the same lock makes the same bytes. A wheel carries it in `.dist-info/sboms/`.
+It stands in `surface/refundry.cdx.json`; `nox -s release -- sbom` writes it after the lock has moved. It lists
+refundry, what it needs, and what its extras need, each at the locked version, and what needs what. It holds no time and
+no random number, so the same lock makes the same bytes. A wheel carries it in `.dist-info/sboms/`.
 """
 
-import argparse
+# pyright takes the decorated classes of cyclonedx for other types than they are. mypy, which is strict, reads them.
+# pyright: reportCallIssue=false, reportAttributeAccessIssue=false, reportArgumentType=false
+
 import json
 import re
-import sys
 import tomllib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -134,31 +135,16 @@ def _without_time(output: JsonV1Dot6) -> str:
     return written
 
 
+def write(root: Path = ROOT) -> None:
+    """Write the bill of materials."""
+    replace_together({root / FILE: text(root)})
+
+
 def stale(root: Path = ROOT) -> str | None:
     """Return what is wrong with the stored bill of materials; None when it is what the lock makes."""
     path = root / FILE
     if not path.is_file():
-        return f"{FILE}: missing; run `python -m scripts.release.sbom`"
+        return f"{FILE}: missing; run `nox -s release -- sbom`"
     if path.read_text(encoding="utf-8") != text(root):
-        return f"{FILE}: not what {LOCK} and the version make; run `python -m scripts.release.sbom`"
+        return f"{FILE}: not what {LOCK} and the version make; run `nox -s release -- sbom`"
     return None
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 written or the same, 1 stale, 2 the lock does not fit."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.release.sbom", description=f"Write {FILE} from the lock.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where it is stale")
-    try:
-        if not parser.parse_args(arguments).check:
-            replace_together({ROOT / FILE: text()})
-        elif problem := stale():
-            print(problem)
-            return 1
-    except StaleLock as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

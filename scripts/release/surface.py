@@ -217,9 +217,20 @@ def _class(package: _Package, module: _Module, statement: ast.ClassDef, key: str
             members |= inherited
         else:
             kept.append(base)
-    for name, entry in _members(statement, is_enum=any(base.endswith("Enum") for base in kept)):
+    for name, entry in _members(statement, is_enum=_is_enum(package, module, statement)):
         members[f"{key}.{name}"] = entry
     return {key: {"kind": "class", "bases": kept}, **members}
+
+
+def _is_enum(package: _Package, module: _Module, statement: ast.ClassDef) -> bool:
+    """Whether a class is an enum, by itself or by a base that this package defines."""
+    for base in map(ast.unparse, statement.bases):
+        origin = package.origin(module, base)
+        if base.endswith("Enum"):
+            return True
+        if origin is not None and isinstance(origin[1], ast.ClassDef) and _is_enum(package, origin[0], origin[1]):
+            return True
+    return False
 
 
 def _members(statement: ast.ClassDef, *, is_enum: bool) -> Iterator[tuple[str, Entry]]:

@@ -62,14 +62,16 @@ def _extras() -> None:
     import refundry_blink.schemas
     import refundry_lab4pay.schemas
     import refundry_paybyrd.schemas
+    import refundry_paybyrd.strict
     from refundry.sandbox import Sandbox
 
     model = refundry_paybyrd.schemas.RefundRequest.model_validate({"isoAmount": 100})
     assert model.model_dump(by_alias=True, exclude_none=True) == {"isoAmount": 100}
+    assert refundry_paybyrd.strict.departures("RefundRequest", {"isoAmount": "100"})
     assert refundry_blink.schemas.__name__ != refundry_lab4pay.schemas.__name__
     assert Sandbox().violations == ()
     assert trace.get_tracer("trial")
-    print("extras: schemas, sandbox and spans")
+    print("extras: schemas, strict, sandbox and spans")
 
 
 if __name__ == "__main__":

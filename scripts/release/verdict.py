@@ -9,7 +9,7 @@ from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT
 from scripts.release import baseline, fragments, surface
 from scripts.release.compatibility import compare, removed_early
-from scripts.release.steps import Step, change_class, largest_step, next_version, step_of
+from scripts.release.steps import Step, change_class, gravest, largest_step, next_version, step_of
 
 
 class Finding(NamedTuple):
@@ -72,11 +72,11 @@ def _untold(findings: Sequence[Finding], news: Sequence[fragments.Fragment], ver
         told = largest_step([each.change_class for each in news if each.section == section], version)
         graver = [each for each in findings if each.section == section and step_of(each.change_class, version) > told]
         if graver:
-            largest = largest_step([each.change_class for each in graver], version)
-            first = next(each for each in graver if step_of(each.change_class, version) == largest)
+            worst = gravest(each.change_class for each in graver)
+            first = next(each for each in graver if each.change_class == worst)
             more = f" (and {len(graver) - 1} more)" if graver[1:] else ""
             lines.append(
                 f"{section}: no fragment says so: {first.sentence}{more}; write "
-                f"{fragments.FOLDER}/{section}/NAME.{first.change_class}.md"
+                f"{fragments.FOLDER}/{section}/NAME.{worst}.md: what changed, and what a service must do"
             )
     return lines

@@ -33,13 +33,13 @@ ROOMS: Final = (
     ("money", "validation", "limits"),
     ("errors",),
     ("wire",),
-    ("redaction", "clock", "owner", "interruption", "later", "plain"),
+    ("redaction", "clock", "owner", "interruption", "later", "plain", "departures"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 # The packages beside the layers, with the modules that each may use.
 BESIDE: Final = {
     "transport": {"interruption", "limits", "wire"},
-    "sandbox": {"accounts", "errors", "money", "transport", "wire"},
+    "sandbox": {"accounts", "departures", "errors", "money", "transport", "wire"},
 }
 # An error carries its refund: its annotations name the type, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}

@@ -118,6 +118,10 @@ TYPE = {"name": "Content-Type", "in": "header", "schema": TEXT}
 INLINE = {"type": "object", "properties": {"inline": TEXT}}
 ACT = "/paths/~1things~1{thing_id}/post"
 LOST: dict[str, tuple[dict[str, Any], str]] = {
+    "a value with a line break": (
+        contract(schemas=replied(k={"type": "string", "enum": ["a\n", "b"]})),
+        "/components/schemas/Reply/properties/k: models has no enum of",
+    ),
     "two operations of one Python name": (two_operations("act", "Act"), f"{ACT}: no function makes POST /things/"),
     "a cookie behind a reference": (
         with_components(

@@ -105,6 +105,16 @@ def test_a_name_that_a_private_base_gives_belongs_to_the_class(tmp_path: Path) -
     assert surface(tmp_path, BEFORE)[f"{NAME}:Model.inherited"]["returns"] == "int"
 
 
+def test_the_members_of_an_enum_count_whatever_base_of_the_package_makes_it_one(tmp_path: Path) -> None:
+    source = """
+        from enum import StrEnum
+        class Open(StrEnum): ...
+        class Colour(Open):
+            RED = "red"
+    """
+    assert surface(tmp_path, source)[f"{NAME}:Colour.RED"] == {"kind": "member", "value": "'red'"}
+
+
 def test_a_name_that_is_passed_on_from_a_public_module_is_an_alias_and_may_not_move(tmp_path: Path) -> None:
     folder = tmp_path / NAME
     folder.mkdir()

@@ -45,7 +45,7 @@ def value(data: Any) -> str:
     """Return a value as a person reads it."""
     if data is ABSENT or data is None:
         return "nothing"
-    return code(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False))
+    return code(data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, sort_keys=True))
 
 
 def types(names: list[str]) -> str:

@@ -115,4 +115,4 @@ def as_json(report: Report, step: str | None = None) -> str:
         "unfit": dict(report.unfit),
         "changes": changes,
     }
-    return json.dumps(data, indent=2) + "\n"
+    return json.dumps(data, indent=2, sort_keys=True) + "\n"

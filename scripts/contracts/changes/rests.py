@@ -127,10 +127,8 @@ def _contradictions(provider: str, root: Path, before: Document) -> Iterator[tup
         for example in examples:
             if _related(example.pointer, finding.pointer):
                 pointers |= _described(before.data, example.schema, keys(finding.pointer.removeprefix(example.pointer)))
-        yield (
-            f"contradiction {finding.rule} at {finding.pointer} (specs/{provider}/contradictions.toml)",
-            frozenset(pointers),
-        )
+        name = f"contradiction `{finding.rule}` at {finding.pointer} (specs/{provider}/contradictions.toml)"
+        yield name, frozenset(pointers)
 
 
 def _described(document: Any, schema: str, names: list[str]) -> set[str]:
