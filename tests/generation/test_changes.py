@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.contracts.changes import Effect, compare, gravest
+from scripts.contracts.changes import RULES, Effect, compare, gravest
+from scripts.contracts.changes.walk import differences
 from scripts.contracts.pointers import child, keys, resolve
 from scripts.contracts.providers import PROVIDERS
 from tests.generation.changes_support import ANY, MadeUp, contract, table
@@ -29,6 +30,12 @@ def test_the_mirror_image_of_each_change_is_reported_too(row: MadeUp) -> None:
     changes = compare(row.after, row.before)
     assert changes
     assert row.back in (gravest(changes).value, ANY)
+
+
+def test_every_rule_is_met_by_a_made_up_change_or_by_its_mirror_image() -> None:
+    pairs = [pair for row in table() for pair in ((row.before, row.after), (row.after, row.before))]
+    met = {difference.rule.id for before, after in pairs for difference in differences(before, after)}
+    assert RULES.keys() - met == set()
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
