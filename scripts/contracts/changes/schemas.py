@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from scripts.contracts.changes.places import plain
+from scripts.contracts.changes.places import code, plain
 from scripts.contracts.changes.rules import BOUNDS, Effect, Way
 from scripts.contracts.changes.spots import ABSENT, Difference, Spot, canonical
 from scripts.contracts.pointers import child, get, keys
@@ -87,8 +87,8 @@ def renamed(
 
 
 def _remarked(difference: Difference, remark: str, names: list[str]) -> Difference:
-    candidates = " or ".join(f"`{name}`" for name in sorted(names))
-    return difference._replace(remarks=(remark.format(candidates),)) if names else difference
+    candidates = " or ".join(map(code, sorted(names)))
+    return difference._replace(remarks=(remark.replace("{}", candidates),)) if names else difference
 
 
 def is_same(differences: Iterable[Difference]) -> bool:

@@ -227,13 +227,13 @@ def _parameters(spot: Spot, item: Spot) -> Found:
 
 def _named(document: Any, item: str | None, operation: str | None) -> dict[str, str]:
     """Return the pointer of each parameter of an operation, by place and name."""
-    named = {}
-    for holder in (item, operation):
+    named: dict[str, str] = {}
+    for holder in (operation, item):
         at = child(holder or "", "parameters")
         for index in range(len(get(document, at) or ())):
             parameter = without_references(Spot((document, None), (child(at, index), None)))[0].before
             if isinstance(parameter, dict):
-                named[f"{parameter.get('in')} {parameter.get('name')}"] = child(at, index)
+                named.setdefault(f"{parameter.get('in')} {parameter.get('name')}", child(at, index))
     return named
 
 
