@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scripts.contracts.changes import RULES, Change, Effect, compare, gravest
-from scripts.contracts.changes.walk import differences
 from scripts.contracts.pointers import child, keys, resolve
 from scripts.contracts.providers import PROVIDERS
 from tests.generation.changes_support import ANY, MadeUp, Page, contract, pages, table
@@ -41,9 +40,12 @@ def test_each_made_up_page_gets_its_verdict_and_names_the_actions_that_do_not_fi
 
 
 def test_every_rule_is_met_by_a_made_up_change_or_by_its_mirror_image() -> None:
-    pairs = [pair for row in table() for pair in ((row.before, row.after), (row.after, row.before))]
-    met = {difference.rule.id for before, after in pairs for difference in differences(before, after)}
-    assert RULES.keys() - met == set()
+    met = {change.rule for row in table() for change in (*row.changes, *row.mirrored)}
+    places = ("body", "property", "parameter", "parameter-property", "header", "header-property")
+    starts = [f"{way}-{place}" for way in ("request", "response") for place in places]
+    for rule in RULES:
+        ids = [f"{start}{rule}" for start in starts] if rule.startswith("-") else [rule]
+        assert met.intersection(ids), rule
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -97,7 +99,7 @@ MUTATIONS = st.sampled_from(PROVIDERS).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MUTATIONS)
 def test_no_difference_is_silent_in_either_direction(mutation: Mutation) -> None:
     before, after = contract(mutation.provider), mutation.apply()

@@ -93,12 +93,14 @@ def _security(prefix: str) -> Handler:
 
 def _needed(said: Any, of_all: Any) -> set[str]:
     requirements: list[Any] = (of_all if said is ABSENT else said) or [{}]
-    return {" and ".join(sorted(map(_scoped, each.items()))) or "no credential" for each in requirements}
+    return set(map(_credential, requirements))
 
 
-def _scoped(credential: tuple[str, Any]) -> str:
-    name, scopes = credential
-    return f"{name} ({', '.join(map(str, scopes))})" if scopes else name
+def _credential(requirement: Any) -> str:
+    if not isinstance(requirement, dict):
+        return canonical(requirement)
+    scoped = [f"{name} {canonical(scopes)}" if scopes else name for name, scopes in sorted(requirement.items())]
+    return " and ".join(scoped) or "no credential"
 
 
 def _components(spot: Spot) -> Found:
@@ -186,8 +188,8 @@ def _come_or_gone(spot: Spot, item: Spot) -> Difference:
 
 def _hands_out_tokens(spot: Spot) -> bool:
     """Whether an operation needs no credential where the others do: it is sent the keys themselves."""
-    sides = ((get(document, at or ""), document) for document, at in spot.sides if at is not None)
-    return any(own.get("security") in ([], [{}]) and document.get("security") for own, document in sides)
+    sides = ((get(document, child(at, "security")), document) for document, at in spot.sides if at is not None)
+    return any(own in ([], [{}]) and document.get("security") for own, document in sides)
 
 
 def _operation(spot: Spot, item: Spot) -> Found:
@@ -209,7 +211,7 @@ def _parameters(spot: Spot, item: Spot) -> Found:
         if parameter.change == "removed":
             found["removed"][key] = parameter.says("request-parameter-removed", covers=[raw])
         elif parameter.change == "added":
-            must = "required" if parameter.after.get("required") is True else "optional"
+            must = "required" if _is_required(parameter.after) else "optional"
             rule = "new-request-path-parameter" if key.startswith("path ") else f"new-{must}-request-parameter"
             found["added"][key] = parameter.says(rule, covers=[raw])
         else:
@@ -225,12 +227,17 @@ def _parameters(spot: Spot, item: Spot) -> Found:
     yield from renamed(found["removed"], found["added"], same)
 
 
+def _is_required(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("required") is True
+
+
 def _named(document: Any, item: str | None, operation: str | None) -> dict[str, str]:
     """Return the pointer of each parameter of an operation, by place and name."""
     named: dict[str, str] = {}
     for holder in (operation, item):
         at = child(holder or "", "parameters")
-        for index in range(len(get(document, at) or ())):
+        entries = get(document, at)
+        for index in range(len(entries) if isinstance(entries, list) else 0):
             parameter = without_references(Spot((document, None), (child(at, index), None)))[0].before
             if isinstance(parameter, dict):
                 named.setdefault(f"{parameter.get('in')} {parameter.get('name')}", child(at, index))
@@ -253,7 +260,7 @@ def _request_body(spot: Spot) -> Found:
     if body.change == "removed":
         yield body.says("request-body-removed", covers=[spot])
     elif body.change == "added":
-        must = "required" if body.after.get("required") is True else "optional"
+        must = "required" if _is_required(body.after) else "optional"
         yield body.says(f"request-body-added-{must}", covers=[spot])
     else:
         yield from by_key(body.members(), _BODY)
