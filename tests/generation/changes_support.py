@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts.contract import effective
-from scripts.contracts.document import load
+from scripts.contracts.changes import Change, Report, between, compare
+from scripts.contracts.contract import effective, vendored_document
+from scripts.contracts.document import Document, load
 from scripts.contracts.pointers import keys, resolve
+from scripts.contracts.providers import SPECS
 
 ANY = "any"
 
@@ -25,8 +27,57 @@ class MadeUp:
     back: str
     rules: list[str] | str
 
+    @functools.cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """What the comparison says."""
+        return compare(self.before, self.after)
+
+    @functools.cached_property
+    def mirrored(self) -> tuple[Change, ...]:
+        """What the comparison says the other way round."""
+        return compare(self.after, self.before)
+
     def __str__(self) -> str:
         return self.name
+
+
+@dataclass(frozen=True)
+class Page:
+    """One row of contract_pages.yaml: a vendored contract before and after, and what its report is to say."""
+
+    name: str
+    provider: str
+    edits: Mapping[str, Any]
+    unfit: list[str] | str
+    verdict: str
+    rules: list[str] | str
+
+    @functools.cached_property
+    def report(self) -> Report:
+        """The report on the page."""
+        return report(self.provider, self.edits)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def report(provider: str, edits: Mapping[str, Any]) -> Report:
+    """Return the report on an edited copy of a provider's vendored contract, through the overlay."""
+    before = vendored(provider)
+    after = Document(edited(before.data, edits), before.places)
+    return between(provider, before, after, overlay(provider))
+
+
+@functools.cache
+def overlay(provider: str) -> Document:
+    """Return a provider's overlay. Not to be changed."""
+    return load(SPECS / provider / "overlay.yaml")
+
+
+@functools.cache
+def vendored(provider: str) -> Document:
+    """Return a provider's own contract. Not to be changed."""
+    return vendored_document(provider)
 
 
 @functools.cache
@@ -40,6 +91,13 @@ def table() -> tuple[MadeUp, ...]:
     """Return every row of contract_changes.yaml."""
     rows = load(Path(__file__).parent / "contract_changes.yaml").data
     return tuple(_made_up(row) for row in rows)
+
+
+@functools.cache
+def pages() -> tuple[Page, ...]:
+    """Return every row of contract_pages.yaml."""
+    rows = load(Path(__file__).parent / "contract_pages.yaml").data
+    return tuple(Page(row["change"], row["in"], row, row["unfit"], row["verdict"], row["rules"]) for row in rows)
 
 
 def _made_up(row: Mapping[str, Any]) -> MadeUp:

@@ -8,27 +8,44 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts.contracts.changes import Effect, compare, gravest
+from scripts.contracts.changes import RULES, Change, Effect, compare, gravest
 from scripts.contracts.pointers import child, keys, resolve
 from scripts.contracts.providers import PROVIDERS
-from tests.generation.changes_support import ANY, MadeUp, contract, table
+from tests.generation.changes_support import ANY, MadeUp, Page, contract, pages, table
+
+
+def _said(changes: tuple[Change, ...], verdict: str) -> list[str]:
+    """Return effect and rule of each change, without what changes nothing where something else is said."""
+    said = sorted(f"{change.effect.value} {change.rule}" for change in changes)
+    return said if verdict == "nothing" else [each for each in said if not each.startswith("nothing")]
 
 
 @pytest.mark.parametrize("row", table(), ids=str)
 def test_each_made_up_change_gets_its_verdict(row: MadeUp) -> None:
-    changes = compare(row.before, row.after)
-    assert gravest(changes).value == row.verdict
-    said = [f"{change.effect.value} {change.rule}" for change in changes]
-    if row.verdict != "nothing":
-        said = [each for each in said if not each.startswith("nothing")]
-    assert row.rules == ANY or sorted(said) == sorted(row.rules)
+    assert gravest(row.changes).value == row.verdict
+    assert row.rules == ANY or _said(row.changes, row.verdict) == sorted(row.rules)
 
 
 @pytest.mark.parametrize("row", table(), ids=str)
 def test_the_mirror_image_of_each_change_is_reported_too(row: MadeUp) -> None:
-    changes = compare(row.after, row.before)
-    assert changes
-    assert row.back in (gravest(changes).value, ANY)
+    assert row.mirrored
+    assert row.back in (gravest(row.mirrored).value, ANY)
+
+
+@pytest.mark.parametrize("page", pages(), ids=str)
+def test_each_made_up_page_gets_its_verdict_and_names_the_actions_that_do_not_fit(page: Page) -> None:
+    assert page.report.effect.value == page.verdict
+    assert page.unfit == ANY or sorted(page.report.unfit) == sorted(page.unfit)
+    assert page.rules == ANY or _said(page.report.changes, page.verdict) == sorted(page.rules)
+
+
+def test_every_rule_is_met_by_a_made_up_change_or_by_its_mirror_image() -> None:
+    met = {change.rule for row in table() for change in (*row.changes, *row.mirrored)}
+    places = ("body", "property", "parameter", "parameter-property", "header", "header-property")
+    starts = [f"{way}-{place}" for way in ("request", "response") for place in places]
+    for rule in RULES:
+        ids = [f"{start}{rule}" for start in starts] if rule.startswith("-") else [rule]
+        assert met.intersection(ids), rule
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -82,7 +99,7 @@ MUTATIONS = st.sampled_from(PROVIDERS).flatmap(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(MUTATIONS)
 def test_no_difference_is_silent_in_either_direction(mutation: Mutation) -> None:
     before, after = contract(mutation.provider), mutation.apply()
