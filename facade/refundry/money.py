@@ -166,6 +166,8 @@ def scaled(units: int, decimals: int) -> Decimal:
 
 def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
     """Units of `decimals` decimals as units of `wanted` decimals: how many, and the rest, which is zero if exact."""
+    if decimals == wanted:
+        return units, 0
     return divmod(units * int(10**wanted), int(10**decimals))
 
 

@@ -9,6 +9,7 @@ from refundry.redaction import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Final
 
 # Printable ASCII without the characters that have a meaning in an address: no server or proxy reads another path.
@@ -73,6 +74,12 @@ def text_secret(value: object, field: str) -> Secret:
     raise InvalidRefund(
         f"{field} is not a secret: it must be printable text, not empty, and without blanks at its ends", field=field
     )
+
+
+def one_of(value: object, field: str, allowed: Collection[str | None]) -> None:
+    """Check that the value is one of those that are allowed. InvalidRefund otherwise, which does not show the value."""
+    if value not in allowed:
+        raise InvalidRefund(f"{field} is {' or '.join(filter(None, allowed))}", field=field)
 
 
 def account_name(value: object) -> str:

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -33,59 +38,6 @@ class RefundRequest(BaseModel):
         str | None,
         Field(
             description="Your reference for this refund. Blink does not promise that it is unique, and does not use it to recognise a repeated request. Left out, Blink uses the reference of the payment."
-        ),
-    ] = None
-
-
-class RefundResponse(BaseModel):
-    """
-    What Blink says about a refund. The newer reply has `status` and a number as `amount`; the older one has `success`, `message` and a text as `amount`. Each field may be missing.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    transaction_id: Annotated[
-        str | None,
-        Field(
-            description="Blink's id of the original payment. Not the id of the refund."
-        ),
-    ] = None
-    refunded_transaction_id: Annotated[
-        str | None,
-        Field(
-            description="Blink's id of the refund itself, which can be asked for like any transaction. Sent since November 2025."
-        ),
-    ] = None
-    amount: Annotated[
-        float | str | None,
-        Field(
-            description='Amount refunded, in major units of the payment\'s currency: a number in the newer reply (1.01), a text in the older one ("1.01"). The currency is not said.'
-        ),
-    ] = None
-    status: Annotated[
-        str | None,
-        Field(
-            description='State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.'
-        ),
-    ] = None
-    reference: Annotated[
-        str | None,
-        Field(
-            description="The reference of the refund, yours when you sent one, otherwise the payment's."
-        ),
-    ] = None
-    success: Annotated[
-        bool | None,
-        Field(
-            description="In the older reply: true when Blink carried the refund out, false when it refused. Missing in the newer reply, which has `status`."
-        ),
-    ] = None
-    message: Annotated[
-        str | None,
-        Field(
-            description="In the older reply, a sentence for people about what happened. Not meant to be compared."
         ),
     ] = None
 
@@ -202,72 +154,6 @@ class TokenResponse(BaseModel):
     ] = None
 
 
-class Transaction(BaseModel):
-    """
-    A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds personal data.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    transaction_id: Annotated[
-        str | None, Field(description="Blink's id of this transaction.")
-    ] = None
-    status: Annotated[
-        str | None,
-        Field(
-            description="State of the transaction. The case and the separators vary, and values that are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a refund has is not documented."
-        ),
-    ] = None
-    message: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people about the transaction. Not meant to be compared."
-        ),
-    ] = None
-    amount: Annotated[
-        float | str | None,
-        Field(
-            description='Amount of the transaction, in major units of its currency: a number (1.1) or a text ("1.10").'
-        ),
-    ] = None
-    currency: Annotated[
-        str | None,
-        Field(description="Currency of the amount, by its name in ISO 4217 (GBP)."),
-    ] = None
-    payment_source: Annotated[
-        str | None, Field(description="How the customer paid.")
-    ] = None
-    customer_name: Annotated[str | None, Field(description="Name of the customer.")] = (
-        None
-    )
-    customer_email: Annotated[
-        str | None, Field(description="E-mail address of the customer.")
-    ] = None
-    customer_address: Annotated[
-        str | None,
-        Field(
-            description="Address of the customer; null where there is none. Not sent for Open Banking."
-        ),
-    ] = None
-    customer_postcode: Annotated[
-        str | None,
-        Field(
-            description="Postcode of the customer; null where there is none. Not sent for Open Banking."
-        ),
-    ] = None
-    merchant_data: Annotated[
-        Any | None,
-        Field(
-            description="What you sent with the payment: an object, or a text that holds it as JSON."
-        ),
-    ] = None
-    card_number_mask: Annotated[
-        str | None, Field(description="Number of the card with its middle left out.")
-    ] = None
-
-
 class CancelRequest(BaseModel):
     """
     The reference of a cancellation.
@@ -317,6 +203,153 @@ class CancelResponse(BaseModel):
     ] = None
     transaction_id: Annotated[
         str | None, Field(description="Blink's id of the cancelled payment.")
+    ] = None
+
+
+class RefundResponseStatus(OpenText):
+    """
+    State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.
+    """
+
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+class TransactionStatus(OpenText):
+    """
+    State of the transaction. The case and the separators vary, and values that are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a refund has is not documented.
+    """
+
+    CAPTURED = "Captured"
+    ACCEPTED = "Accepted"
+    TENDERED = "Tendered"
+    PENDING_SUBMISSION = "Pending Submission"
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+class RefundResponse(BaseModel):
+    """
+    What Blink says about a refund. The newer reply has `status` and a number as `amount`; the older one has `success`, `message` and a text as `amount`. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None,
+        Field(
+            description="Blink's id of the original payment. Not the id of the refund."
+        ),
+    ] = None
+    refunded_transaction_id: Annotated[
+        str | None,
+        Field(
+            description="Blink's id of the refund itself, which can be asked for like any transaction. Sent since November 2025."
+        ),
+    ] = None
+    amount: Annotated[
+        float | str | None,
+        Field(
+            description='Amount refunded, in major units of the payment\'s currency: a number in the newer reply (1.01), a text in the older one ("1.01"). The currency is not said.'
+        ),
+    ] = None
+    status: Annotated[
+        RefundResponseStatus | None,
+        Field(
+            description='State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.'
+        ),
+    ] = None
+    reference: Annotated[
+        str | None,
+        Field(
+            description="The reference of the refund, yours when you sent one, otherwise the payment's."
+        ),
+    ] = None
+    success: Annotated[
+        bool | None,
+        Field(
+            description="In the older reply: true when Blink carried the refund out, false when it refused. Missing in the newer reply, which has `status`."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="In the older reply, a sentence for people about what happened. Not meant to be compared."
+        ),
+    ] = None
+
+
+class Transaction(BaseModel):
+    """
+    A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds personal data.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None, Field(description="Blink's id of this transaction.")
+    ] = None
+    status: Annotated[
+        TransactionStatus | None,
+        Field(
+            description="State of the transaction. The case and the separators vary, and values that are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a refund has is not documented."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="A sentence for people about the transaction. Not meant to be compared."
+        ),
+    ] = None
+    amount: Annotated[
+        float | str | None,
+        Field(
+            description='Amount of the transaction, in major units of its currency: a number (1.1) or a text ("1.10").'
+        ),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(description="Currency of the amount, by its name in ISO 4217 (GBP)."),
+    ] = None
+    payment_source: Annotated[
+        str | None, Field(description="How the customer paid.")
+    ] = None
+    customer_name: Annotated[str | None, Field(description="Name of the customer.")] = (
+        None
+    )
+    customer_email: Annotated[
+        str | None, Field(description="E-mail address of the customer.")
+    ] = None
+    customer_address: Annotated[
+        str | None,
+        Field(
+            description="Address of the customer; null where there is none. Not sent for Open Banking."
+        ),
+    ] = None
+    customer_postcode: Annotated[
+        str | None,
+        Field(
+            description="Postcode of the customer; null where there is none. Not sent for Open Banking."
+        ),
+    ] = None
+    merchant_data: Annotated[
+        Any | None,
+        Field(
+            description="What you sent with the payment: an object, or a text that holds it as JSON."
+        ),
+    ] = None
+    card_number_mask: Annotated[
+        str | None, Field(description="Number of the card with its middle left out.")
     ] = None
 
 

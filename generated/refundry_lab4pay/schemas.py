@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -57,31 +62,6 @@ class ErrorResponse(BaseModel):
         extra="allow",
         populate_by_name=True,
     )
-
-
-class TokenRequest(BaseModel):
-    """
-    The credentials of one pairing of a terminal.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    grant_type: Annotated[
-        str,
-        Field(description='How the token is asked for. Always "client_credentials".'),
-    ]
-    client_id: Annotated[
-        str,
-        Field(
-            description="The client id that the pairing gave. Not the id of the integration."
-        ),
-    ]
-    client_secret: Annotated[
-        SecretStr,
-        Field(description="The secret that the pairing gave, once. A secret."),
-    ]
 
 
 class TokenResponse(BaseModel):
@@ -147,23 +127,6 @@ class TransactionRefundResponse(BaseModel):
     ]
 
 
-class TransactionStatusResponse(BaseModel):
-    """
-    The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status` may be missing.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    status: Annotated[
-        str | None,
-        Field(
-            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow SUCCESS. Other values may occur."
-        ),
-    ] = None
-
-
 class RevertResponse(BaseModel):
     """
     A revert was started.
@@ -184,6 +147,91 @@ class RevertResponse(BaseModel):
     ]
 
 
+class TokenRequestGrantType(OpenText):
+    """
+    How the token is asked for. Always "client_credentials".
+    """
+
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class TransactionStatusResponseStatus(OpenText):
+    """
+    State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow SUCCESS. Other values may occur.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    DECLINED = "DECLINED"
+    REVERTED = "REVERTED"
+
+
+class TransactionOperationResponseOperationType(OpenText):
+    """
+    What the operation does. "transaction.revert" is the only known value.
+    """
+
+    TRANSACTION_REVERT = "transaction.revert"
+
+
+class TransactionOperationResponseStatus(OpenText):
+    """
+    State of the operation, in upper case. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the state of the transaction.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class TokenRequest(BaseModel):
+    """
+    The credentials of one pairing of a terminal.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    grant_type: Annotated[
+        TokenRequestGrantType,
+        Field(description='How the token is asked for. Always "client_credentials".'),
+    ]
+    client_id: Annotated[
+        str,
+        Field(
+            description="The client id that the pairing gave. Not the id of the integration."
+        ),
+    ]
+    client_secret: Annotated[
+        SecretStr,
+        Field(description="The secret that the pairing gave, once. A secret."),
+    ]
+
+
+class TransactionStatusResponse(BaseModel):
+    """
+    The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status` may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    status: Annotated[
+        TransactionStatusResponseStatus | None,
+        Field(
+            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow SUCCESS. Other values may occur."
+        ),
+    ] = None
+
+
 class TransactionOperationResponse(BaseModel):
     """
     The state of an operation on a transaction. Each field may be missing.
@@ -197,7 +245,7 @@ class TransactionOperationResponse(BaseModel):
         str | None, Field(description="Lab4Pay's id of the operation.")
     ] = None
     operation_type: Annotated[
-        str | None,
+        TransactionOperationResponseOperationType | None,
         Field(
             description='What the operation does. "transaction.revert" is the only known value.'
         ),
@@ -209,7 +257,7 @@ class TransactionOperationResponse(BaseModel):
         ),
     ] = None
     status: Annotated[
-        str | None,
+        TransactionOperationResponseStatus | None,
         Field(
             description="State of the operation, in upper case. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the state of the transaction."
         ),

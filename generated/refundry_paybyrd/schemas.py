@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,6 +36,70 @@ class RefundRequest(BaseModel):
             json_schema_extra={"deprecated": True},
         ),
     ] = None
+
+
+class PaybyrdCode(OpenText):
+    """
+    Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.
+    """
+
+    BYRD010 = "BYRD010"
+    BYRD200 = "BYRD200"
+    BYRD201 = "BYRD201"
+    BYRD203 = "BYRD203"
+    BYRD205 = "BYRD205"
+    BYRD206 = "BYRD206"
+    BYRD207 = "BYRD207"
+    BYRD208 = "BYRD208"
+    BYRD230 = "BYRD230"
+    BYRD231 = "BYRD231"
+    BYRD240 = "BYRD240"
+    BYRD290 = "BYRD290"
+    BYRD291 = "BYRD291"
+    BYRD292 = "BYRD292"
+    BYRD294 = "BYRD294"
+    BYRD299 = "BYRD299"
+    BYRD401 = "BYRD401"
+    BYRD403 = "BYRD403"
+    BYRD900 = "BYRD900"
+    BYRD901 = "BYRD901"
+    BYRD999 = "BYRD999"
+
+
+class PaybyrdDescription(OpenText):
+    """
+    A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+    """
+
+    REQUEST_ACCEPTED = "Request accepted"
+    OPERATION_SUCCESSFULLY_COMPLETED = "Operation successfully completed"
+    PAYMENT_BEING_PROCESSED_WAITING_FOR_SHOPPER = (
+        "Payment being processed. Waiting for shopper"
+    )
+    AN_ERROR_OCCURRED_WHILE_PROCESSING_THE_PAYMENT_PLEASE_QUERY_THE_TRANSACTION_TO_CONFIRM_ITS_STATUS = "An error occurred while processing the payment. Please query the transaction to confirm its status"
+    OPERATION_REJECTED = "Operation rejected"
+    OPERATION_BLOCKED_BY_VELOCITY = "Operation blocked by velocity"
+    PENDING_REDIRECT = "Pending redirect"
+    PAYMENT_CANCELED_BY_THE_SHOPPER = "Payment canceled by the shopper"
+    PAYMENT_ALREADY_REFUNDED = "Payment already refunded"
+    THE_REFUND_AMOUNT_EXCEEDS_THE_REMAINING_BALANCE_OF_THE_ORIGINAL_PAYMENT = (
+        "The refund amount exceeds the remaining balance of the original payment"
+    )
+    TOKEN_IS_EXPIRED = "Token is expired"
+    AN_ERROR_OCCURRED_WHILE_PRE_PROCESSING_THE_TRANSACTION_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = "An error occurred while pre processing the transaction. Please review your request and try again"
+    AN_ERROR_OCCURRED_DURING_WHILE_PREPARING_TRANSACTION_FOR_ACQUIRING_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = "An error occurred during while preparing transaction for acquiring. Please review your request and try again"
+    NO_PAYMENT_METHODS_AVAILABLE_FOR_THIS_OPERATION_PLEASE_CONTACT_PAYBYRD_S_SUPPORT = "No payment methods available for this operation. Please contact Paybyrd's support"
+    TRANSACTION_COULD_NOT_BE_UPDATED_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = (
+        "Transaction could not be updated. Please review your request and try again"
+    )
+    OPERATION_COULD_NOT_BE_COMPLETED_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = (
+        "Operation could not be completed. Please review your request and try again"
+    )
+    RESOURCE_ACCESS_IS_FORBIDDEN = "Resource access is forbidden"
+    RESOURCE_ACCESS_UNAUTHORIZED = "Resource access unauthorized"
+    INVALID_INPUT = "Invalid input"
+    RESOURCE_NOT_FOUND = "Resource not found"
+    OPERATION_FAILED = "Operation failed"
 
 
 class RefundSourceTransactionResponse(BaseModel):
@@ -172,57 +241,40 @@ class TransactionCard(BaseModel):
     ] = None
 
 
-class ReferencedTransaction(BaseModel):
+class TransactionStatus(OpenText):
     """
-    A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more. Each field may be missing, and others may be there.
+    State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done.
     """
 
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    transaction_id: Annotated[
-        str | None,
-        Field(alias="transactionId", description="Paybyrd's id of this transaction."),
-    ] = None
-    operation_type: Annotated[
-        str | None,
-        Field(alias="operationType", description="What kind of transaction it is."),
-    ] = None
-    amount: Annotated[
-        str | None,
-        Field(
-            description='Amount of the transaction, as a decimal text in major units ("1.00").'
-        ),
-    ] = None
-    iso_amount: Annotated[
-        int | None,
-        Field(
-            alias="isoAmount",
-            description="Amount of the transaction, a whole number of minor units (EUR 1.00 = 100).",
-        ),
-    ] = None
-    created_date: Annotated[
-        str | None,
-        Field(
-            alias="createdDate",
-            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
-        ),
-    ] = None
-    transaction_date: Annotated[
-        str | None,
-        Field(
-            alias="transactionDate",
-            description="When the transaction took place, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
-        ),
-    ] = None
-    captured_date: Annotated[
-        str | None,
-        Field(
-            alias="capturedDate",
-            description="When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
-        ),
-    ] = None
+    SUCCESS = "Success"
+    ACQUIRER_SUCCESS = "AcquirerSuccess"
+    PROCESSING = "Processing"
+    TEMPORARY_FAILED = "TemporaryFailed"
+    DENIED = "Denied"
+    CANCELED = "Canceled"
+    ERROR = "Error"
+
+
+class TransactionOperationType(OpenText):
+    """
+    What kind of transaction it is. Refund is expected and was not seen.
+    """
+
+    PAYMENT = "Payment"
+    PRE_AUTH = "PreAuth"
+    CAPTURE = "Capture"
+    REFUND = "Refund"
+
+
+class ReferencedTransactionOperationType(OpenText):
+    """
+    What kind of transaction it is.
+    """
+
+    PAYMENT = "Payment"
+    PRE_AUTH = "PreAuth"
+    CAPTURE = "Capture"
+    REFUND = "Refund"
 
 
 class RefundResponse(BaseModel):
@@ -249,20 +301,8 @@ class RefundResponse(BaseModel):
             examples=[100],
         ),
     ] = None
-    code: Annotated[
-        str | None,
-        Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
-        ),
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
-        ),
-    ] = None
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
     source_transaction: Annotated[
         RefundSourceTransactionResponse | None, Field(alias="sourceTransaction")
     ] = None
@@ -304,18 +344,59 @@ class ErrorResponse(BaseModel):
         extra="allow",
         populate_by_name=True,
     )
-    code: Annotated[
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
+
+
+class ReferencedTransaction(BaseModel):
+    """
+    A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more. Each field may be missing, and others may be there.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None,
+        Field(alias="transactionId", description="Paybyrd's id of this transaction."),
+    ] = None
+    operation_type: Annotated[
+        ReferencedTransactionOperationType | None,
+        Field(alias="operationType", description="What kind of transaction it is."),
+    ] = None
+    amount: Annotated[
         str | None,
         Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
+            description='Amount of the transaction, as a decimal text in major units ("1.00").'
         ),
     ] = None
-    description: Annotated[
+    iso_amount: Annotated[
+        int | None,
+        Field(
+            alias="isoAmount",
+            description="Amount of the transaction, a whole number of minor units (EUR 1.00 = 100).",
+        ),
+    ] = None
+    created_date: Annotated[
         str | None,
         Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
+            alias="createdDate",
+            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+        ),
+    ] = None
+    transaction_date: Annotated[
+        str | None,
+        Field(
+            alias="transactionDate",
+            description="When the transaction took place, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+        ),
+    ] = None
+    captured_date: Annotated[
+        str | None,
+        Field(
+            alias="capturedDate",
+            description="When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
 
@@ -333,28 +414,16 @@ class Transaction(BaseModel):
         str | None,
         Field(alias="transactionId", description="Paybyrd's id of this transaction."),
     ] = None
-    code: Annotated[
-        str | None,
-        Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
-        ),
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
-        ),
-    ] = None
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
     status: Annotated[
-        str | None,
+        TransactionStatus | None,
         Field(
             description="State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done."
         ),
     ] = None
     operation_type: Annotated[
-        str | None,
+        TransactionOperationType | None,
         Field(
             alias="operationType",
             description="What kind of transaction it is. Refund is expected and was not seen.",

@@ -21,7 +21,12 @@ def vendored_document(provider: str, specs: Path = SPECS) -> Document:
 
 def effective_document(provider: str, specs: Path = SPECS) -> Document:
     """Return the contract with our overlay applied, checked once more, with the place of each part."""
-    document = overlay.apply(vendored_document(provider, specs), load(specs / provider / "overlay.yaml"))
+    return overlaid(provider, vendored_document(provider, specs), specs)
+
+
+def overlaid(provider: str, vendored: Document, specs: Path = SPECS) -> Document:
+    """Return a vendored contract with the provider's overlay applied, checked once more."""
+    document = overlay.apply(vendored, load(specs / provider / "overlay.yaml"))
     check(document)
     return document
 

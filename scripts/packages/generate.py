@@ -1,25 +1,36 @@
 """Writes the generated packages, one a provider, from the effective contracts, and puts each in its place whole."""
 
 import argparse
+import datetime
 import gc
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from scripts.contracts import sources
 from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, swap
-from scripts.packages import lock
-from scripts.packages.generators import CONFIGURATION, remedy
+from scripts.packages import lock, servers
+from scripts.packages.generators import CONFIGURATION, as_text, remedy
 from scripts.packages.overrides import check_overrides
 from scripts.packages.trees import GENERATED, diff, tree
 from scripts.packages.workers import worker
+
+
+@dataclass(frozen=True)
+class Taken(Document):
+    """An effective contract, with the vendored one that it was made from and the day that one was taken."""
+
+    vendored: Any
+    retrieved: datetime.date
 
 
 def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
@@ -38,8 +49,10 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
             documents[provider] = document
             folder = Path(name, provider)
             folder.mkdir()
-            text = json.dumps(document.data, ensure_ascii=False, allow_nan=False, indent=2)
-            (folder / "contract.json").write_text(f"{text}\n", encoding="utf-8")
+            (folder / "contract.json").write_text(as_text(document.data), encoding="utf-8")
+            if isinstance(document, Taken):
+                origin = {"vendored": document.vendored, "retrieved": document.retrieved.isoformat()}
+                (folder / "origin.json").write_text(as_text(origin), encoding="utf-8")
             for tool in tools:
                 tool.start("generate", provider, folder / "contract.json", folder)
         for provider, document in documents.items():
@@ -48,8 +61,7 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
             folder = Path(name, provider)
             package = folder / package_name(provider)
             (package / "py.typed").touch()
-            for file in ("schemas.py", "contract.json"):
-                (folder / file).rename(package / file)
+            (folder / "schemas.py").rename(package / "schemas.py")
             shutil.move(package, target / package.name)
         _ruff(target, documents)
         for provider in documents:
@@ -110,10 +122,13 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 def _effective(chosen: Sequence[str] | None, specs: Path) -> Iterator[tuple[str, Document]]:
     # Imported while the tools start: importing the validators of the contracts takes as long.
-    from scripts.contracts.contract import effective_document
+    from scripts.contracts.contract import overlaid, vendored_document
 
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        yield provider, effective_document(provider, specs)
+        vendored = vendored_document(provider, specs)
+        document, source = overlaid(provider, vendored, specs), sources.read(specs / provider)
+        servers.check(provider, document, source)
+        yield provider, Taken(document.data, document.places, vendored.data, source.retrieved)
 
 
 def _run(options: argparse.Namespace, root: Path) -> int:

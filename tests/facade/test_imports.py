@@ -23,8 +23,8 @@ ROOMS: Final = (
     ("observe",),
     ("webhooks",),
     ("providers.registry", "providers.replies", "providers.credentials"),
-    ("providers.blink", "providers.lab4pay", "providers.paybyrd", "providers.paybyrd_callbacks"),
-    ("providers.paybyrd_transactions", "providers.paybyrd_codes"),
+    ("providers.blink", "providers.lab4pay", "providers.paybyrd"),
+    ("providers.paybyrd_codes",),
     ("providers.translation", "providers.signatures", "providers.fields"),
     ("echoes", "outcome"),
     ("environment", "capabilities"),
@@ -33,13 +33,13 @@ ROOMS: Final = (
     ("money", "validation", "limits"),
     ("errors",),
     ("wire",),
-    ("redaction", "clock", "owner", "interruption", "later"),
+    ("redaction", "clock", "owner", "interruption", "later", "departures"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 # What stands beside the house, with the modules of the house that it may use.
 BESIDE: Final = {
     "transport": {"interruption", "limits", "wire"},
-    "sandbox": {"accounts", "errors", "money", "transport", "wire"},
+    "sandbox": {"accounts", "departures", "errors", "money", "transport", "wire"},
 }
 # An error carries the refund that it is about: its annotations name it, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}

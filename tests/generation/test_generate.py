@@ -56,12 +56,13 @@ def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path)
 
 def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(tmp_path: Path) -> None:
     refused = (
-        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
-        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+        ({"type": "string", "enum": []}, 7, "/components/schemas/Code", "Failed to parse"),
+        ({"enum": ["a", 1]}, 7, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+        ({"enum": ["a"], "description": "\ud800"}, 1, "document", "the tool stopped: UnicodeEncodeError"),
     )
     reply = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
     with worker("client") as tool:
-        for number, (code, pointer, problem) in enumerate(refused):
+        for number, (code, line, pointer, problem) in enumerate(refused):
             folder = tmp_path / f"{number}"
             folder.mkdir()
             source = contract(schemas={"Reply": reply, "Code": code})
@@ -71,7 +72,7 @@ def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_na
             with pytest.raises(ContractError) as raised:
                 tool.finish("demo", document)
             message = str(raised.value)
-            assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
+            assert message.startswith(f"openapi.yaml:{line}: {pointer}: demo: ")
             assert problem in message
             assert "\n" not in message
 

@@ -71,8 +71,8 @@ def wire_request(generated: GeneratedRequest, account: Account, credentials: Cre
 
     A header of the generated request that is also among the credentials is left out, so that it does not show.
     """
-    hidden = {name.lower() for name, _ in credentials.headers}
-    shown = tuple((name, value) for name, value in generated.headers.items() if name.lower() not in hidden)
+    hidden = [name.lower() for name, _ in credentials.headers]
+    shown = [(name, value) for name, value in generated.headers.items() if name.lower() not in hidden]
     body = generated.content or b""
     return WireRequest(
         method=generated.method,

@@ -22,6 +22,7 @@ from refundry_lab4pay.models import (
     PayConnectTransactionIndependentRefundBody,
     PayConnectTransactionIndependentRefundResponse,
     TokenRequest,
+    TokenRequestGrantType,
     TransactionRefundRequest,
     TransactionRefundResponse,
 )
@@ -162,7 +163,7 @@ class Lab4PayTranslation(TokenTranslation):
 
     def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
-        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
+        return create_token.build_request(body=TokenRequest(TokenRequestGrantType.CLIENT_CREDENTIALS, **keys))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200; on an error any object or an empty body."""

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.transaction_status import TransactionStatus
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="Transaction")
@@ -18,9 +19,9 @@ class Transaction:
 
         Attributes:
             transaction_id (str | Unset): Blink's id of this transaction.
-            status (str | Unset): State of the transaction. The case and the separators vary, and values that are not listed
-                occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a
-                refund has is not documented.
+            status (TransactionStatus | Unset): State of the transaction. The case and the separators vary, and values that
+                are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded.
+                Which one a refund has is not documented.
             message (str | Unset): A sentence for people about the transaction. Not meant to be compared.
             amount (float | str | Unset): Amount of the transaction, in major units of its currency: a number (1.1) or a
                 text ("1.10").
@@ -37,7 +38,7 @@ class Transaction:
     """
 
     transaction_id: str | Unset = UNSET
-    status: str | Unset = UNSET
+    status: TransactionStatus | Unset = UNSET
     message: str | Unset = UNSET
     amount: float | str | Unset = UNSET
     currency: str | Unset = UNSET
@@ -53,7 +54,13 @@ class Transaction:
     def to_dict(self) -> dict[str, Any]:
         transaction_id = self.transaction_id
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionStatus)
+                else self.status
+            )
 
         message = self.message
 
@@ -122,7 +129,10 @@ class Transaction:
         d = dict(src_dict)
         transaction_id = d.pop("transaction_id", UNSET)
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionStatus | Unset = (
+            TransactionStatus(_status) if isinstance(_status, str) else _status
+        )
 
         message = d.pop("message", UNSET)
 

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.paybyrd_code import PaybyrdCode
+from ..models.paybyrd_description import PaybyrdDescription
+from ..models.transaction_operation_type import TransactionOperationType
+from ..models.transaction_status import TransactionStatus
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -26,15 +30,15 @@ class Transaction:
 
         Attributes:
             transaction_id (str | Unset): Paybyrd's id of this transaction.
-            code (str | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or
-                BYRD230 (refunded before). The known values are listed in the contract; others occur. Example: BYRD200.
-            description (str | Unset): A sentence for people that goes with a code. The known values are listed in the
-                contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code. Example:
-                Operation successfully completed.
-            status (str | Unset): State of the transaction. Compare without regard to case, and expect values that are not
-                listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet,
-                Denied, Canceled and Error are not done.
-            operation_type (str | Unset): What kind of transaction it is. Refund is expected and was not seen.
+            code (PaybyrdCode | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010
+                (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.
+            description (PaybyrdDescription | Unset): A sentence for people that goes with a code. The known values are
+                listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+            status (TransactionStatus | Unset): State of the transaction. Compare without regard to case, and expect values
+                that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not
+                known yet, Denied, Canceled and Error are not done.
+            operation_type (TransactionOperationType | Unset): What kind of transaction it is. Refund is expected and was
+                not seen.
             amount (str | Unset): Amount of the transaction, as a decimal text in major units ("1.00"). May be negative
                 where the transaction is a refund ("-1.00").
             iso_amount (int | Unset): Amount of the transaction, a whole number of minor units (EUR 1.00 = 100). May be
@@ -81,10 +85,10 @@ class Transaction:
     """
 
     transaction_id: str | Unset = UNSET
-    code: str | Unset = UNSET
-    description: str | Unset = UNSET
-    status: str | Unset = UNSET
-    operation_type: str | Unset = UNSET
+    code: PaybyrdCode | Unset = UNSET
+    description: PaybyrdDescription | Unset = UNSET
+    status: TransactionStatus | Unset = UNSET
+    operation_type: TransactionOperationType | Unset = UNSET
     amount: str | Unset = UNSET
     iso_amount: int | Unset = UNSET
     currency: str | Unset = UNSET
@@ -124,13 +128,33 @@ class Transaction:
     def to_dict(self) -> dict[str, Any]:
         transaction_id = self.transaction_id
 
-        code = self.code
+        code: str | Unset = UNSET
+        if not isinstance(self.code, Unset):
+            code = self.code.value if isinstance(self.code, PaybyrdCode) else self.code
 
-        description = self.description
+        description: str | Unset = UNSET
+        if not isinstance(self.description, Unset):
+            description = (
+                self.description.value
+                if isinstance(self.description, PaybyrdDescription)
+                else self.description
+            )
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionStatus)
+                else self.status
+            )
 
-        operation_type = self.operation_type
+        operation_type: str | Unset = UNSET
+        if not isinstance(self.operation_type, Unset):
+            operation_type = (
+                self.operation_type.value
+                if isinstance(self.operation_type, TransactionOperationType)
+                else self.operation_type
+            )
 
         amount = self.amount
 
@@ -308,13 +332,29 @@ class Transaction:
         d = dict(src_dict)
         transaction_id = d.pop("transactionId", UNSET)
 
-        code = d.pop("code", UNSET)
+        _code = d.pop("code", UNSET)
+        code: PaybyrdCode | Unset = (
+            PaybyrdCode(_code) if isinstance(_code, str) else _code
+        )
 
-        description = d.pop("description", UNSET)
+        _description = d.pop("description", UNSET)
+        description: PaybyrdDescription | Unset = (
+            PaybyrdDescription(_description)
+            if isinstance(_description, str)
+            else _description
+        )
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionStatus | Unset = (
+            TransactionStatus(_status) if isinstance(_status, str) else _status
+        )
 
-        operation_type = d.pop("operationType", UNSET)
+        _operation_type = d.pop("operationType", UNSET)
+        operation_type: TransactionOperationType | Unset = (
+            TransactionOperationType(_operation_type)
+            if isinstance(_operation_type, str)
+            else _operation_type
+        )
 
         amount = d.pop("amount", UNSET)
 
