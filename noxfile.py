@@ -169,7 +169,7 @@ for _version in VERSIONS:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check all code with ruff, mypy --strict and pyright, the listed contradictions, and the tables of docs/."""
+    """Check all code with ruff, mypy and pyright, the contradictions, the tables of docs/, and the workflows."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -181,6 +181,11 @@ def lint(session: nox.Session) -> None:
     session.run("ty", "check", "facade", "generated")
     session.run("python", "-m", "scripts.contracts.contradictions")
     session.run("python", "-m", "scripts.documentation.tables", "--check")
+    session.run("zizmor", "--offline", "--pedantic", "--quiet", ".github/workflows")
+    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows)
+    for script in (".ci/run", ".ci/packages", *sorted(map(str, Path(".github/scripts").glob("*.sh")))):
+        session.run("bash", "-n", script, external=True)
 
 
 @nox.session
@@ -241,13 +246,14 @@ def ci(session: nox.Session) -> None:
     session.run(sys.executable, "-m", "scripts.ci", *session.posargs, external=True)
 
 
-@nox.session(reuse_venv=False)
+@nox.session
 def wheel(session: nox.Session) -> None:
-    """Install refundry as its users do, with its dependencies alone, and import its packages."""
-    session.install(".")
-    session.run("python", "-I", "-c", "import refundry_blink, refundry_lab4pay, refundry_paybyrd")
-    session.run("python", "-I", "-c", "from refundry import *; print(RefundClient([Paybyrd(api_key='test-key')]))")
-    session.run("python", "-m", "pip", "list")
+    """Install the wheel into bare environments, as its users do, and refund over TLS in each: `-- WHEEL`, or a new one.
+
+    At the newest and the lowest direct versions, on Python 3.11 and 3.13.
+    """
+    install(session)
+    session.run("python", "-m", "scripts.release.install", *session.posargs)
 
 
 @nox.session

@@ -6,12 +6,12 @@
 set -euo pipefail
 
 main() {
-    local dist=$1 sums=$2 tools
+    local dist=$1 sums=$2
     : "${PACKAGE_INDEX_URL:?set the variable PACKAGE_INDEX_URL of the environment release: where uv publishes}"
     : "${PACKAGE_INDEX_SIMPLE_URL:?set the variable PACKAGE_INDEX_SIMPLE_URL of the environment release: where pip looks}"
     (cd "$dist" && sha256sum --check --strict <<<"$sums  SHA256SUMS" && sha256sum --check --strict SHA256SUMS)
     if [[ -z ${UV_PUBLISH_TOKEN:-} ]]; then unset UV_PUBLISH_TOKEN; fi # an empty one would be sent
-    tools=$(mktemp -d)
+    tools=$(mktemp -d) # not local: the trap removes it
     trap 'rm -rf "$tools"' EXIT
     python3 -m venv "$tools/venv"
     awk '/^[^ #]/ {of_uv = /^uv==/} of_uv' requirements/dev.txt >"$tools/uv.txt"

@@ -10,9 +10,9 @@ set -euo pipefail
 
 main() {
     local provider=$1 handover=$2 code=0 verdict seen=true
-    mkdir -p "$handover"
+    rm -rf "$handover" && mkdir -p "$handover"
     nox -s update --install-only
-    .nox/update/bin/python -m scripts.contracts.update "$provider" --report "$handover/report.md" \
+    .nox/update/bin/python -m scripts.contracts.update "$provider" --partial --report "$handover/report.md" \
         >"$handover/log" 2>&1 </dev/null || code=$?
     cat "$handover/log"
     git add --all
@@ -20,7 +20,7 @@ main() {
     git reset --quiet
     case $code in
         0) if [[ -s $handover/patch ]]; then verdict=fits; else verdict=unchanged; fi ;;
-        1) verdict=breaks ;;
+        1) if [[ -s $handover/report.md ]]; then verdict=breaks; else verdict=refused; fi ;; # or it crashed
         3) verdict=not-seen seen=false ;;
         *) verdict=refused ;; # the page, or the command itself: a person has to look
     esac

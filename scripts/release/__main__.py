@@ -53,13 +53,7 @@ def check(root: Path = ROOT, dist: Path | None = None, tag: str | None = None) -
 
     `dist` holds a wheel and an sdist; without it, both are built. With `tag`, the tree must be that release exactly.
     """
-    version = current_version(root)
-    found = verdict(version, root=root)
-    _print(found)
-    problems = [*found.problems, *_disagreements(found, version, root), *lock.differences(PROVIDERS, root)]
-    problems += _stale(root)
-    if tag is not None:
-        problems += _not_exactly(found, version, tag)
+    problems = disagreements(root, tag)
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         if dist is None:
@@ -68,6 +62,16 @@ def check(root: Path = ROOT, dist: Path | None = None, tag: str | None = None) -
         problems += wheel.problems(*wheel.built(dist), scratch, root)
     if problems:
         raise Refused("\n".join(problems))
+
+
+def disagreements(root: Path = ROOT, tag: str | None = None) -> list[str]:
+    """Return one line for each thing of the tree that does not agree with another; the wheel is not looked at."""
+    version = current_version(root)
+    found = verdict(version, root=root)
+    _print(found)
+    exactly = [] if tag is None else _not_exactly(found, version, tag)
+    agreed = _disagreements(found, version, root)
+    return [*found.problems, *agreed, *exactly, *lock.differences(PROVIDERS, root), *_stale(root)]
 
 
 def _disagreements(found: Verdict, version: str, root: Path) -> list[str]:

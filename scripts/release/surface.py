@@ -75,7 +75,10 @@ class _Package:
         return self._modules[name]
 
     def _read(self, name: str) -> _Module | None:
-        path = self.folder.joinpath(*name.split(".")[1:])
+        package, *inner = name.split(".")
+        if package != self.name:
+            return None
+        path = self.folder.joinpath(*inner)
         # A stub stands for its module: the facade loads its names late, and only the stub says where from.
         for file in (path / "__init__.pyi", path / "__init__.py", path.with_suffix(".py")):
             if file.is_file():
