@@ -182,7 +182,7 @@ class TestRests:
             "response-property-x-extensible-enum-value-added",
         )
         assert "No verdict table knows `BYRD777`: open facade/refundry/providers/paybyrd_codes.py." in change.remarks
-        assert rests(change, "overlay action `known-codes-copied` (specs/paybyrd/overlay.yaml:")
+        assert rests(change, "overlay action `known-codes` (specs/paybyrd/overlay.yaml:")
         assert any(
             each.startswith("verdict table `ACCEPTED` (facade/refundry/providers/paybyrd_codes.py:")
             for each in change.rests

@@ -41,6 +41,11 @@ def code(text: object) -> str:
     return span(short(str(text)))
 
 
+def plain(word: object) -> str:
+    """Return a word by its letters and digits alone, so that two spellings of it are the same."""
+    return "".join(filter(str.isalnum, str(word))).lower()
+
+
 def value(data: Any) -> str:
     """Return a value as a person reads it."""
     if data is ABSENT or data is None:

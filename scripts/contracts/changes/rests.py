@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from scripts.contracts import contradictions
 from scripts.contracts.changes.compare import Change
-from scripts.contracts.changes.places import code
+from scripts.contracts.changes.places import code, plain
 from scripts.contracts.document import Document
 from scripts.contracts.pointers import child, get, keys, members
 from scripts.contracts.references import target
@@ -79,17 +79,17 @@ def _pointed(change: Change, of: Project) -> Iterator[str]:
 
 
 def _tabled(words: set[str], of: Project) -> Iterator[str]:
-    plain = set(map(_plain, words))
-    yield from (f"verdict table `{table.name}` ({table.place})" for table in of.tables if table.words & plain)
+    known = set(map(plain, words))
+    yield from (f"verdict table `{table.name}` ({table.place})" for table in of.tables if table.words & known)
 
 
 def _not_known(change: Change, changed: set[str], known: set[str], of: Project) -> Iterator[str]:
     """Yield a remark on each new value of a field whose other values stand in a verdict table."""
-    plain = set(map(_plain, known))
-    files = sorted({table.place.rpartition(":")[0] for table in of.tables if table.words & plain})
+    values = set(map(plain, known))
+    files = sorted({table.place.rpartition(":")[0] for table in of.tables if table.words & values})
     listed = frozenset().union(*(table.words for table in of.tables))
     if files and change.rule.endswith("-added"):
-        unknown = sorted(word for word in changed if _plain(word) not in listed)
+        unknown = sorted(word for word in changed if plain(word) not in listed)
         yield from (f"No verdict table knows {code(word)}: open {', '.join(files)}." for word in unknown)
 
 
@@ -154,17 +154,13 @@ def _tables(provider: str, root: Path) -> Iterator[Table]:
             if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
                 name = node.targets[0] if isinstance(node, ast.Assign) else node.target
                 constants = (each.value for each in ast.walk(node.value) if isinstance(each, ast.Constant))
-                words = frozenset(_plain(each) for each in constants if _is_word(each))
+                words = frozenset(plain(each) for each in constants if _is_word(each))
                 if isinstance(name, ast.Name) and name.id.isupper():
                     yield Table(f"{path.relative_to(root).as_posix()}:{name.lineno}", name.id, words)
 
 
 def _is_word(constant: object) -> bool:
     return isinstance(constant, str) or (type(constant) is int and 100 <= constant <= 599)
-
-
-def _plain(word: object) -> str:
-    return "".join(filter(str.isalnum, str(word))).lower()
 
 
 def _words(change: Change, documents: tuple[Any, Any]) -> tuple[set[str], set[str]]:

@@ -60,6 +60,8 @@ _NOTHING: _Effects = (Effect.NOTHING, Effect.NOTHING)
 _CREDENTIALS: _Effects = (Effect.CREDENTIALS, Effect.CREDENTIALS)
 _REQUEST: _Effects = (Effect.BREAKS_REQUEST, Effect.BREAKS_REQUEST)
 _REPLY: _Effects = (Effect.BREAKS_REPLY, Effect.BREAKS_REPLY)
+# Whoever reads is hit alone.
+_READ: _Effects = (Effect.NOTHING, Effect.BREAKS_REPLY)
 # A listed value that goes takes its name with it: the member of a Python enum.
 _VALUE_GONE: _Effects = (Effect.BREAKS_REQUEST, Effect.BREAKS_NAME)
 
@@ -92,11 +94,7 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     ("server-removed", _CREDENTIALS, "is no longer an address of the provider: {before}"),
     ("server-changed", _CREDENTIALS, "is described in another way: {before} became {after}"),
     ("servers-reordered", _CREDENTIALS, "names the same addresses in another order; the first one may be the default"),
-    (
-        "token-endpoint-added",
-        _CREDENTIALS,
-        "is new and needs no credential, as an operation that hands out tokens does",
-    ),
+    ("token-endpoint-added", _CREDENTIALS, "is new and needs no credential, as one that hands out tokens does"),
     ("token-endpoint-removed", _CREDENTIALS, "is gone; it needed no credential, as one that hands out tokens does"),
     ("api-global-security-added", _CREDENTIALS, "can now be called with {after}"),
     ("api-global-security-removed", _CREDENTIALS, "can no longer be called with {before}"),
@@ -105,11 +103,7 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     ("api-security-component-added", _CREDENTIALS, "is a new way to prove who calls: {after}"),
     ("api-security-component-removed", _CREDENTIALS, "is no longer a way to prove who calls"),
     ("api-security-component-type-changed", _CREDENTIALS, "is now of the kind {after}, and was {before}"),
-    (
-        "api-security-component-oauth-url-changed",
-        _CREDENTIALS,
-        "asks for permission at {after} now, and did at {before}",
-    ),
+    ("api-security-component-oauth-url-changed", _CREDENTIALS, "asks permission at {after} now, and did at {before}"),
     ("api-security-component-oauth-token-url-changed", _CREDENTIALS, "gets tokens at {after} now, and did at {before}"),
     ("api-security-component-changed", _CREDENTIALS, "is sent in another way: {before} became {after}"),  # ours
     # Operations.
@@ -147,11 +141,7 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     ("response-success-status-added", _REPLY, "is a new kind of success, which no reader knows yet"),
     ("response-success-status-removed", _REPLY, _GONE),
     ("response-non-success-status-added", _ADDS, "is now described"),
-    (
-        "response-non-success-status-removed",
-        _REPLY,
-        "is gone: a reply with this status can no longer be read by its fields",
-    ),
+    ("response-non-success-status-removed", _REPLY, "is gone: such a reply can no longer be read by its fields"),
     ("response-header-added", _ADDS, "is new"),
     ("required-response-header-removed", _REPLY, "is gone; it was always there"),
     ("optional-response-header-removed", _REPLY, _GONE),
@@ -193,13 +183,9 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     ("-unique-items-unset", _WIDENS, "may now hold an entry twice"),
     ("-deprecated", _NOTHING, "is marked as deprecated: the provider wants to remove it"),
     ("-reactivated", _NOTHING, "is no longer marked as deprecated"),
-    (
-        "-became-read-only",
-        (Effect.BREAKS_REQUEST, Effect.ADDS),
-        "is now set by the provider alone, and must not be sent",
-    ),
+    ("-became-read-only", _NARROWS, "is set by the provider alone, and must not be sent"),
     ("-became-not-read-only", _ADDS, "is no longer set by the provider alone"),
-    ("-became-write-only", (Effect.ADDS, Effect.BREAKS_REPLY), "is now only sent, and no longer comes in a reply"),
+    ("-became-write-only", _WIDENS, "is now only sent, and no longer comes in a reply"),
     ("-became-not-write-only", _ADDS, "is no longer only sent: it may come in a reply"),
     *(
         (f"-{kind}-of-{change}", effects, f"{says} ({kind}Of): {value}")
@@ -240,18 +226,14 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     (
         "-alternatives-reordered",
         (Effect.NOTHING, Effect.BREAKS_REPLY),
-        "has the same forms in another order; the first that fits is read",
+        "has its forms in another order; the first that fits is read",
     ),
     # Names that a service imports. The rules are ours, but for the first.
     ("api-schema-removed", _NAME, "is gone: its classes can no longer be imported"),
     ("schema-added", _ADDS, "is a new class that can be imported"),
     ("schema-name-changed", _NAME, "changed its class from {before} to {after}"),
     ("title-changed", _NAME, "has another title, which a class may be named after: {before} became {after}"),
-    (
-        "properties-reordered",
-        _NAME,
-        "has the same fields in another order, and so its class takes its arguments in that order",
-    ),
+    ("properties-reordered", _NAME, "has its fields in another order, and its class its arguments"),
     # Words, and the rest. The rules are ours.
     ("description-changed", _NOTHING, "is described in other words"),
     ("evidence-changed", _NOTHING, "rests on another source"),
@@ -261,17 +243,9 @@ _ROWS: tuple[tuple[str, _Effects, str], ...] = (
     ("component-removed", _NOTHING, "is no longer a part that others may use"),
     ("written-differently", _NOTHING, "is written in another way that means the same"),
     ("order-changed", _NOTHING, "lists the same in another order, which means the same"),
-    (
-        "openapi-version-changed",
-        _REQUEST,
-        "is written by other rules (OpenAPI {after}, before {before}): a word may mean something else",
-    ),
+    ("openapi-version-changed", _REQUEST, "follows other rules (OpenAPI {after}, before {before})"),
     ("reference-leads-nowhere", _BREAKS, "refers to {after}, which the page does not have"),
-    (
-        "unknown-keyword-changed",
-        _BREAKS,
-        "says something that no rule knows, and so may break: {before} became {after}",
-    ),
+    ("unknown-keyword-changed", _BREAKS, "says what no rule knows, and so may break: {before} became {after}"),
     ("unlisted-difference", _REQUEST, "differs in a way that no rule knows, and so may break: {before} became {after}"),
 )
 RULES: Mapping[str, Rule] = {name: Rule(name, *effects, says) for name, effects, says in _ROWS}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from scripts.contracts.changes.places import plain
 from scripts.contracts.changes.rules import BOUNDS, Effect, Way
 from scripts.contracts.changes.spots import ABSENT, Difference, Spot, canonical
 from scripts.contracts.pointers import child, get, keys
@@ -33,13 +34,45 @@ def by_key(spots: Mapping[str, Spot], handlers: Mapping[str, Handler]) -> Found:
         handler = handlers.get(key)
         values = [value for value in (spot.before, spot.after) if value is not ABSENT]
         if handler is None or not all(isinstance(value, handler.kinds) for value in values):
-            found = [spot.says(WORDS.get(key, "unknown-keyword-changed"))] if spot.differs else []
+            found = [spot.says(WORDS.get(key, "unknown-keyword-changed"))] if spot.change != "none" else []
         else:
             found = list(handler.compare(spot))
             # Lists and objects are compared part by part, and what is left of them is found at the end.
-            if not found and spot.differs and (len(values) == 1 or not isinstance(values[0], dict | list)):
+            if not found and spot.change != "none" and (len(values) == 1 or not isinstance(values[0], dict | list)):
                 found = [spot.says("written-differently")]
         yield from found
+
+
+def by_change(
+    added: str, removed: str, changed: str | Callable[[Spot], Found], kinds: type | tuple[type, ...] = object
+) -> Handler:
+    """Apply a rule to what is new and one to what is gone; `changed` is a rule too, or compares the two values."""
+
+    def compare(spot: Spot) -> Found:
+        if spot.change in ("added", "removed"):
+            yield spot.says(added if spot.change == "added" else removed)
+        elif callable(changed):
+            yield from changed(spot)
+        elif spot.change == "changed":
+            yield spot.says(changed)
+
+    return Handler(compare, kinds)
+
+
+def one_rule(rule: str, kinds: type | tuple[type, ...] = object) -> Handler:
+    """Apply one rule to whatever differs."""
+    return by_change(rule, rule, rule, kinds)
+
+
+def flag(became: str, became_not: str) -> Handler:
+    """Compare a keyword that is true, or false or absent."""
+
+    def compare(spot: Spot) -> Found:
+        before, after = spot.before is True, spot.after is True
+        if before != after:
+            yield spot.says(became if after else became_not)
+
+    return Handler(compare, bool)
 
 
 def renamed(
@@ -78,6 +111,12 @@ class _Flat(NamedTuple):
     def value(self, document: Any, keyword: str) -> Any:
         return get(document, self.keywords[keyword]) if keyword in self.keywords else None
 
+    def names(self, document: Any) -> dict[str, str]:
+        """Return the pointer of each field, in the order of the page."""
+        properties = self.value(document, "properties")
+        names = properties if isinstance(properties, dict) else ()
+        return {name: child(self.keywords["properties"], name) for name in names}
+
 
 def _flat(document: Any, pointer: str | None) -> _Flat:
     keywords: dict[str, str] = {}
@@ -109,8 +148,7 @@ def schema(spot: Spot) -> Found:
     if spot.pointers in spot.seen:
         return
     spot.seen.add(spot.pointers)
-    flats = tuple(_flat(document, at) for document, at in zip(spot.documents, spot.pointers, strict=True))
-    before, after = flats
+    before, after = (_flat(*side) for side in spot.sides)
     if before.name != after.name:
         yield spot.says("schema-name-changed", before.name, after.name)
     elif before.steps[1:] != after.steps[1:]:
@@ -154,7 +192,7 @@ def _types(spot: Spot, spots: Mapping[str, Spot]) -> Found:
         place = kind if kind.pointers != (None, None) else null
         found.append(place.says("-became-nullable" if nullable[1] else "-became-not-nullable", covers=[kind, null]))
     if not found:
-        found = [each.says("written-differently") for each in (kind, null) if each.differs]
+        found = [each.says("written-differently") for each in (kind, null) if each.change != "none"]
     yield from found
 
 
@@ -175,40 +213,30 @@ def _nested(spot: Spot) -> Spot:
 
 
 def _fields(spot: Spot, before: _Flat, after: _Flat) -> Found:
-    flats = (before, after)
-    spots: dict[str, Spot] = {}
-    names: list[list[str]] = []
-    for document, flat in zip(spot.documents, flats, strict=True):
-        value = flat.value(document, "properties")
-        names.append(list(value) if isinstance(value, dict) else [])
-    for name in sorted({*names[0], *names[1]}):
-        ends = (
-            child(flat.keywords["properties"], name) if name in own else None
-            for flat, own in zip(flats, names, strict=True)
-        )
-        spots[name] = _nested(spot.at(*ends))
-    required = tuple(_required(spot, side, flat) for side, flat in enumerate(flats))
-    entries = {
-        name: spot.at(required[0].get(name), required[1].get(name)) for name in {*spots, *required[0], *required[1]}
+    names = [flat.names(document) for flat, document in zip((before, after), spot.documents, strict=True)]
+    must = [_required(spot, side, flat) for side, flat in enumerate((before, after))]
+    spots = {
+        name: _nested(spot.at(names[0].get(name), names[1].get(name))) for name in sorted({**names[0], **names[1]})
     }
+    entries = {name: spot.at(must[0].get(name), must[1].get(name)) for name in sorted({**spots, **must[0], **must[1]})}
     removed, added = {}, {}
     for name, field in spots.items():
-        if field.pointers[1] is None:
-            removed[name] = field.says(_REMOVED[spot.way][name in required[0]], covers=[field, entries[name]])
-        elif field.pointers[0] is None:
+        if field.change == "removed":
+            removed[name] = field.says(_REMOVED[spot.way][name in must[0]], covers=[field, entries[name]])
+        elif field.change == "added":
             closed = spot.way is Way.REPLY and before.value(spot.documents[0], "additionalProperties") is False
-            rule = "response-property-added-to-closed-object" if closed else _ADDED[spot.way][name in required[1]]
+            rule = "response-property-added-to-closed-object" if closed else _ADDED[spot.way][name in must[1]]
             added[name] = field.says(rule, covers=[field, entries[name]])
         else:
             yield from schema(field)
-    yield from renamed(removed, added, lambda old, new: is_same(schema(_fresh(spots[old], spots[new]))))
-    for name in sorted({*required[0]} ^ {*required[1]}):
-        if name not in removed and name not in added:
-            place = spots.get(name) or _nested(entries[name])
-            rule = "-became-required" if name in required[1] else "-became-optional"
-            yield place.says(rule, name in required[0], name in required[1], covers=[entries[name]])
+    yield from renamed(removed, added, lambda old, new: is_same(schema(spots[old].paired(spots[new]))))
+    for name, entry in entries.items():
+        if entry.change in ("added", "removed") and name not in removed and name not in added:
+            place = spots.get(name) or _nested(entry)
+            rule = "-became-required" if entry.change == "added" else "-became-optional"
+            yield place.says(rule, name in must[0], name in must[1], covers=[entry])
     if [name for name in names[0] if name in names[1]] != [name for name in names[1] if name in names[0]]:
-        yield spot.says("properties-reordered", names[0], names[1], covers=())
+        yield spot.says("properties-reordered", list(names[0]), list(names[1]), covers=())
 
 
 _REMOVED = {
@@ -221,55 +249,18 @@ _ADDED = {
 }
 
 
-def _fresh(removed: Spot, added: Spot) -> Spot:
-    return replace(removed, pointers=(removed.pointers[0], added.pointers[1]), seen=set())
-
-
 def _required(spot: Spot, side: int, flat: _Flat) -> dict[str, str]:
     """Return the names that must be there, each with the pointer of its entry.
 
     A field that the provider alone sets need not be in a request, and one that is only sent need not be in a reply.
     """
-    value = flat.value(spot.documents[side], "required")
-    hidden = "readOnly" if spot.way is Way.REQUEST else "writeOnly"
-    entries = {}
-    for index, name in enumerate(value if isinstance(value, list) else ()):
-        properties = flat.keywords.get("properties")
-        field = None if properties is None else _flat(spot.documents[side], child(properties, str(name)))
-        if field is None or field.value(spot.documents[side], hidden) is not True:
-            entries[str(name)] = child(flat.keywords["required"], index)
-    return entries
-
-
-def _valued(word: str) -> Handler:
-    def compare(spot: Spot) -> Found:
-        if spot.differs:
-            yield spot.says(
-                f"-{word}-{'added' if spot.before is ABSENT else 'removed' if spot.after is ABSENT else 'changed'}"
-            )
-
-    return Handler(compare)
-
-
-def flag(became: str, became_not: str) -> Handler:
-    """Compare a keyword that is true, or false or absent."""
-
-    def compare(spot: Spot) -> Found:
-        before, after = spot.before is True, spot.after is True
-        if before != after:
-            yield spot.says(became if after else became_not)
-
-    return Handler(compare, bool)
-
-
-def one_rule(rule: str, kinds: type | tuple[type, ...] = object) -> Handler:
-    """Apply one rule to whatever differs."""
-
-    def compare(spot: Spot) -> Found:
-        if spot.differs:
-            yield spot.says(rule)
-
-    return Handler(compare, kinds)
+    document, hidden = spot.documents[side], "readOnly" if spot.way is Way.REQUEST else "writeOnly"
+    value, fields = flat.value(document, "required"), flat.names(document)
+    return {
+        str(name): child(flat.keywords["required"], index)
+        for index, name in enumerate(value if isinstance(value, list) else ())
+        if _flat(document, fields.get(str(name))).value(document, hidden) is not True
+    }
 
 
 def _bound(word: str) -> Handler:
@@ -285,52 +276,26 @@ def _bound(word: str) -> Handler:
     return Handler(compare, (int, float))
 
 
-def _multiple(spot: Spot) -> Found:
-    if spot.differs:
-        yield spot.says(
-            f"-multiple-of-{'set' if spot.before is ABSENT else 'unset' if spot.after is ABSENT else 'changed'}"
-        )
-
-
-def _values(word: str) -> Callable[[Spot], Found]:
+def _values(rule: str) -> Callable[[Spot], Found]:
     def compare(spot: Spot) -> Found:
-        if ABSENT in (spot.before, spot.after):
-            suffix = "enum" if word == "enum" else "extensible-enum"
-            yield spot.says(f"-became-{suffix}" if spot.before is ABSENT else f"-became-not-{suffix}")
-            return
-        sides = [
-            {canonical(value): index for index, value in enumerate(() if side is ABSENT else side)}
-            for side in (spot.before, spot.after)
-        ]
-        removed, added = (_entries(spot, sides, side, word) for side in (0, 1))
-        yield from renamed(removed, added, lambda old, new: _plain(old) == _plain(new))
+        old, new = ({canonical(value): index for index, value in enumerate(side)} for side in (spot.before, spot.after))
+        entries = {text: spot.child(old.get(text), new.get(text)) for text in {**old, **new}}
+        found: dict[str, dict[str, Difference]] = {"added": {}, "removed": {}, "none": {}}
+        for text, entry in entries.items():
+            if entry.change != "none":
+                difference = replace(entry, holder=spot.holder).says(f"{rule}-{entry.change}")
+                found[entry.change][text.strip('"')] = difference
+        yield from renamed(found["removed"], found["added"], lambda one, other: plain(one) == plain(other))
 
     return compare
 
 
-def _entries(spot: Spot, sides: list[dict[str, int]], side: int, word: str) -> dict[str, Difference]:
-    change = ("removed", "added")[side]
-    found = {}
-    for text, index in sides[side].items():
-        if text not in sides[1 - side]:
-            entry = replace(spot.child(*((index, None) if side == 0 else (None, index))), holder=spot.holder)
-            found[text.strip('"')] = entry.says(f"-{word}-value-{change}")
-    return found
-
-
-def _plain(text: str) -> str:
-    return "".join(filter(str.isalnum, text)).lower()
-
-
-def _alternatives(word: str) -> Handler:
+def _alternatives(word: str) -> Callable[[Spot], Found]:
     def compare(spot: Spot) -> Found:
-        if word != "all" and ABSENT in (spot.before, spot.after):
-            yield spot.says("-alternatives-began" if spot.before is ABSENT else "-alternatives-ended")
-            return
         gone, new = (list(range(len(() if side is ABSENT else side))) for side in (spot.before, spot.after))
         pairs = []
         for index in list(gone):
-            equal = [other for other in new if canonical(spot.before[index]) == canonical(spot.after[other])]
+            equal = [other for other in new if spot.child(index, other).change == "none"]
             if equal:
                 pairs.append((index, equal[0]))
                 gone.remove(index)
@@ -345,36 +310,28 @@ def _alternatives(word: str) -> Handler:
         for old, fresh in pairs:
             yield from schema(spot.child(old, fresh))
 
-    return Handler(compare, list)
+    return compare
 
 
-def _discriminator(spot: Spot) -> Found:
-    if ABSENT in (spot.before, spot.after):
-        yield spot.says("-discriminator-added" if spot.before is ABSENT else "-discriminator-removed")
-        return
-    mapping = Handler(_mapping, dict)
-    name = one_rule("-discriminator-property-name-changed", str)
-    yield from by_key(spot.members(), {"propertyName": name, "mapping": mapping})
+def _forms(word: str) -> Handler:
+    return by_change("-alternatives-began", "-alternatives-ended", _alternatives(word), list)
 
 
-def _mapping(spot: Spot) -> Found:
-    for entry in spot.named().values():
-        if entry.differs:
-            change = "added" if entry.before is ABSENT else "deleted" if entry.after is ABSENT else "changed"
-            yield replace(entry, holder=spot.holder).says(f"-discriminator-mapping-{change}")
+_MAPPED = by_change("-discriminator-mapping-added", "-discriminator-mapping-deleted", "-discriminator-mapping-changed")
+_DISCRIMINATOR: Mapping[str, Handler] = {
+    "propertyName": one_rule("-discriminator-property-name-changed", str),
+    "mapping": Handler(lambda spot: by_key(spot.members(), dict.fromkeys(spot.named(), _MAPPED)), dict),
+}
 
 
-def _items(spot: Spot) -> Found:
-    if ABSENT in (spot.before, spot.after):
-        yield spot.says("-items-set" if spot.before is ABSENT else "-items-unset")
-    else:
-        yield from schema(_nested(spot))
+def _nested_schema(spot: Spot) -> Found:
+    return schema(_nested(spot))
 
 
 def _further_fields(spot: Spot) -> Found:
     before, after = (True if value is ABSENT or value == {} else value for value in (spot.before, spot.after))
     if isinstance(before, dict) and isinstance(after, dict):
-        yield from schema(_nested(spot))
+        yield from _nested_schema(spot)
     elif before is False or after is False:
         if before is not after:
             yield spot.says(f"-additional-properties-{'allowed' if before is False else 'forbidden'}")
@@ -384,22 +341,26 @@ def _further_fields(spot: Spot) -> Found:
 
 KEYWORDS: Mapping[str, Handler] = {
     **{keyword: _bound(bound.word) for keyword, bound in BOUNDS.items()},
-    "multipleOf": Handler(_multiple, (int, float)),
+    "multipleOf": by_change("-multiple-of-set", "-multiple-of-unset", "-multiple-of-changed", (int, float)),
     "uniqueItems": flag("-unique-items-set", "-unique-items-unset"),
     "format": one_rule("-format-changed", str),
-    "pattern": _valued("pattern"),
-    "const": _valued("const"),
-    "default": _valued("default-value"),
-    "enum": Handler(_values("enum"), list),
-    "x-extensible-enum": Handler(_values("x-extensible-enum"), list),
+    "pattern": by_change("-pattern-added", "-pattern-removed", "-pattern-changed", str),
+    "const": by_change("-const-added", "-const-removed", "-const-changed"),
+    "default": by_change("-default-value-added", "-default-value-removed", "-default-value-changed"),
+    "enum": by_change("-became-enum", "-became-not-enum", _values("-enum-value"), list),
+    "x-extensible-enum": by_change(
+        "-became-extensible-enum", "-became-not-extensible-enum", _values("-x-extensible-enum-value"), list
+    ),
     "deprecated": flag("-deprecated", "-reactivated"),
     "readOnly": flag("-became-read-only", "-became-not-read-only"),
     "writeOnly": flag("-became-write-only", "-became-not-write-only"),
-    "oneOf": _alternatives("one"),
-    "anyOf": _alternatives("any"),
-    "allOf": _alternatives("all"),
-    "discriminator": Handler(_discriminator, dict),
-    "items": Handler(_items, dict),
+    "oneOf": _forms("one"),
+    "anyOf": _forms("any"),
+    "allOf": Handler(_alternatives("all"), list),
+    "discriminator": by_change(
+        "-discriminator-added", "-discriminator-removed", lambda spot: by_key(spot.members(), _DISCRIMINATOR), dict
+    ),
+    "items": by_change("-items-set", "-items-unset", _nested_schema, dict),
     "additionalProperties": Handler(_further_fields, (bool, dict)),
     "title": one_rule("title-changed", str),
 }

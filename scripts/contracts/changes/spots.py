@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from scripts.contracts.changes.rules import RULES, Rule, Way
 from scripts.contracts.pointers import child, get, keys, resolve
@@ -66,13 +66,24 @@ class Spot:
         return ABSENT if self.pointers[1] is None else resolve(self.documents[1], self.pointers[1])
 
     @property
-    def differs(self) -> bool:
-        """Whether the two values are not the same JSON."""
-        return canonical(self.before) != canonical(self.after)
+    def sides(self) -> tuple[tuple[Any, str | None], tuple[Any, str | None]]:
+        """The document and the pointer of each side."""
+        return (self.documents[0], self.pointers[0]), (self.documents[1], self.pointers[1])
+
+    @property
+    def change(self) -> Literal["added", "removed", "changed", "none"]:
+        """What became of the value, by its JSON."""
+        if None in self.pointers:
+            return "none" if self.pointers == (None, None) else "added" if self.pointers[0] is None else "removed"
+        return "none" if canonical(self.before) == canonical(self.after) else "changed"
 
     def at(self, before: str | None, after: str | None) -> "Spot":
         """Return the spot of another place in the same message."""
         return replace(self, pointers=(before, after), holder=None)
+
+    def paired(self, other: "Spot") -> "Spot":
+        """Return the spot of this one's older place and another one's newer place, to be compared on its own."""
+        return replace(self, pointers=(self.pointers[0], other.pointers[1]), holder=None, seen=set())
 
     def child(self, before: str | int | None, after: str | int | None) -> "Spot":
         """Return the spot of a member, by its key on each side; None where that side has none."""
@@ -114,9 +125,9 @@ def canonical(value: Any) -> str:
 
 def without_references(spot: Spot) -> tuple[Spot, list[Difference]]:
     """Follow a reference on each side; a value that moved behind one is said to be written in another way."""
-    ends = [_end(document, at) for document, at in zip(spot.documents, spot.pointers, strict=True)]
-    followed = replace(spot, pointers=(ends[0], ends[1]))
-    moved = None not in spot.pointers and spot.differs and followed.pointers != spot.pointers
+    before, after = (_end(*side) for side in spot.sides)
+    followed = replace(spot, pointers=(before, after))
+    moved = spot.change == "changed" and followed.pointers != spot.pointers
     return followed, [spot.says("written-differently")] if moved else []
 
 

@@ -6,7 +6,17 @@ from typing import Any
 
 from scripts.contracts.changes.places import code, operation_name
 from scripts.contracts.changes.rules import Way
-from scripts.contracts.changes.schemas import WORDS, Handler, by_key, flag, is_same, one_rule, renamed, schema
+from scripts.contracts.changes.schemas import (
+    WORDS,
+    Handler,
+    by_change,
+    by_key,
+    flag,
+    is_same,
+    one_rule,
+    renamed,
+    schema,
+)
 from scripts.contracts.changes.spots import ABSENT, Difference, Spot, canonical, leaves, residue, without_references
 from scripts.contracts.openapi import METHODS
 from scripts.contracts.pointers import child, get, keys
@@ -32,178 +42,152 @@ def _unused(documents: tuple[Any, Any], found: list[Difference]) -> Found:
 
 
 def _openapi(spot: Spot) -> Found:
-    versions = [str(value).split(".")[:2] for value in (spot.before, spot.after)]
-    if versions[0] != versions[1]:
+    old, new = (str(version).split(".")[:2] for version in (spot.before, spot.after))
+    if old != new:
         yield spot.says("openapi-version-changed")
 
 
-def _info(spot: Spot) -> Found:
-    yield from _leaf_by_leaf(spot, {}, "info-changed")
+def _leaf_by_leaf(rules: Mapping[str, str], otherwise: str) -> Callable[[Spot], Found]:
+    """Compare part by part, each under the rule of its key."""
 
-
-def _leaf_by_leaf(spot: Spot, rules: Mapping[str, str], otherwise: str) -> Found:
-    """Yield each smallest part that differs, under the rule of the last key that has one."""
-    for leaf in leaves(spot.before, spot.after, ("", "")):
-        ends = tuple(
-            None if base is None or end is None else base + end
-            for base, end in zip(spot.pointers, leaf.pointers, strict=True)
-        )
-        last = keys(leaf.pointers[0] or leaf.pointers[1] or "")[-1:]
-        rule = {**WORDS, **rules}.get("".join(last), otherwise)
-        yield replace(spot.at(*ends), holder=spot.pointers).says(rule)
-
-
-def _servers(spot: Spot) -> Found:
-    positions = []
-    for side in (spot.before, spot.after):
-        entries = enumerate(() if side is ABSENT else side)
-        positions.append(
-            {str(entry.get("url")) if isinstance(entry, dict) else canonical(entry): at for at, entry in entries}
-        )
-    old, new = positions
-    for address in {**old, **new}:
-        server = spot.child(old.get(address), new.get(address))
-        if address not in new:
-            yield server.says("server-removed", address, None)
-        elif address not in old:
-            yield server.says("server-added", None, address)
-        else:
-            words = {"x-evidence": one_rule("evidence-changed")}
-            yield from by_key(
-                server.members(), {**dict.fromkeys(("description", "url", "variables"), _SERVER), **words}
-            )
-    if [address for address in old if address in new] != [address for address in new if address in old]:
-        yield spot.says("servers-reordered")
-
-
-_SERVER = one_rule("server-changed")
-
-
-def _security(prefix: str) -> Callable[[Spot], Found]:
     def compare(spot: Spot) -> Found:
-        # An operation that says nothing of its own has what the document says.
-        whole = [get(document, "/security") for document in spot.documents]
-        old, new = (_needed(said, of_all) for said, of_all in zip((spot.before, spot.after), whole, strict=True))
-        yield from (spot.says(f"{prefix}-removed", credential, None) for credential in sorted(old - new))
-        yield from (spot.says(f"{prefix}-added", None, credential) for credential in sorted(new - old))
+        for leaf in leaves(spot.before, spot.after):
+            old, new = (
+                None if base is None or end is None else base + end
+                for base, end in zip(spot.pointers, leaf.pointers, strict=True)
+            )
+            key = "".join(keys(new or old or "")[-1:])
+            yield replace(spot.at(old, new), holder=spot.pointers).says({**WORDS, **rules}.get(key, otherwise))
 
     return compare
 
 
+def _servers(spot: Spot) -> Found:
+    old, new = (_addresses(side) for side in (spot.before, spot.after))
+    for address in {**old, **new}:
+        server = spot.child(old.get(address), new.get(address))
+        if server.change in ("added", "removed"):
+            yield server.says(f"server-{server.change}", *((address, None) if address in old else (None, address)))
+        else:
+            members = server.members()
+            yield from by_key(members, {key: _SERVER for key in members if key != "x-evidence"})
+    if [address for address in old if address in new] != [address for address in new if address in old]:
+        yield spot.says("servers-reordered")
+
+
+def _addresses(servers: Any) -> dict[str, int]:
+    entries = enumerate(() if servers is ABSENT else servers)
+    return {str(each.get("url")) if isinstance(each, dict) else canonical(each): index for index, each in entries}
+
+
+def _security(prefix: str) -> Handler:
+    def compare(spot: Spot) -> Found:
+        # An operation that says nothing of its own has what the document says.
+        of_all = (get(document, "/security") for document in spot.documents)
+        old, new = (_needed(said, of) for said, of in zip((spot.before, spot.after), of_all, strict=True))
+        yield from (spot.says(f"{prefix}-removed", credential, None) for credential in sorted(old - new))
+        yield from (spot.says(f"{prefix}-added", None, credential) for credential in sorted(new - old))
+
+    return Handler(compare, list)
+
+
 def _needed(said: Any, of_all: Any) -> set[str]:
     requirements: list[Any] = (of_all if said is ABSENT else said) or [{}]
-    return {_credential(requirement) for requirement in requirements}
+    return {" and ".join(sorted(map(_scoped, each.items()))) or "no credential" for each in requirements}
 
 
-def _credential(requirement: Any) -> str:
-    scopes = {name: f" ({', '.join(map(str, scopes))})" if scopes else "" for name, scopes in requirement.items()}
-    return " and ".join(f"{name}{scope}" for name, scope in sorted(scopes.items())) or "no credential"
-
-
-def _credentials(spot: Spot) -> Found:
-    for scheme in spot.named().values():
-        if ABSENT in (scheme.before, scheme.after):
-            rule = "api-security-component-added" if scheme.before is ABSENT else "api-security-component-removed"
-            yield scheme.says(rule)
-            continue
-        yield from _leaf_by_leaf(scheme, _SCHEMES, "api-security-component-changed")
-
-
-_SCHEMES = {
-    "type": "api-security-component-type-changed",
-    "authorizationUrl": "api-security-component-oauth-url-changed",
-    "tokenUrl": "api-security-component-oauth-token-url-changed",
-}
+def _scoped(credential: tuple[str, Any]) -> str:
+    name, scopes = credential
+    return f"{name} ({', '.join(map(str, scopes))})" if scopes else name
 
 
 def _components(spot: Spot) -> Found:
     for group, members in spot.named().items():
         if group == "securitySchemes":
-            yield from _credentials(members)
+            yield from by_key(members.named(), dict.fromkeys(members.named(), _SCHEME))
         elif group.startswith("x-"):
             yield from by_key({group: members}, {})
         else:
-            yield from _component_names(group, members)
+            yield from _shared(group, members)
 
 
-def _component_names(group: str, spot: Spot) -> Found:
-    added_rule, removed_rule = (
+def _shared(group: str, spot: Spot) -> Found:
+    """Compare which shared parts there are. What is in them is compared where they are used."""
+    spots = spot.named()
+    new, gone = (
         ("schema-added", "api-schema-removed") if group == "schemas" else ("component-added", "component-removed")
     )
-    spots = spot.named()
-    removed = {name: part.says(removed_rule) for name, part in spots.items() if part.after is ABSENT}
-    added = {name: part.says(added_rule) for name, part in spots.items() if part.before is ABSENT}
+    added = {name: part.says(new) for name, part in spots.items() if part.change == "added"}
+    removed = {name: part.says(gone) for name, part in spots.items() if part.change == "removed"}
 
-    def same(old: str, new: str) -> bool:
-        pair = replace(spot.at(spots[old].pointers[0], spots[new].pointers[1]), way=Way.REPLY, seen=set())
-        return is_same(schema(pair)) if group == "schemas" else not pair.differs
+    def same(old: str, fresh: str) -> bool:
+        pair = replace(spots[old].paired(spots[fresh]), way=Way.REPLY)
+        return is_same(schema(pair)) if group == "schemas" else pair.change == "none"
 
     yield from renamed(removed, added, same)
     if group == "examples":
-        yield from (
-            part.says("example-changed") for part in spots.values() if part.differs and None not in part.pointers
-        )
+        yield from (part.says("example-changed") for part in spots.values() if part.change == "changed")
 
 
-def _paths(of_webhooks: bool) -> Callable[[Spot], Found]:
-    def compare(spot: Spot) -> Found:
-        # What a webhook sends comes from the provider: we read its body, and write its reply.
-        spot = replace(spot, way=Way.REPLY if of_webhooks else Way.REQUEST)
-        removed: dict[str, Difference] = {}
-        added: dict[str, Difference] = {}
-        operations: dict[str, Spot] = {}
-        for path, item in spot.named().items():
-            if path.startswith("x-"):
-                yield from by_key({path: item}, {})
-                continue
-            item, moved = without_references(item)
-            yield from moved
-            members = item.members()
-            methods = {method: item.at(*members.pop(method).pointers) for method in METHODS if method in members}
-            for method, spot_of in methods.items():
+_SHARED_RULES = {"schemas": ("schema-added", "api-schema-removed")}
+
+
+def _paths(spot: Spot) -> Found:
+    operations: dict[str, Spot] = {}
+    found: dict[str, dict[str, Difference]] = {"added": {}, "removed": {}}
+    for path, raw in spot.named().items():
+        if path.startswith("x-"):
+            yield from by_key({path: raw}, {})
+            continue
+        item, moved = without_references(raw)
+        members = item.members()
+        members.pop("parameters", None)
+        yield from moved
+        for method in [method for method in METHODS if method in members]:
+            operation = replace(members.pop(method), holder=None)
+            if operation.change in found:
                 name = f"{method.upper()} {path}"
-                operations[name] = spot_of
-                if spot_of.after is ABSENT:
-                    removed[name] = _operation_removed(spot_of, item, of_webhooks)
-                elif spot_of.before is ABSENT:
-                    added[name] = _operation_added(spot_of, item, of_webhooks)
-                else:
-                    yield from _operation(spot_of, item)
-            members.pop("parameters", None)
-            if None not in item.pointers:
-                yield from by_key(members, _PATH)
-        yield from renamed(removed, added, lambda old, new: _same_operation(operations[old], operations[new]))
+                operations[name] = operation
+                found[operation.change][name] = _come_or_gone(operation, item)
+            else:
+                yield from _operation(operation, item)
+        if None not in item.pointers:
+            yield from by_key(members, _PATH)
 
-    return compare
+    def same(old: str, new: str) -> bool:
+        pair = operations[old].paired(operations[new])
+        return is_same(_operation(pair, pair.at(*(str(at).rpartition("/")[0] for at in pair.pointers))))
 
-
-def _same_operation(removed: Spot, added: Spot) -> bool:
-    pair = removed.at(removed.pointers[0], added.pointers[1])
-    item = removed.at(*(at.rpartition("/")[0] if at else None for at in pair.pointers))
-    return is_same(_operation(pair, item))
+    yield from renamed(found["removed"], found["added"], same)
 
 
-def _hands_out_tokens(spot: Spot, side: int) -> bool:
+def _messages(spot: Spot) -> Found:
+    # What a webhook or a callback sends comes from the provider: we read its body, and write its reply.
+    return _paths(replace(spot, way=Way.REPLY))
+
+
+def _callbacks(spot: Spot) -> Found:
+    for callback in spot.named().values():
+        yield from _messages(callback)
+
+
+def _come_or_gone(spot: Spot, item: Spot) -> Difference:
+    whole = item.change == spot.change
+    if spot.way is Way.REPLY:
+        rule = f"webhook-{spot.change}"
+    elif _hands_out_tokens(spot):
+        rule = f"token-endpoint-{spot.change}"
+    elif spot.change == "added":
+        rule = "endpoint-added"
+    else:
+        rule = "api-path-removed-without-deprecation" if whole else "api-removed-without-deprecation"
+    return spot.says(rule, covers=[spot, item] if whole else [spot])
+
+
+def _hands_out_tokens(spot: Spot) -> bool:
     """Whether an operation needs no credential where the others do: it is sent the keys themselves."""
-    own = (spot.before, spot.after)[side].get("security")
-    return own in ([], [{}]) and bool(get(spot.documents[side], "/security"))
-
-
-def _operation_removed(spot: Spot, item: Spot, webhook: bool) -> Difference:
-    gone = [item] if item.pointers[1] is None else []
-    if webhook:
-        return spot.says("webhook-removed", covers=[spot, *gone])
-    if _hands_out_tokens(spot, 0):
-        return spot.says("token-endpoint-removed", covers=[spot, *gone])
-    return spot.says(
-        "api-path-removed-without-deprecation" if gone else "api-removed-without-deprecation", covers=[spot, *gone]
-    )
-
-
-def _operation_added(spot: Spot, item: Spot, webhook: bool) -> Difference:
-    new = [item] if item.pointers[0] is None else []
-    rule = "webhook-added" if webhook else "token-endpoint-added" if _hands_out_tokens(spot, 1) else "endpoint-added"
-    return spot.says(rule, covers=[spot, *new])
+    sides = ((get(document, at or ""), document) for document, at in spot.sides if at is not None)
+    return any(own.get("security") in ([], [{}]) and document.get("security") for own, document in sides)
 
 
 def _operation(spot: Spot, item: Spot) -> Found:
@@ -217,110 +201,88 @@ def _operation(spot: Spot, item: Spot) -> Found:
 
 def _parameters(spot: Spot, item: Spot) -> Found:
     """Compare the parameters of an operation by place and name; its own replace those of the path."""
-    raw: tuple[dict[str, str], dict[str, str]] = ({}, {})
-    for side, document in enumerate(spot.documents):
-        for holder in (item.pointers[side], spot.pointers[side]):
-            at = child(holder or "", "parameters")
-            for index in range(len(get(document, at) or ())):
-                pointer = child(at, index)
-                end = without_references(spot.at(*((pointer, None) if side == 0 else (None, pointer))))[0]
-                value = (end.before, end.after)[side]
-                if isinstance(value, dict):
-                    raw[side][f"{value.get('in')} {value.get('name')}"] = pointer
-    removed, added = {}, {}
-    spots = {key: replace(spot.at(raw[0].get(key), raw[1].get(key)), scope="parameter") for key in {**raw[0], **raw[1]}}
-    for key, pair in spots.items():
-        parameter, moved = without_references(pair)
-        value = parameter.before if parameter.after is ABSENT else parameter.after
-        if parameter.after is ABSENT:
-            removed[key] = parameter.says("request-parameter-removed", covers=[pair])
-        elif parameter.before is ABSENT:
-            rule = (
-                "new-required-request-parameter" if value.get("required") is True else "new-optional-request-parameter"
-            )
-            rule = "new-request-path-parameter" if value.get("in") == "path" else rule
-            added[key] = parameter.says(rule, covers=[pair])
+    old, new = (_named(*side) for side in zip(spot.documents, item.pointers, spot.pointers, strict=True))
+    found: dict[str, dict[str, Difference]] = {"added": {}, "removed": {}}
+    spots = {key: replace(spot.at(old.get(key), new.get(key)), scope="parameter") for key in {**old, **new}}
+    for key, raw in spots.items():
+        parameter, moved = without_references(raw)
+        if parameter.change == "removed":
+            found["removed"][key] = parameter.says("request-parameter-removed", covers=[raw])
+        elif parameter.change == "added":
+            must = "required" if parameter.after.get("required") is True else "optional"
+            rule = "new-request-path-parameter" if key.startswith("path ") else f"new-{must}-request-parameter"
+            found["added"][key] = parameter.says(rule, covers=[raw])
         else:
-            holders = {
-                (at or "").rpartition("/")[0].removeprefix(place or "")
-                for at, place in zip(pair.pointers, spot.pointers, strict=True)
-            }
-            yield from moved or ([pair.says("written-differently")] if len(holders) > 1 else [])
+            of_operation = {str(at).startswith(f"{own}/") for at, own in zip(raw.pointers, spot.pointers, strict=True)}
+            yield from moved or ([raw.says("written-differently")] if len(of_operation) > 1 else [])
             yield from by_key(parameter.members(), _PARAMETER)
 
-    def same(old: str, new: str) -> bool:
-        pair = replace(spot.at(raw[0][old], raw[1][new]), seen=set())
-        members = without_references(pair)[0].members()
-        return old.split()[0] == new.split()[0] and is_same(
-            by_key({**members, "name": spot.at(None, None)}, _PARAMETER)
-        )
+    def same(one: str, other: str) -> bool:
+        members = without_references(spots[one].paired(spots[other]))[0].members()
+        members.pop("name", None)
+        return one.split()[0] == other.split()[0] and is_same(by_key(members, _PARAMETER))
 
-    yield from renamed(removed, added, same)
+    yield from renamed(found["removed"], found["added"], same)
 
 
-def _schema_of(spot: Spot) -> Found:
-    if ABSENT in (spot.before, spot.after):
-        yield spot.says("-media-type-schema-added" if spot.before is ABSENT else "-media-type-schema-removed")
-    else:
-        yield from schema(replace(spot, holder=None, seen=set()))
+def _named(document: Any, item: str | None, operation: str | None) -> dict[str, str]:
+    """Return the pointer of each parameter of an operation, by place and name."""
+    named = {}
+    for holder in (item, operation):
+        at = child(holder or "", "parameters")
+        for index in range(len(get(document, at) or ())):
+            parameter = without_references(Spot((document, None), (child(at, index), None)))[0].before
+            if isinstance(parameter, dict):
+                named[f"{parameter.get('in')} {parameter.get('name')}"] = child(at, index)
+    return named
 
 
 def _content(spot: Spot) -> Found:
     prefix = "request-body" if spot.way is Way.REQUEST else "response"
     for name, media_type in spot.named().items():
-        if media_type.after is ABSENT:
-            yield media_type.says(f"{prefix}-media-type-removed", name, None)
-        elif media_type.before is ABSENT:
-            yield media_type.says(f"{prefix}-media-type-added", None, name)
+        if media_type.change in ("added", "removed"):
+            values = (None, name) if media_type.change == "added" else (name, None)
+            yield media_type.says(f"{prefix}-media-type-{media_type.change}", *values)
         else:
-            yield from by_key(media_type.members(), {"schema": Handler(_schema_of)})
+            yield from by_key(media_type.members(), _MEDIA_TYPE)
 
 
 def _request_body(spot: Spot) -> Found:
     body, moved = without_references(replace(spot, holder=None))
     yield from moved
-    if body.after is ABSENT:
+    if body.change == "removed":
         yield body.says("request-body-removed", covers=[spot])
-    elif body.before is ABSENT:
-        must = body.after.get("required") is True
-        yield body.says("request-body-added-required" if must else "request-body-added-optional", covers=[spot])
+    elif body.change == "added":
+        must = "required" if body.after.get("required") is True else "optional"
+        yield body.says(f"request-body-added-{must}", covers=[spot])
     else:
         yield from by_key(body.members(), _BODY)
 
 
 def _responses(spot: Spot) -> Found:
-    operation = spot.holder or (None, None)
-    name = operation_name(spot.documents[1], operation[1] or "")
-    for status, reply_of in spot.named().items():
-        raw = replace(reply_of, way=spot.way.other, use=f"the reply {code(status)} to {name}")
+    name = operation_name(spot.documents[1], (spot.holder or spot.pointers)[1] or "")
+    for status, reply in spot.named().items():
+        raw = replace(reply, way=spot.way.other, use=f"the reply {code(status)} to {name}")
         if status.startswith("x-"):
             yield from by_key({status: raw}, {})
-            continue
-        reply, moved = without_references(raw)
-        success = "success" if status.startswith("2") else "non-success"
-        yield from moved
-        if ABSENT in (reply.before, reply.after):
-            yield raw.says(f"response-{success}-status-{'added' if reply.before is ABSENT else 'removed'}")
+        elif raw.change in ("added", "removed"):
+            yield raw.says(f"response-{'success' if status.startswith('2') else 'non-success'}-status-{raw.change}")
         else:
-            yield from by_key(reply.members(), _RESPONSE)
+            response, moved = without_references(raw)
+            yield from (*moved, *by_key(response.members(), _RESPONSE))
 
 
 def _headers(spot: Spot) -> Found:
     for raw in spot.named().values():
         header, moved = without_references(replace(raw, scope="header"))
-        yield from moved
-        if header.after is ABSENT:
-            must = header.before.get("required") is True
-            yield raw.says("required-response-header-removed" if must else "optional-response-header-removed")
-        elif header.before is ABSENT:
+        if header.change == "added":
             yield raw.says("response-header-added")
+        elif header.change == "removed":
+            yield raw.says(
+                f"{'required' if header.before.get('required') is True else 'optional'}-response-header-removed"
+            )
         else:
-            yield from by_key(header.members(), _PARAMETER)
-
-
-def _operation_name(spot: Spot) -> Found:
-    if spot.differs:
-        yield spot.says("api-operation-id-added" if spot.before is ABSENT else "api-operation-id-removed")
+            yield from (*moved, *by_key(header.members(), _PARAMETER))
 
 
 def _tags(spot: Spot) -> Found:
@@ -331,58 +293,73 @@ def _tags(spot: Spot) -> Found:
         yield spot.says("further-tags-changed")
 
 
-def _serialization(spot: Spot) -> Found:
-    """Compare `style` or `explode` as it holds, with the defaults of OpenAPI where it is not written."""
-    ends = zip(spot.documents, spot.holder or (None, None), strict=True)
-    parameters = [get(document, at or "") or {} for document, at in ends]
-    styles = [each.get("style", _STYLES.get(str(each.get("in")), "simple")) for each in parameters]
-    explodes = [each.get("explode", style == "form") for each, style in zip(parameters, styles, strict=True)]
-    key = keys(spot.pointers[0] or spot.pointers[1] or "")[-1]
-    old, new = styles if key == "style" else explodes
-    if old != new:
-        yield spot.says(f"request-parameter-{key}-changed", old, new)
+def _serialization(key: str) -> Callable[[Spot], Found]:
+    def compare(spot: Spot) -> Found:
+        ends = zip(spot.documents, spot.holder or spot.pointers, strict=True)
+        old, new = (_serialized(get(document, at or ""))[key] for document, at in ends)
+        if old != new:
+            yield spot.says(f"request-parameter-{key}-changed", old, new)
+
+    return compare
 
 
-_STYLES = {"query": "form", "cookie": "form"}
+def _serialized(parameter: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a parameter is written, with the defaults of OpenAPI where it does not say."""
+    style = parameter.get("style", "form" if parameter.get("in") in ("query", "cookie") else "simple")
+    return {"style": style, "explode": parameter.get("explode", style == "form")}
 
 
+_SERVER = one_rule("server-changed")
+_SCHEME_RULES = {
+    "type": "api-security-component-type-changed",
+    "authorizationUrl": "api-security-component-oauth-url-changed",
+    "tokenUrl": "api-security-component-oauth-token-url-changed",
+}
+_SCHEME = by_change(
+    "api-security-component-added",
+    "api-security-component-removed",
+    _leaf_by_leaf(_SCHEME_RULES, "api-security-component-changed"),
+)
 _REQUIRED = flag("-became-required", "-became-optional")
 _CONTENT = Handler(_content, dict)
 _SERVERS = Handler(_servers, list)
+_SCHEMA = by_change(
+    "-media-type-schema-added",
+    "-media-type-schema-removed",
+    lambda spot: schema(replace(spot, holder=None, seen=set())),
+)
+_MEDIA_TYPE: Mapping[str, Handler] = {"schema": _SCHEMA}
 _PARAMETER: Mapping[str, Handler] = {
     "required": _REQUIRED,
     "deprecated": flag("-deprecated", "-reactivated"),
-    "style": Handler(_serialization, str),
-    "explode": Handler(_serialization, bool),
+    "style": Handler(_serialization("style"), str),
+    "explode": Handler(_serialization("explode"), bool),
     "allowReserved": flag("request-parameter-became-allow-reserved", "request-parameter-became-not-allow-reserved"),
-    "schema": Handler(_schema_of),
+    "schema": _SCHEMA,
     "content": _CONTENT,
 }
 _BODY: Mapping[str, Handler] = {"required": _REQUIRED, "content": _CONTENT}
 _RESPONSE: Mapping[str, Handler] = {"headers": Handler(_headers, dict), "content": _CONTENT}
 _OPERATION: Mapping[str, Handler] = {
-    "operationId": Handler(_operation_name, str),
+    "operationId": by_change("api-operation-id-added", "api-operation-id-removed", "api-operation-id-removed", str),
     "tags": Handler(_tags, list),
     "deprecated": flag("endpoint-deprecated", "endpoint-reactivated"),
-    "security": Handler(_security("api-security"), list),
+    "security": _security("api-security"),
     "servers": _SERVERS,
     "requestBody": Handler(_request_body, dict),
     "responses": Handler(_responses, dict),
-    "callbacks": Handler(lambda spot: _callbacks(spot), dict),
+    "callbacks": Handler(
+        lambda spot: (each for callback in spot.named().values() for each in _messages(callback)), dict
+    ),
 }
 _PATH: Mapping[str, Handler] = {"servers": _SERVERS}
 _DOCUMENT: Mapping[str, Handler] = {
     "openapi": Handler(_openapi, str),
-    "info": Handler(_info, dict),
+    "info": Handler(_leaf_by_leaf({}, "info-changed"), dict),
     "servers": _SERVERS,
-    "security": Handler(_security("api-global-security"), list),
-    "paths": Handler(_paths(of_webhooks=False), dict),
-    "webhooks": Handler(_paths(of_webhooks=True), dict),
+    "security": _security("api-global-security"),
+    "paths": Handler(_paths, dict),
+    "webhooks": Handler(_messages, dict),
     "components": Handler(_components, dict),
     "tags": one_rule("description-changed", list),
 }
-
-
-def _callbacks(spot: Spot) -> Found:
-    for callback in spot.named().values():
-        yield from _paths(of_webhooks=True)(callback)
