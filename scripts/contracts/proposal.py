@@ -137,9 +137,13 @@ def propose(
     )
 
 
-def refuse(proposal: Proposal) -> None:
-    """Refuse a proposal whose effective contract cannot be used. Raises ContractError."""
-    check(proposal.after)
+def refusal(proposal: Proposal) -> str:
+    """Return why the effective contract cannot be used; the empty text where it can."""
+    try:
+        check(proposal.after)
+    except ContractError as error:
+        return str(error)
+    return ""
 
 
 def _reading(folder: Path, page: bytes, name: str, source: sources.Source, accept: bool) -> evidence.Reading:

@@ -22,7 +22,7 @@ from typing import Any
 from scripts.contracts import evidence, fetch, ingest, sources, workspace
 from scripts.contracts.changes import Effect, Report, as_json, render_markdown
 from scripts.contracts.errors import ContractError, exit_code, one_line, short
-from scripts.contracts.proposal import Proposal, contract_hash_before, propose, refuse
+from scripts.contracts.proposal import Proposal, contract_hash_before, propose, refusal
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
 from scripts.release import fragments
@@ -164,13 +164,13 @@ def _take_in(
         for path, text in proposal.files.items():
             (copy.root / path.relative_to(options.root)).write_text(text, encoding="utf-8")
         if report is None or not report.unfit:
-            refuse(proposal)
-            refused = _generate(provider, copy, say)
+            refused = refusal(proposal) or _generate(provider, copy, say)
         else:
             refused = _actions(report)
         if refused and not options.partial:
-            then = f"mend what is named, then {again}; --partial writes the contract alone"
-            return Ending(Code.REFUSED, "refused", (*says, *refused.split("\n"), "nothing is written"), then, report)
+            then = f"mend what is named, then {again}"
+            lines = _local(refused, options.root).split("\n")
+            return Ending(Code.REFUSED, "refused", (*says, *lines, "nothing is written"), then, report)
         checks = () if refused else _derived(provider, copy, say)
         if report is not None:
             _fragment(provider, report, copy.root, options.root)
@@ -307,7 +307,7 @@ def _last(output: str, copy: Path) -> str:
     return "\n".join(errors or lines[-1:] or ["it said nothing"])
 
 
-def _local(error: Exception, root: Path) -> str:
+def _local(error: object, root: Path) -> str:
     return str(error).replace(f"{root}/", "")
 
 
