@@ -22,6 +22,12 @@ from scripts.contracts.providers import package_name
 
 _WORDS = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|[0-9]+|[a-z]+")
 
+REMEDIES: Mapping[str, str] = {
+    "UNLISTED": "list it in specs/{provider}/contradictions.toml with a decision",
+    "STALE": "remove its entry from specs/{provider}/contradictions.toml",
+}
+"""What to do about a contradiction that is not as it is listed."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -126,11 +132,8 @@ def propose(
         fresh,
         reading,
         tuple(
-            f"{state}: {finding.pointer}: {finding.rule}: {remedy}"
-            for state, remedy, findings in (
-                ("UNLISTED", f"list it in specs/{provider}/contradictions.toml with a decision", difference.unlisted),
-                ("STALE", f"remove its entry from specs/{provider}/contradictions.toml", difference.stale),
-            )
+            f"{state}: {finding.layer}: {finding.pointer}: {finding.rule}; {REMEDIES[state].format(provider=provider)}"
+            for state, findings in (("UNLISTED", difference.unlisted), ("STALE", difference.stale))
             for finding in sorted(findings)
         ),
         tuple(contradictions.unused(after)),

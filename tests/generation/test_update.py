@@ -57,7 +57,14 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
     ("change", "code", "says"),
     [
         ("an optional field", 0, ["The field `settledAt` of `RefundResponse` is new", "reported, adds; next: "]),
-        ("a required field", 1, ["`reason` of `RefundRequest` is new, and must be sent", "contradiction UNLISTED: "]),
+        (
+            "a required field",
+            1,
+            [
+                "`reason` of `RefundRequest` is new, and must be sent",
+                "UNLISTED: schema: /components/examples/RefundRequestExample/value/reason: required; list it in ",
+            ],
+        ),
         ("a renamed property", 1, ["`source-transaction-descriptions`", "may be called `minorRemainingAmount` now"]),
         ("a new enum value", 0, ["No verdict table knows `BYRD998`: open facade/refundry/providers/paybyrd_codes.py"]),
         ("a new operation", 0, ["new operation POST /api/v2/void/{id}: called api_transactions_void; --name "]),
@@ -236,6 +243,27 @@ def test_what_breaks_is_taken_in_too_and_each_red_test_is_named(project: Path, t
     assert "taken in, breaks-reply; next: mend what is red, then nox -s tests -- tests/contract" in output
     assert list((project / "changes/paybyrd").glob("*.breaks-reply.md"))
     assert "'202'" not in (project / "specs/paybyrd/openapi.yaml").read_text(encoding="utf-8")
+
+
+def test_a_host_that_no_person_has_listed_is_refused_and_the_contract_alone_can_be_written(
+    project: Path, tmp_path: Path, said: Said
+) -> None:
+    overlay = project / "specs/paybyrd/overlay.yaml"
+    overlay.write_text(overlay.read_text(encoding="utf-8").replace("//gateway.paybyrd.com", "//gateway.example.com"))
+    before = contents(project)
+    page = saved(tmp_path, changed_page(project, "another server"))
+    assert update.main(["paybyrd", page], project) == 2
+    output = said()
+    assert "**credentials:** " in output
+    assert (
+        "specs/paybyrd/openapi.yaml:13: /servers/0/url: 'https://gateway.example.com' is no https address at a host"
+        in output
+    )
+    assert "refused, credentials; next: mend what is named, then nox -s update -- paybyrd " in output
+    assert contents(project) == before
+    assert update.main(["paybyrd", page, "--partial"], project) == 1
+    assert list((project / "changes/paybyrd").glob("*.credentials.md"))
+    assert "gateway.example.com" in (project / "specs/paybyrd/openapi.yaml").read_text(encoding="utf-8")
 
 
 def test_an_overlay_that_does_not_fit_is_mended_and_the_verdict_stays_that_of_the_page(
