@@ -21,7 +21,7 @@ from typing import Any
 
 from scripts.contracts import evidence, fetch, ingest, sources, workspace
 from scripts.contracts.changes import Effect, Report, as_json, render_markdown
-from scripts.contracts.errors import ContractError, exit_code, one_line, short
+from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.proposal import REMEDIES, Proposal, contract_hash_before, propose, refusal
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
@@ -47,6 +47,7 @@ _MUST_DO: Mapping[Effect, str] = {
     Effect.NOTHING: "Nothing has to change.",
 }
 _MOST_SENTENCES = 20
+_LONGEST_RED = 400
 
 
 class Code(enum.IntEnum):
@@ -242,7 +243,7 @@ def _test(provider: str, copy: workspace.Copy, root: Path, say: Callable[[str], 
         return ()
     log = root / workspace.FOLDER / f"{provider}-tests.log"
     log.write_text(done.stdout, encoding="utf-8")
-    failed = [short(line) for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failed = [line[:_LONGEST_RED] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return (*(failed or [f"pytest ended with {done.returncode}"]), f"the whole output: {log.relative_to(root)}")
 
 
