@@ -22,6 +22,12 @@ from scripts.contracts.providers import package_name
 
 _WORDS = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|[0-9]+|[a-z]+")
 
+REMEDIES: Mapping[str, str] = {
+    "UNLISTED": "list it in specs/{provider}/contradictions.toml with a decision",
+    "STALE": "remove its entry from specs/{provider}/contradictions.toml",
+}
+"""What to do about a contradiction that is not as it is listed."""
+
 
 @dataclass(frozen=True)
 class Operation:
@@ -126,20 +132,21 @@ def propose(
         fresh,
         reading,
         tuple(
-            f"{state}: {finding.pointer}: {finding.rule}: {remedy}"
-            for state, remedy, findings in (
-                ("UNLISTED", f"list it in specs/{provider}/contradictions.toml with a decision", difference.unlisted),
-                ("STALE", f"remove its entry from specs/{provider}/contradictions.toml", difference.stale),
-            )
+            f"{state}: {finding.layer}: {finding.pointer}: {finding.rule}; {REMEDIES[state].format(provider=provider)}"
+            for state, findings in (("UNLISTED", difference.unlisted), ("STALE", difference.stale))
             for finding in sorted(findings)
         ),
         tuple(contradictions.unused(after)),
     )
 
 
-def refuse(proposal: Proposal) -> None:
-    """Refuse a proposal whose effective contract cannot be used. Raises ContractError."""
-    check(proposal.after)
+def refusal(proposal: Proposal) -> str:
+    """Return why the effective contract cannot be used; the empty text where it can."""
+    try:
+        check(proposal.after)
+    except ContractError as error:
+        return str(error)
+    return ""
 
 
 def _reading(folder: Path, page: bytes, name: str, source: sources.Source, accept: bool) -> evidence.Reading:

@@ -21,8 +21,8 @@ from typing import Any
 
 from scripts.contracts import evidence, fetch, ingest, sources, workspace
 from scripts.contracts.changes import Effect, Report, as_json, render_markdown
-from scripts.contracts.errors import ContractError, exit_code, one_line, short
-from scripts.contracts.proposal import Proposal, contract_hash_before, propose, refuse
+from scripts.contracts.errors import ContractError, exit_code, one_line
+from scripts.contracts.proposal import REMEDIES, Proposal, contract_hash_before, propose, refusal
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
 from scripts.release import fragments
@@ -47,6 +47,7 @@ _MUST_DO: Mapping[Effect, str] = {
     Effect.NOTHING: "Nothing has to change.",
 }
 _MOST_SENTENCES = 20
+_LONGEST_RED = 400
 
 
 class Code(enum.IntEnum):
@@ -130,9 +131,8 @@ def _update(provider: str, page: bytes, name: str, options: Options, say: Callab
         said = "the page has not changed" if proposal.same_page else "prose alone has changed"
         return Ending(Code.FITS, "unchanged", (f"{said}: nothing is written",), "nothing to do")
     if report is not None:
-        say(f"what changed\n\n{render_markdown(report, _step(report, options.root))}")
-    says = [f"contradiction {line}" for line in proposal.contradictions]
-    says += [f"unused: {pointer}: nothing refers to this example" for pointer in proposal.unused]
+        say(f"the contract has changed\n\n{render_markdown(report, _step(report, options.root))}")
+    says = [f"unused: {pointer}: nothing refers to this example" for pointer in proposal.unused]
     says += [
         f"new operation {each}: called {each.name}; --name '{each}=NAME' gives it another name"
         for each in proposal.new_operations
@@ -142,7 +142,7 @@ def _update(provider: str, page: bytes, name: str, options: Options, say: Callab
         breaks = proposal.contradictions or (report is not None and (report.unfit or report.effect in _BREAKING))
         code = Code.BREAKS if breaks else Code.FITS
         then = _mend(provider, again) if report is not None and report.unfit else again
-        return Ending(code, "reported", (*says, "--check: nothing is written"), then, report)
+        return Ending(code, "reported", (*proposal.contradictions, *says, "--check: nothing is written"), then, report)
     kept = _keep(options.root, provider, page, name)
     return _take_in(provider, proposal, tuple(says), options, say, _again(provider, kept))
 
@@ -158,20 +158,21 @@ def _take_in(
     report = proposal.report
     if report is not None and report.unfit and not options.partial:
         text = f"{_actions(report)}: nothing is written"
-        return Ending(Code.BREAKS, "reported", (*says, text), _mend(provider, again), report)
+        return Ending(Code.BREAKS, "reported", (*proposal.contradictions, *says, text), _mend(provider, again), report)
     with workspace.copied(options.root) as copy:
         copy.refuse_other_code()
         for path, text in proposal.files.items():
             (copy.root / path.relative_to(options.root)).write_text(text, encoding="utf-8")
         if report is None or not report.unfit:
-            refuse(proposal)
-            refused = _generate(provider, copy, say)
+            refused = refusal(proposal) or _generate(provider, copy, say)
         else:
             refused = _actions(report)
         if refused and not options.partial:
-            then = f"mend what is named, then {again}; --partial writes the contract alone"
-            return Ending(Code.REFUSED, "refused", (*says, *refused.split("\n"), "nothing is written"), then, report)
-        checks = () if refused else _derived(provider, copy, say)
+            then = f"mend what is named, then {again}"
+            lines = _local(refused, options.root).split("\n")
+            said = (*proposal.contradictions, *says, *lines, "nothing is written")
+            return Ending(Code.REFUSED, "refused", said, then, report)
+        checks = proposal.contradictions if refused else _derived(provider, copy, say)
         if report is not None:
             _fragment(provider, report, copy.root, options.root)
         result = {path: text for path, text in copy.changes().items() if path.startswith(_WRITES)}
@@ -203,8 +204,9 @@ def _derived(provider: str, copy: workspace.Copy, say: Callable[[str], None]) ->
     with _timed("comparing the examples with the package", say):
         done = copy.run("-m", "scripts.contracts.contradictions", provider, seconds=300)
     if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if re.search(r": (UNLISTED|STALE): ", line)]
-        faults += lines or [f"contradictions: {_last(done.stdout, copy.root)}"]
+        found = re.findall(r"^\w+: ((UNLISTED|STALE): .*?):(?: .*)?$", done.stdout, re.MULTILINE)
+        faults += [f"{line}; {REMEDIES[state].format(provider=provider)}" for line, state in found]
+        faults += [] if found else [f"contradictions: {_last(done.stdout, copy.root)}"]
     with _timed("printing the tables of docs/", say):
         done = copy.run("-m", "scripts.documentation.tables", seconds=300)
     if done.returncode:
@@ -241,7 +243,7 @@ def _test(provider: str, copy: workspace.Copy, root: Path, say: Callable[[str], 
         return ()
     log = root / workspace.FOLDER / f"{provider}-tests.log"
     log.write_text(done.stdout, encoding="utf-8")
-    failed = [short(line) for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    failed = [line[:_LONGEST_RED] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return (*(failed or [f"pytest ended with {done.returncode}"]), f"the whole output: {log.relative_to(root)}")
 
 
@@ -285,7 +287,7 @@ def _mend(provider: str, again: str) -> str:
 
 def _then(provider: str, again: str, refused: str, red: Sequence[str], checks: Sequence[str]) -> str:
     if refused:
-        return f"mend specs/{provider}/overlay.yaml, then {again}"
+        return f"mend what is named, then {again}"
     if red or checks:
         tests = f"nox -s tests -- {' '.join(CONTRACT_TESTS)} -k {provider}"
         return f"mend what is red, then {tests}; where you change the overlay, {again} first"
@@ -307,7 +309,7 @@ def _last(output: str, copy: Path) -> str:
     return "\n".join(errors or lines[-1:] or ["it said nothing"])
 
 
-def _local(error: Exception, root: Path) -> str:
+def _local(error: object, root: Path) -> str:
     return str(error).replace(f"{root}/", "")
 
 
@@ -394,7 +396,7 @@ def _run(given: argparse.Namespace, root: Path) -> int:
         given.read,
         given.other_page,
         dict(given.name),
-        input if sys.stdin.isatty() and sys.stdout.isatty() else None,
+        _asked if sys.stdin.isatty() and sys.stdout.isatty() else None,
     )
     with workspace.locked(root):
         if workspace.unfinished(root) and given.check:
@@ -408,6 +410,13 @@ def _run(given: argparse.Namespace, root: Path) -> int:
     if given.report:
         _write_report(given.report, endings, root)
     return next(code for code in _GRAVEST if code in {ending.code for ending in endings.values()})
+
+
+def _asked(question: str) -> str:
+    try:
+        return input(question)
+    except EOFError:
+        return ""
 
 
 def _one(provider: str, place: str | None, options: Options) -> Ending:

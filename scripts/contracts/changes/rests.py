@@ -112,7 +112,7 @@ def _actions(provider: str, contracts: Contracts) -> Iterator[tuple[str, frozens
         pointers = set(contracts.touched.get(action["x-name"], ()))
         for pointer in list(pointers):
             # What an action says of the list of required fields, it says of the field.
-            if keys(pointer)[-2:-1] == ["required"] and isinstance(action["x-expect"], str):
+            if keys(pointer)[-2:-1] == ["required"] and isinstance(action.get("x-expect"), str):
                 pointers.add(child(child(pointer.rsplit("/", 2)[0], "properties"), action["x-expect"]))
         pointers |= {target(value) for _, key, value in members(action) if key == "$ref" and isinstance(value, str)}
         line = contracts.overlay.place(child("/actions", index)).rpartition(":")[2]
