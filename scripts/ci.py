@@ -28,7 +28,7 @@ GROUPS: Final[tuple[tuple[str, ...], ...]] = (
 """Sessions with their arguments. Those of one group may run side by side; a group begins when the one before ended."""
 
 _AT_A_TIME: Final = 2
-_SECONDS_FOR_ALL: Final = 30 * 60
+_SECONDS_FOR_ALL: Final = 40 * 60
 _SECONDS_TO_STOP: Final = 20
 _SUMMARY: Final = re.compile(r"^.*\d+ passed.* in \d.*$", re.MULTILINE)
 

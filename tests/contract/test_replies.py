@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from refundry import (
@@ -114,6 +114,8 @@ def test_a_reply_has_exactly_the_outcome_that_it_proves(provider: str) -> None:
         @settings(max_examples=cases, deadline=None)
         @given(kind(provider))
         def check(case: Case) -> None:
+            # An echoed credential is redacted, which other tests try. Hypothesis finds the credentials in the sources.
+            assume(not any(credential.encode() in case.reply.body for credential in CREDENTIALS))
             seen.append(checked(case.call, case.reply))
 
         check()
