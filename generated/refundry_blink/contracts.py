@@ -26,8 +26,8 @@ class Contract(NamedTuple):
 CONTRACT: Final = Contract(
     version="1.0.0",
     retrieved=date(2026, 11, 22),
-    sha256="172426fa8fc723eec6eb01247d00ef148b097100f79257909f795e31e8dd31dc",
-    vendored_sha256="0cba2171fd3202a5ff965e3aca11535ccf7d5d9490a6edeb662850ad9d75303c",
+    sha256="9ef3800cbf40b7959ff462f30ec2c18423a7137de242d8ae7ab2579f84a05541",
+    vendored_sha256="0fd900648303926b9a819ab078bf6377edc087407ec405347b5bb534e8277db5",
 )
 """The contract that this package was made from"""
 

@@ -10,6 +10,7 @@
 | `page_sha256` | hash of the page as published | ingest |
 | `block_sha256` | hash of the OpenAPI block in the page; none where `kind` is "transcribed" | ingest |
 | `contract_sha256` | hash of openapi.yaml | ingest |
+| `other_lines` | short hashes of the lines of a transcribed page that no evidence names | ingest |
 
 A client sends its credentials to a server that the contract names. So a page that changes a server changes nothing by
 itself: the new host is refused until a person has added it to `hosts`.
@@ -59,6 +60,7 @@ class Source:
     page_sha256: str
     block_sha256: str | None
     contract_sha256: str
+    other_lines: tuple[str, ...] = ()
 
     def allows(self, address: str) -> bool:
         """Whether an absolute address is https, has no user in it, and names one of the hosts.
@@ -86,6 +88,13 @@ def read(folder: Path) -> Source:
     return _source(raw, _Places(path, text))
 
 
+def known_hosts(folder: Path) -> frozenset[str]:
+    """Return every host that `folder`/source.toml names: of the servers and of the pages. None where it has no file."""
+    raw = recorded(folder)
+    pages = (urlsplit(str(raw.get(key, ""))).netloc for key in ("address", "fetch"))
+    return frozenset(host for host in (*map(str, raw.get("hosts", ())), *pages) if host)
+
+
 def recorded(folder: Path) -> dict[str, Any]:
     """Return the keys of `folder`/source.toml unchecked, none when there is no file.
 
@@ -94,7 +103,7 @@ def recorded(folder: Path) -> dict[str, Any]:
     return _raw(folder / FILE)[1] or {}
 
 
-def text(folder: Path, taken: Mapping[str, str | datetime.date | None]) -> str:
+def text(folder: Path, taken: Mapping[str, str | datetime.date | Sequence[str] | None]) -> str:
     """Return the text of `folder`/source.toml with the keys of ingest replaced by those that are not None.
 
     What a person wrote, which stands above them, stays as it is, comments too. A file that is not there yet begins
@@ -102,10 +111,12 @@ def text(folder: Path, taken: Mapping[str, str | datetime.date | None]) -> str:
     """
     old, _ = _raw(folder / FILE)
     by_a_person, marker, _ = old.partition(_INGESTED)
-    lines = (
-        f"{key} = {json.dumps(value) if isinstance(value, str) else value}\n" for key, value in taken.items() if value
-    )
+    lines = (f"{key} = {_toml(value)}\n" for key, value in taken.items() if value)
     return (by_a_person if marker else _BY_A_PERSON) + _INGESTED + "".join(lines)
+
+
+def _toml(value: str | datetime.date | Sequence[str]) -> str:
+    return value.isoformat() if isinstance(value, datetime.date) else json.dumps(value)
 
 
 @dataclass(frozen=True)
@@ -131,6 +142,7 @@ def _raw(path: Path) -> tuple[str, dict[str, Any] | None]:
 
 
 _REQUIRED = ("hosts", "fetch", "address", "retrieved", "kind", "page_sha256", "contract_sha256")
+_OPTIONAL = ("block_sha256", "other_lines")
 
 
 def _source(raw: Mapping[str, Any], places: _Places) -> Source:
@@ -138,7 +150,7 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
         if key not in raw:
             remedy = "add it by hand" if key in ("hosts", "fetch") else "run `nox -s ingest` on the page"
             raise places.error(key, "it is missing", remedy)
-    if unknown := sorted(raw.keys() - {*_REQUIRED, "block_sha256"}):
+    if unknown := sorted(raw.keys() - {*_REQUIRED, *_OPTIONAL}):
         raise places.error(unknown[0], "unknown key", "remove it or mend its spelling")
     kind = raw["kind"]
     if kind not in _KINDS:
@@ -148,6 +160,9 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
     for key in ("page_sha256", "contract_sha256", "block_sha256"):
         if key in raw and not (isinstance(raw[key], str) and _SHA256.fullmatch(raw[key])):
             raise places.error(key, "it is no sha256", "run `nox -s ingest` on the page")
+    others = raw.get("other_lines", [])
+    if not (isinstance(others, list) and all(isinstance(each, str) for each in others)):
+        raise places.error("other_lines", "it is no list of texts", "run `nox -s ingest` on the page")
     return Source(
         hosts=_hosts(raw["hosts"], places),
         fetch=_fetch(raw["fetch"], places),
@@ -157,6 +172,7 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
         page_sha256=raw["page_sha256"],
         block_sha256=raw.get("block_sha256"),
         contract_sha256=raw["contract_sha256"],
+        other_lines=tuple(others),
     )
 
 

@@ -14,6 +14,8 @@ ROOT: Final = Path(str(refundry.__file__)).parent
 # From the top down. Each line is a room, and imports nothing of the lines above it; within a room the only rule is that
 # there is no circle. What every module may use stands at the end.
 ROOMS: Final = (
+    ("__main__",),
+    ("_provenance",),
     ("client",),
     ("core",),
     ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),

@@ -1,7 +1,7 @@
 """Projects to generate into, and a build whose outcome is known."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from scripts.contracts.document import Document
 from scripts.contracts.providers import package_name
 from scripts.packages import generate
 from tests.generation.generated_support import ROOT
+from tests.generation.site_support import serving
 
 TEMPLATES = "scripts/packages/templates"
 
@@ -43,3 +44,10 @@ def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
         return providers
 
     monkeypatch.setattr(generate, "build", build)
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The address of a documentation site on loopback, which answers as `Site.replies` says."""
+    with serving() as address:
+        yield address

@@ -18,7 +18,7 @@ from scripts.contracts.checks import check
 from scripts.contracts.contract import effective, effective_document, vendored_document
 from scripts.contracts.document import dump, parse
 from scripts.contracts.errors import ContractError
-from scripts.contracts.ingest import evidence_problems
+from scripts.contracts.evidence import problems as evidence_problems
 from scripts.contracts.openapi import python_name, reason_phrase, walk
 from scripts.contracts.pointers import resolve
 from scripts.contracts.providers import PROVIDERS

@@ -3,14 +3,16 @@
 import datetime
 import errno
 import hashlib
+import json
 import re
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts.contracts import ingest
+from scripts.contracts import evidence, ingest
 from scripts.contracts.checks import check
 from scripts.contracts.contract import vendored_document
 from scripts.contracts.document import Document, parse
@@ -501,10 +503,15 @@ def transcribed(tmp_path: Path, contract: str, page: str, *options: str) -> int:
     return taken(tmp_path, page, "--transcribed", "--address", ADDRESS, *options, provider="blink")
 
 
-def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_not_touched(tmp_path: Path) -> None:
+def test_a_transcribed_contract_gets_its_source_and_the_hashes_of_its_sentences_and_is_not_touched_else(
+    tmp_path: Path,
+) -> None:
     assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--retrieved", TODAY.isoformat()) == 0
     folder = tmp_path / "specs" / "blink"
-    assert (folder / "openapi.yaml").read_text(encoding="utf-8") == TRANSCRIBED
+    written = (folder / "openapi.yaml").read_text(encoding="utf-8")
+    returns, cents = (evidence.sentence_hash(line) for line in ("POST /returns", "- cents, a number"))
+    expected = TRANSCRIBED.replace("line 3:", f"line 3 ({returns}):").replace("line 5:", f"line 5 ({cents}):")
+    assert written == expected
     assert tomllib.loads((folder / "source.toml").read_text(encoding="utf-8")) == {
         "hosts": [],
         "fetch": "by hand",
@@ -512,7 +519,8 @@ def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_no
         "retrieved": TODAY,
         "kind": "transcribed",
         "page_sha256": hashlib.sha256(TRANSCRIBED_PAGE.encode()).hexdigest(),
-        "contract_sha256": hashlib.sha256(TRANSCRIBED.encode()).hexdigest(),
+        "contract_sha256": hashlib.sha256(expected.encode()).hexdigest(),
+        "other_lines": [evidence.sentence_hash("# Returns")],
     }
 
 
@@ -521,6 +529,33 @@ def test_the_hash_of_the_page_as_published_is_recorded_when_the_saved_copy_was_a
     assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--published-sha256", published) == 0
     source = tomllib.loads((tmp_path / "specs" / "blink" / "source.toml").read_text(encoding="utf-8"))
     assert source["page_sha256"] == published
+
+
+@pytest.mark.parametrize("transcribed", [False, True])
+def test_the_page_of_another_provider_is_named(
+    transcribed: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    specs_with(tmp_path, "", TRANSCRIBED, "blink")
+    shutil.copytree(SPECS / "paybyrd", tmp_path / "specs" / "paybyrd")
+    page = page_of(CONTRACT.replace("pay.example.com", "gateway.paybyrd.com"))
+    options = ["--address", ADDRESS, *(["--transcribed"] if transcribed else [])]
+    assert taken(tmp_path, page, *options, provider="blink") == 2
+    said = "page.md:1: page: it is a page of paybyrd: it names gateway.paybyrd.com, and no host of blink; give the page"
+    assert said in capsys.readouterr().err
+
+
+def test_a_page_that_is_openapi_as_a_whole_is_its_own_block(tmp_path: Path) -> None:
+    written, _ = ingested(tmp_path, f"# Fetched.\n---\n{CONTRACT}")
+    assert contract_of(written) == parse(CONTRACT, "page").data
+    as_json, _ = ingested(tmp_path, json.dumps(parse(CONTRACT, "page").data))
+    assert as_json == written
+
+
+def test_a_page_without_openapi_hints_at_a_contract_that_is_written_by_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert taken(tmp_path, TRANSCRIBED_PAGE, "--address", ADDRESS) == 2
+    assert "add --transcribed where the contract is written by hand" in capsys.readouterr().err
 
 
 def test_a_page_that_differs_from_the_one_transcribed_is_seen(tmp_path: Path) -> None:
@@ -563,10 +598,10 @@ def test_a_node_that_does_not_rest_on_the_page_is_one_line_and_exit_2_and_writes
 
 def test_every_node_of_a_committed_transcribed_contract_has_evidence() -> None:
     document = vendored_document("blink")
-    assert ingest.evidence_problems(document) == []
+    assert evidence.problems(document) == []
     with_one_less = parse("x: 1", "x").data | document.data
     del resolve(with_one_less, "/components/schemas/RefundRequest/properties/amount")["x-evidence"]
-    assert len(ingest.evidence_problems(Document(with_one_less, document.places))) == 1
+    assert len(evidence.problems(Document(with_one_less, document.places))) == 1
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
