@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # it has no types of its own
+
 from scripts.contracts import sources
 from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, exit_code, one_line
@@ -75,7 +77,7 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
 
 def _ruff(folder: Path, documents: Mapping[str, Document]) -> None:
     for arguments in CONFIGURATION["ruff"]:
-        command = [sys.executable, "-m", "ruff", *arguments]
+        command = [find_ruff_bin(), *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             said = one_line(done.stderr or done.stdout)
@@ -121,14 +123,21 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def _effective(chosen: Sequence[str] | None, specs: Path) -> Iterator[tuple[str, Document]]:
-    # Imported while the tools start: importing the validators of the contracts takes as long.
+    # Imported while the tools start.
+    from scripts.contracts.checks import refuse_hostile, refuse_invalid
     from scripts.contracts.contract import overlaid, vendored_document
 
+    documents = []
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        vendored = vendored_document(provider, specs)
-        document, source = overlaid(provider, vendored, specs), sources.read(specs / provider)
+        vendored = vendored_document(provider, specs, refuse_hostile)
+        document = overlaid(provider, vendored, specs, refuse_hostile)
+        source = sources.read(specs / provider)
         servers.check(provider, document, source)
+        documents.append(document)
         yield provider, Taken(document.data, document.places, vendored.data, source.retrieved)
+    # Nothing that the tools may not read is left, and nothing that they write is kept before this: they work meanwhile.
+    for document in documents:
+        refuse_invalid(document)
 
 
 def _run(options: argparse.Namespace, root: Path) -> int:

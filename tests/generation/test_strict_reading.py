@@ -80,6 +80,11 @@ def test_an_unknown_field_departs_only_where_the_contract_forbids_it() -> None:
     assert departures({"type": "object", "properties": {"a": TEXT}}, {"a": "x", "more": 1}) == []
 
 
+def test_a_format_that_needs_a_further_distribution_is_never_checked() -> None:
+    for kind in ("uri", "hostname", "color"):
+        assert departures({"properties": {"a": {**TEXT, "format": kind}}}, {"a": "no such thing at all"}) == []
+
+
 def test_a_null_departs_where_the_contract_does_not_document_it_in_an_optional_field_too() -> None:
     assert departures({"properties": {"a": {**TEXT, "nullable": True}}}, {"a": None}) == []
     assert len(departures({"properties": {"a": TEXT}}, {"a": None})) == 1
