@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _OPEN: Final = "x-extensible-enum"
-# The formats that are checked: those that need no further distribution, so that a verdict is the same everywhere.
-_FORMATS: Final = (
+FORMATS: Final = (
     *("binary", "byte", "date", "date-time", "double", "email", "float"),
     *("int32", "int64", "ipv4", "ipv6", "password", "uuid"),
 )
+"""The formats that are checked: those that need no further distribution, so that a verdict is the same everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Validator:
         else:
             kind, formats = validators.OAS31Validator, validators.oas31_format_checker
         self._formats = FormatChecker(formats=())
-        self._formats.checkers = {name: formats.checkers[name] for name in _FORMATS if name in formats.checkers}
+        self._formats.checkers = {name: formats.checkers[name] for name in FORMATS if name in formats.checkers}
         self._kind = extend(kind, {_OPEN: kind.VALIDATORS["enum"]})
 
     def departures(self, at: str, value: object) -> tuple[Departure, ...]:
