@@ -4,6 +4,7 @@ import ast
 import contextlib
 import copy
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from scripts.contracts.document import parse
 from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import package_name
 from scripts.packages.generators import CONFIGURATION, write_client, write_schemas
+from scripts.packages.overrides import OURS
 from tests.generation.generated_support import run
 
 REFERENCE = "#/components/schemas/"
@@ -27,7 +29,7 @@ CONTRACT: dict[str, Any] = {
         "contact": {"name": "Support"},
         "termsOfService": "https://provider.invalid/terms",
     },
-    "servers": [{"url": "https://provider.invalid", "description": "Production"}],
+    "servers": [{"url": "https://provider.invalid", "description": "Production", "x-environments": ["production"]}],
     "security": [{"key": []}],
     "tags": [{"name": "refunds", "description": "About the tag"}],
     "paths": {
@@ -75,7 +77,7 @@ CONTRACT: dict[str, Any] = {
                 "required": ["amount"],
                 "properties": {
                     "amount": {"type": "string", "description": "How much", "pattern": "^1$", "example": "1.00"},
-                    "note": {"type": "string", "title": "A note", "default": "nothing", "format": "uri"},
+                    "note": {"type": "string", "title": "A note", "default": "urn:x:nothing", "format": "uri"},
                 },
             },
             "Reply": {
@@ -154,6 +156,11 @@ def generated(source: dict[str, Any], provider: str, folder: Path) -> list[str]:
         with contextlib.suppress(Exception):
             write(provider, source, scratch)
             done.append(name)
+        if name == "schemas":
+            # The modules of a package that its models are built on.
+            (scratch / "__init__.py").touch()
+            for module in ("enums", "extras"):
+                shutil.copy(OURS / f"{module}.py.jinja", scratch / f"{module}.py")
     return done
 
 
@@ -170,7 +177,6 @@ for file in sorted(Path.cwd().rglob("*.py")):
     if sys.argv[1] in file.read_text(encoding="utf-8"):
         root = next(p for p in (file.parent, *file.parents) if not (p / "__init__.py").exists())
         sys.path.insert(0, str(root))
-        sys.modules.pop("schemas", None)
         try:
             importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
         except Exception:
