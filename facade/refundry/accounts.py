@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import typing
     from typing import Final
 
-_NO_KEYS: Final[Mapping[str, Secret]] = {}
+
+# The arguments that accounts have in common. None of them is a secret.
+_PLACE: Final = ("name", "environment", "base_url", "plain_http_to", "transport", "currency", "minor_units")
 
 
 class _Servers(Mapping[str, str]):
@@ -69,7 +71,10 @@ class Account(ABC):
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
     """Whether the provider takes amounts as whole numbers of minor units."""
 
-    keys: Mapping[str, Secret] = _NO_KEYS
+    # Also of an account that its constructor refuses: an error reporter shows it.
+    name: str = ""
+    origin: str = ""
+    keys: Mapping[str, Secret] = {}
     """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
     token: Secret | None = None
     """The access token that was given."""
@@ -92,15 +97,17 @@ class Account(ABC):
 
     def _set_place(self, given: Mapping[str, typing.Any]) -> None:
         """Check and keep what accounts have in common, out of all the arguments of a constructor."""
-        # A message shows no value: a variable of the environment may hold the secret of another one.
+        # An error reporter may show the variables of this frame. A message shows no value either: a variable of the
+        # environment may hold the secret of another one.
+        given = {name: given[name] for name in _PLACE if name in given}
         one_of(given["environment"], "environment", self.HOSTS)
-        one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
         self.currency: str | None = given.get("currency")
         if self.currency is not None and self.currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
+        one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
         base_url = self.HOSTS[given["environment"]] if given["base_url"] is None else given["base_url"]
-        self.name: str = account_name(given["name"])
-        self.origin: str = origin(base_url, given["plain_http_to"])
+        self.name = account_name(given["name"])
+        self.origin = origin(base_url, given["plain_http_to"])
         self.minor_units: typing.Literal["iso", "hundredths"] | None = given.get("minor_units")
         self.transport: refundry.Transport | refundry.AsyncTransport | None = given["transport"]
 
@@ -133,7 +140,7 @@ class Account(ABC):
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
 
     def __reduce__(self) -> typing.NoReturn:
-        raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
+        raise TypeError(f"{self!r} holds credentials and is not pickled; make another one where it is used")
 
 
 class Lab4Pay(Account):
@@ -170,14 +177,13 @@ class Lab4Pay(Account):
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        given = locals()
-        self._set_place(given)
+        self._set_place(locals())
         self.headers: tuple[tuple[str, Secret], ...] = (
             ("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),
         )
         self._set_keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
         self.webhook_secret_keys: tuple[Secret, ...] = tuple(
-            key for (key,) in _in_rotation(given, text_secret, "webhook_secret_key")
+            key for (key,) in _in_rotation(locals(), text_secret, "webhook_secret_key")
         )
         one_of(webhook_signature, "webhook_signature", ("body", "sorted-keys"))
         self.webhook_signature = webhook_signature
@@ -219,14 +225,13 @@ class Paybyrd(Account):
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        given = locals()
-        self._set_place(given)
+        self._set_place(locals())
         self.headers: tuple[tuple[str, Secret], ...] = (("x-api-key", credential(api_key, "api_key")),)
         self.webhook_api_keys: tuple[Secret, ...] = tuple(
-            key for (key,) in _in_rotation(given, credential, "webhook_api_key")
+            key for (key,) in _in_rotation(locals(), credential, "webhook_api_key")
         )
         self.webhook_basics: tuple[tuple[Secret, Secret], ...] = tuple(
-            (name, word) for name, word in _in_rotation(given, _of_basic, "webhook_username", "webhook_password")
+            (name, word) for name, word in _in_rotation(locals(), _of_basic, "webhook_username", "webhook_password")
         )
 
 
@@ -272,6 +277,7 @@ def _in_rotation(
     InvalidRefund for some of the fields, and for the previous secrets without the present ones.
     """
     previous = tuple(f"previous_{field}" for field in fields)
+    given = {field: given[field] for field in fields + previous}  # as in _set_place
     for group, needed_by in ((fields, fields + previous), (previous, previous)):
         if all(given[field] is None for field in needed_by):
             return

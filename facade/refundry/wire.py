@@ -104,15 +104,14 @@ class WireReply:
         """Whether its fields are of their types, for a transport that was given may build it of anything."""
         if not (isinstance(self.status, int) and isinstance(self.body, bytes)):
             return False
-        if not isinstance(self.headers, tuple | list):
-            return False
-        for pair in self.headers:
-            if not isinstance(pair, tuple | list) or [*map(type, pair)] != [str, str]:
-                return False
-        return True
+        return isinstance(self.headers, tuple | list) and all(map(_is_header, self.headers))
 
     def __repr__(self) -> str:
         return f"<WireReply {self.status}, {len(self.body)} bytes{'' if self.complete else ', incomplete'}>"
+
+
+def _is_header(pair: object) -> bool:
+    return isinstance(pair, tuple | list) and [*map(type, pair)] == [str, str]
 
 
 def http_date(value: str) -> float | None:

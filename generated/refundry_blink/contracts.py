@@ -26,7 +26,7 @@ class Contract(NamedTuple):
 CONTRACT: Final = Contract(
     version="1.0.0",
     retrieved=date(2026, 11, 22),
-    sha256="9ef3800cbf40b7959ff462f30ec2c18423a7137de242d8ae7ab2579f84a05541",
+    sha256="867ce3839025363a2b1ef2ae5805238dea278d48f63c6bd8142730cce602e10a",
     vendored_sha256="0fd900648303926b9a819ab078bf6377edc087407ec405347b5bb534e8277db5",
 )
 """The contract that this package was made from"""

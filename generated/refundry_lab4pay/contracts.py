@@ -26,7 +26,7 @@ class Contract(NamedTuple):
 CONTRACT: Final = Contract(
     version="1.0.0",
     retrieved=date(2026, 11, 22),
-    sha256="6cf0c735233c99e365bf33ec239a3a23b0f62ad6aa3b2051ada5485003e92f79",
+    sha256="2c339dfce087b9d40508ba6d3f9a57f9237f42747abd895414b3b102ab4b7ec2",
     vendored_sha256="02f356cc478a2c95e9ea1188c52d9ed8ebba13bc284c7ce6627950b01bd2e6f5",
 )
 """The contract that this package was made from"""

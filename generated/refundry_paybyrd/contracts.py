@@ -26,7 +26,7 @@ class Contract(NamedTuple):
 CONTRACT: Final = Contract(
     version="v2",
     retrieved=date(2026, 11, 22),
-    sha256="7f33881080c1fba473df7bf29377d0825c507d213c1b8031b759fa3a47566c9d",
+    sha256="e8e32ff3ea4be1839478a758afed28f22bc2a07db11fe4886f836c5f5652edab",
     vendored_sha256="ba5945c19745e656ed93105f7aa68ec01118c2ef34e70b9a35a192a8c324482d",
 )
 """The contract that this package was made from"""

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class RefundRequest(BaseModel):
     """
-    How much of a payment to give back. The currency is the payment's and is not sent.
+    The amount to refund. The currency is the payment's and is not sent.
     """
 
     model_config = ConfigDict(
@@ -26,7 +26,7 @@ class RefundRequest(BaseModel):
         int,
         Field(
             alias="isoAmount",
-            description="Amount to refund, a whole number of minor units of the payment's currency (EUR 1.00 = 100). At most what remains of the payment.",
+            description="Amount to refund, a whole number of minor units of the payment's currency (EUR 1.00 = 100). At most the remainder of the payment.",
         ),
     ]
     amount: Annotated[
@@ -40,7 +40,7 @@ class RefundRequest(BaseModel):
 
 class PaybyrdCode(OpenText):
     """
-    Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.
+    Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
     """
 
     BYRD010 = "BYRD010"
@@ -68,7 +68,7 @@ class PaybyrdCode(OpenText):
 
 class PaybyrdDescription(OpenText):
     """
-    A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+    A message for people that explains a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
     """
 
     REQUEST_ACCEPTED = "Request accepted"
@@ -130,7 +130,7 @@ class RefundSourceTransactionResponse(BaseModel):
         str | None,
         Field(
             alias="refundedAmount",
-            description='Sum of all refunds of the payment, this one too, as a decimal text in major units ("1.00").',
+            description='Sum of all refunds of the payment, including this one, as a decimal text in major units ("1.00").',
             examples=["1.00"],
         ),
     ] = None
@@ -138,7 +138,7 @@ class RefundSourceTransactionResponse(BaseModel):
         int | None,
         Field(
             alias="isoRefundedAmount",
-            description="Sum of all refunds of the payment, this one too, a whole number of minor units (EUR 1.00 = 100).",
+            description="Sum of all refunds of the payment, including this one, a whole number of minor units (EUR 1.00 = 100).",
             examples=[100],
         ),
     ] = None
@@ -146,7 +146,7 @@ class RefundSourceTransactionResponse(BaseModel):
         str | None,
         Field(
             alias="remainingAmount",
-            description='What can still be refunded, as a decimal text in major units ("2.00").',
+            description='Remaining refundable amount, as a decimal text in major units ("2.00").',
             examples=["2.00"],
         ),
     ] = None
@@ -154,7 +154,7 @@ class RefundSourceTransactionResponse(BaseModel):
         int | None,
         Field(
             alias="isoRemainingAmount",
-            description="What can still be refunded, a whole number of minor units (EUR 2.00 = 200).",
+            description="Remaining refundable amount, a whole number of minor units (EUR 2.00 = 200).",
             examples=[200],
         ),
     ] = None
@@ -170,7 +170,7 @@ class RefundSourceTransactionResponse(BaseModel):
 
 class AcceptedLinkResponse(BaseModel):
     """
-    Where to ask what has become of an accepted request. One object, though the field is called links.
+    The address of the query for an accepted request. One object, although the field is called links.
     """
 
     model_config = ConfigDict(
@@ -180,21 +180,22 @@ class AcceptedLinkResponse(BaseModel):
     href: Annotated[
         str | None,
         Field(
-            description='Path and query to ask at, from the host on ("/api/v2/transactions?requestId=..."). Not a full address.'
+            description='Path and query string without the host ("/api/v2/transactions?requestId=..."). Not a full address.'
         ),
     ] = None
     rel: Annotated[
-        str | None, Field(description='What is found there, "transactions".')
+        str | None,
+        Field(description='The kind of resource at the address, "transactions".'),
     ] = None
     type: Annotated[
         str | None,
-        Field(description='The HTTP method to ask with, "GET". Not a media type.'),
+        Field(description='The HTTP method of the query, "GET". Not a media type.'),
     ] = None
 
 
 class TransactionCard(BaseModel):
     """
-    The card of a transaction. Each field may be missing, and others may be there. Holds personal data.
+    The card of a transaction. Each field may be missing, and others may be present. Holds personal data.
     """
 
     model_config = ConfigDict(
@@ -202,9 +203,9 @@ class TransactionCard(BaseModel):
         populate_by_name=True,
     )
     holder: Annotated[str | None, Field(description="Name on the card.")] = None
-    number: Annotated[
-        str | None, Field(description="Number of the card with its middle left out.")
-    ] = None
+    number: Annotated[str | None, Field(description="Masked number of the card.")] = (
+        None
+    )
     expires_at: Annotated[
         str | None,
         Field(
@@ -214,22 +215,19 @@ class TransactionCard(BaseModel):
     ] = None
     installments: Annotated[
         Any | None,
-        Field(
-            description="In how many parts the customer pays. Its type is not documented."
-        ),
+        Field(description="Number of instalments. Its type is not documented."),
     ] = None
     installment_amount: Annotated[
         Any | None,
         Field(
             alias="installmentAmount",
-            description="Amount of one part. Neither its type nor whether it is in major or minor units is documented.",
+            description="Amount of one instalment. Neither its type nor whether it is in major or minor units is documented.",
         ),
     ] = None
     is_payer_traveling: Annotated[
         bool | None,
         Field(
-            alias="isPayerTraveling",
-            description="Whether the customer is on a journey.",
+            alias="isPayerTraveling", description="Whether the customer is travelling."
         ),
     ] = None
     country_code: Annotated[
@@ -243,7 +241,7 @@ class TransactionCard(BaseModel):
 
 class TransactionStatus(OpenText):
     """
-    State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done.
+    State of the transaction. Compare without regard to case, and expect unlisted values. Success and AcquirerSuccess are done, Processing is pending, TemporaryFailed is undecided, Denied, Canceled and Error are failures.
     """
 
     SUCCESS = "Success"
@@ -257,7 +255,7 @@ class TransactionStatus(OpenText):
 
 class TransactionOperationType(OpenText):
     """
-    What kind of transaction it is. Refund is expected and was not seen.
+    The kind of transaction. Refund is expected, but no documented example shows it.
     """
 
     PAYMENT = "Payment"
@@ -268,7 +266,7 @@ class TransactionOperationType(OpenText):
 
 class ReferencedTransactionOperationType(OpenText):
     """
-    What kind of transaction it is.
+    The kind of transaction.
     """
 
     PAYMENT = "Payment"
@@ -279,7 +277,7 @@ class ReferencedTransactionOperationType(OpenText):
 
 class RefundResponse(BaseModel):
     """
-    What Paybyrd says about a refund that it has answered at once. `code` says how it went: BYRD200 is done. It has no currency; it is the payment's.
+    Paybyrd's immediate reply to a refund. `code` is the result: BYRD200 is done. The currency is the payment's and is not sent.
     """
 
     model_config = ConfigDict(
@@ -289,7 +287,7 @@ class RefundResponse(BaseModel):
     amount: Annotated[
         str | None,
         Field(
-            description='Amount refunded, as a decimal text in major units of the payment\'s currency ("1.00"). Where Paybyrd shows a refund elsewhere it may carry a minus sign.',
+            description='Amount refunded, as a decimal text in major units of the payment\'s currency ("1.00"). Other replies may show the amount of a refund with a minus sign.',
             examples=["1.00"],
         ),
     ] = None
@@ -318,7 +316,7 @@ class RefundResponse(BaseModel):
 
 class AcceptedResponse(BaseModel):
     """
-    Paybyrd has taken the request and is still working on it. Neither refunded nor refused yet, and without a transaction's id: `links` says where to ask.
+    Paybyrd has accepted the request and is still processing it. It is neither refunded nor refused yet. The reply has no id of a transaction: `links` is the address for a query.
     """
 
     model_config = ConfigDict(
@@ -329,7 +327,7 @@ class AcceptedResponse(BaseModel):
     description: Annotated[
         str | None,
         Field(
-            description="A sentence for people that goes with `code`. Not meant to be compared."
+            description="A message for people that explains `code`. Not meant to be compared."
         ),
     ] = None
     links: AcceptedLinkResponse | None = None
@@ -337,7 +335,7 @@ class AcceptedResponse(BaseModel):
 
 class ErrorResponse(BaseModel):
     """
-    Why Paybyrd refused or failed. `code` is the field to decide by.
+    Why Paybyrd refused or failed. `code` is the field for decisions.
     """
 
     model_config = ConfigDict(
@@ -350,7 +348,7 @@ class ErrorResponse(BaseModel):
 
 class ReferencedTransaction(BaseModel):
     """
-    A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more. Each field may be missing, and others may be there.
+    A transaction that another one refers to, in short form: without a state and without a code. Query it by its id for more. Each field may be missing, and others may be present.
     """
 
     model_config = ConfigDict(
@@ -363,7 +361,7 @@ class ReferencedTransaction(BaseModel):
     ] = None
     operation_type: Annotated[
         ReferencedTransactionOperationType | None,
-        Field(alias="operationType", description="What kind of transaction it is."),
+        Field(alias="operationType", description="The kind of transaction."),
     ] = None
     amount: Annotated[
         str | None,
@@ -382,7 +380,7 @@ class ReferencedTransaction(BaseModel):
         str | None,
         Field(
             alias="createdDate",
-            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+            description="When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     transaction_date: Annotated[
@@ -403,7 +401,7 @@ class ReferencedTransaction(BaseModel):
 
 class Transaction(BaseModel):
     """
-    A transaction as Paybyrd keeps it: a payment, a capture or a refund. Each field may be missing, and others may be there. Holds personal data.
+    A transaction at Paybyrd: a payment, a capture or a refund. Each field may be missing, and others may be present. Holds personal data.
     """
 
     model_config = ConfigDict(
@@ -419,14 +417,14 @@ class Transaction(BaseModel):
     status: Annotated[
         TransactionStatus | None,
         Field(
-            description="State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done."
+            description="State of the transaction. Compare without regard to case, and expect unlisted values. Success and AcquirerSuccess are done, Processing is pending, TemporaryFailed is undecided, Denied, Canceled and Error are failures."
         ),
     ] = None
     operation_type: Annotated[
         TransactionOperationType | None,
         Field(
             alias="operationType",
-            description="What kind of transaction it is. Refund is expected and was not seen.",
+            description="The kind of transaction. Refund is expected, but no documented example shows it.",
         ),
     ] = None
     amount: Annotated[
@@ -454,8 +452,7 @@ class Transaction(BaseModel):
         ),
     ] = None
     brand: Annotated[
-        str | None,
-        Field(description="Brand of the card or of the other means of payment."),
+        str | None, Field(description="Brand of the card or of another payment method.")
     ] = None
     payment_method: Annotated[
         str | None, Field(alias="paymentMethod", description="How the customer paid.")
@@ -464,7 +461,7 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="createdDate",
-            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+            description="When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     transaction_date: Annotated[
@@ -488,12 +485,12 @@ class Transaction(BaseModel):
     index: Annotated[
         int | None,
         Field(
-            description="Place of the transaction among others. What it counts is not documented."
+            description="Index of the transaction. What it counts is not documented."
         ),
     ] = None
     attempt: Annotated[
         int | None,
-        Field(description="Which attempt this was. What it counts is not documented."),
+        Field(description="Number of the attempt. What it counts is not documented."),
     ] = None
     person_id: Annotated[
         int | None, Field(alias="personId", description="Paybyrd's id of the customer.")
@@ -509,15 +506,12 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="fingerPrint",
-            description="Text by which a means of payment is recognised again.",
+            description="Text that identifies a payment method over several payments.",
         ),
     ] = None
     masked_card_number: Annotated[
         str | None,
-        Field(
-            alias="maskedCardNumber",
-            description="Number of the card with its middle left out.",
-        ),
+        Field(alias="maskedCardNumber", description="Masked number of the card."),
     ] = None
     authorization_code: Annotated[
         str | None,
@@ -566,7 +560,7 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="acquirerResponseMessage",
-            description="The acquirer's answer for people. Not meant to be compared.",
+            description="The acquirer's message for people. Not meant to be compared.",
         ),
     ] = None
     acquirer_entity: Annotated[
@@ -612,14 +606,14 @@ class Transaction(BaseModel):
         bool | None,
         Field(
             alias="acceptTokenization",
-            description="Whether the card may be kept as a token.",
+            description="Whether the card may be stored as a token.",
         ),
     ] = None
     card_info_composition: Annotated[
         dict[str, Any] | None,
         Field(
             alias="cardInfoComposition",
-            description="What the facts about the card are made of. Its fields are not documented.",
+            description="Composition of the card's details. Its fields are not documented.",
         ),
     ] = None
     referenced_transactions: Annotated[

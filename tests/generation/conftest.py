@@ -17,7 +17,7 @@ TEMPLATES = "scripts/packages/templates"
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what the lock is about, as a clean checkout has it."""
+    """Return a copy of the files that the lock covers, as a clean checkout has them."""
     for name in ("specs", "generated", TEMPLATES):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -33,7 +33,7 @@ def checkout(project: Path) -> Path:
 
 @pytest.fixture
 def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the command build the committed packages by copying them: what they are is for the tests of `build`."""
+    """Make the command build the committed packages by copying them: other tests cover `build`."""
 
     def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
         providers = [provider for provider, _ in contracts]

@@ -18,7 +18,7 @@ from scripts.packages.trees import tree
 from scripts.packages.workers import worker
 from tests.generation.generated_support import ROOT, contract, documented, run
 
-# --- the command as the maintainer runs it: the same bytes in each way
+# --- the command as the maintainer runs it: the same bytes each time
 
 
 def test_generating_writes_the_committed_packages_and_lock_over_whatever_was_there(checkout: Path) -> None:
@@ -217,7 +217,9 @@ def test_generating_beside_a_lock_that_cannot_be_read_is_one_line_and_nothing_is
 
 
 @from_packages_built_before
-def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generating_into_a_path_that_is_not_a_folder_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert main(["--provider", "blink", "--output", str(tmp_path / "file" / "out")]) == 2
     assert re.fullmatch(r"error: [^\n]*:1: [^\n]*; [^\n]*\n", capsys.readouterr().err)

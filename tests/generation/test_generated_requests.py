@@ -1,4 +1,4 @@
-"""A request that a generated package builds is the contract's, and reaches the server as it was built."""
+"""A request of a generated package fits the contract, and reaches the server unchanged."""
 
 import json
 import unicodedata

@@ -9,7 +9,7 @@ import pytest
 
 from tests.generation.generated_support import ROOT
 
-# What each part of scripts/ may import of the others.
+# The parts that each part of scripts/ may import.
 ALLOWED = {
     "files": set(),
     "contracts": {"files"},
@@ -49,5 +49,5 @@ def test_a_module_imports_its_own_part_and_those_below_it_alone(module: str) -> 
 
 def test_no_module_of_scripts_imports_itself_by_way_of_others() -> None:
     assert sum(len(list(imports(path))) for path in MODULES.values()) > 50
-    # Raises CycleError, which names the circle.
+    # Raises CycleError, which names the cycle.
     TopologicalSorter({module: set(imports(path)) for module, path in MODULES.items()}).prepare()

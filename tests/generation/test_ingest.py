@@ -1,4 +1,4 @@
-"""A published page becomes a vendored contract: exactly the contract, without the prose, or nothing at all."""
+"""A published page becomes a vendored contract: exactly the contract without the prose, or an error."""
 
 import datetime
 import errno
@@ -116,7 +116,7 @@ def test_the_block_has_one_hash_however_the_page_fences_and_ends_its_lines(tmp_p
     assert len(hashes) == 1
 
 
-def test_taking_the_same_page_again_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_on_the_same_page_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = ingested(tmp_path, page_of(CONTRACT))
     capsys.readouterr()
     assert taken(tmp_path, page_of(CONTRACT)) == 0

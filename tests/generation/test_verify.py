@@ -1,4 +1,4 @@
-"""A part of a contract that a generator loses without a word is found, because the package is compared with it."""
+"""A part of a contract that a generator drops silently is found, because the package is compared with the contract."""
 
 import sys
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ def generated(source: Mapping[str, Any], provider: str, folder: Path) -> Path:
 
 
 def problems(source: Mapping[str, Any], provider: str, folder: Path) -> list[Problem]:
-    """Return what is amiss in a generated package, and forget the modules that were imported for it."""
+    """Return the defects of a generated package, and unload the modules that were imported for it."""
     package = package_name(provider)
     try:
         return client_problems(source, folder, package) + schemas_problems(source, folder, package)
@@ -38,7 +38,7 @@ def problems(source: Mapping[str, Any], provider: str, folder: Path) -> list[Pro
             del sys.modules[name]
 
 
-def amiss(source: Mapping[str, Any], folder: Path) -> str:
+def defects(source: Mapping[str, Any], folder: Path) -> str:
     generated(source, "amiss", folder)
     return "\n".join(f"{pointer}: {problem}" for pointer, problem in problems(source, "amiss", folder))
 
@@ -110,7 +110,7 @@ FAITHFUL: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", FAITHFUL)
 def test_a_package_that_holds_all_of_its_contract_has_nothing_amiss(name: str, tmp_path: Path) -> None:
-    assert amiss(FAITHFUL[name], tmp_path) == ""
+    assert defects(FAITHFUL[name], tmp_path) == ""
 
 
 COOKIE = {"name": "session", "in": "cookie", "schema": TEXT}
@@ -161,7 +161,7 @@ LOST: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("kind", LOST)
 def test_what_a_generator_loses_is_named_with_its_place(kind: str, tmp_path: Path) -> None:
     source, problem = LOST[kind]
-    assert problem in amiss(source, tmp_path)
+    assert problem in defects(source, tmp_path)
 
 
 @pytest.mark.parametrize(

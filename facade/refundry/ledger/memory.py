@@ -7,6 +7,7 @@ unknown by writing nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.clock import Deadline, Moment, utc
@@ -324,8 +325,6 @@ def _accepted(refund: Refund, sent_at: float) -> Accepted:
 
 def _interned(code: str | None) -> str | None:
     """A provider has few codes, and each reply brings a copy of one."""
-    from sys import intern
-
     return None if code is None else intern(code)
 
 

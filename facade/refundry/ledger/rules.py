@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from refundry.errors import OutcomeUnknown
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence
 
@@ -203,8 +204,6 @@ def event_of_reserving(*, in_window: bool) -> Event:
 
 def event_of_ending(outcome_for_caller: Refund | RefundError) -> Event:
     """The event of an attempt that ended with this outcome for the caller."""
-    from refundry.errors import OutcomeUnknown
-
     if isinstance(outcome_for_caller, Refund):
         return Event.ENDED_ACCEPTED
     return Event.ENDED_UNKNOWN if isinstance(outcome_for_caller, OutcomeUnknown) else Event.ENDED_NOT_EXECUTED

@@ -35,9 +35,9 @@ def same_id(one: object, other: object) -> bool:
     return one is not None and other is not None and one.lower() == other.lower()
 
 
-def plain_word(word: str) -> str:
-    """A provider's word for a state in one spelling: lower case, with a blank for each separator."""
-    return _BETWEEN_WORDS.sub(" ", word).strip().lower()
+def plain_word(word: object) -> str:
+    """A provider's word for a state in one spelling: lower case, with a blank for each separator; "" for no text."""
+    return _BETWEEN_WORDS.sub(" ", word).strip().lower() if isinstance(word, str) else ""
 
 
 def json_value(body: bytes, read_json: Callable[[bytes], Any]) -> Any:
@@ -60,7 +60,7 @@ class FieldReader:
         self.deviations: list[tuple[str, str]] = []
 
     def deviate(self, pointer: str, rule: str) -> None:
-        """Record that the value at this JSON pointer departs from the contract, by this rule."""
+        """Record that the value at this JSON pointer deviates from the contract, by this rule."""
         self.deviations.append((pointer, rule))
 
     def _unfit(self, value: object, pointer: str, rule: str) -> None:
@@ -127,12 +127,11 @@ class FieldReader:
 
     def state(self, value: object, pointer: str, states: Mapping[str, Outcome]) -> tuple[Outcome, str | None]:
         """What a word for a state means, and the word itself. A missing or unlisted word is pending."""
+        word = self.text(value, pointer)
+        outcome = states.get(plain_word(word))
         if value is self._absent:
             self.deviate(pointer, "is missing")
-            return Outcome.PENDING, None
-        word = self.text(value, pointer)
-        outcome = None if word is None else states.get(plain_word(word))
-        if word is not None and outcome is None:
+        elif word is not None and outcome is None:
             self.deviate(pointer, "is not a word that the contract lists")
         return outcome or Outcome.PENDING, word
 
@@ -141,12 +140,13 @@ class FieldReader:
 
         The reply has it as a whole number that counts `decimals` decimals of a major unit.
         """
-        if type(value) is int and 0 <= value < _TOO_LARGE:
-            units, rest = rescaled(value, decimals, EXPONENTS[currency])
-            if not rest:
-                return units
-        self._unfit(value, pointer, "is not a whole number of minor units")
-        return None
+        if type(value) is not int or not 0 <= value < _TOO_LARGE:
+            self._unfit(value, pointer, "is not a whole number")
+            return None
+        units, rest = rescaled(value, decimals, EXPONENTS[currency])
+        if rest:
+            self.deviate(pointer, "is not a whole number of minor units")
+        return None if rest else units
 
     def minor_amount(self, value: object, pointer: str, decimals: int, *, signed: bool = False) -> Decimal | str | None:
         """An amount in major units, exact, from a whole number that counts `decimals` decimals of a major unit.

@@ -136,11 +136,11 @@ class PaybyrdTranslation(Translation):
             "refund_id": reader.in_path(refund_id, "/transactionId"),
         }
         reader.expect_object(parsed, "sourceTransaction")
-        source, at = parsed.source_transaction, "/sourceTransaction"
+        source = parsed.source_transaction
         if isinstance(source, models.RefundSourceTransactionResponse):
-            left = source.iso_remaining_amount
-            reported["payment_id"] = reader.id_text(source.transaction_id, f"{at}/transactionId")
-            reported["remaining"] = reader.minor_units(left, f"{at}/isoRemainingAmount", currency, places)
+            left, at = source.iso_remaining_amount, "/sourceTransaction/isoRemainingAmount"
+            reported["payment_id"] = reader.id_text(source.transaction_id, "/sourceTransaction/transactionId")
+            reported["remaining"] = reader.minor_units(left, at, currency, places)
         return reported
 
     # The state of a refund.
@@ -170,13 +170,13 @@ class PaybyrdTranslation(Translation):
         the payment, the refund is pending.
         """
         if not isinstance(parsed, list):
-            return self._new_transaction(refund, parsed, reader, "")
+            return self._transaction(refund, parsed, reader, "")
         candidates = [
             (one, FieldReader(UNSET), f"/{index}")
             for index, one in enumerate(parsed)
             if not same_id(one.transaction_id, refund.payment_id)
         ]
-        readings = [(self._new_transaction(refund, *candidate), candidate[1]) for candidate in candidates]
+        readings = [(self._transaction(refund, *candidate), candidate[1]) for candidate in candidates]
         fitting = [one for one in readings if len(readings) == 1 or _is_of(refund, one[0])]
         if len(fitting) == 1:
             reading, own = fitting[0]
@@ -186,15 +186,11 @@ class PaybyrdTranslation(Translation):
             return Reading(Outcome.PENDING)
         return Reading(why="it gave several transactions, and not one that is this refund")
 
-    def _new_transaction(self, refund: Refund, parsed: models.Transaction, reader: FieldReader, at: str) -> Reading:
-        """As `_transaction`, without an id that is new for the refund and by which it could not be looked up."""
-        reading = self._transaction(refund, parsed, reader, at)
-        if refund.refund_id is not None:
-            return reading
-        return replace(reading, refund_id=reader.in_path(reading.refund_id, f"{at}/transactionId"))
-
     def _transaction(self, refund: Refund, parsed: models.Transaction, reader: FieldReader, at: str) -> Reading:
-        """What the transaction at the JSON pointer `at` says of this refund."""
+        """What the transaction at the JSON pointer `at` says of this refund.
+
+        An id that is new for the refund is one by which it can be looked up.
+        """
         outcome, word = reader.state(parsed.status, f"{at}/status", codes.STATES)
         code = reader.text(parsed.code, f"{at}/code")
         if word is not None and outcome is not Outcome.PENDING and not codes.is_final(outcome, word, code):
@@ -205,12 +201,13 @@ class PaybyrdTranslation(Translation):
         currency = reader.currency(parsed.currency, f"{at}/currency")
         known = currency or (refund.amount.currency if refund.amount else None)
         places = None if known is None else decimals(known, self.account)
+        refund_id = reader.id_text(parsed.transaction_id, f"{at}/transactionId")
         return Reading(
             outcome,
             codes.REFUSED[code][1] if code in codes.REFUSED else Reason.OTHER,
-            amounts=_amounts(parsed, places, reader, at, signed=True),
+            amounts=_amounts(parsed, places, reader, at),
             currency=currency,
-            refund_id=reader.id_text(parsed.transaction_id, f"{at}/transactionId"),
+            refund_id=reader.in_path(refund_id, f"{at}/transactionId") if refund.refund_id is None else refund_id,
             payment_id=_payment_of(refund, parsed, reader, at),
             code=word if code is None else code,
             message=reader.text(parsed.description, f"{at}/description"),
@@ -235,9 +232,7 @@ class PaybyrdTranslation(Translation):
         word.
         """
         envelope = json_value(body, read_json)
-        if not isinstance(envelope, dict):
-            reader.deviate("", "is not an envelope with a content")
-            return None
+        envelope = envelope if isinstance(envelope, dict) else {}
         content = envelope.get("content")
         event = (reader.text(envelope.get("event", UNSET), "/event") or "").lower()
         listed = _about_event(event)
@@ -285,14 +280,10 @@ def idempotency_key(reference: str) -> str:
 
 
 def _amounts(
-    parsed: models.RefundResponse | models.Transaction,
-    places: int | None,
-    reader: FieldReader,
-    at: str = "",
-    *,
-    signed: bool = False,
+    parsed: models.RefundResponse | models.Transaction, places: int | None, reader: FieldReader, at: str = ""
 ) -> tuple[Decimal | str, ...]:
     """The amount that Paybyrd counts, where it is known how many decimals it has, and the deprecated major amount."""
+    signed = isinstance(parsed, models.Transaction)
     minor = None if places is None else reader.minor_amount(parsed.iso_amount, f"{at}/isoAmount", places, signed=signed)
     major = reader.major_amount(parsed.amount, f"{at}/amount", signed=signed)
     if isinstance(minor, Decimal) and isinstance(major, Decimal) and minor != major:
@@ -341,7 +332,5 @@ def _about_content(content: Any) -> About | None:
         return None
     kind = content.get("operationType")
     if isinstance(kind, str) and kind:
-        if kind.lower() in codes.ABOUT_KIND:
-            return codes.ABOUT_KIND[kind.lower()]
-        return None if "refund" in kind.lower() else "other"
+        return codes.ABOUT_KIND.get(kind.lower()) or (None if "refund" in kind.lower() else "other")
     return "order" if "orderId" in content and "transactionId" not in content else None

@@ -14,15 +14,15 @@ T = TypeVar("T", bound="Transaction")
 
 @_attrs_define
 class Transaction:
-    """A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds
-    personal data.
+    """A transaction at Blink: a payment or a refund. Each field may be missing, and others may be present. Holds personal
+    data.
 
         Attributes:
             transaction_id (str | Unset): Blink's id of this transaction.
-            status (TransactionStatus | Unset): State of the transaction. The case and the separators vary, and values that
-                are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded.
-                Which one a refund has is not documented.
-            message (str | Unset): A sentence for people about the transaction. Not meant to be compared.
+            status (TransactionStatus | Unset): State of the transaction. The case and the separators vary, and unlisted
+                values occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. The
+                state of a refund is not documented.
+            message (str | Unset): A message for people about the transaction. Not meant to be compared.
             amount (float | str | Unset): Amount of the transaction, in major units of its currency: a number (1.1) or a
                 text ("1.10").
             currency (str | Unset): Currency of the amount, by its name in ISO 4217 (GBP).
@@ -33,8 +33,8 @@ class Transaction:
                 Banking.
             customer_postcode (None | str | Unset): Postcode of the customer; null where there is none. Not sent for Open
                 Banking.
-            merchant_data (Any | Unset): What you sent with the payment: an object, or a text that holds it as JSON.
-            card_number_mask (str | Unset): Number of the card with its middle left out.
+            merchant_data (Any | Unset): Your own data from the payment: an object, or its JSON as a text.
+            card_number_mask (str | Unset): Masked number of the card.
     """
 
     transaction_id: str | Unset = UNSET

@@ -16,9 +16,9 @@ class TokenRequest:
     """The credentials of one pairing of a terminal.
 
     Attributes:
-        grant_type (TokenRequestGrantType): How the token is asked for. Always "client_credentials".
-        client_id (str): The client id that the pairing gave. Not the id of the integration.
-        client_secret (str): The secret that the pairing gave, once. A secret.
+        grant_type (TokenRequestGrantType): The grant type. Always "client_credentials".
+        client_id (str): The client id from the pairing. Not the id of the integration.
+        client_secret (str): The secret that the pairing shows once. A secret.
     """
 
     grant_type: TokenRequestGrantType

@@ -23,11 +23,11 @@ class TransactionOperationResponse:
 
     Attributes:
         operation_id (str | Unset): Lab4Pay's id of the operation.
-        operation_type (TransactionOperationResponseOperationType | Unset): What the operation does.
-            "transaction.revert" is the only known value.
-        transaction_id (str | Unset): Lab4Pay's id of the transaction that the operation is about.
+        operation_type (TransactionOperationResponseOperationType | Unset): The kind of operation. "transaction.revert"
+            is the only known value.
+        transaction_id (str | Unset): Lab4Pay's id of the transaction of the operation.
         status (TransactionOperationResponseStatus | Unset): State of the operation, in upper case. INITIATED and
-            IN_PROGRESS are on their way; SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the
+            IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the
             state of the transaction.
     """
 

@@ -14,13 +14,13 @@ T = TypeVar("T", bound="TransactionStatusResponse")
 
 @_attrs_define
 class TransactionStatusResponse:
-    """The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status`
-    may be missing.
+    """The state of a transaction. Only `status` is known, and it may be missing; `additional_properties` has every other
+    field.
 
         Attributes:
             status (TransactionStatusResponseStatus | Unset): State of the transaction, in upper case, CANCELED with one L.
-                INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be
-                final, REVERTED to follow SUCCESS. Other values may occur.
+                INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final,
+                and REVERTED to follow SUCCESS. Other values may occur.
     """
 
     status: TransactionStatusResponseStatus | Unset = UNSET

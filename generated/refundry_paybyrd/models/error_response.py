@@ -15,13 +15,13 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """Why Paybyrd refused or failed. `code` is the field to decide by.
+    """Why Paybyrd refused or failed. `code` is the field for decisions.
 
     Attributes:
-        code (PaybyrdCode | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010
-            (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.
-        description (PaybyrdDescription | Unset): A sentence for people that goes with a code. The known values are
-            listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+        code (PaybyrdCode | Unset): Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010
+            (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+        description (PaybyrdDescription | Unset): A message for people that explains a code. The known values are listed
+            in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
     """
 
     code: PaybyrdCode | Unset = UNSET

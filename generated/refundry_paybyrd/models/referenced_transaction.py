@@ -16,15 +16,15 @@ T = TypeVar("T", bound="ReferencedTransaction")
 
 @_attrs_define
 class ReferencedTransaction:
-    """A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more.
-    Each field may be missing, and others may be there.
+    """A transaction that another one refers to, in short form: without a state and without a code. Query it by its id for
+    more. Each field may be missing, and others may be present.
 
         Attributes:
             transaction_id (str | Unset): Paybyrd's id of this transaction.
-            operation_type (ReferencedTransactionOperationType | Unset): What kind of transaction it is.
+            operation_type (ReferencedTransactionOperationType | Unset): The kind of transaction.
             amount (str | Unset): Amount of the transaction, as a decimal text in major units ("1.00").
             iso_amount (int | Unset): Amount of the transaction, a whole number of minor units (EUR 1.00 = 100).
-            created_date (str | Unset): When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z.
+            created_date (str | Unset): When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.
             transaction_date (str | Unset): When the transaction took place, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.

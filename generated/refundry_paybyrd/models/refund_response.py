@@ -21,18 +21,18 @@ T = TypeVar("T", bound="RefundResponse")
 
 @_attrs_define
 class RefundResponse:
-    """What Paybyrd says about a refund that it has answered at once. `code` says how it went: BYRD200 is done. It has no
-    currency; it is the payment's.
+    """Paybyrd's immediate reply to a refund. `code` is the result: BYRD200 is done. The currency is the payment's and is
+    not sent.
 
         Attributes:
             amount (str | Unset): Amount refunded, as a decimal text in major units of the payment's currency ("1.00").
-                Where Paybyrd shows a refund elsewhere it may carry a minus sign. Example: 1.00.
+                Other replies may show the amount of a refund with a minus sign. Example: 1.00.
             iso_amount (int | Unset): Amount refunded, a whole number of minor units of the payment's currency (EUR 1.00 =
                 100). Missing in older replies. Example: 100.
-            code (PaybyrdCode | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010
-                (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.
-            description (PaybyrdDescription | Unset): A sentence for people that goes with a code. The known values are
-                listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+            code (PaybyrdCode | Unset): Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010
+                (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+            description (PaybyrdDescription | Unset): A message for people that explains a code. The known values are listed
+                in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
             source_transaction (RefundSourceTransactionResponse | Unset): The refunded payment and its balance after this
                 refund. The fields in minor units are missing in older replies.
             transaction_id (str | Unset): Paybyrd's id of the new refund transaction. Not the id of the payment, which is in

@@ -25,16 +25,16 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the
-            pre-authorisation. Not your own reference.
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -228,16 +228,16 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the
-            pre-authorisation. Not your own reference.
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -270,16 +270,16 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the
-            pre-authorisation. Not your own reference.
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -315,16 +315,16 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the
-            pre-authorisation. Not your own reference.
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -357,16 +357,16 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
         transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
-            pre-authorisation that was captured it is the id of the capture, not of the
-            pre-authorisation. Not your own reference.
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 

@@ -23,13 +23,13 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -222,13 +222,13 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -257,13 +257,13 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -295,13 +295,13 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -330,13 +330,13 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:

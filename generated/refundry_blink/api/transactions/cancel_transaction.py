@@ -27,9 +27,9 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
@@ -229,9 +229,9 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
@@ -266,9 +266,9 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
@@ -306,9 +306,9 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
@@ -343,9 +343,9 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
         transaction_id (str): Blink's id of the payment to void. Not the id of a refund.

@@ -17,12 +17,12 @@ from ...types import (
 def build_request(
     transaction_id: str,
 ) -> Request:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Builds the request, and sends nothing.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str): Blink's id of the transaction; for a refund, the
@@ -210,12 +210,12 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | TransactionResponse]:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str): Blink's id of the transaction; for a refund, the
@@ -244,12 +244,12 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | TransactionResponse | None:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str): Blink's id of the transaction; for a refund, the
@@ -281,12 +281,12 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | TransactionResponse]:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str): Blink's id of the transaction; for a refund, the
@@ -315,12 +315,12 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | TransactionResponse | None:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
         transaction_id (str): Blink's id of the transaction; for a refund, the

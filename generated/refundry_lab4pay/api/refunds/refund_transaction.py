@@ -27,18 +27,17 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the payment to refund, which has to be completed
-            with success.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -186,18 +185,17 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the payment to refund, which has to be completed
-            with success.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -230,18 +228,17 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the payment to refund, which has to be completed
-            with success.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -277,18 +274,17 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the payment to refund, which has to be completed
-            with success.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -321,18 +317,17 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the payment to refund, which has to be completed
-            with success.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:

@@ -25,21 +25,20 @@ def build_request(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Start a refund on a card terminal that is tied to no payment.
+    """Start an unreferenced refund on a card terminal.
 
     Builds the request, and sends nothing.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered. The same for all terminals. Not the client id of a terminal.
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -180,21 +179,20 @@ def sync_detailed(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
-    """Start a refund on a card terminal that is tied to no payment.
+    """Start an unreferenced refund on a card terminal.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered. The same for all terminals. Not the client id of a terminal.
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -221,21 +219,20 @@ def sync(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
-    """Start a refund on a card terminal that is tied to no payment.
+    """Start an unreferenced refund on a card terminal.
 
     Sends the request and returns the body of the reply.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered. The same for all terminals. Not the client id of a terminal.
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -265,21 +262,20 @@ async def asyncio_detailed(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
-    """Start a refund on a card terminal that is tied to no payment.
+    """Start an unreferenced refund on a card terminal.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered. The same for all terminals. Not the client id of a terminal.
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -306,21 +302,20 @@ async def asyncio(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
-    """Start a refund on a card terminal that is tied to no payment.
+    """Start an unreferenced refund on a card terminal.
 
     Sends the request and returns the body of the reply.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered. The same for all terminals. Not the client id of a terminal.
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:

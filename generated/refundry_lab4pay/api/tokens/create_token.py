@@ -19,13 +19,13 @@ def build_request(
     *,
     body: TokenRequest,
 ) -> Request:
-    """Get an access token for the terminal that the credentials belong to.
+    """Get an access token for the terminal of the credentials.
 
     Builds the request, and sends nothing.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -150,13 +150,13 @@ def sync_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Get an access token for the terminal that the credentials belong to.
+    """Get an access token for the terminal of the credentials.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -184,13 +184,13 @@ def sync(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Get an access token for the terminal that the credentials belong to.
+    """Get an access token for the terminal of the credentials.
 
     Sends the request and returns the body of the reply.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -221,13 +221,13 @@ async def asyncio_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Get an access token for the terminal that the credentials belong to.
+    """Get an access token for the terminal of the credentials.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -255,13 +255,13 @@ async def asyncio(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Get an access token for the terminal that the credentials belong to.
+    """Get an access token for the terminal of the credentials.
 
     Sends the request and returns the body of the reply.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.

@@ -19,12 +19,12 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Ask for a transaction that is on its way to be cancelled.
+    """Request the cancellation of a pending transaction.
 
     Builds the request, and sends nothing.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -158,12 +158,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse]:
-    """Ask for a transaction that is on its way to be cancelled.
+    """Request the cancellation of a pending transaction.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -196,12 +196,12 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | None:
-    """Ask for a transaction that is on its way to be cancelled.
+    """Request the cancellation of a pending transaction.
 
     Sends the request and returns the body of the reply.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -237,12 +237,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse]:
-    """Ask for a transaction that is on its way to be cancelled.
+    """Request the cancellation of a pending transaction.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
@@ -275,12 +275,12 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | None:
-    """Ask for a transaction that is on its way to be cancelled.
+    """Request the cancellation of a pending transaction.
 
     Sends the request and returns the body of the reply.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:

@@ -20,12 +20,12 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Ask what has become of a revert.
+    """Get the state of a revert.
 
     Builds the request, and sends nothing.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str): Lab4Pay's id of the operation, from the reply to a revert. Not the id
@@ -171,12 +171,12 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionOperationResponse]:
-    """Ask what has become of a revert.
+    """Get the state of a revert.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str): Lab4Pay's id of the operation, from the reply to a revert. Not the id
@@ -209,12 +209,12 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionOperationResponse | None:
-    """Ask what has become of a revert.
+    """Get the state of a revert.
 
     Sends the request and returns the body of the reply.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str): Lab4Pay's id of the operation, from the reply to a revert. Not the id
@@ -250,12 +250,12 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionOperationResponse]:
-    """Ask what has become of a revert.
+    """Get the state of a revert.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str): Lab4Pay's id of the operation, from the reply to a revert. Not the id
@@ -288,12 +288,12 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionOperationResponse | None:
-    """Ask what has become of a revert.
+    """Get the state of a revert.
 
     Sends the request and returns the body of the reply.
 
-    Says how far an operation on a transaction is. Changes nothing. The path takes the id of an
-    operation, though a revert at the same address takes that of a transaction.
+    Returns the state of an operation on a transaction. Changes nothing. The path takes the id of an
+    operation, whereas a revert at the same address takes the id of a transaction.
 
     Args:
         operation_id (str): Lab4Pay's id of the operation, from the reply to a revert. Not the id

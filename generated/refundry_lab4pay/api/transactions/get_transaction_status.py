@@ -20,16 +20,16 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Ask for the state of a transaction, a refund's too.
+    """Get the state of a transaction: a payment or a refund.
 
     Builds the request, and sends nothing.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id that the
-            refund's reply gave.
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
 
@@ -171,16 +171,16 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
-    """Ask for the state of a transaction, a refund's too.
+    """Get the state of a transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id that the
-            refund's reply gave.
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
 
@@ -209,16 +209,16 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionStatusResponse | None:
-    """Ask for the state of a transaction, a refund's too.
+    """Get the state of a transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id that the
-            refund's reply gave.
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
 
@@ -250,16 +250,16 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
-    """Ask for the state of a transaction, a refund's too.
+    """Get the state of a transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id that the
-            refund's reply gave.
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
 
@@ -288,16 +288,16 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionStatusResponse | None:
-    """Ask for the state of a transaction, a refund's too.
+    """Get the state of a transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id that the
-            refund's reply gave.
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
         x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
             registered.
 

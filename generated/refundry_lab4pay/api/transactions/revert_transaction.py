@@ -24,9 +24,9 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
@@ -172,9 +172,9 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
@@ -210,9 +210,9 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
@@ -251,9 +251,9 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
@@ -289,9 +289,9 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
         transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.

@@ -30,20 +30,18 @@ def build_request(
 
     Builds the request, and sends nothing.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
             and not your own reference.
-        idempotency_key (str | Unset): Names this one refund, over all attempts at it; a UUID is
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
             advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
-            too, and executes nothing. After that the same key refunds again.
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -214,20 +212,18 @@ def sync_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
             and not your own reference.
-        idempotency_key (str | Unset): Names this one refund, over all attempts at it; a UUID is
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
             advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
-            too, and executes nothing. After that the same key refunds again.
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -260,20 +256,18 @@ def sync(
 
     Sends the request and returns the body of the reply.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
             and not your own reference.
-        idempotency_key (str | Unset): Names this one refund, over all attempts at it; a UUID is
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
             advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
-            too, and executes nothing. After that the same key refunds again.
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -309,20 +303,18 @@ async def asyncio_detailed(
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
             and not your own reference.
-        idempotency_key (str | Unset): Names this one refund, over all attempts at it; a UUID is
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
             advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
-            too, and executes nothing. After that the same key refunds again.
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -355,20 +347,18 @@ async def asyncio(
 
     Sends the request and returns the body of the reply.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
         transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
             and not your own reference.
-        idempotency_key (str | Unset): Names this one refund, over all attempts at it; a UUID is
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
             advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
-            too, and executes nothing. After that the same key refunds again.
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:

@@ -17,15 +17,15 @@ from ...types import (
 def build_request(
     transaction_id: str,
 ) -> Request:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Builds the request, and sends nothing.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str): Paybyrd's id of the transaction; for a refund, the id in the
-            refund's reply, and not that of the payment.
+            refund's reply, not the payment's.
 
 
     Returns:
@@ -170,15 +170,15 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | Transaction]:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str): Paybyrd's id of the transaction; for a refund, the id in the
-            refund's reply, and not that of the payment.
+            refund's reply, not the payment's.
 
 
     Returns:
@@ -203,15 +203,15 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | Transaction | None:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str): Paybyrd's id of the transaction; for a refund, the id in the
-            refund's reply, and not that of the payment.
+            refund's reply, not the payment's.
 
 
     Returns:
@@ -239,15 +239,15 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | Transaction]:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str): Paybyrd's id of the transaction; for a refund, the id in the
-            refund's reply, and not that of the payment.
+            refund's reply, not the payment's.
 
 
     Returns:
@@ -272,15 +272,15 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | Transaction | None:
-    """Ask for one transaction, a refund's too.
+    """Get one transaction: a payment or a refund.
 
     Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing.
+    Returns the current transaction. Changes nothing.
 
     Args:
         transaction_id (str): Paybyrd's id of the transaction; for a refund, the id in the
-            refund's reply, and not that of the payment.
+            refund's reply, not the payment's.
 
 
     Returns:

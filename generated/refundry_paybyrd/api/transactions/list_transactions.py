@@ -18,17 +18,18 @@ def build_request(
     *,
     request_id: str,
 ) -> Request:
-    """Ask for the transactions that came of an accepted request.
+    """Get the transactions of an accepted request.
 
     Builds the request, and sends nothing.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str): The id of the accepted request, from the link in the reply 202, or the
-            RequestId in the header of any reply. Not the id of a transaction. Paybyrd knows other
-            ways to list transactions; here it is required, so that no list is asked for by mistake.
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -209,17 +210,18 @@ def sync_detailed(
     client: AuthenticatedClient,
     request_id: str,
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
-    """Ask for the transactions that came of an accepted request.
+    """Get the transactions of an accepted request.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str): The id of the accepted request, from the link in the reply 202, or the
-            RequestId in the header of any reply. Not the id of a transaction. Paybyrd knows other
-            ways to list transactions; here it is required, so that no list is asked for by mistake.
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -244,17 +246,18 @@ def sync(
     client: AuthenticatedClient,
     request_id: str,
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
-    """Ask for the transactions that came of an accepted request.
+    """Get the transactions of an accepted request.
 
     Sends the request and returns the body of the reply.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str): The id of the accepted request, from the link in the reply 202, or the
-            RequestId in the header of any reply. Not the id of a transaction. Paybyrd knows other
-            ways to list transactions; here it is required, so that no list is asked for by mistake.
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -282,17 +285,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     request_id: str,
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
-    """Ask for the transactions that came of an accepted request.
+    """Get the transactions of an accepted request.
 
     Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str): The id of the accepted request, from the link in the reply 202, or the
-            RequestId in the header of any reply. Not the id of a transaction. Paybyrd knows other
-            ways to list transactions; here it is required, so that no list is asked for by mistake.
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -317,17 +321,18 @@ async def asyncio(
     client: AuthenticatedClient,
     request_id: str,
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
-    """Ask for the transactions that came of an accepted request.
+    """Get the transactions of an accepted request.
 
     Sends the request and returns the body of the reply.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
         request_id (str): The id of the accepted request, from the link in the reply 202, or the
-            RequestId in the header of any reply. Not the id of a transaction. Paybyrd knows other
-            ways to list transactions; here it is required, so that no list is asked for by mistake.
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
