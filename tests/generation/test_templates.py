@@ -1,4 +1,4 @@
-"""What the generator tools and our templates make of a contract, and what they refuse to leave out."""
+"""The output of the generator tools and our templates, and the contracts that they refuse rather than lose a part."""
 
 import contextlib
 import copy
@@ -27,7 +27,7 @@ def reply(**properties: Any) -> dict[str, Any]:
     return {"Reply": {"type": "object", "properties": properties}}
 
 
-# --- from an inline contract to what the package does
+# --- from an inline contract to the behaviour of the package
 
 
 def test_an_enum_value_that_the_contract_does_not_list_is_kept(tmp_path: Path) -> None:
@@ -276,7 +276,7 @@ def test_a_way_to_authenticate_that_the_client_cannot_follow_is_refused(
         auth_header("demo", source)
 
 
-# --- what the tools would leave out without a word
+# --- parts that the tools would drop silently
 
 
 @pytest.mark.parametrize(
@@ -327,7 +327,7 @@ def test_every_override_was_derived_from_the_template_of_the_installed_tool() ->
     check_overrides()
 
 
-def test_a_template_that_changed_upstream_is_an_error_that_says_to_read_it_again(tmp_path: Path) -> None:
+def test_a_template_that_changed_upstream_is_an_error_that_says_to_review_it(tmp_path: Path) -> None:
     for tool, name in (("openapi_python_client", "types.py.jinja"), ("datamodel_code_generator", "Enum.jinja2")):
         shutil.copytree(upstream_templates(tool), tmp_path / tool)
         with (tmp_path / tool / name).open("a") as template:
