@@ -43,7 +43,7 @@ def every_place(version: str) -> dict[str, Any]:
     }
     schemas = {
         "Reply": {"type": "object", "properties": properties, "required": ["number_maybe"]},
-        "Code": {"type": "string", "enum": ["ok", "not ok", "3D", ""], "description": "What became of it."},
+        "Code": {"type": "string", "enum": ["ok", "not ok", "3D", ""], "description": "The result."},
         "Maybe": nullable(version, {"type": "string", "enum": ["n", None]}),
     }
     return contract(openapi=version, schemas=schemas)
