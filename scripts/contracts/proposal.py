@@ -115,8 +115,8 @@ def propose(
     if applied.unfit or old is None:
         report = between(provider, before, after, ours, root)
     else:
-        # The overlay may have been corrected for the new page, and no longer fit the old one. Services have the contract
-        # that the package was generated from.
+        # The overlay may have been corrected for the new page, and no longer fit the old one. Services have the
+        # contract that the package was generated from.
         both = (old, applied.document.data)
         of = project(provider, root, Contracts(before, ours, applied.touched, both))
         report = Report(provider, with_rests(compare(*both), of), {})

@@ -68,7 +68,7 @@ def test_sentences_that_moved_are_found_and_their_numbers_follow() -> None:
     assert re.findall(r"page line (\d+) ", reading.moved(HASHED)) == ["9", "12", "13"]
 
 
-def test_two_sentences_that_change_places_are_told_apart() -> None:
+def test_two_sentences_that_change_places_are_distinguished() -> None:
     lines = PAGE.splitlines()
     reading = read("\n".join([*lines[:7], lines[8], lines[7]]))
     assert re.findall(r"page line (\d+) \S+ (\S+?)'", reading.moved(HASHED)) == [
@@ -131,11 +131,11 @@ def test_a_changed_sentence_that_two_new_lines_may_have_replaced_is_not_guessed(
 
 def test_evidence_that_a_person_writes_without_a_hash_is_held_to_its_line_and_gets_its_hash() -> None:
     page = PAGE.replace("- `cents` (integer): How much to give back.", "- `cents`: In minor units.")
-    mended = re.sub(r"page line 8 \S+ cents", "page line 8: cents", HASHED)
-    reading = read(page, mended)
+    corrected = re.sub(r"page line 8 \S+ cents", "page line 8: cents", HASHED)
+    reading = read(page, corrected)
     assert (reading.changed, reading.new) == ([], [])
-    assert f"page line 8 ({evidence.sentence_hash('- `cents`: In minor units.')}): cents" in reading.moved(mended)
-    wrong = mended.replace("page line 8: cents", "page line 9: cents")
+    assert f"page line 8 ({evidence.sentence_hash('- `cents`: In minor units.')}): cents" in reading.moved(corrected)
+    wrong = corrected.replace("page line 8: cents", "page line 9: cents")
     assert "line 9 of the page has no 'cents'; mend the number" in read(page, wrong).changed[0]
 
 

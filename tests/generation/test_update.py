@@ -73,7 +73,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> Said:
         ("a key that runs code", 2, ["this key makes a generator import code", "refused; next: mend what is named"]),
     ],
 )
-def test_a_changed_page_is_told_in_plain_words_and_check_writes_nothing(
+def test_a_changed_page_is_reported_in_plain_words_and_check_writes_nothing(
     change: str, code: int, says: list[str], pristine: Path, tmp_path: Path, said: Said
 ) -> None:
     before = contents(pristine)
@@ -86,7 +86,7 @@ def test_a_changed_page_is_told_in_plain_words_and_check_writes_nothing(
 
 
 def test_every_change_above_is_tried() -> None:
-    (mark,) = test_a_changed_page_is_told_in_plain_words_and_check_writes_nothing.pytestmark  # type: ignore[attr-defined]  # set by the decorator
+    (mark,) = test_a_changed_page_is_reported_in_plain_words_and_check_writes_nothing.pytestmark  # type: ignore[attr-defined]  # set by the decorator
     assert {change for change, _, _ in mark.args[1]} == {*CHANGES}
 
 
@@ -266,7 +266,7 @@ def test_a_host_that_no_person_has_listed_is_refused_and_the_contract_alone_can_
     assert "gateway.example.com" in (project / "specs/paybyrd/openapi.yaml").read_text(encoding="utf-8")
 
 
-def test_an_overlay_that_does_not_fit_is_mended_and_the_verdict_stays_that_of_the_page(
+def test_an_overlay_that_does_not_fit_is_corrected_and_the_verdict_stays_that_of_the_page(
     project: Path, tmp_path: Path, said: Said
 ) -> None:
     before = contents(project)

@@ -23,7 +23,7 @@ NEW: dict[str, str | None] = {
     "changes/a/1.md": "new",
 }
 DONE = {"specs/a/openapi.yaml": "new", "docs/a.md": "old", "changes/a/1.md": "new"}
-# Makes the move, and kills itself at the N-th operation on a file; says so where it came to the end.
+# Makes the move, and kills itself at the N-th operation on a file; says so where it reached the end.
 CHILD = """\
 import json, os, signal, sys
 from pathlib import Path

@@ -118,7 +118,7 @@ class Repository:
         )
 
     def state(self) -> Any:
-        """What gh was told: drafts, issues, statuses and runs."""
+        """What gh received: drafts, issues, statuses and runs."""
         return json.loads(self.gh.read_text(encoding="utf-8"))
 
     def set(self, **state: Any) -> None:

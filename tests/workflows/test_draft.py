@@ -156,14 +156,14 @@ def test_nothing_is_pushed_over_a_commit_of_a_person_and_the_draft_gets_one_comm
 ) -> None:
     drafted(repository, fits(repository))
     repository.git("switch", "--quiet", "-c", BRANCH, f"origin/{BRANCH}")
-    repository.write("facade/mended.py", "# mended\n")
+    repository.write("facade/corrected.py", "# corrected\n")
     repository.git("add", "--all")
     repository.git("-c", f"user.email={committer}", "commit", "--quiet", "-m", "Mend", "--author", "A <a@example.com>")
     repository.git("push", "--quiet", "origin", BRANCH)
     repository.git("switch", "--quiet", "main")
     for _ in range(2):
         state = drafted(repository, repository.handover("breaks", fits_patch(repository), report="and more changed"))
-    assert repository.remote(BRANCH, "facade/mended.py") == "# mended"
+    assert repository.remote(BRANCH, "facade/corrected.py") == "# corrected"
     (draft,) = state["drafts"]
     assert ["and more changed" in comment["body"] for comment in draft["comments"]] == [True]
     assert "what changed" in draft["body"]
