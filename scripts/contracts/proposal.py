@@ -16,11 +16,15 @@ from scripts.contracts.changes.rests import Contracts, project, with_rests
 from scripts.contracts.checks import check
 from scripts.contracts.document import Document, load, parse
 from scripts.contracts.errors import ContractError
-from scripts.contracts.openapi import operations
-from scripts.contracts.pointers import get
+from scripts.contracts.openapi import operations, walk
+from scripts.contracts.pointers import get, keys
 from scripts.contracts.providers import package_name
 
 _WORDS = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|[0-9]+|[a-z]+")
+
+_DESCRIBED = frozenset({"schema", "parameter", "header"})
+NOT_DESCRIBED = "New in the provider's contract, and not described here yet."
+"""The description of a new part until a person writes one."""
 
 REMEDIES: Mapping[str, str] = {
     "UNLISTED": "list it in specs/{provider}/contradictions.toml with a decision",
@@ -52,7 +56,8 @@ class Operation:
 class Proposal:
     """What a page would change in one provider's folder.
 
-    `files` has the new text of openapi.yaml and source.toml, and of overlay.yaml where a new operation gets its name.
+    `files` has the new text of openapi.yaml and source.toml, and of overlay.yaml where a new operation gets its name or
+    a new part, one of `undescribed`, a description.
     `report` is None where nothing changed: the page is the same, or its prose alone changed. `reading` is about a
     transcribed contract.
     """
@@ -63,6 +68,7 @@ class Proposal:
     after: Document
     contract_changed: bool
     new_operations: tuple[Operation, ...] = ()
+    undescribed: tuple[str, ...] = ()
     reading: evidence.Reading | None = None
     contradictions: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
@@ -102,8 +108,10 @@ def propose(
     applied = overlay.apply_all(after, ours)
     old = _effective_before(root, provider)
     fresh = tuple(_new_operations(old, applied))
-    if fresh and names is not None:
-        addition = "".join(_naming(each, names.get(str(each), each.name)) for each in fresh)
+    undescribed = tuple(_undescribed(old, applied.document.data))
+    addition = "".join(_naming(each, names.get(str(each), each.name)) for each in fresh) if names is not None else ""
+    addition += "".join(map(_describing, undescribed))
+    if addition:
         files[folder / "overlay.yaml"] = (folder / "overlay.yaml").read_text(encoding="utf-8").rstrip("\n") + addition
         ours = parse(files[folder / "overlay.yaml"], str(folder / "overlay.yaml"))
         applied = overlay.apply_all(after, ours)
@@ -130,6 +138,7 @@ def propose(
         applied.document,
         contract_changed,
         fresh,
+        undescribed,
         reading,
         tuple(
             f"{state}: {finding.layer}: {finding.pointer}: {finding.rule}; {REMEDIES[state].format(provider=provider)}"
@@ -223,6 +232,38 @@ def _new_operations(old: Any, applied: overlay.Applied) -> list[Operation]:
         if not any(f"{pointer}/operationId".startswith(each) for each in named)
     ]
     return [each for each in found if str(each) not in known]
+
+
+def _undescribed(old: Any, new: Any) -> list[str]:
+    """Return the fields, schemas, parameters and headers that are new and have no description yet.
+
+    The page's own text is not kept, so a new part has none unless the overlay gives it one.
+    """
+    if old is None:
+        return []
+    known = {node.pointer for node in walk(old)}
+    return [
+        node.pointer
+        for node in walk(new)
+        if node.kind in _DESCRIBED
+        and node.pointer not in known
+        and not {"$ref", "description"} & node.value.keys()
+        and not (node.name == "schema" and "name" in get(new, node.pointer.rpartition("/")[0]))  # of a parameter
+    ]
+
+
+def _describing(pointer: str) -> str:
+    target = "".join(f"[{json.dumps(key, ensure_ascii=False)}]" for key in keys(pointer))
+    lines = [
+        f"- x-name: describe{re.sub('[^a-z0-9]+', '-', pointer.lower()).rstrip('-')}",
+        "  x-reason: It is new at the provider, and nobody has described it in our words yet.",
+        "  x-source: ours",
+        f"  target: {json.dumps('$' + target, ensure_ascii=False)}",
+        "  x-expect: absent",
+        "  update:",
+        f"    description: {NOT_DESCRIBED}",
+    ]
+    return "\n\n" + "\n".join(f"  {line}" for line in lines) + "\n"
 
 
 def _naming(operation: Operation, name: str) -> str:

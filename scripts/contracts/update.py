@@ -138,6 +138,10 @@ def _update(provider: str, page: bytes, name: str, options: Options, say: Callab
         for each in proposal.new_operations
         if str(each) not in options.names
     ]
+    says += [
+        f"new and not described: {pointer}; say in specs/{provider}/overlay.yaml what it means"
+        for pointer in proposal.undescribed
+    ]
     if options.check:
         breaks = proposal.contradictions or (report is not None and (report.unfit or report.effect in _BREAKING))
         code = Code.BREAKS if breaks else Code.FITS

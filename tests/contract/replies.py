@@ -131,7 +131,7 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
         # A transaction refers to others: the items of an array are made when they are needed.
         return st.lists(st.deferred(lambda: bodies(contract, schema["items"], given)), max_size=1)
     simple: dict[str, st.SearchStrategy[Any]] = {
-        "string": st.sampled_from(given.texts) | st.text(max_size=12),
+        "string": _TEXTS.get(schema.get("format", ""), st.sampled_from(given.texts) | st.text(max_size=12)),
         "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
         "number": st.sampled_from(given.numbers) | st.floats(allow_nan=False, allow_infinity=False),
         "boolean": st.booleans(),
@@ -146,7 +146,13 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
 
 
 _SAYS_NOTHING_OF_THE_VALUE = {"description", "deprecated", "example", "x-evidence", "x-extensible-enum"}
-# `format` is int64, which the integers respect, float, or a name that JSON Schema does not know.
+_TEXTS: Mapping[str, st.SearchStrategy[str]] = {
+    "date": st.dates().map(str),
+    "date-time": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
+    "email": st.emails(),
+    "uuid": st.uuids().map(str),
+}
+# Any other `format` is int64, which the integers respect, float, or a name that JSON Schema does not know.
 _UNDERSTOOD = {
     "type",
     "properties",
