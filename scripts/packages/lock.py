@@ -18,7 +18,8 @@ from scripts.packages.generators import CONFIGURATION
 from scripts.packages.overrides import TEMPLATES
 from scripts.packages.trees import GENERATED, strays, tree
 
-TOOLS = ("datamodel-code-generator", "openapi-python-client", "ruff")
+_VALIDATORS = ("openapi-schema-validator", "openapi-spec-validator")
+TOOLS = ("datamodel-code-generator", "openapi-python-client", "ruff", *_VALIDATORS)
 _LOCK = "specs/lock.toml"
 _TEMPLATES = TEMPLATES.relative_to(ROOT).as_posix()
 _HEADER = (
@@ -69,6 +70,15 @@ def recorded(root: Path = ROOT) -> Lock:
             problem = f"{_LOCK}:1: {provider}: it is no table of texts"
             raise ContractError(f"{problem}; remove the file, and run `nox -s generate`")
     return lock
+
+
+def is_valid(provider: str, root: Path = ROOT) -> bool:
+    """Whether a provider's contract is the one that was valid OpenAPI when the lock was written.
+
+    Contract, overlay and validators are then those of the lock. It says nothing about a contract that is not locked.
+    """
+    locked, now = recorded(root).get(provider, {}), current(provider, root)
+    return all(locked.get(key) == now[key] != _MISSING for key in ("contract", "overlay", *_VALIDATORS))
 
 
 def write(providers: Iterable[str], root: Path = ROOT) -> None:
