@@ -1,6 +1,7 @@
 """The sessions: `nox -l` lists them, `nox -s NAME -- ARGUMENTS` runs one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -169,7 +170,7 @@ for _version in VERSIONS:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check all code with ruff, mypy and pyright, the contradictions, the tables of docs/, and the workflows."""
+    """Check all code with ruff, mypy and pyright, the contradictions, and the tables of docs/."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -181,9 +182,21 @@ def lint(session: nox.Session) -> None:
     session.run("ty", "check", "facade", "generated")
     session.run("python", "-m", "scripts.contracts.contradictions")
     session.run("python", "-m", "scripts.documentation.tables", "--check")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows, their scripts, and the configuration for Renovate that docs/consuming.md gives."""
+    session.install("--require-hashes", "-r", "requirements/workflows.txt")
     session.run("zizmor", "--offline", "--pedantic", "--quiet", ".github/workflows")
-    workflows = sorted(map(str, Path(".github/workflows").glob("*.yml")))
-    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows)
+    files = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *files)
+    renovate = Path(session.create_tmp(), "renovate.json")
+    (given,) = re.findall(
+        r"^```json\n(.*?)^```", Path("docs/consuming.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    renovate.write_text(given, encoding="utf-8")
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.renovate", str(renovate))
     for script in (".ci/run", ".ci/packages", *sorted(map(str, Path(".github/scripts").glob("*.sh")))):
         session.run("bash", "-n", script, external=True)
 
@@ -258,9 +271,10 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/dev.txt from dev.in: versions and hashes, and no addresses."""
+    """Write requirements/*.txt from the *.in beside them: versions and hashes, and no addresses."""
     session.install("uv")
-    session.run(
-        *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
-        *("--no-header", "--no-annotate", "--quiet", *session.posargs, "requirements/dev.in", "-o", REQUIREMENTS),
-    )
+    for given in sorted(map(str, Path("requirements").glob("*.in"))):
+        session.run(
+            *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
+            *("--no-header", "--no-annotate", "--quiet", *session.posargs, given, "-o", given.replace(".in", ".txt")),
+        )

@@ -21,7 +21,7 @@ from scripts.files import ROOT
 GROUPS: Final[tuple[tuple[str, ...], ...]] = (
     ("demo",),
     ("tests",),  # three processes by itself; its time limits want room
-    ("lint", "generate -- --check", "release -- --check", "wheel"),
+    ("lint", "workflows", "generate -- --check", "release -- --check", "wheel"),
     ("tests-3.12", "tests-3.13"),
     ("bench -- --quick",),  # beside nothing that would disturb it
 )

