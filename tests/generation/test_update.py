@@ -223,6 +223,10 @@ def test_what_fits_is_taken_in_whole_with_a_fragment_beside_what_is_not_committe
     assert (project / "docs/paybyrd.md").read_text(encoding="utf-8").startswith("edited\n")
     (fragment,) = (project / "changes/paybyrd").glob("*.adds.md")
     assert "The field `settledAt` of `RefundResponse` is new" in fragment.read_text(encoding="utf-8")
+    assert "new and not described: /components/schemas/RefundResponse/properties/settledAt; say in specs/" in output
+    made = json.loads((project / "generated/refundry_paybyrd/contract.json").read_bytes())
+    added = made["components"]["schemas"]["RefundResponse"]["properties"]["settledAt"]
+    assert added["description"] == "New in the provider's contract, and not described here yet."
     assert lock.differences(["paybyrd"], project) == []
     report = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["paybyrd"]
     assert (report["verdict"], report["report"]["effect"], report["report"]["step"]) == ("taken in", "adds", "patch")
