@@ -132,7 +132,11 @@ def beside(session: nox.Session, *command: str) -> Iterator[None]:
     with log.open("wb") as output:
         running = subprocess.Popen(
             [program or command[0], *command[1:]],
-            env={**os.environ, **{name: value for name, value in session.env.items() if value is not None}},
+            env={
+                **os.environ,
+                **{name: value for name, value in session.env.items() if value is not None},
+                "PATH": os.pathsep.join([session.bin, os.environ.get("PATH", os.defpath)]),  # as session.run does
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -108,9 +108,9 @@ def propose(
     applied = overlay.apply_all(after, ours)
     old = _effective_before(root, provider)
     fresh = tuple(_new_operations(old, applied))
-    undescribed = tuple(_undescribed(old, applied.document.data))
+    undescribed = () if applied.unfit else tuple(_undescribed(old, applied.document.data))
     addition = "".join(_naming(each, names.get(str(each), each.name)) for each in fresh) if names is not None else ""
-    addition += "".join(map(_describing, undescribed))
+    addition += "".join(_describing(applied.document.data, each) for each in undescribed)
     if addition:
         files[folder / "overlay.yaml"] = (folder / "overlay.yaml").read_text(encoding="utf-8").rstrip("\n") + addition
         ours = parse(files[folder / "overlay.yaml"], str(folder / "overlay.yaml"))
@@ -252,8 +252,11 @@ def _undescribed(old: Any, new: Any) -> list[str]:
     ]
 
 
-def _describing(pointer: str) -> str:
-    target = "".join(f"[{json.dumps(key, ensure_ascii=False)}]" for key in keys(pointer))
+def _describing(data: Any, pointer: str) -> str:
+    target, value = "", data
+    for key in keys(pointer):
+        target += f"[{key}]" if isinstance(value, list) else f"[{json.dumps(key, ensure_ascii=False)}]"
+        value = value[int(key)] if isinstance(value, list) else value[key]
     lines = [
         f"- x-name: describe{re.sub('[^a-z0-9]+', '-', pointer.lower()).rstrip('-')}",
         "  x-reason: It is new at the provider, and nobody has described it in our words yet.",

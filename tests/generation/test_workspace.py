@@ -174,7 +174,9 @@ def test_a_copy_holds_what_git_tracks_and_what_is_not_committed_and_nothing_that
     assert (root / "docs/a.md").read_text(encoding="utf-8") == "edited"
 
 
-def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_git_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The temporary folder of the tests may lie in a clone.
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     with pytest.raises(ContractError, match="run it in a clone of the project"), workspace.copied(tmp_path):
         pass
 
