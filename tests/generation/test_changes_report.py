@@ -127,7 +127,7 @@ def _there(document: Any, pointer: str) -> bool:
         inside = isinstance(document, dict) and key in document
         if not inside and not (isinstance(document, list) and key.isdecimal() and int(key) < len(document)):
             return False
-        document = document[int(key) if isinstance(document, list) else key]
+        document = document[int(key)] if isinstance(document, list) else document[key]
     return True
 
 

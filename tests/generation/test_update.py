@@ -300,14 +300,14 @@ def test_a_new_operation_gets_the_name_that_is_given(project: Path, tmp_path: Pa
     assert update.main(["paybyrd", page, "--name", "post /api/v2/void/{id}=void_transaction"], project) == 0
     assert (project / "generated/refundry_paybyrd/api/transactions/void_transaction.py").is_file()
     overlay = (project / "specs/paybyrd/overlay.yaml").read_text(encoding="utf-8")
-    assert overlay.endswith(
+    assert (
         "  - x-name: operation-id-void-transaction\n"
         "    x-reason: The generated module and functions need a name that is an identifier and stays.\n"
         "    x-source: ours\n"
         "    target: $.paths['/api/v2/void/{id}'].post.operationId\n"
         '    x-expect: "api-transactions-void"\n'
         "    update: void_transaction\n"
-    )
+    ) in overlay
 
 
 def test_a_name_is_asked_for_on_a_terminal_alone(pristine: Path, tmp_path: Path) -> None:

@@ -88,6 +88,7 @@ def test_a_move_writes_all_files_and_removes_what_is_gone_with_its_empty_folder(
 
 def test_a_move_that_is_killed_at_any_operation_is_undone_or_finished_by_the_next_run(tmp_path: Path) -> None:
     undone = finished = 0
+    root = tmp_path
     for at in range(1, 500):
         root = project(tmp_path / str(at))
         if not killed(root, at):

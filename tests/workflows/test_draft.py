@@ -161,6 +161,7 @@ def test_nothing_is_pushed_over_a_commit_of_a_person_and_the_draft_gets_one_comm
     repository.git("-c", f"user.email={committer}", "commit", "--quiet", "-m", "Mend", "--author", "A <a@example.com>")
     repository.git("push", "--quiet", "origin", BRANCH)
     repository.git("switch", "--quiet", "main")
+    state: dict[str, Any] = {}
     for _ in range(2):
         state = drafted(repository, repository.handover("breaks", fits_patch(repository), report="and more changed"))
     assert repository.remote(BRANCH, "facade/corrected.py") == "# corrected"
@@ -238,6 +239,7 @@ def test_a_page_that_nobody_saw_for_30_days_opens_an_issue(
     if closed is not None:
         repository.set(issues=[{"title": TITLE, "state": "CLOSED", "closedAt": ago(closed)}])
     before = len(repository.state()["issues"])
+    state: dict[str, Any] = {}
     for _ in range(2):  # an open one is enough
         state = drafted(repository, repository.handover("not-seen"))
     assert [issue["title"] for issue in state["issues"][before:]] == [TITLE] * opens

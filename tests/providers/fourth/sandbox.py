@@ -67,16 +67,16 @@ class FourthMachine(Machine):
         proof = signature(body, "test-other-key") if forged else signature(body)
         return Callback((("Fourth-Signature", proof),), body)
 
-    def changes(self, fault: Fault | None, body_object: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """The reply with the fault in its own fields."""
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"state": "misplaced"},
             Fault.NULL_OBJECT: {"state": None},
-            Fault.WRONG_AMOUNT: {"cents": 100 * body_object.get("cents", 0)},
+            Fault.WRONG_AMOUNT: {"cents": 100 * members.get("cents", 0)},
             Fault.WRONG_PAYMENT: {"payment": "another-payment"},
             Fault.ECHO_CREDENTIALS: {"words": credentials},
         }
-        return {name: value for name, value in table.get(fault, {}).items() if name in body_object or name == "words"}
+        return {name: value for name, value in table.get(fault, {}).items() if name in members or name == "words"}
 
 
 IN_SANDBOX = Provider(
