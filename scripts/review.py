@@ -8,15 +8,12 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from scripts.contracts.changes import Effect, Report, as_json, compare, gravest, render_markdown
-from scripts.contracts.providers import PROVIDERS, package_name
+from scripts.contracts.changes import Report, as_data, compare, gravest, render_markdown
+from scripts.contracts.providers import PROVIDERS, carried_contract
 from scripts.files import ROOT, replace_together
-
-_BREAKS = (Effect.CREDENTIALS, Effect.BREAKS_REQUEST, Effect.BREAKS_REPLY, Effect.BREAKS_NAME)
 
 
 class Refused(Exception):
@@ -28,7 +25,7 @@ def reports(commit: str, root: Path = ROOT) -> list[Report]:
     _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{commit}}")
     found = []
     for provider in PROVIDERS:
-        path = f"generated/{package_name(provider)}/contract.json"
+        path = carried_contract(provider)
         if _git(root, "ls-tree", "--name-only", commit, path):
             before = json.loads(_git(root, "show", f"{commit}:{path}"))
             after = json.loads((root / path).read_text(encoding="utf-8"))
@@ -38,7 +35,7 @@ def reports(commit: str, root: Path = ROOT) -> list[Report]:
 
 def breaks(found: Sequence[Report]) -> bool:
     """Whether a change can break a request, a reply, a name, or where credentials go."""
-    return gravest(change for report in found for change in report.changes) in _BREAKS
+    return gravest(change for report in found for change in report.changes).breaks
 
 
 def _git(root: Path, *arguments: str) -> str:
@@ -66,8 +63,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     text = "\n".join(render_markdown(report) for report in found)
     print(text)
     if options.report is not None:
-        data: Mapping[str, Any] = {report.provider: json.loads(as_json(report)) for report in found}
-        written = json.dumps(data, indent=2) + "\n"
+        written = json.dumps({report.provider: as_data(report) for report in found}, indent=2, sort_keys=True) + "\n"
         replace_together({options.report: text, options.report.with_suffix(".json"): written})
     return 1 if breaks(found) else 0
 

@@ -80,7 +80,7 @@ def provenance() -> Provenance:
                 departures.append(f"{entry}: changed, missing or added files: it is {found}, and the lock says {value}")
         package = _folder(f"refundry_{provider}")
         if package is not None and f"{provider}/tree" in verified:
-            verified[f"{provider}/effective contract"] = _sha256((package / "contract.json").read_bytes())
+            verified[f"{provider}/effective contract"] = sha256((package / "contract.json").read_bytes())
     installed = _installed()
     if installed is None:
         recorded["files"] = "not compared: this is a source tree, or its installer kept no list of the wheel's files"
@@ -120,7 +120,7 @@ def _recomputed(provider: str, name: str, specs: Path) -> str | None:
     """Return the hash of an entry as it is now, "missing" where there is nothing; None for what is only recorded."""
     if name in _FILES:
         path = specs / provider / _FILES[name]
-        return _sha256(path.read_bytes()) if path.is_file() else "missing"
+        return sha256(path.read_bytes()) if path.is_file() else "missing"
     if name == "tree":
         package = _folder(f"refundry_{provider}")
         return _tree(package) if package is not None else "missing"
@@ -134,9 +134,13 @@ def _folder(package: str) -> Path | None:
 
 
 def _tree(package: Path) -> str:
-    """Return one hash of a package, as the lock has it: of the hash and path of each file, as `sha256sum` writes it."""
-    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n" for name, path in _files(package)]
-    return _sha256("".join(lines).encode())
+    return tree_hash({name: path.read_bytes() for name, path in _files(package)})
+
+
+def tree_hash(files: Mapping[str, bytes]) -> str:
+    """Return one hash of a tree, as the lock has it: of each file's hash and path, as `sha256sum` writes them."""
+    lines = [f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files)]
+    return sha256("".join(lines).encode())
 
 
 def _files(package: Path) -> list[tuple[str, Path]]:
@@ -144,7 +148,8 @@ def _files(package: Path) -> list[tuple[str, Path]]:
     return sorted((path.relative_to(package).as_posix(), path) for path in paths)
 
 
-def _sha256(content: bytes) -> str:
+def sha256(content: bytes) -> str:
+    """Return the hash of some bytes, as the lock has it."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 

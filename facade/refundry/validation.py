@@ -115,7 +115,7 @@ def origin(base_url: object, plain_http_to: object = None) -> str:
     may_be_plain = plain_http_to is not None
     if may_be_plain and _plain_http_host(plain_http_to) != bare:
         raise InvalidRefund("plain_http_to names another host than base_url does", field="plain_http_to")
-    if scheme != "https" and not (scheme == "http" and (may_be_plain or _is_loopback(bare))):
+    if scheme != "https" and not (scheme == "http" and (may_be_plain or is_loopback(bare))):
         raise InvalidRefund(
             "base_url is not https; plain http is only for this very machine, and for a host of a private network that "
             "plain_http_to names",
@@ -134,7 +134,7 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         return None
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """Whether the text of a host, a name or an address, says that it is this machine."""
     address = _address(host)
     return host == "localhost" if address is None else address.is_loopback
@@ -157,7 +157,7 @@ def _plain_http_host(value: object) -> str:
     host = value.lower() if isinstance(value, str) else ""
     if not _HOST.fullmatch(host):
         raise InvalidRefund("plain_http_to is not a host name alone, such as 'sandbox'", field="plain_http_to")
-    if _is_loopback(host) or _is_private(host):
+    if is_loopback(host) or _is_private(host):
         return host
     raise InvalidRefund(
         "plain_http_to names a host that may be on the Internet, where anybody on the way could read the credentials; "

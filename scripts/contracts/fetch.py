@@ -5,7 +5,6 @@ the whole, a size for what comes, and the host that a redirect may lead to.
 """
 
 import asyncio
-import ipaddress
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from refundry.validation import is_loopback
 from scripts.contracts.errors import one_line, short
 
 SECONDS = 20.0
@@ -143,12 +143,5 @@ def _is_safe(address: str) -> bool:
     return (
         "@" not in parts.netloc
         and bool(host)
-        and (parts.scheme == "https" or (parts.scheme == "http" and _local(host)))
+        and (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host)))
     )
-
-
-def _local(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

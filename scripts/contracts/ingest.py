@@ -266,13 +266,13 @@ def differences(contents: Mapping[Path, str]) -> str:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"https://[^\s/]+/\S+", text):
+    if not sources.ADDRESS.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a full https address of a page")
     return text
 
 
 def _sha256_text(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
+    if not sources.SHA256.fullmatch(text):
         raise argparse.ArgumentTypeError("write the sha256 as 64 lower-case hexadecimal digits")
     return text
 

@@ -15,10 +15,10 @@ from scripts.contracts.changes import Report, between, compare
 from scripts.contracts.changes.rests import Contracts, project, with_rests
 from scripts.contracts.checks import check
 from scripts.contracts.document import Document, load, parse
-from scripts.contracts.errors import ContractError
+from scripts.contracts.errors import ContractError, local
 from scripts.contracts.openapi import operations, walk
-from scripts.contracts.pointers import get, keys
-from scripts.contracts.providers import package_name
+from scripts.contracts.pointers import child, get, keys
+from scripts.contracts.providers import carried_contract
 
 _WORDS = re.compile(r"[A-Za-z][a-z]+|[A-Z]+(?![a-z])|[0-9]+|[a-z]+")
 
@@ -128,7 +128,7 @@ def propose(
         both = (old, applied.document.data)
         of = project(provider, root, Contracts(before, ours, applied.touched, both))
         report = Report(provider, with_rests(compare(*both), of), {})
-    report = dataclasses.replace(report, unfit={each: _short(text, root) for each, text in report.unfit.items()})
+    report = dataclasses.replace(report, unfit={each: local(text, root) for each, text in report.unfit.items()})
     listed = contradictions.decisions(provider, root / "specs")
     difference = contradictions.compare(contradictions.schema_findings(after), listed, frozenset({"schema"}))
     return Proposal(
@@ -176,13 +176,13 @@ def _vendored_before(root: Path, provider: str) -> Document:
 
 def _effective_before(root: Path, provider: str) -> Any:
     """Return the effective contract that the committed package was made from; None where there is none."""
-    text = _committed(root, f"generated/{package_name(provider)}/contract.json")
+    text = _committed(root, carried_contract(provider))
     return json.loads(text) if text else None
 
 
 def _generated(root: Path, provider: str) -> Any:
     """Return the effective contract that the package in the project was made from; None where there is none."""
-    path = root / "generated" / package_name(provider) / "contract.json"
+    path = root / carried_contract(provider)
     return json.loads(path.read_bytes()) if path.is_file() else None
 
 
@@ -204,10 +204,6 @@ def _without_evidence(data: Any) -> Any:
     if isinstance(data, dict):
         return {key: _without_evidence(value) for key, value in data.items() if key != "x-evidence"}
     return [_without_evidence(value) for value in data] if isinstance(data, list) else data
-
-
-def _short(text: str, root: Path) -> str:
-    return text.replace(f"{root}/", "")
 
 
 def _refuse_other_operations(before: Document, after: Document, name: str, provider: str) -> None:
@@ -253,15 +249,15 @@ def _undescribed(old: Any, new: Any) -> list[str]:
 
 
 def _describing(data: Any, pointer: str) -> str:
-    target, value = "", data
+    target, at = "$", ""
     for key in keys(pointer):
-        target += f"[{key}]" if isinstance(value, list) else f"[{json.dumps(key, ensure_ascii=False)}]"
-        value = value[int(key)] if isinstance(value, list) else value[key]
+        target += f"[{key}]" if isinstance(get(data, at), list) else f"[{json.dumps(key, ensure_ascii=False)}]"
+        at = child(at, key)
     lines = [
         f"- x-name: describe{re.sub('[^a-z0-9]+', '-', pointer.lower()).rstrip('-')}",
         "  x-reason: It is new at the provider, and nobody has described it in our words yet.",
         "  x-source: ours",
-        f"  target: {json.dumps('$' + target, ensure_ascii=False)}",
+        f"  target: {json.dumps(target, ensure_ascii=False)}",
         "  x-expect: absent",
         "  update:",
         f"    description: {NOT_DESCRIBED}",

@@ -33,8 +33,10 @@ BY_HAND = "by hand"
 
 FILE = "source.toml"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+(:[1-9][0-9]{0,4})?")
-_ADDRESS = re.compile(r"https://[^\s/@]+/\S+")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+ADDRESS = re.compile(r"https://[^\s/@]+/\S+")
+"""A full https address of a page."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
+"""A sha256 as source.toml has it."""
 _KINDS = ("published", "transcribed")
 _BY_A_PERSON = f"""\
 # Written by a person. Credentials go to no other host than these; `fetch` is where the page is read.
@@ -158,7 +160,7 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
     if type(raw["retrieved"]) is not datetime.date:
         raise places.error("retrieved", "it is no date", "write it as 2026-11-22")
     for key in ("page_sha256", "contract_sha256", "block_sha256"):
-        if key in raw and not (isinstance(raw[key], str) and _SHA256.fullmatch(raw[key])):
+        if key in raw and not (isinstance(raw[key], str) and SHA256.fullmatch(raw[key])):
             raise places.error(key, "it is no sha256", "run `nox -s ingest` on the page")
     others = raw.get("other_lines", [])
     if not (isinstance(others, list) and all(isinstance(each, str) for each in others)):
@@ -191,6 +193,6 @@ def _fetch(value: object, places: _Places) -> str | None:
 
 
 def _full_address(key: str, value: object, places: _Places, otherwise: str = "") -> str:
-    if not (isinstance(value, str) and _ADDRESS.fullmatch(value)):
+    if not (isinstance(value, str) and ADDRESS.fullmatch(value)):
         raise places.error(key, f"{value!r} is no full https address", f"write https://host/path{otherwise}")
     return value

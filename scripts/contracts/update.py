@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts.contracts import evidence, fetch, ingest, sources, workspace
-from scripts.contracts.changes import Effect, Report, as_json, render_markdown
-from scripts.contracts.errors import ContractError, exit_code, one_line
+from scripts.contracts.changes import Effect, Report, as_data, render_markdown
+from scripts.contracts.errors import ContractError, exit_code, local, one_line
 from scripts.contracts.proposal import REMEDIES, Proposal, contract_hash_before, propose, refusal
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
@@ -37,7 +37,6 @@ CONTRACT_TESTS = (
 )
 # What a change of a contract may write. Tests and tools leave other files behind, and those stay in the copy.
 _WRITES = ("specs/", "generated/", "docs/", "changes/")
-_BREAKING = frozenset({Effect.CREDENTIALS, Effect.BREAKS_REQUEST, Effect.BREAKS_REPLY, Effect.BREAKS_NAME})
 _MUST_DO: Mapping[Effect, str] = {
     Effect.CREDENTIALS: "Check where your service sends requests and credentials before you upgrade.",
     Effect.BREAKS_REQUEST: "Check each request that your service sends to these operations before you upgrade.",
@@ -97,9 +96,9 @@ def update(provider: str, place: str | None, options: Options, say: Callable[[st
         return _update(provider, page, name, options, say)
     except (fetch.NotSeen, ingest.WrongPage) as error:
         again = f"nox -s update -- {provider} PAGE"
-        return Ending(Code.NOT_SEEN, "not seen", (_local(error, options.root),), again)
+        return Ending(Code.NOT_SEEN, "not seen", (local(error, options.root),), again)
     except ContractError as error:
-        says = tuple(_local(error, options.root).split("\n"))
+        says = tuple(local(error, options.root).split("\n"))
         return Ending(Code.REFUSED, "refused", says, f"mend what is named, then {_again(provider, place)}")
 
 
@@ -143,7 +142,7 @@ def _update(provider: str, page: bytes, name: str, options: Options, say: Callab
         for pointer in proposal.undescribed
     ]
     if options.check:
-        breaks = proposal.contradictions or (report is not None and (report.unfit or report.effect in _BREAKING))
+        breaks = proposal.contradictions or (report is not None and (report.unfit or report.effect.breaks))
         code = Code.BREAKS if breaks else Code.FITS
         then = _mend(provider, again) if report is not None and report.unfit else again
         return Ending(code, "reported", (*proposal.contradictions, *says, "--check: nothing is written"), then, report)
@@ -173,7 +172,7 @@ def _take_in(
             refused = _actions(report)
         if refused and not options.partial:
             then = f"mend what is named, then {again}"
-            lines = _local(refused, options.root).split("\n")
+            lines = local(refused, options.root).split("\n")
             said = (*proposal.contradictions, *says, *lines, "nothing is written")
             return Ending(Code.REFUSED, "refused", said, then, report)
         checks = proposal.contradictions if refused else _derived(provider, copy, say)
@@ -190,7 +189,7 @@ def _take_in(
         wrote,
     )
     failed = bool(refused or red or checks)
-    breaks = failed or (report is not None and report.effect in _BREAKING)
+    breaks = failed or (report is not None and report.effect.breaks)
     ending = Code.BREAKS if breaks else Code.FITS
     return Ending(ending, "taken in", said, _then(provider, again, refused, red, checks), report, red)
 
@@ -308,13 +307,9 @@ def _step(report: Report, root: Path) -> str:
 
 def _last(output: str, copy: Path) -> str:
     """Return the errors in the output of a command, or else its last line."""
-    lines = [line for line in output.replace(f"{copy}/", "").splitlines() if line.strip()]
+    lines = [line for line in local(output, copy).splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
     return "\n".join(errors or lines[-1:] or ["it said nothing"])
-
-
-def _local(error: object, root: Path) -> str:
-    return str(error).replace(f"{root}/", "")
 
 
 @contextmanager
@@ -442,7 +437,7 @@ def _write_report(path: Path, endings: Mapping[str, Ending], root: Path) -> None
     replace_together(
         {
             stem.with_suffix(".md"): markdown,
-            stem.with_suffix(".json"): json.dumps(data, indent=2, ensure_ascii=False) + "\n",
+            stem.with_suffix(".json"): json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
         }
     )
 
@@ -462,7 +457,7 @@ def _data(ending: Ending, root: Path) -> dict[str, Any]:
         "says": list(ending.says),
         "red_tests": list(ending.tests),
         "next": ending.next,
-        "report": json.loads(as_json(ending.report, _step(ending.report, root))) if ending.report else None,
+        "report": as_data(ending.report, _step(ending.report, root)) if ending.report else None,
     }
 
 

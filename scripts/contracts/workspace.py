@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts.contracts.errors import ContractError, one_line
+from scripts.contracts.errors import ContractError, and_more, one_line
 
 FOLDER = ".update"
 """Where the pages that were fetched, the journal and the files to move stand. Git ignores it."""
@@ -146,7 +146,7 @@ def move_in(root: Path, before: Mapping[str, str], changes: Mapping[str, bytes |
     changed = [path for path in sorted(changes) if _now(root / path) != before.get(path)]
     if changed:
         raise ContractError(
-            f"{changed[0]}:1: it was changed while the update ran{_and_more(changed)}; "
+            f"{changed[0]}:1: it was changed while the update ran{and_more(changed)}; "
             "nothing was written: run the command again"
         )
     if not changes:
@@ -194,7 +194,7 @@ def finish(root: Path) -> int:
         remedy = f"put it back (`git checkout -- {edited[0]}`), or remove {FOLDER}/{_JOURNAL} to give the update up"
         raise ContractError(
             f"{edited[0]}:1: it was changed after an update that was cut short had begun to write"
-            f"{_and_more(edited)}; {remedy}, and run it again"
+            f"{and_more(edited)}; {remedy}, and run it again"
         )
     for move in moves:
         target = root / str(move["path"])
@@ -218,10 +218,6 @@ def _clear(root: Path) -> None:
     """Remove the files that a run has staged and no journal names."""
     for left in (root / FOLDER).glob("move-*"):
         shutil.rmtree(left)
-
-
-def _and_more(paths: list[str]) -> str:
-    return f" (and {len(paths) - 1} more)" if paths[1:] else ""
 
 
 def _now(path: Path) -> str | None:

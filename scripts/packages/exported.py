@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts.contracts.openapi import KINDS
-from scripts.packages.prepared import telling_apart, values_of
+from scripts.contracts.pointers import child
+from scripts.packages.prepared import OPEN, telling_apart, values_of
 
 _COMPONENTS = "#/components/schemas/"
-_OPEN = "x-extensible-enum"
 # Keywords that are OpenAPI's alone. What they say that JSON Schema can say is said in its words.
 _DROPPED = frozenset({"discriminator", "example", "externalDocs", "nullable", "xml"})
 # The registered formats that are a range of numbers (OpenAPI 3.0, data types).
@@ -23,7 +23,9 @@ def definitions(contract: Mapping[str, Any]) -> dict[str, Any]:
     is_30 = str(contract.get("openapi", "")).startswith("3.0.")
     closed = telling_apart(contract)
     schemas = contract.get("components", {}).get("schemas", {})
-    return {name: _schema(schema, f"/components/schemas/{name}", is_30, closed) for name, schema in schemas.items()}
+    return {
+        name: _schema(schema, child("/components/schemas", name), is_30, closed) for name, schema in schemas.items()
+    }
 
 
 def _schema(schema: Any, pointer: str, is_30: bool, closed: frozenset[str]) -> Any:
@@ -31,18 +33,18 @@ def _schema(schema: Any, pointer: str, is_30: bool, closed: frozenset[str]) -> A
         return schema
     made: dict[str, Any] = {}
     for key, value in schema.items():
-        if key in _DROPPED or (key.startswith("x-") and key != _OPEN):
+        if key in _DROPPED or (key.startswith("x-") and key != OPEN):
             continue
-        made[key] = _member(key, value, f"{pointer}/{key}", is_30, closed)
+        made[key] = _member(key, value, child(pointer, key), is_30, closed)
     if "example" in schema:
         made.setdefault("examples", [schema["example"]])
     if is_30:
         _in_words_of_2020(made, schema)
     if (values := values_of(made)) and pointer not in closed:
-        made[_OPEN] = made.pop("enum")
+        made[OPEN] = made.pop("enum")
         # The list said which type is allowed, where nothing else did.
         own = "string" if isinstance(values[0], str) else "integer"
-        made.setdefault("type", [own, "null"] if None in made[_OPEN] else own)
+        made.setdefault("type", [own, "null"] if None in made[OPEN] else own)
     return made
 
 
@@ -53,9 +55,9 @@ def _member(key: str, value: Any, pointer: str, is_30: bool, closed: frozenset[s
     if kind == "schema":
         return _schema(value, pointer, is_30, closed)
     if kind == "schema[]":
-        return [_schema(part, f"{pointer}/{index}", is_30, closed) for index, part in enumerate(value)]
+        return [_schema(part, child(pointer, index), is_30, closed) for index, part in enumerate(value)]
     if kind == "schema{}":
-        return {name: _schema(part, f"{pointer}/{_escaped(name)}", is_30, closed) for name, part in value.items()}
+        return {name: _schema(part, child(pointer, name), is_30, closed) for name, part in value.items()}
     return value
 
 
@@ -70,7 +72,3 @@ def _in_words_of_2020(made: dict[str, Any], schema: Mapping[str, Any]) -> None:
         least, most = _RANGES[schema["format"]]
         made["minimum"] = max(least, made.get("minimum", least))
         made["maximum"] = min(most, made.get("maximum", most))
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

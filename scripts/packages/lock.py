@@ -3,7 +3,6 @@
 Each function takes the `root` of the project that it is about.
 """
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from refundry._provenance import sha256
+from refundry._provenance import tree_hash as hash_of_tree
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, replace_together
@@ -55,7 +56,7 @@ def current(provider: str, root: Path = ROOT) -> dict[str, str]:
         "contract": _file_hash(specs / "openapi.yaml"),
         "overlay": _file_hash(specs / "overlay.yaml"),
         "contradictions": _file_hash(specs / "contradictions.toml"),
-        "configuration": _sha256(configuration),
+        "configuration": sha256(configuration),
         "templates": tree_hash(tree(root / _TEMPLATES)),
         **{tool: _tool_version(tool) for tool in TOOLS},
         "tree": tree_hash(tree(root / GENERATED.name / package_name(provider))),
@@ -120,17 +121,12 @@ def _differences(provider: str, locked: Mapping[str, str], root: Path) -> Iterat
 
 
 def tree_hash(files: Mapping[str, bytes]) -> str:
-    """Return one hash of a tree: of the hash and path of each file, sorted by path, in the format of `sha256sum`."""
-    lines = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
-    return _sha256(lines.encode()) if files else _MISSING
-
-
-def _sha256(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    """Return one hash of a tree, which an installation recomputes; "missing" where it has no file."""
+    return hash_of_tree(files) if files else _MISSING
 
 
 def _file_hash(path: Path) -> str:
-    return _sha256(path.read_bytes()) if path.is_file() else _MISSING
+    return sha256(path.read_bytes()) if path.is_file() else _MISSING
 
 
 def _recorded_hash(source: Mapping[str, Any], key: str) -> str:

@@ -16,7 +16,8 @@ from scripts.contracts.pointers import child, keys, resolve
 from scripts.contracts.shapes import properties, resolved
 
 _SCHEMAS = "#/components/schemas/"
-_OPEN = "x-extensible-enum"
+OPEN = "x-extensible-enum"
+"""The keyword of an enum that a provider adds values to."""
 # What is said of an enum at one place, and not of the enum.
 _OF_THE_PLACE = ("description", "default", "example", "deprecated")
 UNLISTED = "UnlistedAlternative"
@@ -62,8 +63,8 @@ def _with_enums(contract: Mapping[str, Any]) -> dict[str, Any]:
     data: dict[str, Any] = json.loads(json.dumps(contract))
     data.setdefault("components", {}).setdefault("schemas", {})
     for node in walk(data):
-        if node.kind == "schema" and isinstance(node.value.get(_OPEN), list):
-            listed = node.value.pop(_OPEN)
+        if node.kind == "schema" and isinstance(node.value.get(OPEN), list):
+            listed = node.value.pop(OPEN)
             node.value.setdefault("enum", listed)
     return data
 

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.contracts.errors import ContractError
+from scripts.contracts.errors import ContractError, and_more
 from scripts.contracts.providers import PROVIDERS
 from scripts.files import ROOT, replace_together
 from scripts.packages import lock
@@ -18,8 +18,6 @@ from scripts.release.verdict import Verdict, verdict
 from scripts.release.version import FILE, current_version, with_version
 
 _STEPS = {"auto": Step.NONE, "patch": Step.PATCH, "minor": Step.MINOR, "major": Step.MAJOR}
-
-
 _SBOM = "sbom"
 
 
@@ -33,7 +31,9 @@ def make(asked: Step, date: datetime.date, root: Path = ROOT) -> str:
     Writes the version, the changelog, the surface and the bill of materials, and removes the news fragments.
     """
     if changed := _uncommitted(root):
-        raise Refused(f"{changed[0]}: not committed{_more(changed)}; commit or remove it, and make the release again")
+        raise Refused(
+            f"{changed[0]}: not committed{and_more(changed)}; commit or remove it, and make the release again"
+        )
     found = verdict(current_version(root), asked, root)
     _print(found)
     problems = [*found.problems, *lock.differences(PROVIDERS, root), *_stale(root)]
@@ -98,16 +98,12 @@ def _not_exactly(found: Verdict, version: str, tag: str) -> list[str]:
     if found.since is None:
         lines.append(f"{baseline.FOLDER}/ has no release; run `nox -s release -- auto` first")
     left = [each.path.name for each in found.news] + [each.sentence for each in found.findings]
-    return lines + ([f"{left[0]}: it is not in release {version}{_more(left)}; make the next one"] if left else [])
+    return lines + ([f"{left[0]}: it is not in release {version}{and_more(left)}; make the next one"] if left else [])
 
 
 def _stale(root: Path) -> list[str]:
     problem = sbom.stale(root)
     return [problem] if problem else []
-
-
-def _more(lines: Sequence[str]) -> str:
-    return f" (and {len(lines) - 1} more)" if lines[1:] else ""
 
 
 def _uncommitted(root: Path) -> list[str]:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from scripts.contracts.providers import PROVIDERS, package_name
+from scripts.contracts.providers import PROVIDERS, carried_contract
 from scripts.files import ROOT
-from scripts.packages.trees import GENERATED
 from scripts.release.surface import Surface, dump
 
 FOLDER = "surface"
@@ -51,7 +50,7 @@ def _json(path: Path) -> Any:
 
 def effective(provider: str, root: Path = ROOT) -> Any:
     """Return a provider's effective contract, as its generated package carries it."""
-    return _json(root / GENERATED.name / package_name(provider) / "contract.json")
+    return _json(root / carried_contract(provider))
 
 
 def contents(version: str, surfaces: Mapping[str, Surface], root: Path = ROOT) -> dict[Path, str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from scripts.contracts import changes
+from scripts.contracts.errors import and_more
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT
 from scripts.release import baseline, fragments, surface
@@ -74,9 +75,8 @@ def _untold(findings: Sequence[Finding], news: Sequence[fragments.Fragment], ver
         if graver:
             worst = gravest(each.change_class for each in graver)
             first = next(each for each in graver if each.change_class == worst)
-            more = f" (and {len(graver) - 1} more)" if graver[1:] else ""
             lines.append(
-                f"{section}: no fragment says so: {first.sentence}{more}; write "
+                f"{section}: no fragment says so: {first.sentence}{and_more(graver)}; write "
                 f"{fragments.FOLDER}/{section}/NAME.{worst}.md: what changed, and what a service must do"
             )
     return lines

@@ -1,12 +1,12 @@
 """The account that a smoke run uses: from the environment, and never one at a production host."""
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from refundry import Account, InvalidRefund
 from refundry.accounts import KINDS
 from refundry.environment import from_environment
+from refundry.validation import is_loopback
 
 
 class Refused(Exception):
@@ -44,11 +44,4 @@ def shares_its_host(account: Account) -> bool:
 
 def _is_sandbox(account: Account) -> bool:
     host = urlsplit(account.origin).hostname or ""
-    return host == urlsplit(account.HOSTS["sandbox"]).hostname or _is_here(host)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return host == urlsplit(account.HOSTS["sandbox"]).hostname or is_loopback(host)

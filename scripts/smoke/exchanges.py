@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundry import Timeout, Transport
-from refundry.departures import Departure, Validator, pointer
+from refundry.departures import Departure, Validator
 from refundry.wire import SendFailure, WireReply, WireRequest
-
-_METHODS = ("get", "post", "put", "patch", "delete")
+from scripts.contracts.openapi import operations
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,9 @@ class Recorder:
 
 def _operations(contract: Mapping[str, Any]) -> Iterator[tuple[str, re.Pattern[str], str, str]]:
     """Each operation: its method, the form of its path, its pointer in the contract, its operationId."""
-    for path, item in contract["paths"].items():
+    for at, method, path, operation in operations(contract):
         form = re.compile("[^/]+".join(re.escape(part) for part in re.split(r"\{.+?\}", path)))
-        for method in _METHODS:
-            if method in item:
-                yield method.upper(), form, pointer("paths", path, method), item[method].get("operationId", "")
+        yield method.upper(), form, at, operation.get("operationId", "")
 
 
 def _fits(asked: str, path: str, method: str, form: re.Pattern[str]) -> bool:

@@ -1,12 +1,11 @@
 """The report of a smoke run, as Markdown. It shows names, words and statuses, and no other value of a reply."""
 
-import tomllib
 from collections.abc import Iterable, Iterator
 
 from refundry import Account
 from refundry.departures import Departure
 from refundry.redaction import Secret, without
-from scripts.contracts.providers import SPECS
+from scripts.contracts.contradictions import decisions
 from scripts.smoke.answers import answers
 from scripts.smoke.exchanges import Exchange
 from scripts.smoke.run import Run
@@ -26,8 +25,7 @@ def departures(provider: str, run: Run) -> int:
 
 def _contradictions(provider: str) -> list[tuple[str, str]]:
     """Where an example of the contract breaks its schema, and the keyword: replies like it are known to do so."""
-    text = (SPECS / provider / "contradictions.toml").read_text(encoding="utf-8")
-    return [(one["pointer"], one["rule"]) for one in tomllib.loads(text).get("contradiction", ())]
+    return [(finding.pointer, finding.rule) for finding in decisions(provider)]
 
 
 def _is_listed(departure: Departure, listed: Iterable[tuple[str, str]]) -> bool:

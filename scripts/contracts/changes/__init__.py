@@ -6,7 +6,7 @@ actions that do not fit the newer one, and says what of the project rests on eac
 """
 
 from scripts.contracts.changes.compare import Change, Where, compare, gravest
-from scripts.contracts.changes.report import Report, as_json, between, render_markdown
+from scripts.contracts.changes.report import Report, as_data, as_json, between, render_markdown
 from scripts.contracts.changes.rules import RULES, Effect, Rule
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Report",
     "Rule",
     "Where",
+    "as_data",
     "as_json",
     "between",
     "compare",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scripts.contracts import overlay as overlays
 from scripts.contracts.changes.compare import Change, compare, gravest
@@ -105,14 +106,18 @@ def _lines(report: Report, step: str | None) -> Iterator[str]:
 
 def as_json(report: Report, step: str | None = None) -> str:
     """Return the report as JSON, the same for the same changes; `step` is the version step that follows."""
+    return json.dumps(as_data(report, step), indent=2, sort_keys=True) + "\n"
+
+
+def as_data(report: Report, step: str | None = None) -> dict[str, Any]:
+    """Return the report as values that JSON can hold; `step` is the version step that follows."""
     changes = [
         {**asdict(change), "effect": change.effect.value, "where": change.where._asdict()} for change in report.changes
     ]
-    data = {
+    return {
         "provider": report.provider,
         "effect": report.effect.value,
         "step": step,
         "unfit": dict(report.unfit),
         "changes": changes,
     }
-    return json.dumps(data, indent=2, sort_keys=True) + "\n"

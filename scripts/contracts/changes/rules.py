@@ -19,6 +19,11 @@ class Effect(enum.Enum):
     ADDS = "adds"
     NOTHING = "nothing"
 
+    @property
+    def breaks(self) -> bool:
+        """Whether what a service has may stop working."""
+        return self not in (Effect.ADDS, Effect.NOTHING)
+
 
 class Way(enum.Enum):
     """Who writes a value: we do in a request, the provider does in a reply."""
@@ -60,8 +65,6 @@ _NOTHING: _Effects = (Effect.NOTHING, Effect.NOTHING)
 _CREDENTIALS: _Effects = (Effect.CREDENTIALS, Effect.CREDENTIALS)
 _REQUEST: _Effects = (Effect.BREAKS_REQUEST, Effect.BREAKS_REQUEST)
 _REPLY: _Effects = (Effect.BREAKS_REPLY, Effect.BREAKS_REPLY)
-# Whoever reads is hit alone.
-_READ: _Effects = (Effect.NOTHING, Effect.BREAKS_REPLY)
 # A listed value that goes takes its name with it: the member of a Python enum.
 _VALUE_GONE: _Effects = (Effect.BREAKS_REQUEST, Effect.BREAKS_NAME)
 

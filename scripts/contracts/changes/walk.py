@@ -131,9 +131,6 @@ def _shared(group: str, spot: Spot) -> Found:
         yield from (part.says("example-changed") for part in spots.values() if part.change == "changed")
 
 
-_SHARED_RULES = {"schemas": ("schema-added", "api-schema-removed")}
-
-
 def _paths(spot: Spot) -> Found:
     operations: dict[str, Spot] = {}
     found: dict[str, dict[str, Difference]] = {"added": {}, "removed": {}}
@@ -355,9 +352,7 @@ _OPERATION: Mapping[str, Handler] = {
     "servers": _SERVERS,
     "requestBody": Handler(_request_body, dict),
     "responses": Handler(_responses, dict),
-    "callbacks": Handler(
-        lambda spot: (each for callback in spot.named().values() for each in _messages(callback)), dict
-    ),
+    "callbacks": Handler(_callbacks, dict),
 }
 _PATH: Mapping[str, Handler] = {"servers": _SERVERS}
 _DOCUMENT: Mapping[str, Handler] = {
