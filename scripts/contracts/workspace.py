@@ -151,23 +151,23 @@ def move_in(root: Path, before: Mapping[str, str], changes: Mapping[str, bytes |
         )
     if not changes:
         return
-    with tempfile.TemporaryDirectory(prefix="move-", dir=root / FOLDER) as name:
-        stage = Path(name)
-        moves: list[dict[str, str | None]] = []
-        for number, (path, content) in enumerate(sorted(changes.items())):
-            move: dict[str, str | None] = {"path": path, "before": before.get(path), "after": None, "staged": None}
-            if content is not None:
-                staged = stage / str(number)
-                _write(staged, content)
-                if path in before:
-                    shutil.copymode(root / path, staged)
-                move |= {"after": _hash(content), "staged": staged.relative_to(root).as_posix()}
-            moves.append(move)
-        journal = root / FOLDER / _JOURNAL
-        _write(stage / _JOURNAL, json.dumps(moves, indent=1).encode())
-        (stage / _JOURNAL).replace(journal)
-        _sync(journal.parent)
-        finish(root)
+    # Not removed where the move is interrupted: the journal may name what lies there. `finish` removes it at the end.
+    stage = Path(tempfile.mkdtemp(prefix="move-", dir=root / FOLDER))
+    moves: list[dict[str, str | None]] = []
+    for number, (path, content) in enumerate(sorted(changes.items())):
+        move: dict[str, str | None] = {"path": path, "before": before.get(path), "after": None, "staged": None}
+        if content is not None:
+            staged = stage / str(number)
+            _write(staged, content)
+            if path in before:
+                shutil.copymode(root / path, staged)
+            move |= {"after": _hash(content), "staged": staged.relative_to(root).as_posix()}
+        moves.append(move)
+    journal = root / FOLDER / _JOURNAL
+    _write(stage / _JOURNAL, json.dumps(moves, indent=1).encode())
+    (stage / _JOURNAL).replace(journal)
+    _sync(journal.parent)
+    finish(root)
 
 
 def unfinished(root: Path) -> bool:

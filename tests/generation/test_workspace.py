@@ -23,12 +23,12 @@ NEW: dict[str, str | None] = {
     "changes/a/1.md": "new",
 }
 DONE = {"specs/a/openapi.yaml": "new", "docs/a.md": "old", "changes/a/1.md": "new"}
-# Makes the move, and kills itself at the N-th operation on a file; says so where it reached the end.
+# Makes the move, and signals itself at the N-th operation on a file; says so where it reached the end.
 CHILD = """\
-import json, os, signal, sys
+import json, os, sys
 from pathlib import Path
 from scripts.contracts import workspace
-root, last = Path(sys.argv[1]), int(sys.argv[2])
+root, last, number = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[4])
 before, changes = json.loads(sys.argv[3])
 seen = 0
 def count(event, arguments):
@@ -36,7 +36,7 @@ def count(event, arguments):
     if event in ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod", "shutil.rmtree"):
         seen += 1
         if seen == last:
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), number)
 with workspace.locked(root):
     sys.addaudithook(count)
     workspace.finish(root)
@@ -69,13 +69,13 @@ def move(root: Path) -> None:
         workspace.move_in(root, hashes(), {path: text.encode() if text else None for path, text in NEW.items()})
 
 
-def killed(root: Path, at: int) -> bool:
-    """Run the move in a process of its own that is killed at its operation `at`; return whether it was."""
-    arguments = [sys.executable, "-c", CHILD, str(root), str(at), json.dumps([hashes(), NEW])]
+def killed(root: Path, at: int, number: signal.Signals = signal.SIGKILL) -> bool:
+    """Run the move in a process of its own that is ended at its operation `at`; return whether it was."""
+    arguments = [sys.executable, "-c", CHILD, str(root), str(at), json.dumps([hashes(), NEW]), str(int(number))]
     done = subprocess.run(
         arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False
     )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
+    assert done.returncode in (0, -number), done.stderr.decode()
     return done.returncode != 0
 
 
@@ -86,12 +86,15 @@ def test_a_move_writes_all_files_and_removes_what_is_gone_with_its_empty_folder(
     assert [path.name for path in (tmp_path / workspace.FOLDER).iterdir()] == ["lock"]
 
 
-def test_a_move_that_is_killed_at_any_operation_is_undone_or_finished_by_the_next_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_move_that_is_ended_at_any_operation_is_undone_or_finished_by_the_next_run(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     undone = finished = 0
     root = tmp_path
     for at in range(1, 500):
         root = project(tmp_path / str(at))
-        if not killed(root, at):
+        if not killed(root, at, number):
             break
         if not workspace.unfinished(root):
             assert contents(root) in (OLD, DONE)
