@@ -1,6 +1,7 @@
 """The sessions: `nox -l` lists them, `nox -s NAME -- ARGUMENTS` runs one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,9 @@ from nox.command import CommandFailed
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["tests", "lint"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "uv|virtualenv"
+if "PIP_INDEX_URL" in os.environ:  # uv reads no setting of pip
+    os.environ.setdefault("UV_DEFAULT_INDEX", os.environ["PIP_INDEX_URL"])
 
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
@@ -23,14 +27,23 @@ ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults",)
-CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging")
+CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows")
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
 CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
 
 
-def install(session: nox.Session) -> None:
-    """Install every requirement by hash, and refundry itself in place with the locked build backend."""
+def install(session: nox.Session, says: str = "") -> None:
+    """Install every requirement by hash, and refundry itself in place with the locked build backend.
+
+    `says` is what the session does and about how long it takes, for the sessions that a newcomer runs first.
+    """
+    pins = sum("==" in line for line in Path(REQUIREMENTS).read_text(encoding="utf-8").splitlines())
+    if says:
+        session.log(f"{session.name}: {says}")
+    session.log(
+        f"First {pins} pinned packages are installed: a few seconds if they were fetched before, else a minute."
+    )
     session.install("--require-hashes", "-r", REQUIREMENTS)
     session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
@@ -49,7 +62,7 @@ def interpreter(version: str) -> str:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Compare the generated packages with their contracts, and refund at all three providers of the sandbox."""
-    install(session)
+    install(session, "generates the clients anew, compares, and refunds at three providers. About half a minute.")
     session.run("python", "-m", "scripts.demo", *session.posargs)
 
 
@@ -57,15 +70,17 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests and measure how much of the facade they cover. Arguments go to pytest, in place of all tests.
 
-    The tests against nginx and haproxy run when both are installed.
+    The tests against nginx and haproxy run when both are installed; in CI they have to be.
     """
-    install(session)
+    absent = absent_servers()
+    if absent and not session.posargs and os.environ.get("CI"):
+        session.error(absent)
+    install(session, "" if session.posargs else "runs every test, three processes side by side. About ten minutes.")
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     session.env["COVERAGE_FILE"] = str(Path(session.virtualenv.location, "coverage"))
     session.run("coverage", "erase")
-    absent = absent_servers()
     measured = ("coverage", "run", "-m", "pytest", "-q")
     network = NETWORK if absent else (*NETWORK, "tests/servers")
     with (
@@ -117,7 +132,11 @@ def beside(session: nox.Session, *command: str) -> Iterator[None]:
     with log.open("wb") as output:
         running = subprocess.Popen(
             [program or command[0], *command[1:]],
-            env={**os.environ, **{name: value for name, value in session.env.items() if value is not None}},
+            env={
+                **os.environ,
+                **{name: value for name, value in session.env.items() if value is not None},
+                "PATH": os.pathsep.join([session.bin, os.environ.get("PATH", os.defpath)]),  # as session.run does
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -155,7 +174,7 @@ for _version in VERSIONS:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check all code with ruff, mypy --strict and pyright, the listed contradictions, and the tables of docs/."""
+    """Check all code with ruff, mypy and pyright, the contradictions, and the tables of docs/."""
     install(session)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -167,6 +186,23 @@ def lint(session: nox.Session) -> None:
     session.run("ty", "check", "facade", "generated")
     session.run("python", "-m", "scripts.contracts.contradictions")
     session.run("python", "-m", "scripts.documentation.tables", "--check")
+
+
+@nox.session
+def workflows(session: nox.Session) -> None:
+    """Check the workflows, their scripts, and the configuration for Renovate that docs/consuming.md gives."""
+    session.install("--require-hashes", "-r", "requirements/workflows.txt")
+    session.run("zizmor", "--offline", "--pedantic", "--quiet", ".github/workflows")
+    files = sorted(map(str, Path(".github/workflows").glob("*.yml")))
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *files)
+    renovate = Path(session.create_tmp(), "renovate.json")
+    (given,) = re.findall(
+        r"^```json\n(.*?)^```", Path("docs/consuming.md").read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    renovate.write_text(given, encoding="utf-8")
+    session.run("check-jsonschema", "--quiet", "--builtin-schema", "vendor.renovate", str(renovate))
+    for script in (".ci/run", ".ci/packages", *sorted(map(str, Path(".github/scripts").glob("*.sh")))):
+        session.run("bash", "-n", script, external=True)
 
 
 @nox.session
@@ -197,20 +233,52 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
-@nox.session(reuse_venv=False)
+@nox.session
+def update(session: nox.Session) -> None:
+    """Take in what a provider has published: `nox -s update -- paybyrd page.md`. Without arguments, ask each provider.
+
+    `-- --check` only says what would change. nox ends with 1 for each exit code but 0; the report names the verdict.
+    """
+    install(session)
+    session.run("python", "-m", "scripts.contracts.update", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Make the next version and its changelog: `nox -s release -- auto`. With `-- --check`, see that all agree."""
+    install(session)
+    session.run("python", "-m", "scripts.release", *session.posargs)
+
+
+@nox.session
+def smoke(session: nox.Session) -> None:
+    """Refund a smallest amount at a provider's own sandbox, with your credentials: `nox -s smoke -- paybyrd --help`."""
+    install(session)
+    session.run("python", "-m", "scripts.smoke", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def ci(session: nox.Session) -> None:
+    """Run all that a change has to pass, two steps at a time. `-- --list` prints the steps. About half an hour."""
+    session.run(sys.executable, "-m", "scripts.ci", *session.posargs, external=True)
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
-    """Install refundry as its users do, with its dependencies alone, and import its packages."""
-    session.install(".")
-    session.run("python", "-I", "-c", "import refundry_blink, refundry_lab4pay, refundry_paybyrd")
-    session.run("python", "-I", "-c", "from refundry import *; print(RefundClient([Paybyrd(api_key='test-key')]))")
-    session.run("python", "-m", "pip", "list")
+    """Install the wheel into bare environments, as its users do, and refund over TLS in each: `-- WHEEL`, or a new one.
+
+    At the newest and the lowest direct versions, on Python 3.11 and 3.13.
+    """
+    install(session)
+    session.run("python", "-m", "scripts.release.install", *session.posargs)
 
 
 @nox.session
 def lock(session: nox.Session) -> None:
-    """Write requirements/dev.txt from dev.in: versions and hashes, and no addresses."""
+    """Write requirements/*.txt from the *.in beside them: versions and hashes, and no addresses."""
     session.install("uv")
-    session.run(
-        *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
-        *("--no-header", "--no-annotate", "--quiet", *session.posargs, "requirements/dev.in", "-o", REQUIREMENTS),
-    )
+    for given in sorted(map(str, Path("requirements").glob("*.in"))):
+        session.run(
+            *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
+            *("--no-header", "--no-annotate", "--quiet", *session.posargs, given, "-o", given.replace(".in", ".txt")),
+        )

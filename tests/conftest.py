@@ -1,4 +1,4 @@
-"""What the assertions of the shared helpers say where they fail, and how many cases a property is tried with."""
+"""Assertion rewriting of the shared helpers, and the number of examples of a property test."""
 
 import os
 
@@ -9,6 +9,6 @@ pytest.register_assert_rewrite(
     "tests.facade.canary", "tests.facade.questions", "tests.facade.support", "tests.faults.support"
 )
 
-# In CI a property is tried with the same cases each time, so that a failure there is a failure of the change.
+# In CI a property test uses the same examples each time, so that a failure there comes from the change.
 settings.register_profile("ci", derandomize=True, deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "default")

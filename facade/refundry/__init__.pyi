@@ -1,3 +1,5 @@
+from refundry._provenance import Provenance as Provenance
+from refundry._provenance import provenance as provenance
 from refundry.accounts import Account as Account
 from refundry.accounts import Blink as Blink
 from refundry.accounts import Lab4Pay as Lab4Pay

@@ -3,25 +3,46 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 
 import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
 from refundry.redaction import Secret
-from refundry.validation import account_name, credential, origin, text_secret
+from refundry.validation import account_name, credential, one_of, origin, text_secret
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     typing = Later("typing")
 if TYPE_CHECKING:
     import typing
-    from typing import Final, TypeVar
+    from typing import Final
 
-    Value = TypeVar("Value")
 
-_NO_KEYS: Final[Mapping[str, Secret]] = {}
+# The arguments that accounts have in common. None of them is a secret.
+_PLACE: Final = ("name", "environment", "base_url", "plain_http_to", "transport", "currency", "minor_units")
+
+
+class _Servers(Mapping[str, str]):
+    """The servers of a generated package by environment. The package is imported on the first use."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def _read(self) -> dict[str, str]:
+        servers: dict[str, str] = import_module(self._package).SERVERS
+        return servers
+
+    def __getitem__(self, environment: str) -> str:
+        return self._read()[environment]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
 
 
 class Account(ABC):
@@ -50,7 +71,10 @@ class Account(ABC):
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = False
     """Whether the provider takes amounts as whole numbers of minor units."""
 
-    keys: Mapping[str, Secret] = _NO_KEYS
+    # Also of an account that its constructor refuses: an error reporter shows it.
+    name: str = ""
+    origin: str = ""
+    keys: Mapping[str, Secret] = {}
     """The credentials that an access token is fetched with, by the names of the arguments; empty where none is."""
     token: Secret | None = None
     """The access token that was given."""
@@ -69,23 +93,29 @@ class Account(ABC):
         currency: str | None = None,
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
     ) -> None:
-        # A message shows no value: a variable of the environment may hold the secret of another one.
-        if environment not in self.HOSTS:
-            raise InvalidRefund(f"environment is one of {', '.join(self.HOSTS)}", field="environment")
-        if currency is not None and currency not in EXPONENTS:
+        self._set_place(locals())
+
+    def _set_place(self, given: Mapping[str, typing.Any]) -> None:
+        """Check and keep what accounts have in common, out of all the arguments of a constructor."""
+        # An error reporter may show the variables of this frame. A message shows no value either: a variable of the
+        # environment may hold the secret of another one.
+        given = {name: given[name] for name in _PLACE if name in given}
+        one_of(given["environment"], "environment", self.HOSTS)
+        self.currency: str | None = given.get("currency")
+        if self.currency is not None and self.currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
-        if minor_units not in (None, "iso", "hundredths"):
-            raise InvalidRefund("minor_units is iso or hundredths", field="minor_units")
-        self.name: str = account_name(name)
-        self.origin: str = origin(base_url if base_url is not None else self.HOSTS[environment], plain_http_to)
-        self.currency = currency
-        self.minor_units = minor_units
-        self.transport = transport
+        one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
+        base_url = self.HOSTS[given["environment"]] if given["base_url"] is None else given["base_url"]
+        self.name = account_name(given["name"])
+        self.origin = origin(base_url, given["plain_http_to"])
+        self.minor_units: typing.Literal["iso", "hundredths"] | None = given.get("minor_units")
+        self.transport: refundry.Transport | refundry.AsyncTransport | None = given["transport"]
 
     @property
     def secrets(self) -> tuple[Secret, ...]:
         """Every credential that a request is sent with. Those that prove a callback are never sent."""
-        return _given(self.token, *self.keys.values(), *(secret for _, secret in self.headers))
+        token = () if self.token is None else (self.token,)
+        return (*token, *self.keys.values(), *(secret for _, secret in self.headers))
 
     @property
     def fetches_token(self) -> bool:
@@ -100,17 +130,17 @@ class Account(ABC):
                 if value is not None:
                     raise InvalidRefund(f"give either access_token or {names}, not both", field=name)
             self.token = credential(access_token, "access_token")
-            return
-        for name, value in keys.items():
-            if value is None:
-                raise InvalidRefund(f"{name} is missing; give {names}, or access_token", field=name)
-        self.keys = {name: credential(value, name) for name, value in keys.items()}
+        else:
+            for name, value in keys.items():
+                if value is None:
+                    raise InvalidRefund(f"{name} is missing; give {names}, or access_token", field=name)
+            self.keys = {name: credential(value, name) for name, value in keys.items()}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name!r} at {self.origin}>"
 
     def __reduce__(self) -> typing.NoReturn:
-        raise TypeError(f"{self!r} holds credentials and is not pickled; make it anew where it is used")
+        raise TypeError(f"{self!r} holds credentials and is not pickled; make another one where it is used")
 
 
 class Lab4Pay(Account):
@@ -126,10 +156,7 @@ class Lab4Pay(Account):
     sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://api-payment.lab4pay.com",
-        "sandbox": "https://api-payment.lab4pay.dev",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_lab4pay")
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -150,24 +177,15 @@ class Lab4Pay(Account):
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(
-            name=name,
-            environment=environment,
-            base_url=base_url,
-            plain_http_to=plain_http_to,
-            transport=transport,
-            currency=currency,
-            minor_units=minor_units,
-        )
+        self._set_place(locals())
         self.headers: tuple[tuple[str, Secret], ...] = (
             ("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),
         )
         self._set_keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
-        self.webhook_secret_keys: tuple[Secret, ...] = _in_rotation(
-            "webhook_secret_key", text_secret, webhook_secret_key, previous_webhook_secret_key
+        self.webhook_secret_keys: tuple[Secret, ...] = tuple(
+            key for (key,) in _in_rotation(locals(), text_secret, "webhook_secret_key")
         )
-        if webhook_signature not in ("body", "sorted-keys"):
-            raise InvalidRefund("webhook_signature is body or sorted-keys", field="webhook_signature")
+        one_of(webhook_signature, "webhook_signature", ("body", "sorted-keys"))
         self.webhook_signature = webhook_signature
 
 
@@ -187,10 +205,7 @@ class Paybyrd(Account):
     `previous_webhook_password`.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://gateway.paybyrd.com",
-        "sandbox": "https://gatewaysandbox.paybyrd.com",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_paybyrd")
     COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
 
     def __init__(
@@ -210,24 +225,14 @@ class Paybyrd(Account):
         minor_units: typing.Literal["iso", "hundredths"] | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(
-            name=name,
-            environment=environment,
-            base_url=base_url,
-            plain_http_to=plain_http_to,
-            transport=transport,
-            minor_units=minor_units,
-        )
+        self._set_place(locals())
         self.headers: tuple[tuple[str, Secret], ...] = (("x-api-key", credential(api_key, "api_key")),)
-        self.webhook_api_keys: tuple[Secret, ...] = _in_rotation(
-            "webhook_api_key", credential, webhook_api_key, previous_webhook_api_key
+        self.webhook_api_keys: tuple[Secret, ...] = tuple(
+            key for (key,) in _in_rotation(locals(), credential, "webhook_api_key")
         )
-        self.webhook_basics: tuple[tuple[Secret, Secret], ...] = _given(
-            _basic("webhook", webhook_username, webhook_password),
-            _basic("previous_webhook", previous_webhook_username, previous_webhook_password),
+        self.webhook_basics: tuple[tuple[Secret, Secret], ...] = tuple(
+            (name, word) for name, word in _in_rotation(locals(), _of_basic, "webhook_username", "webhook_password")
         )
-        if webhook_username is None and previous_webhook_username is not None:
-            raise InvalidRefund("webhook_username is missing, beside the one before it", field="webhook_username")
 
 
 class Blink(Account):
@@ -241,10 +246,7 @@ class Blink(Account):
     in the same: `refund.amount` is then known after FULL too.
     """
 
-    HOSTS: typing.ClassVar[Mapping[str, str]] = {
-        "production": "https://secure.blinkpayment.co.uk",
-        "sandbox": "https://secure.blinkpayment.co.uk",
-    }
+    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_blink")
 
     def __init__(
         self,
@@ -259,14 +261,7 @@ class Blink(Account):
         currency: str | None = None,
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
     ) -> None:
-        super().__init__(
-            name=name,
-            environment=environment,
-            base_url=base_url,
-            plain_http_to=plain_http_to,
-            transport=transport,
-            currency=currency,
-        )
+        self._set_place(locals())
         self._set_keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
 
 
@@ -275,28 +270,26 @@ KINDS: Final[dict[str, type[Account]]] = {"lab4pay": Lab4Pay, "paybyrd": Paybyrd
 
 
 def _in_rotation(
-    field: str, checked: Callable[[object, str], Secret], now: object, previous: object
-) -> tuple[Secret, ...]:
-    """The secrets that prove a callback: the present one, and the previous one while the provider still uses it."""
-    if now is None and previous is not None:
-        raise InvalidRefund(f"{field} is missing, beside the one before it", field=field)
-    given = ((field, now), (f"previous_{field}", previous))
-    return tuple(checked(value, name) for name, value in given if value is not None)
+    given: Mapping[str, object], checked: Callable[[object, str], Secret], *fields: str
+) -> Iterator[tuple[Secret, ...]]:
+    """The secrets of these fields, which prove a callback together, and the previous ones while they are used too.
+
+    InvalidRefund for some of the fields, and for the previous secrets without the present ones.
+    """
+    previous = tuple(f"previous_{field}" for field in fields)
+    given = {field: given[field] for field in fields + previous}  # as in _set_place
+    for group, needed_by in ((fields, fields + previous), (previous, previous)):
+        if all(given[field] is None for field in needed_by):
+            return
+        for field in group:
+            if given[field] is None:
+                raise InvalidRefund(f"{field} is missing, beside the others that prove a callback", field=field)
+        yield tuple(checked(given[field], field) for field in group)
 
 
-def _basic(what: str, username: object, password: object) -> tuple[Secret, Secret] | None:
-    """A name and a password of HTTP Basic; None where neither is given."""
-    fields = {f"{what}_username": username, f"{what}_password": password}
-    if username is None and password is None:
-        return None
-    for field, value in fields.items():
-        if value is None:
-            raise InvalidRefund(f"{field} is missing: give both the name and the password", field=field)
-    name, secret = (text_secret(value, field) for field, value in fields.items())
-    if ":" in name.reveal():
-        raise InvalidRefund(f"{what}_username has a colon, which HTTP Basic cannot carry", field=f"{what}_username")
-    return name, secret
-
-
-def _given(*values: Value | None) -> tuple[Value, ...]:
-    return tuple(value for value in values if value is not None)
+def _of_basic(value: object, field: str) -> Secret:
+    """A name or a password of HTTP Basic."""
+    secret = text_secret(value, field)
+    if field.endswith("username") and ":" in secret.reveal():
+        raise InvalidRefund(f"{field} has a colon, which HTTP Basic cannot carry", field=field)
+    return secret

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from refundry.errors import InvalidRefund, UnsupportedOperation
 from refundry.money import EXPONENTS, FULL, MAX_MINOR_UNITS, Money, rescaled
@@ -52,35 +52,28 @@ def check(request: RefundRequest, account: Account, able: Mapping[Operation, Cap
     Raises UnsupportedOperation for what the provider cannot do. Raises InvalidRefund for a currency that is not the
     account's, and for an amount that the provider cannot count.
     """
-    capabilities, amount = able.get(request.operation), request.amount
-    if capabilities is None:
-        has = " or ".join(operation.value for operation in able)
-        raise UnsupportedOperation(
-            f"{account.name} has no {request.operation.value}; it has {has}", field="payment_id", **_facts(request)
-        )
-    if amount is FULL:
-        if not capabilities.full_without_amount:
+    try:
+        capabilities, amount = able.get(request.operation), request.amount
+        if capabilities is None:
+            has = " or ".join(operation.value for operation in able)
             raise UnsupportedOperation(
-                f"{account.name} needs an amount; give Money in place of FULL", field="amount", **_facts(request)
+                f"{account.name} has no {request.operation.value}; it has {has}", field="payment_id"
             )
-        return capabilities
-    if account.currency not in (None, amount.currency):
-        raise InvalidRefund(
-            f"{account.name} is an account in {account.currency}, and the amount is {amount}",
-            field="amount",
-            **_facts(request),
-        )
-    if account.COUNTS_MINOR_UNITS:
-        try:
+        if amount is FULL:
+            if not capabilities.full_without_amount:
+                raise UnsupportedOperation(
+                    f"{account.name} needs an amount; give Money in place of FULL", field="amount"
+                )
+        elif account.currency not in (None, amount.currency):
+            raise InvalidRefund(
+                f"{account.name} is an account in {account.currency}, and the amount is {amount}", field="amount"
+            )
+        elif account.COUNTS_MINOR_UNITS:
             counted(amount, account)
-        except InvalidRefund as refused:
-            vars(refused).update(_facts(request))
-            raise
+    except InvalidRefund as refused:
+        refused.provider, refused.reference = request.provider, request.reference
+        raise
     return capabilities
-
-
-def _facts(request: RefundRequest) -> dict[str, Any]:
-    return {"provider": request.provider, "reference": request.reference}
 
 
 def decimals(currency: str, account: Account) -> int | None:

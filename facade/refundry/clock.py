@@ -77,7 +77,7 @@ class Deadline:
     """A wall time at which something ends. It is over once either clock of this machine says so.
 
     The wall clock may be set back, so the deadline is also kept by the boot clock. Another process reads the boot
-    clock anew when it unpickles the deadline. Raises ValueError for a time without a time zone.
+    clock again when it unpickles the deadline. Raises ValueError for a time without a time zone.
     """
 
     __slots__ = ("_boot", "_clock", "moment")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from itertools import product
 from typing import NamedTuple
 
 from refundry.accounts import KINDS
@@ -31,10 +32,11 @@ _OF_A_SERVICE: Final = re.compile(
 )
 _OF_A_LINK: Final = re.compile("(?P<service>REFUNDRY_(?:.+_)??)(?:NAME|ENV_.+)")
 
-# The cutoffs of get_close_matches, for the name of a provider, of a field, and of a whole variable.
+# The cutoffs of get_close_matches: for a whole variable, a provider, and a field without a label and with one.
+_NEAR_VARIABLE: Final = 0.95
 _NEAR_PROVIDER: Final = 0.75
 _NEAR_FIELD: Final = 0.6
-_NEAR_VARIABLE: Final = 0.9
+_NEAR_LABELLED_FIELD: Final = (1.0, 0.8)
 
 
 class _Shared(NamedTuple):
@@ -60,19 +62,18 @@ def from_environment(variables: Mapping[str, str]) -> list[Account]:
                 raise InvalidRefund(f"{variable} is empty; give it a value, or unset it", field=variable)
             given.setdefault(shared, {})[field] = value
     if not given:
-        raise InvalidRefund(f"the environment names no account; {_hint(_misspelt(variables), KINDS)}", field=_PREFIX)
-    accounts: dict[str, Account] = {}
-    named_by: dict[str, str] = {}
+        near = (one for variable in variables for one in _near(variable))
+        raise InvalidRefund(f"the environment names no account; {_hint(near, KINDS)}", field=_PREFIX)
+    accounts: dict[str, tuple[str, Account]] = {}
     for shared, fields in given.items():
         account = _made(shared, fields)
-        if account.name in accounts:
+        first, _ = accounts.setdefault(account.name, (shared.text, account))
+        if first != shared.text:
             variable = f"{shared.text}NAME"
             raise InvalidRefund(
-                f"{variable}: the account of {named_by[account.name]} has the same name; give one of them another",
-                field=variable,
+                f"{variable}: the account of {first} has the same name; give one of them another", field=variable
             )
-        accounts[account.name], named_by[account.name] = account, shared.text
-    return list(accounts.values())
+    return [account for _, account in accounts.values()]
 
 
 def _is_of_others(variable: str, variables: Mapping[str, str]) -> bool:
@@ -91,7 +92,7 @@ def _parts(variable: str) -> tuple[_Shared, str]:
     kind = found["kind"].lower() if found and found["kind"].lower() in KINDS else None
     if found and kind and found["field"].lower() in _fields(kind):
         return _Shared(found["shared"], kind, found["label"]), found["field"].lower()
-    hint = _hint(_meant(variable.removeprefix(_PREFIX).upper()), [kind] if kind else KINDS)
+    hint = _hint(_meant(variable), [kind] if kind else KINDS)
     raise InvalidRefund(f"no account takes {variable}; {hint}", field=variable)
 
 
@@ -118,55 +119,34 @@ def _fields(kind: str) -> dict[str, bool]:
 
 def _hint(meant: Iterator[str], kinds: Iterable[str]) -> str:
     """The variable that was probably meant, or else those that there are."""
-    for likeliest in meant:
+    likeliest = next(meant, None)
+    if likeliest is not None:
         return f"did you mean {likeliest}?"
     there_are = (f"{_PREFIX}{kind.upper()}_ with {', '.join(_fields(kind)).upper()}" for kind in kinds)
     return f"there are {'; '.join(there_are)}"
 
 
-def _misspelt(variables: Iterable[str]) -> Iterator[str]:
-    """The variables of refundry that come near to the given ones, whose prefix may be misspelt."""
+def _near(written: str) -> Iterator[str]:
+    """The variable without a label that comes near to the whole text, also where its prefix is misspelt."""
     there_are = [f"{_PREFIX}{kind}_{field}".upper() for kind in KINDS for field in _fields(kind)]
-    for variable in variables:
-        yield from get_close_matches(variable.upper(), there_are, 1, _NEAR_VARIABLE)
+    by_letters = {variable.replace("_", ""): variable for variable in there_are}
+    letters = "".join(re.findall("[A-Z0-9]+", written.upper()))
+    yield from (by_letters[near] for near in get_close_matches(letters, by_letters, 1, _NEAR_VARIABLE))
 
 
-def _meant(written: str) -> Iterator[str]:
-    """The variables that one in upper case without its prefix was probably meant to be, the likeliest first."""
-    there_are = {
-        f"{kind}{field}".upper().replace("_", ""): f"{_PREFIX}{kind}_{field}".upper()
-        for kind in KINDS
-        for field in _fields(kind)
-    }
-    words = re.findall("[A-Z0-9]+", written)
-    joined = "".join(words)
-    if joined in there_are:
-        yield there_are[joined]
-    labelled = re.fullmatch("(.+?)__(.+)__(.+)", written)
-    if labelled is not None:
-        label = "_".join(re.findall("[A-Z0-9]+", labelled[2]))
-        for kind, fields in _near_kind(labelled[1]):
-            yield from (f"{_PREFIX}{kind}__{label}__{field}" for field in _near(labelled[3], fields) if label)
-    yield from (there_are[near] for near in get_close_matches(joined, there_are, 1, _NEAR_VARIABLE))
+def _meant(variable: str) -> Iterator[str]:
+    """The variables that this one was probably meant to be, the likeliest first."""
+    yield from _near(variable)
+    words = re.findall("[A-Z0-9]+", variable.removeprefix(_PREFIX).upper())
     for first in range(1, len(words)):
-        for kind, fields in _near_kind("".join(words[:first])):
-            for end in range(first + 1, len(words)):
-                if (field := "_".join(words[end:])) in fields:
-                    yield f"{_PREFIX}{kind}__{'_'.join(words[first:end])}__{field}"
-            yield from (f"{_PREFIX}{kind}_{field}" for field in _near("_".join(words[first:]), fields))
-
-
-def _near_kind(written: str) -> Iterator[tuple[str, list[str]]]:
-    """The provider that a text comes near to, with its fields, in upper case."""
-    for kind in get_close_matches(written.lower(), KINDS, 1, _NEAR_PROVIDER):
-        yield kind.upper(), [field.upper() for field in _fields(kind)]
-
-
-def _near(written: str, fields: list[str]) -> list[str]:
-    """The field that equals the text, or begins or ends with it, or else comes near to it."""
-    if written in fields:
-        return [written]
-    parts = [field for field in fields if field.startswith(written) or field.endswith(f"_{written}")]
-    if len(parts) == 1:
-        return parts
-    return get_close_matches(written, fields, 1, _NEAR_FIELD)
+        for kind in get_close_matches("".join(words[:first]).lower(), KINDS, 1, _NEAR_PROVIDER):
+            account = f"{_PREFIX}{kind.upper()}_"
+            fields = [field.upper() for field in _fields(kind)]
+            by_letters = {field.replace("_", ""): field for field in fields}
+            for cutoff, end in product(_NEAR_LABELLED_FIELD, range(first + 1, len(words))):
+                for near in get_close_matches("".join(words[end:]), by_letters, 1, cutoff):
+                    yield f"{account}_{'_'.join(words[first:end])}__{by_letters[near]}"
+            written = "_".join(words[first:])
+            ends = [field for field in fields if field.startswith(written) or field.endswith(f"_{written}")]
+            likeliest = ends if len(ends) == 1 else get_close_matches(written, fields, 1, _NEAR_FIELD)
+            yield from (f"{account}{field}" for field in likeliest)

@@ -7,20 +7,25 @@ reply's body in its text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import refundry
+from refundry import plain
 from refundry.clock import Deadline, in_utc
 from refundry.later import Later
+from refundry.plain import MOMENT, NEEDED_TEXT, TEXT, WHOLE_NUMBER, Field
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
     datetime, typing = Later("datetime"), Later("typing")
+    money = Later("refundry.money")  # which needs this module
 if TYPE_CHECKING:
     import datetime
     import typing
     from typing import Any, Final
+
+    from refundry import money
 
 
 class Resend(StrEnum):
@@ -46,6 +51,25 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+def _reason(text: str) -> Reason:
+    return Reason(text) if text in tuple(Reason) else Reason.OTHER  # of another version
+
+
+def _differences(rows: Sequence[Any]) -> tuple[tuple[str, str, str], ...]:
+    if not all(isinstance(row, list | tuple) and [*map(type, row)] == [str, str, str] for row in rows):
+        raise TypeError("each difference is three texts")
+    return tuple((name, asked, reported) for name, asked, reported in rows)
+
+
+# Money and Refund need this module, so a field looks for them when it is written or read.
+_AMOUNT: Final = Field(str, Mapping, write=lambda one: money.to_plain(one), read=lambda one: money.from_plain(one))
+_REASON: Final = Field(str, write=str, read=_reason, is_needed=True)
+_DIFFERENCES: Final = Field(list, tuple, write=lambda rows: [*map(list, rows)], read=_differences, is_needed=True)
+_REFUND: Final = Field(
+    Mapping, write=lambda one: one.to_dict(), read=lambda one: refundry.Refund.from_dict(one), is_needed=True
+)
+
+
 class RefundError(Exception):
     """The base of everything that refundry raises.
 
@@ -56,10 +80,13 @@ class RefundError(Exception):
     """
 
     _RESEND: Resend = Resend.NEVER
-    _FIELDS: tuple[str, ...] = (
-        *("provider", "reference", "payment_id", "amount"),
-        *("http_status", "provider_code", "provider_message", "retry_after"),
-    )
+    _FIELDS: Mapping[str, Field] = {
+        **dict.fromkeys(("provider", "reference", "payment_id"), TEXT),
+        "amount": _AMOUNT,
+        "http_status": WHOLE_NUMBER,
+        **dict.fromkeys(("provider_code", "provider_message"), TEXT),
+        "retry_after": Field(int, float),
+    }
 
     def __init__(
         self,
@@ -99,7 +126,7 @@ class RefundError(Exception):
         """
         name, *wider = [cls.__name__ for cls in type(self).__mro__ if _CLASSES.get(cls.__name__) is cls]
         resend = Resend.SAFE if self.resend is Resend.SAFE else Resend.NEVER
-        facts = {field: _to_plain(field, getattr(self, field)) for field in self._FIELDS}
+        facts = plain.to_dict(self._FIELDS, self)
         return {"error": name, "is_a": wider, "message": str(self), "resend": resend.value, **facts}
 
     @staticmethod
@@ -111,8 +138,7 @@ class RefundError(Exception):
         resent, that names a field which is missing or unfit.
         """
         cls = _class_of(values)
-        message, *facts = [_from_plain(field, values.get(field)) for field in ("message", *cls._FIELDS)]
-        error = cls(message, **dict(zip(cls._FIELDS, facts, strict=True)))
+        error = cls(**plain.from_dict({"message": NEEDED_TEXT, **cls._FIELDS}, values, unfit_field))
         if isinstance(error, InvalidRefund) and values.get("resend") != Resend.SAFE:
             error.resend = Resend.NEVER
         return error
@@ -122,9 +148,7 @@ class RefundError(Exception):
 
 
 def _rebuilt(cls: type[RefundError], args: tuple[Any, ...]) -> RefundError:
-    error = cls.__new__(cls)
-    error.args = args
-    return error
+    return cls.__new__(cls, *args)
 
 
 class InvalidRefund(RefundError, ValueError):
@@ -133,7 +157,7 @@ class InvalidRefund(RefundError, ValueError):
     Where it was about a refund that was asked for before, its `resend` is NEVER: that refund is as it was.
     """
 
-    _FIELDS = (*RefundError._FIELDS, "field")
+    _FIELDS = {**RefundError._FIELDS, "field": NEEDED_TEXT}
 
     def __init__(self, message: str, *, field: str, resend: Resend = Resend.SAFE, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
@@ -184,7 +208,7 @@ class RefundRejected(RefundError):
     """
 
     _RESEND = Resend.SAFE
-    _FIELDS = (*RefundError._FIELDS, "reason", "same_answer_until")
+    _FIELDS = {**RefundError._FIELDS, "reason": _REASON, "same_answer_until": MOMENT}
 
     def __init__(
         self, message: str, *, reason: Reason, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
@@ -202,7 +226,7 @@ class AuthenticationFailed(RefundError):
     """
 
     _RESEND = Resend.SAFE
-    _FIELDS = (*RefundError._FIELDS, "same_answer_until")
+    _FIELDS = {**RefundError._FIELDS, "same_answer_until": MOMENT}
 
     def __init__(
         self, message: str, *, same_answer_until: datetime.datetime | None = None, **facts: typing.Any
@@ -219,7 +243,7 @@ class OutcomeUnknown(RefundError):
     `resend_until` is None. At NEVER, find out from the provider before anybody refunds again.
     """
 
-    _FIELDS = (*RefundError._FIELDS, "resend_until")
+    _FIELDS = {**RefundError._FIELDS, "resend_until": MOMENT}
 
     def __init__(self, message: str, *, resend_until: datetime.datetime | None = None, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
@@ -252,7 +276,7 @@ class RefundMismatch(OutcomeUnknown):
     a payment that nobody intended.
     """
 
-    _FIELDS = (*OutcomeUnknown._FIELDS, "differences")
+    _FIELDS = {**OutcomeUnknown._FIELDS, "differences": _DIFFERENCES}
 
     def __init__(self, message: str, *, differences: Sequence[tuple[str, str, str]], **facts: typing.Any) -> None:
         super().__init__(message, **facts)
@@ -266,7 +290,7 @@ class LookupFailed(RefundError):
     `temporary` says that a later lookup may get an answer.
     """
 
-    _FIELDS = (*RefundError._FIELDS, "refund", "temporary")
+    _FIELDS = {**RefundError._FIELDS, "refund": _REFUND, "temporary": Field(bool, is_needed=True)}
 
     def __init__(self, message: str, *, refund: refundry.Refund, temporary: bool, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
@@ -281,7 +305,7 @@ class StillPending(RefundError):
     where the last lookup failed.
     """
 
-    _FIELDS = (*RefundError._FIELDS, "refund")
+    _FIELDS = {**RefundError._FIELDS, "refund": _REFUND}
 
     def __init__(self, message: str, *, refund: refundry.Refund, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
@@ -322,79 +346,6 @@ def _class_of(values: Mapping[str, Any]) -> type[RefundError]:
     return RefundError
 
 
-def _to_plain(field: str, value: Any) -> Any:
-    return None if value is None else _CONVERTERS.get(field, (_same, _same))[0](value)
-
-
-def _from_plain(field: str, value: Any) -> Any:
-    if value is None and field not in _REQUIRED:
-        return None
-    types = _TYPES.get(field, (str,))
-    if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-        raise _unfit(field, f"it is of type {type(value).__name__}")
-    try:
-        return _CONVERTERS.get(field, (_same, _same))[1](value)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise _unfit(field, error) from error
-
-
-def _unfit(field: str, why: object) -> InvalidRefund:
-    return InvalidRefund(f"the field {field!r} of the error is unfit: {why}", field=field, resend=Resend.NEVER)
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _amount_to_plain(amount: Any) -> Any:
-    from refundry.money import to_plain  # what nobody keeps need not be loaded; money itself needs this module
-
-    return to_plain(amount)
-
-
-def _amount_from_plain(value: Any) -> refundry.Amount:
-    from refundry.money import from_plain
-
-    return from_plain(value)
-
-
-def _refund_from_dict(values: Any) -> refundry.Refund:
-    return refundry.Refund.from_dict(values)
-
-
-def moment(text: str) -> datetime.datetime:
-    """The moment that `to_dict` wrote as ISO 8601, in UTC. Raises a ValueError or an OverflowError where it is none."""
-    return in_utc(datetime.datetime.fromisoformat(text))
-
-
-def _reason(text: str) -> Reason:
-    try:
-        return Reason(text)
-    except ValueError:  # of another version
-        return Reason.OTHER
-
-
-def _differences(values: Sequence[Any]) -> tuple[tuple[str, str, str], ...]:
-    for one in values:
-        if not isinstance(one, list | tuple) or [type(text) for text in one] != [str, str, str]:
-            raise TypeError("each difference is three texts")
-    return tuple((name, asked, reported) for name, asked, reported in values)
-
-
-_REQUIRED: Final = frozenset({"message", "field", "reason", "differences", "refund", "temporary"})
-_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
-    "amount": (str, dict),
-    "http_status": (int,),
-    "retry_after": (int, float),
-    "differences": (list, tuple),
-    "refund": (dict,),
-    "temporary": (bool,),
-}
-_CONVERTERS: Final[Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]]] = {
-    "amount": (_amount_to_plain, _amount_from_plain),
-    "reason": (lambda reason: reason.value, _reason),
-    "differences": (lambda differences: [list(one) for one in differences], _differences),
-    "refund": (lambda refund: refund.to_dict(), _refund_from_dict),
-    "same_answer_until": (lambda moment: moment.isoformat(), moment),
-    "resend_until": (lambda moment: moment.isoformat(), moment),
-}
+def unfit_field(field: str, why: object) -> InvalidRefund:
+    """The refusal of a field that `from_dict` cannot read. What it is about was asked for before."""
+    return InvalidRefund(f"the field {field!r} is unfit: {why}", field=field, resend=Resend.NEVER)

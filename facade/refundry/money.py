@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from enum import Enum
+from functools import total_ordering
 
 from refundry.errors import InvalidRefund
 from refundry.interruption import pass_through
@@ -59,6 +60,7 @@ FULL: Final = Full.FULL
 """The rest of the payment, as the provider counts it. It is no amount: the caller need not know it."""
 
 
+@total_ordering
 @dataclass(frozen=True, slots=True, repr=False)
 class Money:
     """An amount above zero, in whole minor units of one currency (EUR 79.10 is 7910, JPY 79 is 79, KWD 7.910 is 7910).
@@ -131,15 +133,6 @@ class Money:
     def __lt__(self, other: Money) -> bool:
         return self.minor_units < self._units_of(other)
 
-    def __le__(self, other: Money) -> bool:
-        return self.minor_units <= self._units_of(other)
-
-    def __gt__(self, other: Money) -> bool:
-        return self.minor_units > self._units_of(other)
-
-    def __ge__(self, other: Money) -> bool:
-        return self.minor_units >= self._units_of(other)
-
     def _units_of(self, other: object) -> int:
         """The minor units of an amount in the same currency. TypeError for anything else."""
         if not isinstance(other, Money):
@@ -166,6 +159,8 @@ def scaled(units: int, decimals: int) -> Decimal:
 
 def rescaled(units: int, decimals: int, wanted: int) -> tuple[int, int]:
     """Units of `decimals` decimals as units of `wanted` decimals: how many, and the rest, which is zero if exact."""
+    if decimals == wanted:
+        return units, 0
     return divmod(units * int(10**wanted), int(10**decimals))
 
 

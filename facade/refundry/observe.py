@@ -9,7 +9,7 @@ import logging
 import sys
 from functools import cache
 from time import time_ns
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from refundry.errors import AuthenticationFailed, InvalidRefund, LookupFailed, NotSent, OutcomeUnknown, RefundError
 from refundry.interruption import pass_through
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 LOG: Final = logging.getLogger("refundry")
 LOG.addHandler(logging.NullHandler())
-
-Event = TypeVar("Event")
 
 # The outcome for the caller of a call that was interrupted after the first byte.
 _INTERRUPTED: Final[Mapping[Operation, type[RefundError]]] = {
@@ -62,57 +60,45 @@ class Observer:
         seconds: float,
         result: object,
     ) -> None:
-        """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging."""
-        level = logging.WARNING if isinstance(result, OutcomeUnknown) else logging.DEBUG
-        if not self._is_heard(level):
+        """Tell of one attempt: unknown outcomes as a warning in the log, all others for debugging.
+
+        `result` is the outcome for the caller, or its class.
+        """
+        kind = result if isinstance(result, type) else type(result)
+        level = logging.WARNING if issubclass(kind, OutcomeUnknown) else logging.DEBUG
+        # Without the API of OpenTelemetry being loaded, nobody can have asked for spans.
+        is_logged, trace = LOG.isEnabledFor(level), sys.modules.get("opentelemetry.trace")
+        if self._on_attempt is None and not is_logged and trace is None:
             return
-        reply, failure = (answer, None) if isinstance(answer, WireReply) else (None, answer)
-        attempt = Attempt(
-            provider=translation.account.name,
-            reference=reference,
-            operation=operation,
-            evidence=Evidence.ANSWERED if failure is None else failure.evidence,
-            status=None if reply is None else reply.status,
-            seconds=seconds,
-            outcome=_named(result),
-        )
-        self._tell(attempt, translation.account.origin, level, None if failure is None else failure.cause)
+        if isinstance(answer, WireReply):
+            evidence, status, cause = Evidence.ANSWERED, answer.status, None
+        else:
+            evidence, status, cause = answer.evidence, None, answer.cause
+        account = translation.account
+        attempt = Attempt(account.name, reference, operation, evidence, status, seconds, _named(result, kind))
+        if is_logged:
+            _harmless(_log, attempt, level, cause)
+        if trace is not None:
+            _harmless(_span, attempt, trace, account.origin)
+        _harmless(self._on_attempt, attempt)
 
     def interrupted(
         self, translation: Translation, reference: str, operation: Operation, evidence: Evidence, seconds: float
     ) -> None:
         """Report an attempt that was interrupted while it was under way."""
         outcome = NotSent if evidence is Evidence.NOT_SENT else _INTERRUPTED[operation]
-        level = logging.WARNING if outcome is OutcomeUnknown else logging.DEBUG
-        if self._is_heard(level):
-            name, origin = translation.account.name, translation.account.origin
-            attempt = Attempt(name, reference, operation, evidence, None, seconds, outcome.__name__)
-            self._tell(attempt, origin, level, None)
-
-    def _is_heard(self, level: int) -> bool:
-        # Without the API of OpenTelemetry being loaded, nobody can have asked for spans.
-        return self._on_attempt is not None or LOG.isEnabledFor(level) or "opentelemetry.trace" in sys.modules
-
-    def _tell(self, attempt: Attempt, origin: str, level: int, cause: BaseException | None) -> None:
-        if LOG.isEnabledFor(level):
-            _harmless(lambda one: _log(level, one, cause), attempt)
-        trace = sys.modules.get("opentelemetry.trace")
-        if trace is not None:
-            _harmless(lambda one: _span(trace, origin, one), attempt)
-        _harmless(self._on_attempt, attempt)
+        self.attempt(translation, reference, operation, SendFailure(evidence, "interrupted"), seconds, outcome)
 
     def deviations(
         self, translation: Translation, operation: Operation | None, deviations: tuple[tuple[str, str], ...]
     ) -> None:
-        """Tell of what departs from the contract."""
+        """Report what deviates from the contract."""
+        if self._on_deviation is None and not LOG.isEnabledFor(logging.INFO):
+            return
+        contract = contract_hash(translation.PACKAGE)
         for pointer, rule in deviations:
-            logged = LOG.isEnabledFor(logging.INFO)
-            if self._on_deviation is None and not logged:
-                return
-            contract = contract_hash(translation.PACKAGE)
             deviation = ContractDeviation(translation.account.name, operation, pointer, rule, contract)
-            if logged:
-                _harmless(_log_deviation, deviation)
+            _harmless(_log_deviation, deviation)
             _harmless(self._on_deviation, deviation)
 
 
@@ -125,15 +111,15 @@ def contract_hash(package: str) -> str:
     return sha256(files(package).joinpath("contract.json").read_bytes()).hexdigest()
 
 
-def _named(result: object) -> str:
+def _named(result: object, kind: type) -> str:
     if isinstance(result, Refund):
         return result.status.name
     if isinstance(result, SendFailure):
-        return (AuthenticationFailed if isinstance(result, CredentialsRefused) else NotSent).__name__
-    return type(result).__name__ if isinstance(result, RefundError) else "OK"
+        kind = AuthenticationFailed if isinstance(result, CredentialsRefused) else NotSent
+    return kind.__name__ if issubclass(kind, RefundError) else "OK"
 
 
-def _span(trace: Any, origin: str, attempt: Attempt) -> None:
+def _span(attempt: Attempt, trace: Any, origin: str) -> None:
     """One span for each attempt, with the names that OpenTelemetry has for HTTP, and no personal data."""
     from urllib.parse import urlsplit
 
@@ -161,7 +147,7 @@ def _span(trace: Any, origin: str, attempt: Attempt) -> None:
     span.end(ended)
 
 
-def _log(level: int, attempt: Attempt, cause: BaseException | None) -> None:
+def _log(attempt: Attempt, level: int, cause: BaseException | None) -> None:
     LOG.log(
         level,
         "%s of %r at %s: %s (%s, HTTP status %s, %.3f s)%s",
@@ -173,7 +159,7 @@ def _log(level: int, attempt: Attempt, cause: BaseException | None) -> None:
 def _log_deviation(deviation: ContractDeviation) -> None:
     what = "a callback" if deviation.operation is None else deviation.operation.value
     LOG.info(
-        "%s of %s departs from its contract: %s %s",
+        "%s of %s deviates from its contract: %s %s",
         *(what, deviation.provider, deviation.pointer or "it", deviation.rule),
     )
 
@@ -185,20 +171,15 @@ def _is_async(hook: Any) -> bool:
     return any(iscoroutinefunction(one) or isasyncgenfunction(one) for one in called)
 
 
-def _harmless(hook: Callable[[Event], None] | None, event: Event) -> None:
-    """Call the hook, such that what it raises cannot stand in for the outcome of a refund."""
-    if hook is None:
+def _harmless(tell: Callable[..., None] | None, event: Attempt | ContractDeviation, *more: object) -> None:
+    """Tell of an event, such that what that raises cannot stand in for the outcome of a refund."""
+    if tell is None:
         return
     try:
-        hook(event)
+        tell(event, *more)
     except Exception as error:  # noqa: BLE001 (a fault in an observer must not hide what became of the money)
         pass_through(error)
-        _log_fault(event)
-
-
-def _log_fault(event: object) -> None:
-    """A handler or a filter of the log may be what is at fault."""
-    try:
-        LOG.exception("the hook for %s failed", type(event).__name__)
-    except Exception as error:  # noqa: BLE001 (as above)
-        pass_through(error)
+        try:
+            LOG.exception("the hook for %s failed", type(event).__name__)
+        except Exception as fault:  # noqa: BLE001 (as above: a handler or a filter of the log may be at fault)
+            pass_through(fault)

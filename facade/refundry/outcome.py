@@ -31,17 +31,24 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, SendFailure, WireReply, http_date
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable
     from datetime import datetime
     from decimal import Decimal
 
     from refundry.clock import Clock, Deadline
+    from refundry.money import Amount
     from refundry.refund import RefundRequest
+
+    RequestOrRefund = RefundRequest | Refund
 
 Answer = WireReply | SendFailure
 """What an attempt ends with: the reply, or why there is none."""
 
+Difference = tuple[str, str, str]
+"""A field in which a reply names another refund: the field, the value asked for, the value reported."""
+
 Read = TypeVar("Read")
+Refused = TypeVar("Refused", RefundRejected, AuthenticationFailed)
 
 
 class Outcome(StrEnum):
@@ -54,7 +61,8 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+# Nothing changes a reading. Python would make a call for each field of a frozen one.
+@dataclass(unsafe_hash=True, slots=True, repr=False)
 class Reading:
     """What a provider's reply says, translated. Each field is None where the reply does not say it.
 
@@ -63,7 +71,7 @@ class Reading:
     `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
     `resolves_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
     was lost. `created_at` is when the provider made the refund's transaction, in UTC. `deviations` are (JSON pointer,
-    rule) of all that departs from the contract and was read nevertheless.
+    rule) of all that deviates from the contract and was read nevertheless.
     """
 
     outcome: Outcome = Outcome.UNKNOWN
@@ -105,6 +113,9 @@ class NoAnswer:
     deviations: tuple[tuple[str, str], ...] = ()
 
 
+NO_REPLY: Final = NoAnswer("there is no reply")
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentState:
     """The state of a payment, as far as it explains a refusal.
@@ -142,13 +153,15 @@ class Times(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CredentialsRefused(SendFailure):
-    """Nothing was sent, for the provider refused the keys that an access token is fetched with, by this reply."""
+    """Nothing was sent, for the provider refused the keys that an access token is fetched with.
 
-    reply: WireReply | None = None
-    code: str | None = None
-    message: str | None = None
+    `reply` is the reply that refused them, and `no_token` what it says.
+    """
+
+    reply: WireReply
+    no_token: NoAnswer
 
 
 # --- What an HTTP status says by itself. Whatever else a status means is the provider's contract to say.
@@ -186,23 +199,22 @@ def asked_to_wait(answer: Answer, clock: Clock) -> float | None:
 _ACCEPTED: Final = {Outcome.SUCCEEDED: RefundStatus.SUCCEEDED, Outcome.PENDING: RefundStatus.PENDING}
 STATES: Final = {**_ACCEPTED, Outcome.REJECTED: RefundStatus.FAILED}
 """The state of a refund that was asked about, by what the reply says of it."""
-_FOLLOWED_BY: Final = {
-    RefundStatus.PENDING: frozenset({RefundStatus.SUCCEEDED, RefundStatus.FAILED}),
-    RefundStatus.SUCCEEDED: frozenset[RefundStatus](),
-    RefundStatus.FAILED: frozenset[RefundStatus](),
-}
+_MOVES: Final = frozenset({(RefundStatus.PENDING, RefundStatus.SUCCEEDED), (RefundStatus.PENDING, RefundStatus.FAILED)})
+_UNDOING_MOVE: Final = (RefundStatus.SUCCEEDED, RefundStatus.FAILED)
 # Refusals that an earlier refund under the same reference may have caused, in another process.
 _MAY_BE_ITS_OWN: Final = (Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING)
 # Both a Date header and a transaction may leave the fractions of a second out.
 _CLOCK_GRAIN: Final = 1.0
 
+_CAUSE_UNKNOWN: Final = ", and an earlier success of this very refund may be its cause: find out before anything else"
+_WAYS_ON: Final = ": wait until then, or give it up for good and record the one reference that follows it"
+
 # A code is shown in an exception's text only where it cannot be more than a code.
 _PLAIN_CODE: Final = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_CERTAIN: Final = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
-def facts_of(refund: RefundRequest | Refund) -> dict[str, Any]:
+def facts_of(refund: RequestOrRefund) -> dict[str, Any]:
     """What every error says of the refund that it is about."""
     return {name: getattr(refund, name) for name in ("provider", "reference", "payment_id", "amount")}
 
@@ -216,45 +228,48 @@ def read_safely(read: Callable[[WireReply], Read], reply: WireReply, unreadable:
         return unreadable(f"reading the reply failed with {type(error).__name__}")
 
 
+def _facts(
+    refund: RequestOrRefund, answer: Answer, said: Reading | NoAnswer = NO_REPLY, *, clock: Clock
+) -> dict[str, Any]:
+    """What an error says of the refund and of the answer. `said` is what the answer says, with the provider's words."""
+    reply = answer
+    if isinstance(answer, CredentialsRefused):
+        reply, said = answer.reply, answer.no_token
+    return {
+        **facts_of(refund),
+        "provider_code": said.code,
+        "provider_message": said.message,
+        "retry_after": asked_to_wait(answer, clock),
+        "raw": reply if isinstance(reply, WireReply) else None,
+    }
+
+
+# --- The outcome of an attempt to refund.
+
+
 def of_no_token(reply: WireReply, no_token: NoAnswer, *, keys_refused: bool, clock: Clock) -> SendFailure:
     """The failure of a refund whose token could not be had by this reply."""
-    wait = retry_after(reply, clock)
-    if not keys_refused:
-        return SendFailure(
-            Evidence.NOT_SENT,
-            f"no access token: {no_token.why} (HTTP {reply.status})",
-            permanent=not is_temporary(reply) and reply.status >= 400,
-            retry_after=wait,
-        )
-    return CredentialsRefused(
-        Evidence.NOT_SENT,
-        f"no access token: the keys were refused (HTTP {reply.status})",
-        permanent=True,
-        retry_after=wait,
-        reply=reply,
-        code=no_token.code,
-        message=no_token.message,
-    )
+    wait, status = retry_after(reply, clock), f"(HTTP {reply.status})"
+    if keys_refused:
+        detail = f"no access token: the keys were refused {status}"
+        return CredentialsRefused(Evidence.NOT_SENT, detail, True, wait, reply=reply, no_token=no_token)
+    permanent = not is_temporary(reply) and reply.status >= 400
+    return SendFailure(Evidence.NOT_SENT, f"no access token: {no_token.why} {status}", permanent, wait)
 
 
 def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> RefundError:
     """The outcome for the caller of an attempt without a reply."""
-    facts: dict[str, Any] = {**facts_of(request), "retry_after": failure.retry_after}
+    provider, reference, facts = request.provider, request.reference, _facts(request, failure, clock=times.clock)
     error: RefundError
     if isinstance(failure, CredentialsRefused):
-        text = f"nothing was sent to {request.provider} for {request.reference!r}: {failure.detail}"
-        return AuthenticationFailed(text, **facts, **_refusal(failure))
-    if failure.evidence is Evidence.NOT_SENT:
-        error = NotSent(f"nothing was sent to {request.provider}: {failure.detail}", **facts)
+        error = AuthenticationFailed(f"nothing was sent to {provider} for {reference!r}: {failure.detail}", **facts)
+    elif failure.evidence is Evidence.NOT_SENT:
+        error = NotSent(f"nothing was sent to {provider}: {failure.detail}", **facts)
     else:
-        text = f"{request.provider} may have refunded {request.reference!r}: {failure.detail}"
+        text = f"{provider} may have refunded {reference!r}: {failure.detail}"
         error = OutcomeUnknown(text, **facts).until(times.resend_until)
     error.__cause__ = failure.cause
     return error
-
-
-def _refusal(refused: CredentialsRefused) -> dict[str, Any]:
-    return {"raw": refused.reply, "provider_code": refused.code, "provider_message": refused.message}
 
 
 def of_reply(
@@ -264,7 +279,7 @@ def of_reply(
 
     `currency` is the account's, for the amount of a refund that was requested as FULL.
     """
-    differences = compare(request, reading) if reading.outcome in _CERTAIN else ()
+    differences = () if reading.outcome is Outcome.UNKNOWN else compare(request, reading)
     if reading.outcome in _ACCEPTED and not differences:
         return Refund(
             provider=request.provider,
@@ -280,43 +295,40 @@ def of_reply(
             sent_at=times.sent_at,
             raw=reply,
         )
-    facts: dict[str, Any] = {
-        **facts_of(request),
-        "provider_code": reading.code,
-        "provider_message": reading.message,
-        "retry_after": retry_after(reply, times.clock),
-        "raw": reply,
-    }
+    facts = _facts(request, reply, reading, clock=times.clock)
     if differences:
-        return _mismatch(differences, times.resend_until, facts)
-    words = f"(HTTP {reply.status}{_words(reading.code)})"
-    what = repr(request.reference)
+        return _mismatch(differences, facts).until(times.resend_until)
+    provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)
     match reading.outcome:
         case Outcome.REJECTED:
-            text = f"{request.provider} refused {what}: {reading.reason.value} {words}"
-            return RefundRejected(
-                _with_ways_on(text, times, reading.reason),
-                reason=reading.reason,
-                same_answer_until=times.same_answer_until,
-                **facts,
-            )
+            text = f"{provider} refused {reference}: {reading.reason.value} {words}"
+            return _refused(RefundRejected, text, times, reason=reading.reason, **facts)
         case Outcome.AUTHENTICATION_FAILED:
-            text = f"{request.provider} refused the credentials for {what} {words}"
-            return AuthenticationFailed(_with_ways_on(text, times), same_answer_until=times.same_answer_until, **facts)
+            text = f"{provider} refused the credentials for {reference} {words}"
+            return _refused(AuthenticationFailed, text, times, **facts)
         case _:
-            text = f"{request.provider} may have refunded {what} {words}" + (f": {reading.why}" if reading.why else "")
+            text = f"{provider} may have refunded {reference} {words}" + (f": {reading.why}" if reading.why else "")
             return OutcomeUnknown(text, **facts).until(times.resend_until)
 
 
-def _with_ways_on(text: str, times: Times, reason: Reason = Reason.OTHER) -> str:
-    """The text of a refusal, with the ways on where the provider has stored it."""
-    until = times.same_answer_until
-    if until is None:
-        return text
-    stored = f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC"
-    if reason in _MAY_BE_ITS_OWN:
-        return f"{stored}, and an earlier success of this very refund may be its cause: find out before anything else"
-    return f"{stored}: wait until then, or give it up for good and record the one reference that follows it"
+def after_unknown(
+    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, resolves_earlier: bool, times: Times
+) -> Refund | RefundError:
+    """The outcome for the caller of an attempt that followed an unknown one.
+
+    Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
+    idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
+    `resolves_earlier` says so.
+    """
+    if isinstance(attempt_outcome, Refund | OutcomeUnknown):
+        return attempt_outcome
+    if type(attempt_outcome) is RefundRejected and resolves_earlier:
+        return attempt_outcome
+    unknown = copy.copy(earlier)
+    unknown.until(times.resend_until)
+    unknown.retry_after = attempt_outcome.retry_after
+    unknown.args = (f"{earlier}; sent again: {attempt_outcome}",)
+    return unknown
 
 
 def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
@@ -327,15 +339,47 @@ def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
 def stored_answer_of_failed(request: RefundRequest, accepted: Refund, times: Times) -> RefundRejected:
     """The outcome of an acceptance that names a refund of this reference which has failed since."""
     text = f"{request.provider} gave its stored answer for {request.reference!r}, about the refund that has failed"
-    return RefundRejected(
-        _with_ways_on(text, times),
-        reason=Reason.OTHER,
-        same_answer_until=times.same_answer_until,
-        provider_code=accepted.provider_code,
-        provider_message=accepted.provider_message,
-        raw=accepted.raw,
-        **facts_of(request),
-    )
+    return _failed(text, request, accepted, times, Reason.OTHER)
+
+
+def resolve_by_lookup(
+    unknown: OutcomeUnknown,
+    request: RefundRequest,
+    found: Refund | RefundError,
+    reading: Reading,
+    *,
+    is_first: bool,
+    times: Times,
+) -> Refund | RefundError:
+    """The outcome for the caller once an unknown refund was looked up by what its reply gave to ask by.
+
+    Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
+    refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
+    """
+    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
+        return unknown
+    if found.status is RefundStatus.FAILED:
+        text = f"{request.provider} has not carried out {request.reference!r}"
+        return _failed(text, request, found, times, reading.reason) if is_first else unknown
+    return found
+
+
+def _refused(kind: type[Refused], text: str, times: Times, **facts: Any) -> Refused:
+    """A refusal, with the ways on where the provider has stored it."""
+    until = times.same_answer_until
+    if until is not None:
+        text = f"{text}; this reference may bring back this answer until {until:%Y-%m-%d %H:%M} UTC"
+        text += _CAUSE_UNKNOWN if facts.get("reason") in _MAY_BE_ITS_OWN else _WAYS_ON
+    return kind(text, same_answer_until=until, **facts)
+
+
+def _failed(text: str, request: RefundRequest, refund: Refund, times: Times, reason: Reason) -> RefundRejected:
+    """The refusal of a request whose refund is known to have failed."""
+    words = {"provider_code": refund.provider_code, "provider_message": refund.provider_message, "raw": refund.raw}
+    return _refused(RefundRejected, text, times, reason=reason, **facts_of(request), **words)
+
+
+# --- The outcome of a question: a lookup, a cancel, the state of a payment.
 
 
 def of_state(
@@ -346,16 +390,9 @@ def of_state(
     `currency` is the account's, for the amount of a refund whose amount is not known yet.
     """
     if isinstance(answer, SendFailure) or reading.outcome not in STATES:
-        return of_no_answer(refund, answer, reading.why, code=reading.code, message=reading.message, clock=clock)
-    facts: dict[str, Any] = {
-        **facts_of(refund),
-        "provider_code": reading.code,
-        "provider_message": reading.message,
-        "retry_after": retry_after(answer, clock),
-        "raw": answer,
-    }
+        return of_no_answer(refund, answer, reading, clock=clock)
     if differences := _state_differences(refund, reading):
-        return _mismatch(differences, None, facts)
+        return _mismatch(differences, _facts(refund, answer, reading, clock=clock))
     # Found by a link alone: a list that does not look at the link gives older refunds that are equal to this one.
     if refund.refund_id is None and not is_created_since(reading.created_at, answer, refund.sent_at, clock):
         return replace(refund, replayed=False, raw=answer)
@@ -373,25 +410,27 @@ def of_state(
     )
 
 
-def of_no_answer(
-    refund: Refund, answer: Answer, why: str, *, code: str | None = None, message: str | None = None, clock: Clock
-) -> LookupFailed:
-    """The outcome of a question that got no reliable answer. `why`, `code` and `message` are those of its reply."""
-    facts: dict[str, Any] = {**facts_of(refund), "refund": refund, "retry_after": asked_to_wait(answer, clock)}
-    what = f"{refund.provider} could not be asked about {refund.reference!r}"
+def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
+    """Whether a transaction was created after a refund was sent. False where either time is not known.
+
+    The Date of the reply, which has just come, tells how far the provider's clock is ahead of this one.
+    """
+    date = http_date(reply.header("date") or "")
+    if created_at is None or sent_at is None or date is None:
+        return False
+    ahead = date - clock.wall()
+    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
+
+
+def of_no_answer(refund: Refund, answer: Answer, said: Reading | NoAnswer, *, clock: Clock) -> LookupFailed:
+    """The outcome of a question that got no reliable answer. `said` is what its reply says."""
     if isinstance(answer, SendFailure):
-        refusal = _refusal(answer) if isinstance(answer, CredentialsRefused) else {}
-        return LookupFailed(f"{what}: {answer.detail}", temporary=not answer.permanent, **facts, **refusal)
-    denied = answer.status in CREDENTIALS_REFUSED
-    why = "it refused the credentials" if denied else why
-    return LookupFailed(
-        f"{what}: {why} (HTTP {answer.status}{_words(code)})",
-        temporary=not denied,
-        provider_code=code,
-        provider_message=message,
-        raw=answer,
-        **facts,
-    )
+        why, temporary = answer.detail, not answer.permanent
+    else:
+        temporary = answer.status not in CREDENTIALS_REFUSED
+        why = f"{said.why if temporary else 'it refused the credentials'} {_words(answer, said)}"
+    text = f"{refund.provider} could not be asked about {refund.reference!r}: {why}"
+    return LookupFailed(text, refund=refund, temporary=temporary, **_facts(refund, answer, said, clock=clock))
 
 
 def has_no_effect(answer: Answer) -> bool:
@@ -401,21 +440,23 @@ def has_no_effect(answer: Answer) -> bool:
     return answer.status in CREDENTIALS_REFUSED
 
 
-def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
-    """Whether a question may be repeated: another answer may come soon."""
-    if isinstance(answer, WireReply) and not is_temporary(answer):
-        return False
-    return isinstance(outcome_for_caller, LookupFailed) and outcome_for_caller.temporary
+def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) -> RefundRejected:
+    """A refusal with the state of its payment as the reason. It is the same where the state does not explain it.
 
-
-def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
-    """Whether a status is newer than the known one. A status never moves backwards.
-
-    `undone`: the provider's word for the new status undoes a refund that was done.
+    `void_hint` says what the provider has for a payment that cannot be refunded.
     """
-    if undone and (known, new) == (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
-        return True
-    return new in _FOLLOWED_BY[known]
+    if payment.reason is None:
+        return refused
+    explained_refusal = copy.copy(refused)
+    explained_refusal.reason = payment.reason
+    # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
+    text = str(refused).replace(f": {refused.reason.value} (", f": {payment.reason.value} (", 1)
+    hint = f": {void_hint}" if payment.reason is Reason.NOT_REFUNDABLE else ""
+    explained_refusal.args = (f"{text}; the payment is {payment.word}{hint}",)
+    return explained_refusal
+
+
+# --- What may follow: another attempt, another question, another status.
 
 
 def may_retry(answer: Answer, attempt_outcome: Refund | RefundError, outcome_for_caller: Refund | RefundError) -> bool:
@@ -441,137 +482,75 @@ def is_stored_answer(last: Answer, previous: Answer, attempt_outcome: Refund | R
     return (last.status, last.body) == (previous.status, previous.body) and attempt_outcome.provider_code is not None
 
 
-def resolve_by_lookup(
-    unknown: OutcomeUnknown,
-    request: RefundRequest,
-    found: Refund | RefundError,
-    reading: Reading,
-    *,
-    is_first: bool,
-    times: Times,
-) -> Refund | RefundError:
-    """The outcome for the caller once an unknown refund was looked up by what its reply gave to ask by.
-
-    Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
-    refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
-    """
-    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
-        return unknown
-    if found.status is not RefundStatus.FAILED:
-        return found
-    if not is_first:
-        return unknown
-    text = f"{request.provider} has not carried out {request.reference!r}"
-    return RefundRejected(
-        _with_ways_on(text, times, reading.reason),
-        reason=reading.reason,
-        same_answer_until=times.same_answer_until,
-        **facts_of(request),
-        provider_code=found.provider_code,
-        provider_message=found.provider_message,
-        raw=found.raw,
-    )
-
-
-def is_created_since(created_at: datetime | None, reply: WireReply, sent_at: datetime | None, clock: Clock) -> bool:
-    """Whether a transaction was created after a refund was sent. False where either time is not known.
-
-    The Date of the reply, which has just come, tells how far the provider's clock is ahead of this one.
-    """
-    date = http_date(reply.header("date") or "")
-    if created_at is None or sent_at is None or date is None:
+def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
+    """Whether a question may be repeated: another answer may come soon."""
+    if isinstance(answer, WireReply) and not is_temporary(answer):
         return False
-    ahead = date - clock.wall()
-    return created_at.timestamp() - ahead >= sent_at.timestamp() - _CLOCK_GRAIN
+    return isinstance(outcome_for_caller, LookupFailed) and outcome_for_caller.temporary
 
 
-def explained(refused: RefundRejected, payment: PaymentState, void_hint: str) -> RefundRejected:
-    """A refusal with the state of its payment as the reason. It is the same where the state does not explain it.
+def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
+    """Whether a status is newer than the known one. A status never moves backwards.
 
-    `void_hint` says what the provider has for a payment that cannot be refunded.
+    `undone`: the provider's word for the new status undoes a refund that was done.
     """
-    if payment.reason is None:
-        return refused
-    explained_refusal = copy.copy(refused)
-    explained_refusal.reason = payment.reason
-    # The first place where the reason can stand is the right one: an account name cannot hold what is around it.
-    text = str(refused).replace(f": {refused.reason.value} (", f": {payment.reason.value} (", 1)
-    hint = f": {void_hint}" if payment.reason is Reason.NOT_REFUNDABLE else ""
-    explained_refusal.args = (f"{text}; the payment is {payment.word}{hint}",)
-    return explained_refusal
+    return (known, new) in _MOVES or (undone and (known, new) == _UNDOING_MOVE)
 
 
-def after_unknown(
-    earlier: OutcomeUnknown, attempt_outcome: Refund | RefundError, *, resolves_earlier: bool, times: Times
-) -> Refund | RefundError:
-    """The outcome for the caller of an attempt that followed an unknown one.
-
-    Proof that the second attempt executed nothing proves nothing about the first. The provider's verdict on the same
-    idempotency key does, unless the first attempt may still be worked on or may have caused the refusal itself:
-    `resolves_earlier` says so.
-    """
-    if isinstance(attempt_outcome, Refund | OutcomeUnknown):
-        return attempt_outcome
-    if type(attempt_outcome) is RefundRejected and resolves_earlier:
-        return attempt_outcome
-    unknown = copy.copy(earlier)
-    unknown.until(times.resend_until)
-    unknown.retry_after = attempt_outcome.retry_after
-    unknown.args = (f"{earlier}; sent again: {attempt_outcome}",)
-    return unknown
+# --- Whether a reply is about this refund, and what of it stands in a text.
 
 
-def compare(request: RefundRequest, reading: Reading) -> tuple[tuple[str, str, str], ...]:
-    """The fields in which a reply names another refund: the field, the value asked for, the value reported.
+def compare(request: RefundRequest, reading: Reading) -> tuple[Difference, ...]:
+    """The fields in which a reply names another refund than the requested one.
 
     A field that the reply does not have is not compared, nor is the amount of a refusal. After FULL the amounts of the
     reply are compared with each other only.
     """
-    asked = request.amount.decimal if isinstance(request.amount, Money) else None
     return _differing(
-        *(_amounts(asked, reading) if reading.outcome in _ACCEPTED else ()),
+        *(_amounts(request.amount, reading) if reading.outcome in _ACCEPTED else ()),
         ("payment_id", request.payment_id, reading.payment_id),
         ("reference", request.reference, reading.reference),
     )
 
 
-def _state_differences(refund: Refund, reading: Reading) -> tuple[tuple[str, str, str], ...]:
+def _state_differences(refund: Refund, reading: Reading) -> tuple[Difference, ...]:
     return _differing(
-        *_amounts(refund.amount.decimal if refund.amount else None, reading),
+        *_amounts(refund.amount, reading),
         ("currency", refund.amount and refund.amount.currency, reading.currency),
         ("payment_id", refund.payment_id, reading.payment_id),
         ("refund_id", refund.refund_id, reading.refund_id),
     )
 
 
-def _amounts(asked: Decimal | None, reading: Reading) -> Iterator[tuple[str, Decimal | None, Decimal | str]]:
+def _amounts(amount: Amount | None, reading: Reading) -> list[tuple[str, Decimal | None, Decimal | str]]:
     """Each amount of a reply beside the amount asked for; after FULL, beside the first.
 
     An amount that cannot be read differs from any other. It is compared only where no amount can be read.
     """
+    asked = amount.decimal if isinstance(amount, Money) else reading.amount
     read = [one for one in reading.amounts if not isinstance(one, str)]
-    for one in dict.fromkeys(read or reading.amounts):
-        yield "amount", reading.amount if asked is None else asked, one
+    return [("amount", asked, one) for one in read or reading.amounts]
 
 
-def _differing(*pairs: tuple[str, object, object]) -> tuple[tuple[str, str, str], ...]:
-    """The pairs that differ, apart from the case of a UUID."""
-    return tuple(
-        (name, str(asked), str(reported))
-        for name, asked, reported in pairs
-        if asked is not None
-        and reported is not None
-        and asked != reported
-        and _uuid_in_lower_case(asked) != _uuid_in_lower_case(reported)
-    )
+def _differing(*pairs: tuple[str, object, object]) -> tuple[Difference, ...]:
+    """The pairs that differ, apart from the case of a UUID. Each value that was reported comes once."""
+    differing: dict[tuple[str, object], Difference] = {}
+    for name, asked, reported in pairs:
+        if asked is None or reported is None or asked == reported:
+            continue
+        if _uuid_in_lower_case(asked) != _uuid_in_lower_case(reported):
+            differing.setdefault((name, reported), (name, str(asked), str(reported)))
+    return tuple(differing.values())
 
 
-def _mismatch(
-    differences: tuple[tuple[str, str, str], ...], resend_until: Deadline | None, facts: Mapping[str, Any]
-) -> RefundMismatch:
+def _uuid_in_lower_case(value: object) -> object:
+    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
+
+
+def _mismatch(differences: tuple[Difference, ...], facts: dict[str, Any]) -> RefundMismatch:
     named = ", ".join(f"{name} {reported[:60]!r} instead of {asked!r}" for name, asked, reported in differences)
     text = f"{facts['provider']} reports {named} for {facts['reference']!r}"
-    return RefundMismatch(text, differences=differences, **facts).until(resend_until)
+    return RefundMismatch(text, differences=differences, **facts)
 
 
 def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
@@ -585,9 +564,7 @@ def money_of(amount: Decimal | None, currency: str | None) -> Money | None:
         return None
 
 
-def _uuid_in_lower_case(value: object) -> object:
-    return value.lower() if isinstance(value, str) and _UUID.fullmatch(value) else value
-
-
-def _words(code: str | None) -> str:
-    return f", {code}" if code and _PLAIN_CODE.fullmatch(code) else ""
+def _words(reply: WireReply, said: Reading | NoAnswer) -> str:
+    """The status of a reply and its code, for an exception's text."""
+    code = f", {said.code}" if said.code and _PLAIN_CODE.fullmatch(said.code) else ""
+    return f"(HTTP {reply.status}{code})"

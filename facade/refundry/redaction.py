@@ -45,7 +45,7 @@ class Secret:
         return "<secret>"
 
     def __reduce__(self) -> typing.NoReturn:
-        raise TypeError("a credential is not pickled; make the provider anew where it is used")
+        raise TypeError("a credential is not pickled; make the account where it is used")
 
 
 def without(text: str, secrets: Iterable[Secret]) -> str:

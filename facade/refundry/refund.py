@@ -8,9 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from refundry.errors import InvalidRefund, moment
-from refundry.interruption import pass_through
-from refundry.money import FULL, Amount, Full, Money, to_plain
+from refundry import money, plain
+from refundry.errors import InvalidRefund, unfit_field
+from refundry.money import FULL, Amount, Money
+from refundry.plain import MOMENT, NEEDED_TEXT, TEXT, WHOLE_NUMBER, Field
 from refundry.validation import path_id, reference_text
 from refundry.wire import Evidence, WireReply
 
@@ -64,7 +65,7 @@ class RefundRequest:
             reference = reference_text(self.reference)
             if self.payment_id is not None:
                 path_id(self.payment_id, "payment_id")
-            if not isinstance(self.amount, Money | Full):
+            if not isinstance(self.amount, Amount):
                 raise InvalidRefund(
                     f"amount is Money or FULL, not {type(self.amount).__name__}; write Money.of('1.00', 'EUR')",
                     field="amount",
@@ -115,7 +116,7 @@ class Refund:
 
         Amounts are {"minor_units": int, "currency": str}, times ISO 8601 in UTC.
         """
-        return {name: _to_plain(getattr(self, name)) for name in _PLAIN_FIELDS}
+        return plain.to_dict(_FIELDS, self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Refund:
@@ -123,47 +124,26 @@ class Refund:
 
         A field that this version does not know is ignored, so that two versions can run side by side.
         """
-        for name in ("provider", "reference", "status"):
-            if name not in values:
-                raise InvalidRefund(f"the field {name!r} of the refund is missing", field=name)
-        return cls(**{name: _from_plain(name, values[name]) for name in _PLAIN_FIELDS if name in values})
+        return cls(**plain.from_dict(_FIELDS, {"replayed": False, **values}, unfit_field))
 
 
 Known = Refund | Mapping[str, Any]
 """What a question about a refund takes: the refund, or what its `to_dict` gave."""
 
-_PLAIN_FIELDS: Final = tuple(name for name in Refund.__slots__ if name != "raw")
-_PLAIN_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "provider": (str,),
-    "reference": (str,),
-    "amount": (type(None),),
-    "remaining": (int, type(None)),
-    "replayed": (bool,),
+_FIELDS: Final[Mapping[str, Field]] = {
+    "provider": NEEDED_TEXT,
+    "reference": NEEDED_TEXT,
+    "status": Field(str, write=str, read=RefundStatus, is_needed=True),
+    "amount": Field(Mapping, write=money.to_plain, read=money.from_plain),
+    "refund_id": TEXT,
+    "payment_id": TEXT,
+    "remaining": WHOLE_NUMBER,
+    "tracking_id": TEXT,
+    "provider_code": TEXT,
+    "provider_message": TEXT,
+    "sent_at": MOMENT,
+    "replayed": Field(bool, is_needed=True),
 }
-
-
-def _to_plain(value: Any) -> Any:
-    if isinstance(value, Money):
-        return to_plain(value)
-    if isinstance(value, RefundStatus):
-        return value.value
-    return value if isinstance(value, str | int | None) else value.isoformat()
-
-
-def _from_plain(name: str, value: Any) -> Any:
-    try:
-        if name == "status":
-            return RefundStatus(value)
-        if name == "amount" and value is not None:
-            return Money.from_minor(value["minor_units"], value["currency"])
-        if name == "sent_at" and value is not None:
-            return moment(value)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-        pass_through(error)
-        raise InvalidRefund(f"the field {name!r} of the refund is unfit: {error}", field=name) from error
-    if type(value) not in _PLAIN_TYPES.get(name, (str, type(None))):
-        raise InvalidRefund(f"the field {name!r} of the refund is of type {type(value).__name__}", field=name)
-    return value
 
 
 @dataclass(frozen=True, slots=True)

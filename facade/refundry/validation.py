@@ -9,11 +9,14 @@ from refundry.redaction import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+    from ipaddress import IPv4Address, IPv6Address
     from typing import Final
 
 # Printable ASCII without the characters that have a meaning in an address: no server or proxy reads another path.
 _PATH_ID: Final = re.compile(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}")
 _HOST: Final = re.compile(r"[0-9a-z._-]+|[0-9a-f:.]+")
+_BASE_URL: Final = re.compile(r"([a-z]+)://([0-9a-z._-]+|\[[0-9a-f.]*:[0-9a-f:.]*\])(?::([0-9]{1,5}))?/?")
 _NUMBER: Final = re.compile(r"[0-9]*|0x[0-9a-f]*")
 # Names that the Internet does not resolve: RFC 6761, 6762 and 8375, ICANN's reservation of 2024, and the names of
 # services in Kubernetes. Addresses of RFC 1918 and 4193.
@@ -75,6 +78,12 @@ def text_secret(value: object, field: str) -> Secret:
     )
 
 
+def one_of(value: object, field: str, allowed: Collection[str | None]) -> None:
+    """Check that the value is one of those that are allowed. InvalidRefund otherwise, which does not show the value."""
+    if value not in allowed:
+        raise InvalidRefund(f"{field} is {' or '.join(filter(None, allowed))}", field=field)
+
+
 def account_name(value: object) -> str:
     """The value, if it can name an account, as for `path_id`. Its InvalidRefund does not show the value."""
     if isinstance(value, str) and is_path_id(value):
@@ -95,47 +104,52 @@ def origin(base_url: object, plain_http_to: object = None) -> str:
     Raises InvalidRefund for any other URL, and for a host in `plain_http_to` that is not the one of the base URL, or
     may be on the Internet. Its message shows neither.
     """
-    from urllib.parse import urlsplit  # only a base URL of the caller's own needs it
-
-    text = base_url if isinstance(base_url, str) and _HEADER_TEXT.fullmatch(base_url) else ""
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        parts, port = urlsplit(""), None
-    host = parts.hostname or ""
-    if (
-        not _HOST.fullmatch(host)
-        or port == 0
-        or parts.path not in ("", "/")
-        or parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-    ):
+    found = _BASE_URL.fullmatch(base_url.lower() if isinstance(base_url, str) and base_url.isascii() else "")
+    scheme, host, port = found.groups() if found else ("", "", None)
+    bare = host.strip("[]")
+    if not found or not 0 < int(port or 443) < 2**16 or (bare != host and _address(bare) is None):
         raise InvalidRefund(
             "base_url is not scheme, host and port alone, such as 'https://refunds.example:8443'",
             field="base_url",
         )
-    plain = None if plain_http_to is None else _plain_http_host(plain_http_to)
-    if plain is not None and plain != host:
+    may_be_plain = plain_http_to is not None
+    if may_be_plain and _plain_http_host(plain_http_to) != bare:
         raise InvalidRefund("plain_http_to names another host than base_url does", field="plain_http_to")
-    if parts.scheme != "https" and not (parts.scheme == "http" and (plain is not None or _is_loopback(host))):
+    if scheme != "https" and not (scheme == "http" and (may_be_plain or is_loopback(bare))):
         raise InvalidRefund(
             "base_url is not https; plain http is only for this very machine, and for a host of a private network that "
             "plain_http_to names",
             field="base_url",
         )
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{f':{port}' if port else ''}"
+    return f"{scheme}://{host}{f':{int(port)}' if port else ''}"
 
 
-def _is_loopback(host: str) -> bool:
-    """Whether the text of a host, a name or an address, says that it is this machine."""
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """The address that a host is; None for a name."""
     from ipaddress import ip_address  # only a base URL of the caller's own needs it
 
     try:
-        return ip_address(host).is_loopback
+        return ip_address(host)
     except ValueError:
-        return host == "localhost"
+        return None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the text of a host, a name or an address, says that it is this machine."""
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _is_private(host: str) -> bool:
+    """Whether the text of a host, a name or an address, says that it is not on the Internet."""
+    from ipaddress import ip_network  # as above
+
+    address = _address(host)
+    if address is not None:
+        return any(address in ip_network(network) for network in _PRIVATE_NETWORKS)
+    # A last label that is a number makes the resolver read an address, such as 134744072 or 0x08080808.
+    numeric = _NUMBER.fullmatch(host.rpartition(".")[2])
+    return not numeric and ("." not in host or host.endswith(_PRIVATE_NAMES))
 
 
 def _plain_http_host(value: object) -> str:
@@ -143,25 +157,13 @@ def _plain_http_host(value: object) -> str:
     host = value.lower() if isinstance(value, str) else ""
     if not _HOST.fullmatch(host):
         raise InvalidRefund("plain_http_to is not a host name alone, such as 'sandbox'", field="plain_http_to")
-    if _is_loopback(host) or _is_private(host):
+    if is_loopback(host) or _is_private(host):
         return host
     raise InvalidRefund(
         "plain_http_to names a host that may be on the Internet, where anybody on the way could read the credentials; "
         f"it can be a name without a dot, one that ends with {', '.join(_PRIVATE_NAMES)}, or a private address",
         field="plain_http_to",
     )
-
-
-def _is_private(host: str) -> bool:
-    from ipaddress import ip_address, ip_network  # as above
-
-    try:
-        address = ip_address(host)
-    except ValueError:
-        # A last label that is a number makes the resolver read an address, such as 134744072 or 0x08080808.
-        numeric = _NUMBER.fullmatch(host.rpartition(".")[2])
-        return not numeric and ("." not in host or host.endswith(_PRIVATE_NAMES))
-    return any(address in ip_network(network) for network in _PRIVATE_NETWORKS)
 
 
 def _shown(value: object) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from refundry.errors import InvalidRefund, WebhookRejected, WebhookUnreadable
 from refundry.interruption import pass_through
 from refundry.money import Money
-from refundry.outcome import STATES, may_follow, money_of
+from refundry.outcome import STATES, Reading, may_follow, money_of
 from refundry.providers.fields import FieldReader, plain_word
 from refundry.providers.translation import About
 from refundry.refund import Refund, RefundStatus
@@ -19,7 +19,6 @@ from refundry.validation import is_path_id
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from refundry.outcome import Reading
     from refundry.providers.translation import News, Translation
 
 Headers = Mapping[str, str] | Iterable[tuple[str, str] | tuple[bytes, bytes]]
@@ -82,9 +81,8 @@ class RefundEvent:
         True where nothing proves the event, and where only a shared secret proves that a refund FAILED: whoever has
         seen one callback can make up the next, and a refund that is believed to have failed is paid again.
         """
-        if self.refund_id is None:
-            return False
-        return not self.authentic or (self.status is RefundStatus.FAILED and self.proof == "shared secret")
+        is_doubtful = self.status is RefundStatus.FAILED and self.proof == "shared secret"
+        return self.refund_id is not None and (is_doubtful or not self.authentic)
 
     def supersedes(self, known: RefundStatus | None) -> bool:
         """Whether this is newer than a known status, in whatever order the callbacks come.
@@ -93,9 +91,7 @@ class RefundEvent:
         status, and for one with the same status. A PENDING refund becomes SUCCEEDED or FAILED; a SUCCEEDED refund
         becomes FAILED only by a word that undoes it (`undone`); a FAILED refund stays FAILED.
         """
-        if self.status is None:
-            return False
-        return known is None or may_follow(known, self.status, undone=self.undone)
+        return self.status is not None and (known is None or may_follow(known, self.status, undone=self.undone))
 
 
 def received(
@@ -110,14 +106,10 @@ def received(
     that does not prove where it comes from, or that cannot be one; WebhookUnreadable for one that is proved and cannot
     be read; InvalidRefund for an account without the secret that would prove it, and for a body that is not bytes.
     """
-
     name = translation.account.name
     if not isinstance(body, bytes | bytearray | memoryview):
-        raise InvalidRefund(
-            f"body is the bytes of the request as they came, not {type(body).__name__}: a signature is over those",
-            field="body",
-            provider=name,
-        )
+        text = f"body is the bytes of the request as they came, not {type(body).__name__}: a signature is over those"
+        raise InvalidRefund(text, field="body", provider=name)
     body = bytes(body)
     if len(body) > MAX_CALLBACK_BYTES:
         raise WebhookRejected(f"a callback for {name} is too large to be one", provider=name)
@@ -135,7 +127,7 @@ def received(
         pass_through(error)
         reader.deviate("", "is nested too deeply to be read")
         news = None
-    if news is not None and not all(_is_named(one, reader) for one in news):
+    if not all(_is_named(one, reader) for one in news or ()):
         news = None
     if proved is None and not news:
         raise WebhookRejected(f"a callback for {name} names no transaction", provider=name)
@@ -236,51 +228,43 @@ def _text(value: Any) -> Any:
 
 def _is_named(one: News, reader: FieldReader) -> bool:
     """Whether the event has the id of its refund, or is about something else."""
-    if one.about not in _MAYBE_A_REFUND:
-        return True
     refund_id = one.reading.refund_id
-    if refund_id is not None and not is_path_id(refund_id):
+    if refund_id is None:
+        return one.about not in _MAYBE_A_REFUND
+    if not is_path_id(refund_id):
         reader.deviate("", "names its transaction by what cannot be an id")
         return False
-    return refund_id is not None
+    return True
 
 
 def _event(translation: Translation, one: News, body: bytes, index: int, *, proved: bool) -> RefundEvent:
-    name, reading = translation.account.name, one.reading
-    refund_id = reading.refund_id if one.about in _MAYBE_A_REFUND else None
-    if refund_id is None:
-        # One body may hold several events about no refund.
+    name, claimed = translation.account.name, one.reading
+    if claimed.refund_id is None:  # one body may hold several events about no refund
         identity = _identity(name, body, str(index))
-        return RefundEvent(name, one.about, None, None, None, _proof(translation, proved=proved), identity, raw=body)
-    status = STATES.get(reading.outcome) if proved else None
+    else:
+        identity = _identity(name, claimed.refund_id, claimed.outcome.value, claimed.code or "")
+    reading = claimed if proved else Reading()
+    status = STATES.get(reading.outcome)
     return RefundEvent(
         provider=name,
         about=one.about,
-        refund_id=refund_id,
-        payment_id=reading.payment_id,
+        refund_id=claimed.refund_id,
+        payment_id=claimed.payment_id,
         status=status,
-        proof=_proof(translation, proved=proved),
-        identity=_identity(name, refund_id, reading.outcome.value, reading.code or ""),
-        reference=reading.reference,
-        amount=_amount(reading) if proved else None,
-        provider_code=reading.code if proved else None,
+        # The same for each operation of a provider.
+        proof=next(iter(translation.CAPABILITIES.values())).callbacks if proved else "nothing",
+        identity=identity,
+        reference=claimed.reference,
+        # The refunded amount, where the callback has one, or several that are equal.
+        amount=money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None,
+        provider_code=reading.code,
         undone=_is_undone(translation, status, reading.code),
         raw=body,
     )
 
 
-def _proof(translation: Translation, *, proved: bool) -> Proof:
-    """What proves the callbacks of this provider, the same for each of its operations."""
-    return next(iter(translation.CAPABILITIES.values())).callbacks if proved else "nothing"
-
-
 def _is_undone(translation: Translation, status: RefundStatus | None, word: str | None) -> bool:
     return status is RefundStatus.FAILED and word is not None and plain_word(word) in translation.UNDOING
-
-
-def _amount(reading: Reading) -> Money | None:
-    """The refunded amount, where the callback has one, or several that are equal."""
-    return money_of(reading.amount, reading.currency) if len({*reading.amounts}) == 1 else None
 
 
 def _identity(provider: str, about: str | bytes, *state: str) -> str:

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -20,79 +25,26 @@ class RefundRequest(BaseModel):
     partial_refund: Annotated[
         bool,
         Field(
-            description="True to refund only `amount`. False, the default, refunds all that remains of the payment, and `amount` is not needed."
+            description="True refunds only `amount`. False, the default, refunds the whole remainder of the payment, without `amount`."
         ),
     ] = False
     amount: Annotated[
         float | None,
         Field(
-            description="Amount to refund, as a decimal number in major units of the payment's currency (GBP 1.00 = 1, GBP 79.10 = 79.1). Needed when `partial_refund` is true. At most what was received minus what was refunded before. Not minor units, and no currency goes with it: it is the payment's."
+            description="Amount to refund, as a decimal number in major units of the payment's currency (GBP 1.00 = 1, GBP 79.10 = 79.1). Needed when `partial_refund` is true. At most the received amount minus earlier refunds. Not minor units. No currency is sent: it is the payment's."
         ),
     ] = None
     reference: Annotated[
         str | None,
         Field(
-            description="Your reference for this refund. Blink does not promise that it is unique, and does not use it to recognise a repeated request. Left out, Blink uses the reference of the payment."
-        ),
-    ] = None
-
-
-class RefundResponse(BaseModel):
-    """
-    What Blink says about a refund. The newer reply has `status` and a number as `amount`; the older one has `success`, `message` and a text as `amount`. Each field may be missing.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    transaction_id: Annotated[
-        str | None,
-        Field(
-            description="Blink's id of the original payment. Not the id of the refund."
-        ),
-    ] = None
-    refunded_transaction_id: Annotated[
-        str | None,
-        Field(
-            description="Blink's id of the refund itself, which can be asked for like any transaction. Sent since November 2025."
-        ),
-    ] = None
-    amount: Annotated[
-        float | str | None,
-        Field(
-            description='Amount refunded, in major units of the payment\'s currency: a number in the newer reply (1.01), a text in the older one ("1.01"). The currency is not said.'
-        ),
-    ] = None
-    status: Annotated[
-        str | None,
-        Field(
-            description='State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.'
-        ),
-    ] = None
-    reference: Annotated[
-        str | None,
-        Field(
-            description="The reference of the refund, yours when you sent one, otherwise the payment's."
-        ),
-    ] = None
-    success: Annotated[
-        bool | None,
-        Field(
-            description="In the older reply: true when Blink carried the refund out, false when it refused. Missing in the newer reply, which has `status`."
-        ),
-    ] = None
-    message: Annotated[
-        str | None,
-        Field(
-            description="In the older reply, a sentence for people about what happened. Not meant to be compared."
+            description="Your reference for this refund. Blink does not promise that it is unique, and does not use it to recognise a repeated request. Without it, Blink uses the reference of the payment."
         ),
     ] = None
 
 
 class ErrorResponse(BaseModel):
     """
-    Why Blink refused or failed. The form is not documented: every field may be missing, and others may be there.
+    Why Blink refused or failed. The form is not documented: every field may be missing, and others may be present.
     """
 
     model_config = ConfigDict(
@@ -100,26 +52,25 @@ class ErrorResponse(BaseModel):
         populate_by_name=True,
     )
     success: Annotated[
-        bool | None,
-        Field(description="False when Blink did not carry out the request."),
+        bool | None, Field(description="False when Blink did not execute the request.")
     ] = None
     message: Annotated[
         str | None,
         Field(
-            description="A sentence for people about what is wrong. Not meant to be compared."
+            description="A message for people about the error. Not meant to be compared."
         ),
     ] = None
     error: Annotated[
         str | None,
         Field(
-            description="What is wrong, where `message` is missing or beside it. Not meant to be compared."
+            description="The error, in place of `message` or beside it. Not meant to be compared."
         ),
     ] = None
 
 
 class TokenRequest(BaseModel):
     """
-    The keys of an account, and what payments made with the token are like. For a refund the keys are enough.
+    The keys of an account, and options for payments made with the token. For a refund the keys are enough.
     """
 
     model_config = ConfigDict(
@@ -141,29 +92,30 @@ class TokenRequest(BaseModel):
     address_postcode_required: Annotated[
         bool | None,
         Field(
-            description="Whether the customer has to give an address and a postcode; not, when left out."
+            description="Whether the customer has to enter an address and a postcode. The default is no."
         ),
     ] = None
     enable_moto_payments: Annotated[
         bool | None,
         Field(
-            description="Whether payments by mail order and telephone are allowed; not, when left out."
+            description="Whether payments by mail order and telephone are allowed. The default is no."
         ),
     ] = None
     application_name: Annotated[
-        str | None, Field(description="Name of the application that asks.")
+        str | None, Field(description="Name of the application that sends the request.")
     ] = None
     application_description: Annotated[
-        str | None, Field(description="What the application that asks is.")
+        str | None,
+        Field(description="Description of the application that sends the request."),
     ] = None
     source_site: Annotated[
-        str | None, Field(description="Site that the application runs on.")
+        str | None, Field(description="Site on which the application runs.")
     ] = None
 
 
 class TokenResponse(BaseModel):
     """
-    An access token, until when it may be used, and what the account is like. Each field may be missing, and others are there: since January 2025 the state and the name of the account, under names that are not known.
+    An access token, its expiry, and facts about the account. Each field may be missing, and others are present: since January 2025 the state and the name of the account, under unknown names.
     """
 
     model_config = ConfigDict(
@@ -173,19 +125,19 @@ class TokenResponse(BaseModel):
     access_token: Annotated[
         SecretStr | None,
         Field(
-            description='The token that goes with the other requests, after "Bearer". A secret.'
+            description='The token for the other requests, sent after "Bearer". A secret.'
         ),
     ] = None
     expired_on: Annotated[
         str | None,
         Field(
-            description="When the token expires, as a date and time of ISO 8601 in UTC, with Z: 30 minutes after it was given. Kept as text."
+            description="When the token expires, as a date and time of ISO 8601 in UTC, with Z: 30 minutes after it was issued. Kept as text."
         ),
     ] = None
     payment_types: Annotated[
         list[str] | None,
         Field(
-            description="Ways to pay that the account has, such as credit-card, direct-debit and open-banking."
+            description="Payment methods of the account, such as credit-card, direct-debit and open-banking."
         ),
     ] = None
     currency: Annotated[
@@ -202,9 +154,142 @@ class TokenResponse(BaseModel):
     ] = None
 
 
+class CancelRequest(BaseModel):
+    """
+    The reference of a cancellation.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    reference: Annotated[
+        str | None, Field(description="Your reference for the cancellation. Optional.")
+    ] = None
+
+
+class CancelResponse(BaseModel):
+    """
+    Blink's reply to a cancellation. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    success: Annotated[
+        bool | None,
+        Field(
+            description="True when Blink cancelled the payment, false when it refused."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="A message for people about the result. Not meant to be compared."
+        ),
+    ] = None
+    amount: Annotated[
+        str | float | None,
+        Field(
+            description='Amount of the payment, in major units of its currency, as a text ("1.01"). A number is read too.'
+        ),
+    ] = None
+    reference: Annotated[
+        str | None,
+        Field(
+            description="The reference of the cancellation: yours when you sent one."
+        ),
+    ] = None
+    transaction_id: Annotated[
+        str | None, Field(description="Blink's id of the cancelled payment.")
+    ] = None
+
+
+class RefundResponseStatus(OpenText):
+    """
+    State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.
+    """
+
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+
+
+class TransactionStatus(OpenText):
+    """
+    State of the transaction. The case and the separators vary, and unlisted values occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. The state of a refund is not documented.
+    """
+
+    CAPTURED = "Captured"
+    ACCEPTED = "Accepted"
+    TENDERED = "Tendered"
+    PENDING_SUBMISSION = "Pending Submission"
+    COMPLETED = "completed"
+    PENDING = "pending"
+    FAILED = "failed"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    VOIDED = "voided"
+    EXPIRED = "expired"
+
+
+class RefundResponse(BaseModel):
+    """
+    Blink's reply to a refund. The newer reply has `status` and a number as `amount`; the older one has `success`, `message` and a text as `amount`. Each field may be missing.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    transaction_id: Annotated[
+        str | None,
+        Field(
+            description="Blink's id of the original payment. Not the id of the refund."
+        ),
+    ] = None
+    refunded_transaction_id: Annotated[
+        str | None,
+        Field(
+            description="Blink's id of the refund itself, which can be queried like any transaction. Sent since November 2025."
+        ),
+    ] = None
+    amount: Annotated[
+        float | str | None,
+        Field(
+            description='Amount refunded, in major units of the payment\'s currency: a number in the newer reply (1.01), a text in the older one ("1.01"). The currency is not sent.'
+        ),
+    ] = None
+    status: Annotated[
+        RefundResponseStatus | None,
+        Field(
+            description='State of the refund in the newer reply: "completed", "pending" or "failed". Other values occur; their case and separators vary.'
+        ),
+    ] = None
+    reference: Annotated[
+        str | None,
+        Field(
+            description="The reference of the refund: yours when you sent one, otherwise the payment's."
+        ),
+    ] = None
+    success: Annotated[
+        bool | None,
+        Field(
+            description="In the older reply: true when Blink executed the refund, false when it refused. Missing in the newer reply, which has `status`."
+        ),
+    ] = None
+    message: Annotated[
+        str | None,
+        Field(
+            description="In the older reply, a message for people about the result. Not meant to be compared."
+        ),
+    ] = None
+
+
 class Transaction(BaseModel):
     """
-    A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds personal data.
+    A transaction at Blink: a payment or a refund. Each field may be missing, and others may be present. Holds personal data.
     """
 
     model_config = ConfigDict(
@@ -215,15 +300,15 @@ class Transaction(BaseModel):
         str | None, Field(description="Blink's id of this transaction.")
     ] = None
     status: Annotated[
-        str | None,
+        TransactionStatus | None,
         Field(
-            description="State of the transaction. The case and the separators vary, and values that are not listed occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a refund has is not documented."
+            description="State of the transaction. The case and the separators vary, and unlisted values occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. The state of a refund is not documented."
         ),
     ] = None
     message: Annotated[
         str | None,
         Field(
-            description="A sentence for people about the transaction. Not meant to be compared."
+            description="A message for people about the transaction. Not meant to be compared."
         ),
     ] = None
     amount: Annotated[
@@ -260,69 +345,17 @@ class Transaction(BaseModel):
     merchant_data: Annotated[
         Any | None,
         Field(
-            description="What you sent with the payment: an object, or a text that holds it as JSON."
+            description="Your own data from the payment: an object, or its JSON as a text."
         ),
     ] = None
     card_number_mask: Annotated[
-        str | None, Field(description="Number of the card with its middle left out.")
-    ] = None
-
-
-class CancelRequest(BaseModel):
-    """
-    The reference of a cancellation.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    reference: Annotated[
-        str | None, Field(description="Your reference for the cancellation. Optional.")
-    ] = None
-
-
-class CancelResponse(BaseModel):
-    """
-    What Blink says about a cancellation. Each field may be missing.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    success: Annotated[
-        bool | None,
-        Field(
-            description="True when Blink cancelled the payment, false when it refused."
-        ),
-    ] = None
-    message: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people about what happened. Not meant to be compared."
-        ),
-    ] = None
-    amount: Annotated[
-        str | float | None,
-        Field(
-            description='Amount of the payment, in major units of its currency, as a text ("1.01"). As a number it is read too.'
-        ),
-    ] = None
-    reference: Annotated[
-        str | None,
-        Field(
-            description="The reference of the cancellation, yours when you sent one."
-        ),
-    ] = None
-    transaction_id: Annotated[
-        str | None, Field(description="Blink's id of the cancelled payment.")
+        str | None, Field(description="Masked number of the card.")
     ] = None
 
 
 class TransactionResponse(BaseModel):
     """
-    A transaction in its envelope. The envelope may be empty.
+    A transaction in an envelope. The envelope may be empty.
     """
 
     model_config = ConfigDict(

@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -10,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 class PayConnectTransactionIndependentRefundBody(BaseModel):
     """
-    A refund that is tied to no payment. It names no terminal and no card; see the operation.
+    An unreferenced refund. It names no terminal and no card; see the operation.
     """
 
     model_config = ConfigDict(
@@ -20,20 +25,20 @@ class PayConnectTransactionIndependentRefundBody(BaseModel):
     client_transaction_id: Annotated[
         str | None,
         Field(
-            description="Your reference for this refund. Optional. Lab4Pay does not promise that it is unique, does not use it to recognise a repeated request, and documents no way to look a transaction up by it."
+            description="Your reference for this refund. Optional. Lab4Pay does not promise that it is unique, does not use it to recognise a repeated request, and documents no lookup by reference."
         ),
     ] = None
     amount: Annotated[
         int,
         Field(
-            description="Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). No currency goes with it: the terminal has one. Not a decimal number of major units."
+            description="Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). No currency is sent: the terminal has one. Not a decimal number of major units."
         ),
     ]
 
 
 class PayConnectTransactionIndependentRefundResponse(BaseModel):
     """
-    The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that money was given back.
+    The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that the money was refunded.
     """
 
     model_config = ConfigDict(
@@ -43,50 +48,25 @@ class PayConnectTransactionIndependentRefundResponse(BaseModel):
     transaction_id: Annotated[
         str,
         Field(
-            description="Lab4Pay's id of the new refund transaction, under which its state is asked for. Not the id of a payment."
+            description="Lab4Pay's id of the new refund transaction, for queries of its state. Not the id of a payment."
         ),
     ]
 
 
 class ErrorResponse(BaseModel):
     """
-    Why Lab4Pay refused or failed. The form is not documented, so no field is named; what was sent is all in `additional_properties`.
+    Why Lab4Pay refused or failed. The form is not documented, so no field is named; `additional_properties` has every field of the reply.
     """
 
     model_config = ConfigDict(
         extra="allow",
         populate_by_name=True,
     )
-
-
-class TokenRequest(BaseModel):
-    """
-    The credentials of one pairing of a terminal.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    grant_type: Annotated[
-        str,
-        Field(description='How the token is asked for. Always "client_credentials".'),
-    ]
-    client_id: Annotated[
-        str,
-        Field(
-            description="The client id that the pairing gave. Not the id of the integration."
-        ),
-    ]
-    client_secret: Annotated[
-        SecretStr,
-        Field(description="The secret that the pairing gave, once. A secret."),
-    ]
 
 
 class TokenResponse(BaseModel):
     """
-    An access token and how long it may be used. Each field may be missing.
+    An access token and its lifetime. Each field may be missing.
     """
 
     model_config = ConfigDict(
@@ -96,26 +76,26 @@ class TokenResponse(BaseModel):
     access_token: Annotated[
         SecretStr | None,
         Field(
-            description='The token that goes with the other requests, after "Bearer". A secret.'
+            description='The token for the other requests, sent after "Bearer". A secret.'
         ),
     ] = None
     expires_in: Annotated[
         str | float | None,
         Field(
-            description="How long the token may be used. Documented as a text, and without its unit; seconds are usual for this field's name, and not confirmed. Not a time of day."
+            description="Lifetime of the token. Documented as a text without a unit; seconds are usual for this field name, and not confirmed. Not a time of day."
         ),
     ] = None
     token_type: Annotated[
         str | None, Field(description='The kind of token, "Bearer".')
     ] = None
     scope: Annotated[
-        str | None, Field(description='What the token may be used for, "default".')
+        str | None, Field(description='The scope of the token, "default".')
     ] = None
 
 
 class TransactionRefundRequest(BaseModel):
     """
-    How much of a payment to give back. The payment stands in the path, and no currency is sent.
+    The amount to refund. The payment is in the path, and no currency is sent.
     """
 
     model_config = ConfigDict(
@@ -125,14 +105,14 @@ class TransactionRefundRequest(BaseModel):
     amount: Annotated[
         int,
         Field(
-            description="Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). At most what remains of the payment. Not a decimal number of major units."
+            description="Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). At most the remainder of the payment. Not a decimal number of major units."
         ),
     ]
 
 
 class TransactionRefundResponse(BaseModel):
     """
-    The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that money was given back.
+    The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that the money was refunded.
     """
 
     model_config = ConfigDict(
@@ -142,26 +122,9 @@ class TransactionRefundResponse(BaseModel):
     transaction_id: Annotated[
         str,
         Field(
-            description="Lab4Pay's id of the new refund transaction, under which its state is asked for. Not the id of the payment."
+            description="Lab4Pay's id of the new refund transaction, for queries of its state. Not the id of the payment."
         ),
     ]
-
-
-class TransactionStatusResponse(BaseModel):
-    """
-    The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status` may be missing.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    status: Annotated[
-        str | None,
-        Field(
-            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow SUCCESS. Other values may occur."
-        ),
-    ] = None
 
 
 class RevertResponse(BaseModel):
@@ -175,13 +138,96 @@ class RevertResponse(BaseModel):
     )
     operation_id: Annotated[
         str,
-        Field(
-            description="Lab4Pay's id of the operation, under which its state is asked for."
-        ),
+        Field(description="Lab4Pay's id of the operation, for queries of its state."),
     ]
     transaction_id: Annotated[
         str, Field(description="Lab4Pay's id of the transaction that is being voided.")
     ]
+
+
+class TokenRequestGrantType(OpenText):
+    """
+    The grant type. Always "client_credentials".
+    """
+
+    CLIENT_CREDENTIALS = "client_credentials"
+
+
+class TransactionStatusResponseStatus(OpenText):
+    """
+    State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final, and REVERTED to follow SUCCESS. Other values may occur.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+    CANCELED = "CANCELED"
+    DECLINED = "DECLINED"
+    REVERTED = "REVERTED"
+
+
+class TransactionOperationResponseOperationType(OpenText):
+    """
+    The kind of operation. "transaction.revert" is the only known value.
+    """
+
+    TRANSACTION_REVERT = "transaction.revert"
+
+
+class TransactionOperationResponseStatus(OpenText):
+    """
+    State of the operation, in upper case. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the state of the transaction.
+    """
+
+    INITIATED = "INITIATED"
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+    EXPIRED = "EXPIRED"
+
+
+class TokenRequest(BaseModel):
+    """
+    The credentials of one pairing of a terminal.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    grant_type: Annotated[
+        TokenRequestGrantType,
+        Field(description='The grant type. Always "client_credentials".'),
+    ]
+    client_id: Annotated[
+        str,
+        Field(
+            description="The client id from the pairing. Not the id of the integration."
+        ),
+    ]
+    client_secret: Annotated[
+        SecretStr,
+        Field(description="The secret that the pairing shows once. A secret."),
+    ]
+
+
+class TransactionStatusResponse(BaseModel):
+    """
+    The state of a transaction. Only `status` is known, and it may be missing; `additional_properties` has every other field.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    status: Annotated[
+        TransactionStatusResponseStatus | None,
+        Field(
+            description="State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final, and REVERTED to follow SUCCESS. Other values may occur."
+        ),
+    ] = None
 
 
 class TransactionOperationResponse(BaseModel):
@@ -197,20 +243,18 @@ class TransactionOperationResponse(BaseModel):
         str | None, Field(description="Lab4Pay's id of the operation.")
     ] = None
     operation_type: Annotated[
-        str | None,
+        TransactionOperationResponseOperationType | None,
         Field(
-            description='What the operation does. "transaction.revert" is the only known value.'
+            description='The kind of operation. "transaction.revert" is the only known value.'
         ),
     ] = None
     transaction_id: Annotated[
         str | None,
-        Field(
-            description="Lab4Pay's id of the transaction that the operation is about."
-        ),
+        Field(description="Lab4Pay's id of the transaction of the operation."),
     ] = None
     status: Annotated[
-        str | None,
+        TransactionOperationResponseStatus | None,
         Field(
-            description="State of the operation, in upper case. INITIATED and IN_PROGRESS are on their way; SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the state of the transaction."
+            description="State of the operation, in upper case. INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the state of the transaction."
         ),
     ] = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, MutableMapping
+import re
+from collections.abc import Collection, Mapping, MutableMapping
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Generic, Literal, NoReturn, TypeVar
 from urllib.parse import quote
 
@@ -73,6 +74,7 @@ def _written(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _decode = json.JSONDecoder(
     object_pairs_hook=_object, parse_constant=_no_constant
 ).decode
@@ -95,9 +97,12 @@ def path_segment(name: str, value: object) -> str:
     """Percent-encode a path parameter, so that it stays one segment of its path
 
     Raises:
-        ValueError: If the value is empty, "." or "..": no encoding keeps these in their place.
+        ValueError: If the value is empty, "." or "..": no encoding keeps these in their place. Or if it holds a line
+            break or another control character.
     """
     segment = str(value)
+    if _CONTROL.search(segment):
+        raise ValueError(f"{name} must not hold a control character")
     if segment in ("", ".", ".."):
         raise ValueError(
             f"{name} must not be empty, '.' or '..': the request would go to another path"
@@ -105,6 +110,26 @@ def path_segment(name: str, value: object) -> str:
     if segment.isascii() and segment.replace("-", "").isalnum():
         return segment  # of unreserved characters alone
     return quote(segment, safe="")
+
+
+def header_values(headers: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the header parameters of a request
+
+    Raises:
+        ValueError: If a value is empty, begins or ends with a blank, or holds a line break or another control character.
+    """
+    for name, value in headers.items():
+        text = str(value)
+        if not text or text != text.strip() or _CONTROL.search(text):
+            raise ValueError(
+                f"{name} must not be empty, begin or end with a blank, or hold a control character"
+            )
+    return dict(headers)
+
+
+def has_listed(data: Mapping[str, Any], tags: Mapping[str, Collection[Any]]) -> bool:
+    """Whether each tag that an object has holds one of the values that the contract lists for it"""
+    return all(data[name] in values for name, values in tags.items() if name in data)
 
 
 @define(frozen=True)
@@ -149,6 +174,8 @@ __all__ = [
     "RequestFiles",
     "Response",
     "Unset",
+    "has_listed",
+    "header_values",
     "path_segment",
     "read_json",
     "write_json",

@@ -5,7 +5,10 @@ from __future__ import annotations
 import signal
 from functools import partial
 from json import JSONDecodeError
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from refundry.departures import Departure
 
 # What reading a reply can raise. AttributeError: uuid.UUID() of a number.
 READ_ERRORS = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -100,8 +103,30 @@ class UnreadableReply(ValueError):
         return cls(status_code, b"", "the body does not have its content encoding")
 
 
+class DepartsFromContract(ValueError):
+    """A message that the contract does not allow as it stands, with each departure from it
+
+    Only strict reading raises it. Neither a departure nor the text of this error shows a value of the message. It says
+    nothing about whether the request was executed.
+    """
+
+    def __init__(self, departures: tuple[Departure, ...]) -> None:
+        self.departures = departures
+        listed = "; ".join(
+            f"{one.pointer or 'the whole'}: {one.keyword} ({one.rule})"
+            for one in departures
+        )
+        super().__init__(
+            f"the message departs from the contract in {len(departures)} places: {listed}"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.departures,)
+
+
 __all__ = [
     "AmbiguousJson",
+    "DepartsFromContract",
     "READ_ERRORS",
     "UnexpectedStatus",
     "UnreadableReply",

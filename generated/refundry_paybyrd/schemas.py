@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from .enums import OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class RefundRequest(BaseModel):
     """
-    How much of a payment to give back. The currency is the payment's and is not sent.
+    The amount to refund. The currency is the payment's and is not sent.
     """
 
     model_config = ConfigDict(
@@ -21,7 +26,7 @@ class RefundRequest(BaseModel):
         int,
         Field(
             alias="isoAmount",
-            description="Amount to refund, a whole number of minor units of the payment's currency (EUR 1.00 = 100). At most what remains of the payment.",
+            description="Amount to refund, a whole number of minor units of the payment's currency (EUR 1.00 = 100). At most the remainder of the payment.",
         ),
     ]
     amount: Annotated[
@@ -31,6 +36,70 @@ class RefundRequest(BaseModel):
             json_schema_extra={"deprecated": True},
         ),
     ] = None
+
+
+class PaybyrdCode(OpenText):
+    """
+    Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+    """
+
+    BYRD010 = "BYRD010"
+    BYRD200 = "BYRD200"
+    BYRD201 = "BYRD201"
+    BYRD203 = "BYRD203"
+    BYRD205 = "BYRD205"
+    BYRD206 = "BYRD206"
+    BYRD207 = "BYRD207"
+    BYRD208 = "BYRD208"
+    BYRD230 = "BYRD230"
+    BYRD231 = "BYRD231"
+    BYRD240 = "BYRD240"
+    BYRD290 = "BYRD290"
+    BYRD291 = "BYRD291"
+    BYRD292 = "BYRD292"
+    BYRD294 = "BYRD294"
+    BYRD299 = "BYRD299"
+    BYRD401 = "BYRD401"
+    BYRD403 = "BYRD403"
+    BYRD900 = "BYRD900"
+    BYRD901 = "BYRD901"
+    BYRD999 = "BYRD999"
+
+
+class PaybyrdDescription(OpenText):
+    """
+    A message for people that explains a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+    """
+
+    REQUEST_ACCEPTED = "Request accepted"
+    OPERATION_SUCCESSFULLY_COMPLETED = "Operation successfully completed"
+    PAYMENT_BEING_PROCESSED_WAITING_FOR_SHOPPER = (
+        "Payment being processed. Waiting for shopper"
+    )
+    AN_ERROR_OCCURRED_WHILE_PROCESSING_THE_PAYMENT_PLEASE_QUERY_THE_TRANSACTION_TO_CONFIRM_ITS_STATUS = "An error occurred while processing the payment. Please query the transaction to confirm its status"
+    OPERATION_REJECTED = "Operation rejected"
+    OPERATION_BLOCKED_BY_VELOCITY = "Operation blocked by velocity"
+    PENDING_REDIRECT = "Pending redirect"
+    PAYMENT_CANCELED_BY_THE_SHOPPER = "Payment canceled by the shopper"
+    PAYMENT_ALREADY_REFUNDED = "Payment already refunded"
+    THE_REFUND_AMOUNT_EXCEEDS_THE_REMAINING_BALANCE_OF_THE_ORIGINAL_PAYMENT = (
+        "The refund amount exceeds the remaining balance of the original payment"
+    )
+    TOKEN_IS_EXPIRED = "Token is expired"
+    AN_ERROR_OCCURRED_WHILE_PRE_PROCESSING_THE_TRANSACTION_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = "An error occurred while pre processing the transaction. Please review your request and try again"
+    AN_ERROR_OCCURRED_DURING_WHILE_PREPARING_TRANSACTION_FOR_ACQUIRING_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = "An error occurred during while preparing transaction for acquiring. Please review your request and try again"
+    NO_PAYMENT_METHODS_AVAILABLE_FOR_THIS_OPERATION_PLEASE_CONTACT_PAYBYRD_S_SUPPORT = "No payment methods available for this operation. Please contact Paybyrd's support"
+    TRANSACTION_COULD_NOT_BE_UPDATED_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = (
+        "Transaction could not be updated. Please review your request and try again"
+    )
+    OPERATION_COULD_NOT_BE_COMPLETED_PLEASE_REVIEW_YOUR_REQUEST_AND_TRY_AGAIN = (
+        "Operation could not be completed. Please review your request and try again"
+    )
+    RESOURCE_ACCESS_IS_FORBIDDEN = "Resource access is forbidden"
+    RESOURCE_ACCESS_UNAUTHORIZED = "Resource access unauthorized"
+    INVALID_INPUT = "Invalid input"
+    RESOURCE_NOT_FOUND = "Resource not found"
+    OPERATION_FAILED = "Operation failed"
 
 
 class RefundSourceTransactionResponse(BaseModel):
@@ -61,7 +130,7 @@ class RefundSourceTransactionResponse(BaseModel):
         str | None,
         Field(
             alias="refundedAmount",
-            description='Sum of all refunds of the payment, this one too, as a decimal text in major units ("1.00").',
+            description='Sum of all refunds of the payment, including this one, as a decimal text in major units ("1.00").',
             examples=["1.00"],
         ),
     ] = None
@@ -69,7 +138,7 @@ class RefundSourceTransactionResponse(BaseModel):
         int | None,
         Field(
             alias="isoRefundedAmount",
-            description="Sum of all refunds of the payment, this one too, a whole number of minor units (EUR 1.00 = 100).",
+            description="Sum of all refunds of the payment, including this one, a whole number of minor units (EUR 1.00 = 100).",
             examples=[100],
         ),
     ] = None
@@ -77,7 +146,7 @@ class RefundSourceTransactionResponse(BaseModel):
         str | None,
         Field(
             alias="remainingAmount",
-            description='What can still be refunded, as a decimal text in major units ("2.00").',
+            description='Remaining refundable amount, as a decimal text in major units ("2.00").',
             examples=["2.00"],
         ),
     ] = None
@@ -85,7 +154,7 @@ class RefundSourceTransactionResponse(BaseModel):
         int | None,
         Field(
             alias="isoRemainingAmount",
-            description="What can still be refunded, a whole number of minor units (EUR 2.00 = 200).",
+            description="Remaining refundable amount, a whole number of minor units (EUR 2.00 = 200).",
             examples=[200],
         ),
     ] = None
@@ -101,7 +170,7 @@ class RefundSourceTransactionResponse(BaseModel):
 
 class AcceptedLinkResponse(BaseModel):
     """
-    Where to ask what has become of an accepted request. One object, though the field is called links.
+    The address of the query for an accepted request. One object, although the field is called links.
     """
 
     model_config = ConfigDict(
@@ -111,21 +180,22 @@ class AcceptedLinkResponse(BaseModel):
     href: Annotated[
         str | None,
         Field(
-            description='Path and query to ask at, from the host on ("/api/v2/transactions?requestId=..."). Not a full address.'
+            description='Path and query string without the host ("/api/v2/transactions?requestId=..."). Not a full address.'
         ),
     ] = None
     rel: Annotated[
-        str | None, Field(description='What is found there, "transactions".')
+        str | None,
+        Field(description='The kind of resource at the address, "transactions".'),
     ] = None
     type: Annotated[
         str | None,
-        Field(description='The HTTP method to ask with, "GET". Not a media type.'),
+        Field(description='The HTTP method of the query, "GET". Not a media type.'),
     ] = None
 
 
 class TransactionCard(BaseModel):
     """
-    The card of a transaction. Each field may be missing, and others may be there. Holds personal data.
+    The card of a transaction. Each field may be missing, and others may be present. Holds personal data.
     """
 
     model_config = ConfigDict(
@@ -133,9 +203,9 @@ class TransactionCard(BaseModel):
         populate_by_name=True,
     )
     holder: Annotated[str | None, Field(description="Name on the card.")] = None
-    number: Annotated[
-        str | None, Field(description="Number of the card with its middle left out.")
-    ] = None
+    number: Annotated[str | None, Field(description="Masked number of the card.")] = (
+        None
+    )
     expires_at: Annotated[
         str | None,
         Field(
@@ -145,22 +215,19 @@ class TransactionCard(BaseModel):
     ] = None
     installments: Annotated[
         Any | None,
-        Field(
-            description="In how many parts the customer pays. Its type is not documented."
-        ),
+        Field(description="Number of instalments. Its type is not documented."),
     ] = None
     installment_amount: Annotated[
         Any | None,
         Field(
             alias="installmentAmount",
-            description="Amount of one part. Neither its type nor whether it is in major or minor units is documented.",
+            description="Amount of one instalment. Neither its type nor whether it is in major or minor units is documented.",
         ),
     ] = None
     is_payer_traveling: Annotated[
         bool | None,
         Field(
-            alias="isPayerTraveling",
-            description="Whether the customer is on a journey.",
+            alias="isPayerTraveling", description="Whether the customer is travelling."
         ),
     ] = None
     country_code: Annotated[
@@ -172,9 +239,116 @@ class TransactionCard(BaseModel):
     ] = None
 
 
+class TransactionStatus(OpenText):
+    """
+    State of the transaction. Compare without regard to case, and expect unlisted values. Success and AcquirerSuccess are done, Processing is pending, TemporaryFailed is undecided, Denied, Canceled and Error are failures.
+    """
+
+    SUCCESS = "Success"
+    ACQUIRER_SUCCESS = "AcquirerSuccess"
+    PROCESSING = "Processing"
+    TEMPORARY_FAILED = "TemporaryFailed"
+    DENIED = "Denied"
+    CANCELED = "Canceled"
+    ERROR = "Error"
+
+
+class TransactionOperationType(OpenText):
+    """
+    The kind of transaction. Refund is expected, but no documented example shows it.
+    """
+
+    PAYMENT = "Payment"
+    PRE_AUTH = "PreAuth"
+    CAPTURE = "Capture"
+    REFUND = "Refund"
+
+
+class ReferencedTransactionOperationType(OpenText):
+    """
+    The kind of transaction.
+    """
+
+    PAYMENT = "Payment"
+    PRE_AUTH = "PreAuth"
+    CAPTURE = "Capture"
+    REFUND = "Refund"
+
+
+class RefundResponse(BaseModel):
+    """
+    Paybyrd's immediate reply to a refund. `code` is the result: BYRD200 is done. The currency is the payment's and is not sent.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    amount: Annotated[
+        str | None,
+        Field(
+            description='Amount refunded, as a decimal text in major units of the payment\'s currency ("1.00"). Other replies may show the amount of a refund with a minus sign.',
+            examples=["1.00"],
+        ),
+    ] = None
+    iso_amount: Annotated[
+        int | None,
+        Field(
+            alias="isoAmount",
+            description="Amount refunded, a whole number of minor units of the payment's currency (EUR 1.00 = 100). Missing in older replies.",
+            examples=[100],
+        ),
+    ] = None
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
+    source_transaction: Annotated[
+        RefundSourceTransactionResponse | None, Field(alias="sourceTransaction")
+    ] = None
+    transaction_id: Annotated[
+        str | None,
+        Field(
+            alias="transactionId",
+            description="Paybyrd's id of the new refund transaction. Not the id of the payment, which is in `sourceTransaction`.",
+            examples=["fa1db27d-7869-403f-b9cf-4306bf0162d8"],
+        ),
+    ] = None
+
+
+class AcceptedResponse(BaseModel):
+    """
+    Paybyrd has accepted the request and is still processing it. It is neither refunded nor refused yet. The reply has no id of a transaction: `links` is the address for a query.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    code: Annotated[str | None, Field(description="BYRD010 in this reply.")] = None
+    description: Annotated[
+        str | None,
+        Field(
+            description="A message for people that explains `code`. Not meant to be compared."
+        ),
+    ] = None
+    links: AcceptedLinkResponse | None = None
+
+
+class ErrorResponse(BaseModel):
+    """
+    Why Paybyrd refused or failed. `code` is the field for decisions.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+    )
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
+
+
 class ReferencedTransaction(BaseModel):
     """
-    A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more. Each field may be missing, and others may be there.
+    A transaction that another one refers to, in short form: without a state and without a code. Query it by its id for more. Each field may be missing, and others may be present.
     """
 
     model_config = ConfigDict(
@@ -186,8 +360,8 @@ class ReferencedTransaction(BaseModel):
         Field(alias="transactionId", description="Paybyrd's id of this transaction."),
     ] = None
     operation_type: Annotated[
-        str | None,
-        Field(alias="operationType", description="What kind of transaction it is."),
+        ReferencedTransactionOperationType | None,
+        Field(alias="operationType", description="The kind of transaction."),
     ] = None
     amount: Annotated[
         str | None,
@@ -206,7 +380,7 @@ class ReferencedTransaction(BaseModel):
         str | None,
         Field(
             alias="createdDate",
-            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+            description="When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     transaction_date: Annotated[
@@ -225,104 +399,9 @@ class ReferencedTransaction(BaseModel):
     ] = None
 
 
-class RefundResponse(BaseModel):
-    """
-    What Paybyrd says about a refund that it has answered at once. `code` says how it went: BYRD200 is done. It has no currency; it is the payment's.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    amount: Annotated[
-        str | None,
-        Field(
-            description='Amount refunded, as a decimal text in major units of the payment\'s currency ("1.00"). Where Paybyrd shows a refund elsewhere it may carry a minus sign.',
-            examples=["1.00"],
-        ),
-    ] = None
-    iso_amount: Annotated[
-        int | None,
-        Field(
-            alias="isoAmount",
-            description="Amount refunded, a whole number of minor units of the payment's currency (EUR 1.00 = 100). Missing in older replies.",
-            examples=[100],
-        ),
-    ] = None
-    code: Annotated[
-        str | None,
-        Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
-        ),
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
-        ),
-    ] = None
-    source_transaction: Annotated[
-        RefundSourceTransactionResponse | None, Field(alias="sourceTransaction")
-    ] = None
-    transaction_id: Annotated[
-        str | None,
-        Field(
-            alias="transactionId",
-            description="Paybyrd's id of the new refund transaction. Not the id of the payment, which is in `sourceTransaction`.",
-            examples=["fa1db27d-7869-403f-b9cf-4306bf0162d8"],
-        ),
-    ] = None
-
-
-class AcceptedResponse(BaseModel):
-    """
-    Paybyrd has taken the request and is still working on it. Neither refunded nor refused yet, and without a transaction's id: `links` says where to ask.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    code: Annotated[str | None, Field(description="BYRD010 in this reply.")] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with `code`. Not meant to be compared."
-        ),
-    ] = None
-    links: AcceptedLinkResponse | None = None
-
-
-class ErrorResponse(BaseModel):
-    """
-    Why Paybyrd refused or failed. `code` is the field to decide by.
-    """
-
-    model_config = ConfigDict(
-        extra="allow",
-        populate_by_name=True,
-    )
-    code: Annotated[
-        str | None,
-        Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
-        ),
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
-        ),
-    ] = None
-
-
 class Transaction(BaseModel):
     """
-    A transaction as Paybyrd keeps it: a payment, a capture or a refund. Each field may be missing, and others may be there. Holds personal data.
+    A transaction at Paybyrd: a payment, a capture or a refund. Each field may be missing, and others may be present. Holds personal data.
     """
 
     model_config = ConfigDict(
@@ -333,31 +412,19 @@ class Transaction(BaseModel):
         str | None,
         Field(alias="transactionId", description="Paybyrd's id of this transaction."),
     ] = None
-    code: Annotated[
-        str | None,
-        Field(
-            description="Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or BYRD230 (refunded before). The known values are listed in the contract; others occur.",
-            examples=["BYRD200"],
-        ),
-    ] = None
-    description: Annotated[
-        str | None,
-        Field(
-            description="A sentence for people that goes with a code. The known values are listed in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.",
-            examples=["Operation successfully completed"],
-        ),
-    ] = None
+    code: PaybyrdCode | None = None
+    description: PaybyrdDescription | None = None
     status: Annotated[
-        str | None,
+        TransactionStatus | None,
         Field(
-            description="State of the transaction. Compare without regard to case, and expect values that are not listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet, Denied, Canceled and Error are not done."
+            description="State of the transaction. Compare without regard to case, and expect unlisted values. Success and AcquirerSuccess are done, Processing is pending, TemporaryFailed is undecided, Denied, Canceled and Error are failures."
         ),
     ] = None
     operation_type: Annotated[
-        str | None,
+        TransactionOperationType | None,
         Field(
             alias="operationType",
-            description="What kind of transaction it is. Refund is expected and was not seen.",
+            description="The kind of transaction. Refund is expected, but no documented example shows it.",
         ),
     ] = None
     amount: Annotated[
@@ -385,8 +452,7 @@ class Transaction(BaseModel):
         ),
     ] = None
     brand: Annotated[
-        str | None,
-        Field(description="Brand of the card or of the other means of payment."),
+        str | None, Field(description="Brand of the card or of another payment method.")
     ] = None
     payment_method: Annotated[
         str | None, Field(alias="paymentMethod", description="How the customer paid.")
@@ -395,7 +461,7 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="createdDate",
-            description="When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
+            description="When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z. Kept as text.",
         ),
     ] = None
     transaction_date: Annotated[
@@ -419,12 +485,12 @@ class Transaction(BaseModel):
     index: Annotated[
         int | None,
         Field(
-            description="Place of the transaction among others. What it counts is not documented."
+            description="Index of the transaction. What it counts is not documented."
         ),
     ] = None
     attempt: Annotated[
         int | None,
-        Field(description="Which attempt this was. What it counts is not documented."),
+        Field(description="Number of the attempt. What it counts is not documented."),
     ] = None
     person_id: Annotated[
         int | None, Field(alias="personId", description="Paybyrd's id of the customer.")
@@ -440,15 +506,12 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="fingerPrint",
-            description="Text by which a means of payment is recognised again.",
+            description="Text that identifies a payment method over several payments.",
         ),
     ] = None
     masked_card_number: Annotated[
         str | None,
-        Field(
-            alias="maskedCardNumber",
-            description="Number of the card with its middle left out.",
-        ),
+        Field(alias="maskedCardNumber", description="Masked number of the card."),
     ] = None
     authorization_code: Annotated[
         str | None,
@@ -497,7 +560,7 @@ class Transaction(BaseModel):
         str | None,
         Field(
             alias="acquirerResponseMessage",
-            description="The acquirer's answer for people. Not meant to be compared.",
+            description="The acquirer's message for people. Not meant to be compared.",
         ),
     ] = None
     acquirer_entity: Annotated[
@@ -543,14 +606,14 @@ class Transaction(BaseModel):
         bool | None,
         Field(
             alias="acceptTokenization",
-            description="Whether the card may be kept as a token.",
+            description="Whether the card may be stored as a token.",
         ),
     ] = None
     card_info_composition: Annotated[
         dict[str, Any] | None,
         Field(
             alias="cardInfoComposition",
-            description="What the facts about the card are made of. Its fields are not documented.",
+            description="Composition of the card's details. Its fields are not documented.",
         ),
     ] = None
     referenced_transactions: Annotated[

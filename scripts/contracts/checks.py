@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from scripts.contracts import references, validation
+from scripts.contracts import references
 from scripts.contracts.document import Document
 from scripts.contracts.errors import REFUSED, short
 from scripts.contracts.openapi import KINDS, METHODS, Node, python_name, walk
@@ -46,13 +46,21 @@ _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@-]|\{[A-Za-z][A-Za-z0-9_.
 def check(document: Document) -> None:
     """Refuse a contract that is hostile, that the generators cannot turn into usable code, or that is not OpenAPI.
 
+    Raises ContractError with file, line and key.
+    """
+    refuse_hostile(document)
+    refuse_invalid(document)
+
+
+def refuse_hostile(document: Document) -> None:
+    """Refuse a contract that no tool may read.
+
     A contract is untrusted input: nothing in it may make a tool import code or read another file or address, and no
     name in it may break or shadow a part of the generated models. Raises ContractError with file, line and key.
     """
     if not isinstance(document.data, dict):
         raise document.error("", "the contract is not a mapping", "take the page again")
-    rules = (_refuse_keys, references.check, _refuse_names, _refuse_paths, _refuse_content_types, _refuse_invalid)
-    for rule in rules:
+    for rule in (_refuse_keys, references.check, _refuse_names, _refuse_paths, _refuse_content_types):
         rule(document)
 
 
@@ -138,7 +146,13 @@ def _refuse_content_types(document: Document) -> None:
                     raise document.error(pointer, f"a request body of type {name!r}", "only application/json is sent")
 
 
-def _refuse_invalid(document: Document) -> None:
+def refuse_invalid(document: Document) -> None:
+    """Refuse a contract that is not OpenAPI 3.0 or 3.1. Raises ContractError with file, line and key.
+
+    Imports the validators, which takes longer than the check.
+    """
+    from scripts.contracts import validation
+
     version = validation.version(document.data)
     if version is None:
         raise document.error(
@@ -162,6 +176,8 @@ def _refuse_invalid(document: Document) -> None:
 
 def _invalid(data: Any) -> Iterator[tuple[str, Any]]:
     """Yield each error of a validator, and the pointer that its path starts from."""
+    from scripts.contracts import validation
+
     yield from (("", error) for error in validation.document_errors(data))
     for node in walk(data):
         if node.kind == "schema" and "default" in node.value:

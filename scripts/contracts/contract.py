@@ -1,5 +1,6 @@
 """A provider's contract as it is vendored, and the effective contract: the vendored one with our overlay applied."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import PROVIDERS, SPECS
 
 
-def vendored_document(provider: str, specs: Path = SPECS) -> Document:
-    """Return the provider's own contract, checked, with the place of each part."""
+def vendored_document(provider: str, specs: Path = SPECS, check: Callable[[Document], None] = check) -> Document:
+    """Return the provider's own contract, checked by `check`, with the place of each part."""
     if provider not in PROVIDERS:
         raise ContractError(f"{specs}:1: {provider}: no such provider; use one of {', '.join(PROVIDERS)}")
     document = load(specs / provider / "openapi.yaml")
@@ -21,7 +22,14 @@ def vendored_document(provider: str, specs: Path = SPECS) -> Document:
 
 def effective_document(provider: str, specs: Path = SPECS) -> Document:
     """Return the contract with our overlay applied, checked once more, with the place of each part."""
-    document = overlay.apply(vendored_document(provider, specs), load(specs / provider / "overlay.yaml"))
+    return overlaid(provider, vendored_document(provider, specs), specs)
+
+
+def overlaid(
+    provider: str, vendored: Document, specs: Path = SPECS, check: Callable[[Document], None] = check
+) -> Document:
+    """Return a vendored contract with the provider's overlay applied, checked once more."""
+    document = overlay.apply(vendored, load(specs / provider / "overlay.yaml"))
     check(document)
     return document
 

@@ -58,15 +58,20 @@ class Comparison:
 def examples(document: Document) -> list[Example]:
     """Return every example of a contract with the schema it belongs to: of media types, parameters and schemas.
 
-    Raises ContractError for an example among the components that nothing refers to: it has no schema.
+    An example among the components that nothing refers to has no schema, and is left out: see `unused`.
     """
-    found = list({(example.pointer, example.schema): example for example in _examples(document.data)}.values())
-    used = {example.pointer for example in found}
-    for name in document.data.get("components", {}).get("examples", {}):
-        pointer = child("/components/examples", name)
-        if child(pointer, "value") not in used:
-            raise document.error(pointer, "no media type or parameter uses this example", "give it a use or remove it")
-    return found
+    return list({(example.pointer, example.schema): example for example in _examples(document.data)}.values())
+
+
+def unused(document: Document) -> list[str]:
+    """Return the pointers of the examples among the components that no media type and no parameter refers to.
+
+    A provider that drops a reply may keep its example. It fits no schema and breaks none.
+    """
+    used = {example.pointer for example in examples(document)}
+    named = document.data.get("components", {}).get("examples", {})
+    pointers = [child("/components/examples", name) for name in named]
+    return [pointer for pointer in pointers if child(pointer, "value") not in used]
 
 
 def _examples(data: Any) -> Iterator[Example]:
@@ -219,6 +224,8 @@ def _report(provider: str) -> bool:
     for finding in sorted(found | set(known)):
         state, said = states.get(finding, "listed"), one_line(known.get(finding, ""))
         print(f"{provider}: {state}: {finding.layer}: {finding.pointer}: {finding.rule}: {said}")
+    for pointer in unused(vendored_document(provider)):
+        print(f"{provider}: unused: {pointer}: no reply, request body or parameter has this example")
     if not found | set(known):
         print(f"{provider}: none")
     return bool(states)

@@ -7,17 +7,17 @@ import hashlib
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from scripts.contracts import evidence, sources
 from scripts.contracts.checks import check
 from scripts.contracts.contract import vendored_document
-from scripts.contracts.document import Document, dump, parse
+from scripts.contracts.document import dump, parse
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.openapi import reason_phrase, walk
-from scripts.contracts.pointers import child, keys
+from scripts.contracts.pointers import keys
 from scripts.contracts.providers import PROVIDERS, SPECS
 from scripts.files import replace_together
 
@@ -52,23 +52,28 @@ _BESIDE_ENVIRONMENTS = frozenset({"api", "environment", "host", "server", "syste
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 # Matched line by line, and possessive: a page of blanks costs no more than reading it.
 _OPENAPI_LINE = re.compile(r"""(['"]?openapi['"]?|[ \t]*+\{?+[ \t]*+"openapi")[ \t]*+:""")
-_EVIDENCE_LINE = re.compile(r"page line (?P<line>[1-9][0-9]*): (?P<field>\S.*)")
-_EVIDENCE_ELSEWHERE = re.compile(r"[a-z0-9.-]+\.[a-z]{2,}\b[^()]* \([ABCD]\)")
-_EVIDENCE_KINDS = frozenset(
-    {"info", "operation", "parameter", "request body", "response", "schema", "security scheme", "server"}
-)
+
+
+class WrongPage(ContractError):
+    """A page that is not the one that was asked for: HTML, without OpenAPI, or another provider's."""
 
 
 def extract(page: str, name: str) -> tuple[str, int]:
     """Return the page's one OpenAPI block, without its fence and indentation, and the line it starts on.
 
-    Raises ContractError when the page is HTML, holds no OpenAPI block, more than one, or one that is not closed.
+    A page that is OpenAPI as a whole is its own block. Raises WrongPage when the page is HTML or holds no OpenAPI
+    block, and ContractError when it holds more than one, or one that is not closed.
     """
     if re.match(r"\s*<(!doctype|html|\?xml)", page, re.IGNORECASE):
-        raise ContractError(f"{name}:1: page: it is HTML, perhaps an error page; take the Markdown page")
+        problem = "it is HTML, perhaps an error page or a sign-in"
+        raise WrongPage(f"{name}:1: page: {problem}; take the Markdown page")
+    lines = (line for line in page.split("\n") if line.strip() and not line.startswith(("#", "---", "%")))
+    if re.match(r"""(['"]?openapi['"]?[ \t]*:|\{)""", next(lines, "")):
+        return page, 1
     blocks = [(block, line) for block, line in _fenced(page, name) if any(map(_OPENAPI_LINE.match, block.split("\n")))]
     if not blocks:
-        raise ContractError(f"{name}:1: page: no OpenAPI block; check that this is the page of the operation")
+        remedy = "check that this is the page of the operation; add --transcribed where the contract is written by hand"
+        raise WrongPage(f"{name}:1: page: no OpenAPI block; {remedy}")
     if len(blocks) > 1:
         raise ContractError(f"{name}:{blocks[1][1]}: page: a second OpenAPI block; keep one")
     return blocks[0]
@@ -139,13 +144,14 @@ def published(page: bytes, name: str) -> tuple[str, str]:
     The block is hashed as UTF-8 text without its fence and indentation, with line feeds. Raises ContractError when the
     page or the contract in it cannot be used.
     """
-    block, line = extract(_text(page, name), name)
+    block, line = extract(page_text(page, name), name)
     document = parse(block, name, line)
     check(document)
     return dump(without_prose(document.data), HEADER), _sha256(block.encode())
 
 
-def _text(page: bytes, name: str) -> str:
+def page_text(page: bytes, name: str) -> str:
+    """Return a page as text with line feeds. Raises ContractError when it is not UTF-8."""
     try:
         return page.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
@@ -156,102 +162,93 @@ def _sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def evidence_problems(document: Document, page: str | None = None) -> list[str]:
-    """Return one line for each fault in the evidence of a transcribed contract; none when every node has evidence.
-
-    Evidence is `x-evidence`, one text or a list of texts, each "page line N: field" or "address (sureness)", with
-    sureness A to D. When the text of the page is given, its line N must hold the name of the field.
-    """
-    return list(_evidence_problems(document, page.split("\n") if page is not None else None))
-
-
-def _evidence_problems(document: Document, lines: list[str] | None) -> Iterator[str]:
-    for node in walk(document.data):
-        shows = node.kind == "media type" and node.value.keys() & {"example", "examples"}
-        if not (node.kind in _EVIDENCE_KINDS or shows) or "$ref" in node.value:
-            continue
-        evidence = node.value.get("x-evidence")
-        texts = evidence if isinstance(evidence, list) else [evidence]
-        place = document.place(child(node.pointer, "x-evidence"))
-        if not evidence:
-            yield f"{place}: {node.pointer}: no x-evidence; name the line of the page that documents it"
-            continue
-        for text in texts:
-            on_page = _EVIDENCE_LINE.fullmatch(str(text))
-            if on_page is None and not _EVIDENCE_ELSEWHERE.fullmatch(str(text)):
-                yield f"{place}: {node.pointer}: evidence {text!r}; write `page line N: field` or `address (A)`"
-            elif on_page and lines is not None:
-                number = int(on_page["line"])
-                if number > len(lines) or on_page["field"] not in lines[number - 1]:
-                    yield f"{place}: {node.pointer}: line {number} of the page has no {on_page['field']!r}; mend it"
-
-
-def source_text(
-    kind: str,
-    address: str,
-    retrieved: datetime.date,
-    page_sha256: str,
-    block_sha256: str | None,
-    contract_sha256: str,
-) -> str:
-    """Return the text of source.toml: where the contract comes from, and the hashes of the page and of openapi.yaml."""
-    lines = [
-        "# Written by `nox -s ingest`. The hashes are of the page as published, of the OpenAPI block in it, and of the",
-        "# openapi.yaml that was written from it, or of the one whose evidence was checked against it.",
-        f"address = {json.dumps(address)}",
-        f"retrieved = {retrieved.isoformat()}",
-        f"kind = {json.dumps(kind)}",
-        f"page_sha256 = {json.dumps(page_sha256)}",
-    ]
-    if block_sha256 is not None:
-        lines.append(f"block_sha256 = {json.dumps(block_sha256)}")
-    lines.append(f"contract_sha256 = {json.dumps(contract_sha256)}")
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _recorded(folder: Path) -> dict[str, Any]:
-    path = folder / "source.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ContractError(f"{path}:1: not TOML: {one_line(error)}; restore the file") from error
-
-
 def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
     """Return the files that the command is to write, with their contents; write nothing.
 
     Raises ContractError when the page, the contract or its evidence cannot be used.
     """
-    folder: Path = arguments.specs / arguments.provider
     name = str(arguments.page)
-    try:
-        page = arguments.page.read_bytes()
-    except OSError as error:
-        raise ContractError(f"{name}:1: page: {one_line(error.strerror)}; give the path of the saved page") from error
-    recorded = _recorded(folder)
-    address = arguments.address or recorded.get("address")
-    if address is None:
-        raise ContractError(f"{folder / 'source.toml'}:1: no address is on record; give --address")
-    page_sha256 = arguments.published_sha256 or _sha256(page)
-    same_page = recorded.get("page_sha256") == page_sha256
-    retrieved = arguments.retrieved or (recorded.get("retrieved") if same_page else None) or datetime.date.today()
-    contents: dict[Path, str] = {}
-    block_sha256: str | None = None
-    if arguments.transcribed:
-        document = vendored_document(arguments.provider, arguments.specs)
-        if problems := evidence_problems(document, _text(page, name)):
-            raise ContractError(problems[0] + (f" (and {len(problems) - 1} more)" if problems[1:] else ""))
-        contract = (folder / "openapi.yaml").read_bytes()
-    else:
-        contents[folder / "openapi.yaml"], block_sha256 = published(page, name)
-        contract = contents[folder / "openapi.yaml"].encode()
-    kind = "transcribed" if arguments.transcribed else "published"
-    contents[folder / "source.toml"] = source_text(
-        kind, address, retrieved, page_sha256, block_sha256, _sha256(contract)
+    return contents(
+        arguments.specs / arguments.provider,
+        read_page(arguments.page),
+        name,
+        transcribed=arguments.transcribed,
+        address=arguments.address,
+        retrieved=arguments.retrieved,
+        published_sha256=arguments.published_sha256,
     )
-    return contents
+
+
+def read_page(path: Path) -> bytes:
+    """Return the content of a saved page. Raises ContractError when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ContractError(f"{path}:1: page: {one_line(error.strerror)}; give the path of the saved page") from error
+
+
+def contents(
+    folder: Path,
+    page: bytes,
+    name: str,
+    *,
+    transcribed: bool,
+    address: str | None = None,
+    retrieved: datetime.date | None = None,
+    published_sha256: str | None = None,
+    accept: bool = False,
+) -> dict[Path, str]:
+    """Return openapi.yaml and source.toml of the provider whose `folder` it is, as they follow from a page.
+
+    `accept` takes a new or changed sentence of a transcribed page to be read: see `evidence.read`. Raises WrongPage,
+    or ContractError when the page, the contract or its evidence cannot be used.
+    """
+    recorded = sources.recorded(folder)
+    address = address or recorded.get("address")
+    if address is None:
+        raise ContractError(f"{folder / sources.FILE}:1: no address is on record; give --address")
+    text = page_text(page, name)
+    refuse_foreign(folder, text, name)
+    page_sha256 = published_sha256 or _sha256(page)
+    same_page = recorded.get("page_sha256") == page_sha256
+    block_sha256: str | None = None
+    others: list[str] = []
+    if transcribed:
+        document = vendored_document(folder.name, folder.parent)
+        reading = evidence.read(document, text, (), accept)
+        if problems := [*evidence.problems(document), *reading.changed]:
+            raise ContractError("\n".join(problems))
+        contract = reading.moved((folder / "openapi.yaml").read_text(encoding="utf-8"))
+        others = sorted(set(reading.unclaimed.values()))
+    else:
+        contract, block_sha256 = published(page, name)
+    source = sources.text(
+        folder,
+        {
+            "address": address,
+            "retrieved": retrieved or (recorded.get("retrieved") if same_page else None) or datetime.date.today(),
+            "kind": "transcribed" if transcribed else "published",
+            "page_sha256": page_sha256,
+            "block_sha256": block_sha256,
+            "contract_sha256": _sha256(contract.encode()),
+            "other_lines": others,
+        },
+    )
+    return {folder / "openapi.yaml": contract, folder / sources.FILE: source}
+
+
+def refuse_foreign(folder: Path, text: str, name: str) -> None:
+    """Refuse the page of another provider: one that names hosts of another, and none of the provider's own.
+
+    Raises WrongPage. The hosts are those that each source.toml beside `folder` names.
+    """
+    if any(host in text for host in sources.known_hosts(folder)):
+        return
+    for other in PROVIDERS:
+        theirs = (host for host in sorted(sources.known_hosts(folder.parent / other)) if host in text)
+        if other != folder.name and (host := next(theirs, None)):
+            problem = f"it is a page of {other}: it names {host}, and no host of {folder.name}"
+            raise WrongPage(f"{name}:1: page: {problem}; give the page of {folder.name}")
 
 
 def differences(contents: Mapping[Path, str]) -> str:
@@ -269,13 +266,13 @@ def differences(contents: Mapping[Path, str]) -> str:
 
 
 def _address(text: str) -> str:
-    if not re.fullmatch(r"https://[^\s/]+/\S+", text):
+    if not sources.ADDRESS.fullmatch(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a full https address of a page")
     return text
 
 
 def _sha256_text(text: str) -> str:
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
+    if not sources.SHA256.fullmatch(text):
         raise argparse.ArgumentTypeError("write the sha256 as 64 lower-case hexadecimal digits")
     return text
 
@@ -304,7 +301,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--transcribed",
         action="store_true",
-        help="the page has no OpenAPI: check the evidence in the hand-written openapi.yaml, write source.toml only",
+        help="the page has no OpenAPI: openapi.yaml is written by hand; find each sentence that it rests on, "
+        "write its line and hash into openapi.yaml, and source.toml",
     )
     parser.add_argument(
         "--published-sha256",

@@ -2,22 +2,39 @@
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Container, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import jsonpath
 
 from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, one_line, short
-from scripts.contracts.pointers import child, resolve
+from scripts.contracts.openapi import METHODS, Node, walk
+from scripts.contracts.pointers import child, get, resolve
 
 _ACTION_KEYS = frozenset(
-    {"target", "description", "update", "remove", "copy", "x-name", "x-reason", "x-source", "x-expect"}
+    {"target", "description", "update", "remove", "copy", "x-name", "x-reason", "x-source", "x-expect", "x-expect-as"}
 )
 _REQUIRED_TEXT = ("x-name", "x-reason", "x-source", "target")
 _MODIFIERS = ("update", "remove", "copy")
 ABSENT = "absent"
+# What an object must have one of, so that it says something by itself. An object with none of them only adds to what
+# the contract says, and where the contract says nothing it would make up a part that no provider has.
+_DEFINING: Mapping[str, frozenset[str]] = {
+    "schema": frozenset({"$ref", "type", "allOf", "anyOf", "oneOf", "not", "enum", "const", "x-evidence"}),
+    "response": frozenset({"$ref", "content", "headers", "links", "x-evidence"}),
+    "path": frozenset({"$ref", *METHODS}),
+    "operation": frozenset({"responses"}),
+    "request body": frozenset({"$ref", "content"}),
+    "media type": frozenset({"schema"}),
+    "parameter": frozenset({"$ref", "schema", "content"}),
+    "header": frozenset({"$ref", "schema", "content"}),
+    "example": frozenset({"$ref", "value"}),
+    "security scheme": frozenset({"$ref", "type"}),
+}
+# With one of these, a schema may require a property that another part of it has.
+_PARTS = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 _SOURCE = re.compile(r"ours|([^;()]+ \([ABCD]\))(; [^;()]+ \([ABCD]\))*")
 
 
@@ -36,24 +53,60 @@ class Action:
     modifier: str
     operand: Any
     expect: Any
+    expect_as: str | None = None
 
     def error(self, problem: str, remedy: str) -> ContractError:
         """Return the error to raise when this action does not fit."""
         return ContractError(f"{self.place}: action {self.name!r}: {one_line(problem)}; {remedy}")
 
 
+class Applied(NamedTuple):
+    """A contract with those actions of an overlay that fit it.
+
+    `touched` names each action that was applied, with the JSON Pointers of what it wrote or removed, in the document as
+    it was when the action was reached. `unfit` names each action that does not fit, with the error's message. `places`
+    gives the "file:line" of every action.
+    """
+
+    document: Document
+    touched: Mapping[str, tuple[str, ...]]
+    unfit: Mapping[str, str]
+    places: Mapping[str, str]
+
+
 def apply(contract: Document, overlay: Document) -> Document:
     """Return `contract` with the actions of `overlay` applied in order; neither argument is changed.
 
     Beyond the Overlay Specification, each action has `x-name` (unique), `x-reason`, `x-source` and `x-expect`, and
-    selects exactly one node. Raises ContractError, with the action's name and place, when an action matches nothing or
-    several nodes, finds another value than it expects, or repeats what the contract already says.
+    selects exactly one node. Raises ContractError, with the name and place of every action that matches nothing or
+    several nodes, finds another value than it expects, repeats what the contract already says, or adds to a name that
+    the contract does not have.
+    """
+    applied = apply_all(contract, overlay)
+    if applied.unfit:
+        raise ContractError("\n".join(applied.unfit.values()))
+    return applied.document
+
+
+def apply_all(contract: Document, overlay: Document, without: Container[str] = ()) -> Applied:
+    """Return `contract` with each action of `overlay` that fits, and name all that do not; arguments stay unchanged.
+
+    Leaves the actions named in `without` out. An action that does not fit changes nothing, and the later ones are
+    applied to what the earlier ones left: one that builds on it does not fit either. Raises ContractError only where
+    the overlay itself cannot be read.
     """
     data = copy.deepcopy(contract.data)
     places = dict(contract.places)
-    for action in _actions(overlay):
-        data = _apply_one(action, data, places)
-    return Document(data, places)
+    actions = _actions(overlay)
+    touched: dict[str, tuple[str, ...]] = {}
+    unfit: dict[str, str] = {}
+    for action in actions:
+        if action.name not in without:
+            try:
+                data, touched[action.name] = _apply_one(action, data, places)
+            except ContractError as error:
+                unfit[action.name] = str(error)
+    return Applied(Document(data, places), touched, unfit, {action.name: action.place for action in actions})
 
 
 def _actions(overlay: Document) -> list[Action]:
@@ -87,10 +140,11 @@ def _action(overlay: Document, pointer: str, raw: Any) -> Action:
     modifiers = [key for key in _MODIFIERS if key in raw]
     if len(modifiers) != 1 or ("remove" in raw and raw["remove"] is not True):
         raise overlay.error(pointer, f"{named}: it must do one thing", "keep one of update, copy or `remove: true`")
-    if "x-expect" not in raw:
-        raise overlay.error(pointer, f"{named}: x-expect is missing", "write the value it finds, or `absent`")
-    modifier = modifiers[0]
-    return Action(raw["x-name"], overlay.place(pointer), raw["target"], modifier, raw[modifier], raw["x-expect"])
+    if ("x-expect" in raw) == ("x-expect-as" in raw):
+        problem = "x-expect is missing" if "x-expect" not in raw else "it has x-expect and x-expect-as"
+        raise overlay.error(pointer, f"{named}: {problem}", "write the value it finds, or `absent`")
+    modifier, expect = modifiers[0], (raw.get("x-expect"), raw.get("x-expect-as"))
+    return Action(raw["x-name"], overlay.place(pointer), raw["target"], modifier, raw[modifier], *expect)
 
 
 def _select(action: Action, query: str, data: Any) -> tuple[str, Any]:
@@ -107,18 +161,21 @@ def _select(action: Action, query: str, data: Any) -> tuple[str, Any]:
     return pointer, matches[0].obj
 
 
-def _apply_one(action: Action, data: Any, places: dict[str, str]) -> Any:
+def _apply_one(action: Action, data: Any, places: dict[str, str]) -> tuple[Any, tuple[str, ...]]:
+    """Return the data with the action applied, and the pointers of what it wrote or removed. Changes `places`."""
     pointer, found = _select(action, action.target, data)
+    if action.expect_as is not None:
+        action = replace(action, expect=_select(action, action.expect_as, data)[1], expect_as=None)
     if action.modifier == "remove":
         _expect_whole(action, found)
-        return _remove(action, data, pointer, places)
+        return _remove(action, data, pointer, places), (pointer,)
     operand = action.operand if action.modifier == "update" else _select(action, action.operand, data)[1]
     if isinstance(found, dict):
         if not isinstance(operand, dict):
             raise action.error("the target is an object and the value is not", "write an object to merge into it")
         _expect_members(action, found, operand)
         result: Any = _merge(action, found, operand, pointer)
-        places.update((pointer + written, action.place) for written in _writes(found, operand))
+        written = [pointer + each for each in _writes(found, operand)]
     elif isinstance(found, list):
         added = operand if isinstance(operand, list) else [operand]
         if not added or any(_same(entry, present) for entry in added for present in found):
@@ -126,7 +183,7 @@ def _apply_one(action: Action, data: Any, places: dict[str, str]) -> Any:
         if action.expect != ABSENT:
             _expect_whole(action, found)
         result = found + copy.deepcopy(added)
-        places.update((child(pointer, len(found) + index), action.place) for index in range(len(added)))
+        written = [child(pointer, len(found) + index) for index in range(len(added))]
     else:
         if isinstance(operand, dict | list):
             raise action.error("the target is a plain value and the new value is not", "write a plain value")
@@ -134,8 +191,42 @@ def _apply_one(action: Action, data: Any, places: dict[str, str]) -> Any:
             raise action.error("the contract already says so", "the action is no longer needed: drop it")
         _expect_whole(action, found)
         result = operand
-        places[pointer] = action.place
-    return _replace(data, pointer, result)
+        written = [pointer]
+    # A copy, because an action that is refused after all must leave the data as it was.
+    changed = _replace(copy.deepcopy(data), pointer, result)
+    _refuse_ghosts(action, data, changed, written)
+    places.update((each, action.place) for each in written)
+    return changed, tuple(written)
+
+
+def _refuse_ghosts(action: Action, before: Any, after: Any, written: list[str]) -> None:
+    """Refuse what only describes a name that the contract does not have, such as a property that was renamed."""
+    new = {each for each in written if not _get(before, each)}
+    for node in walk(after):
+        defining = _DEFINING.get(node.kind)
+        if defining and _topmost(node, new, before) and not defining & node.value.keys():
+            problem = (
+                f"the contract has no {node.kind} {node.name!r} at {node.pointer}, and the action does not define one"
+            )
+            raise action.error(problem, "the contract has changed: mend or drop the action")
+        if node.kind == "schema" and "properties" in node.value and not _PARTS & node.value.keys():
+            for name in _required(after, node.pointer) - _required(before, node.pointer):
+                if name not in node.value["properties"]:
+                    problem = f"it requires {name!r}, and the contract has no such property at {node.pointer}"
+                    raise action.error(problem, "the contract has changed: mend or drop the action")
+
+
+def _required(data: Any, schema: str) -> set[str]:
+    names = get(data, child(schema, "required"))
+    return {*names} if isinstance(names, list) else set()
+
+
+def _topmost(node: Node, new: Collection[str], before: Any) -> bool:
+    """Whether a node was added by itself or in a map of names, and not as a part of another node that was added."""
+    if not any(f"{node.pointer}/".startswith(f"{each}/") for each in new):
+        return False
+    parent = node.pointer.rpartition("/")[0]
+    return bool(_get(before, parent)) or parent in new
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -9,3 +9,8 @@ SPECS = ROOT / "specs"
 def package_name(provider: str) -> str:
     """Return the import name of a provider's generated package."""
     return f"refundry_{provider}"
+
+
+def carried_contract(provider: str) -> str:
+    """Return the path of the effective contract that a provider's generated package carries, from the root."""
+    return f"generated/{package_name(provider)}/contract.json"

@@ -35,7 +35,7 @@ def messages(contract: Mapping[str, Any]) -> Iterator[str]:
     for pointer, _, _, operation in operations(contract):
         holders = [child(pointer, "requestBody")] if "requestBody" in operation else []
         holders += [child(child(pointer, "responses"), status) for status in operation.get("responses", {})]
-        for holder, value in (_resolved(contract, holder) for holder in holders):
+        for holder, value in (resolved(contract, holder) for holder in holders):
             for name, media_type in (value.get("content") or {}).items():
                 if name.endswith("json") and "schema" in media_type:
                     yield child(child(child(holder, "content"), name), "schema")
@@ -46,12 +46,12 @@ def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str
     found = {}
     for holder in (child(pointer.rpartition("/")[0], "parameters"), child(pointer, "parameters")):
         for index in range(len(get(contract, holder) or ())):
-            at, value = _resolved(contract, child(holder, index))
+            at, value = resolved(contract, child(holder, index))
             found[value["in"], value["name"]] = at
     return found
 
 
-def _resolved(contract: Any, pointer: str) -> tuple[str, Any]:
+def resolved(contract: Any, pointer: str) -> tuple[str, Any]:
     """Return pointer and value of the object at `pointer`, after following a reference there to its end.
 
     A schema that is `true` or `false` counts as an empty object.
@@ -90,30 +90,31 @@ def _is_other_name(schema: Mapping[str, Any]) -> bool:
 
 
 def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any]) -> Shape:
-    if "enum" in schema:
-        return frozenset(value for value in schema["enum"] if value is not None)
-    properties, required = _properties(contract, pointer)
+    listed = schema.get("enum", schema.get("x-extensible-enum"))
+    if isinstance(listed, list):
+        return frozenset(value for value in listed if value is not None)
+    named, required = properties(contract, pointer)
     return frozenset(
         Property(
             name,
-            must := name in required and "default" not in _resolved(contract, at)[1],
+            must := name in required and "default" not in resolved(contract, at)[1],
             must and _nullable(contract, at),
         )
-        for name, at in properties.items()
+        for name, at in named.items()
     )
 
 
-def _properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, str], set[str]]:
+def properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, str], set[str]]:
     """Return the properties of an object, each with its pointer, and the names of the required ones."""
-    pointer, schema = _resolved(contract, pointer)
-    properties: dict[str, str] = {}
+    pointer, schema = resolved(contract, pointer)
+    found: dict[str, str] = {}
     required: set[str] = set()
     for index in range(len(schema.get("allOf", ()))):
-        of_part, required_by_part = _properties(contract, child(child(pointer, "allOf"), index))
-        properties |= of_part
+        of_part, required_by_part = properties(contract, child(child(pointer, "allOf"), index))
+        found |= of_part
         required |= required_by_part
-    properties |= {name: child(child(pointer, "properties"), name) for name in schema.get("properties", {})}
-    return properties, required | {*schema.get("required", ())}
+    found |= {name: child(child(pointer, "properties"), name) for name in schema.get("properties", {})}
+    return found, required | {*schema.get("required", ())}
 
 
 # A schema with none of these accepts any value, null too.
@@ -121,7 +122,7 @@ _NARROWING = frozenset({"allOf", "anyOf", "const", "enum", "items", "oneOf", "pr
 
 
 def _nullable(contract: Mapping[str, Any], pointer: str) -> bool:
-    pointer, schema = _resolved(contract, pointer)
+    pointer, schema = resolved(contract, pointer)
     if schema.get("nullable") is True or "null" in schema.get("type", ()) or None in schema.get("enum", ()):
         return True
     for key, whether in (("anyOf", any), ("oneOf", any), ("allOf", all)):

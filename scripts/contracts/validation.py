@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
-from jsonschema import exceptions, validators  # type: ignore[import-untyped]  # it has no types of its own
+from jsonschema import FormatChecker, exceptions, validators  # type: ignore[import-untyped]  # it has no types of its own
 from jsonschema_path import SchemaPath
 from jsonschema_path.accessors import SchemaAccessor
 from openapi_schema_validator import OAS30Validator, OAS31Validator, oas30_format_checker, oas31_format_checker
@@ -15,6 +15,8 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 from pydantic_core import ValidationError as NoMatch
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
+
+from refundry.departures import FORMATS
 
 # The longest text that a pattern is tried on. The time is linear in its length and in the pattern's, which the engine
 # bounds.
@@ -46,10 +48,17 @@ def _pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[ex
         yield exceptions.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _formats(checker: FormatChecker) -> FormatChecker:
+    """Return a checker of the formats that are checked wherever a message is, whatever else is installed."""
+    limited = FormatChecker(formats=())
+    limited.checkers = {name: checker.checkers[name] for name in FORMATS if name in checker.checkers}
+    return limited
+
+
 _OWN: Mapping[str, Any] = {"pattern": _pattern}
 _VALUES: Mapping[str, tuple[Any, Any]] = {
-    "3.0": (validators.extend(OAS30Validator, _OWN), oas30_format_checker),
-    "3.1": (validators.extend(OAS31Validator, _OWN), oas31_format_checker),
+    "3.0": (validators.extend(OAS30Validator, _OWN), _formats(oas30_format_checker)),
+    "3.1": (validators.extend(OAS31Validator, _OWN), _formats(oas31_format_checker)),
 }
 
 

@@ -1,25 +1,38 @@
 """Writes the generated packages, one a provider, from the effective contracts, and puts each in its place whole."""
 
 import argparse
+import datetime
 import gc
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from ruff import find_ruff_bin  # type: ignore[import-untyped]  # it has no types of its own
+
+from scripts.contracts import sources
 from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, swap
-from scripts.packages import lock
-from scripts.packages.generators import CONFIGURATION, remedy
+from scripts.packages import lock, servers
+from scripts.packages.generators import CONFIGURATION, as_text, remedy
 from scripts.packages.overrides import check_overrides
 from scripts.packages.trees import GENERATED, diff, tree
 from scripts.packages.workers import worker
+
+
+@dataclass(frozen=True)
+class Taken(Document):
+    """An effective contract, with the vendored one that it was made from and the day that one was taken."""
+
+    vendored: Any
+    retrieved: datetime.date
 
 
 def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
@@ -38,8 +51,10 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
             documents[provider] = document
             folder = Path(name, provider)
             folder.mkdir()
-            text = json.dumps(document.data, ensure_ascii=False, allow_nan=False, indent=2)
-            (folder / "contract.json").write_text(f"{text}\n", encoding="utf-8")
+            (folder / "contract.json").write_text(as_text(document.data), encoding="utf-8")
+            if isinstance(document, Taken):
+                origin = {"vendored": document.vendored, "retrieved": document.retrieved.isoformat()}
+                (folder / "origin.json").write_text(as_text(origin), encoding="utf-8")
             for tool in tools:
                 tool.start("generate", provider, folder / "contract.json", folder)
         for provider, document in documents.items():
@@ -48,8 +63,7 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
             folder = Path(name, provider)
             package = folder / package_name(provider)
             (package / "py.typed").touch()
-            for file in ("schemas.py", "contract.json"):
-                (folder / file).rename(package / file)
+            (folder / "schemas.py").rename(package / "schemas.py")
             shutil.move(package, target / package.name)
         _ruff(target, documents)
         for provider in documents:
@@ -63,7 +77,7 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
 
 def _ruff(folder: Path, documents: Mapping[str, Document]) -> None:
     for arguments in CONFIGURATION["ruff"]:
-        command = [sys.executable, "-m", "ruff", *arguments]
+        command = [find_ruff_bin(), *arguments]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             said = one_line(done.stderr or done.stdout)
@@ -108,12 +122,25 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     return exit_code(lambda: _run(options, root))
 
 
-def _effective(chosen: Sequence[str] | None, specs: Path) -> Iterator[tuple[str, Document]]:
-    # Imported while the tools start: importing the validators of the contracts takes as long.
-    from scripts.contracts.contract import effective_document
+def _effective(chosen: Sequence[str] | None, root: Path) -> Iterator[tuple[str, Document]]:
+    # Imported while the tools start.
+    from scripts.contracts.checks import refuse_hostile, refuse_invalid
+    from scripts.contracts.contract import overlaid, vendored_document
 
+    specs = root / "specs"
+    documents: dict[str, Document] = {}
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        yield provider, effective_document(provider, specs)
+        vendored = vendored_document(provider, specs, refuse_hostile)
+        document = overlaid(provider, vendored, specs, refuse_hostile)
+        source = sources.read(specs / provider)
+        servers.check(provider, document, source)
+        documents[provider] = document
+        yield provider, Taken(document.data, document.places, vendored.data, source.retrieved)
+    # The tools work meanwhile: what they may not read was refused before, and nothing that they write is kept yet. To
+    # import the validators takes as long as a tool does, so a contract that was valid before is not validated again.
+    for provider, document in documents.items():
+        if not lock.is_valid(provider, root):
+            refuse_invalid(document)
 
 
 def _run(options: argparse.Namespace, root: Path) -> int:
@@ -122,7 +149,7 @@ def _run(options: argparse.Namespace, root: Path) -> int:
     locked = output == (root / GENERATED.name).resolve()
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
-        providers = build(_effective(options.provider, root / "specs"), fresh, print)
+        providers = build(_effective(options.provider, root), fresh, print)
         packages = [package_name(provider) for provider in providers]
         if options.check:
             differences = _compare(fresh, providers, output)

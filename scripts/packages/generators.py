@@ -1,19 +1,29 @@
 """What the two generator tools write from a contract: how each is configured, called, and held to what it left out."""
 
 import contextlib
+import hashlib
 import io
+import json
 import re
 import warnings
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from scripts.contracts import shapes
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.openapi import operations
-from scripts.contracts.pointers import child
+from scripts.contracts.pointers import child, resolve
 from scripts.contracts.providers import package_name
-from scripts.packages.overrides import OVERRIDES
+from scripts.packages import exported
+from scripts.packages.alternatives import in_order
+from scripts.packages.overrides import CLIENT, OURS, SCHEMAS
+from scripts.packages.prepared import prepared
+from scripts.packages.servers import servers
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,6 +48,9 @@ CONFIGURATION: Mapping[str, Any] = {
         "field_constraints": True,
         "snake_case_field": True,
         "allow_population_by_field_name": True,
+        # The names of `prepared.member_names`, as they are.
+        "capitalise_enum_members": True,
+        "set_default_enum_member": True,
         "extra_fields": "allow",
         "use_schema_description": True,
         "collapse_root_models": True,
@@ -137,6 +150,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     from openapi_python_client.parser.errors import GeneratorError
 
     _refuse_left_out(provider, contract)
+    package = folder / package_name(provider)
     header, prefix = auth_header(provider, contract)
     config = Config.from_sources(
         ConfigFile(package_name_override=package_name(provider), **CONFIGURATION["client"]),
@@ -144,22 +158,93 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         folder / "contract.json",
         "utf-8",
         overwrite=False,
-        output_path=folder / package_name(provider),
+        output_path=package,
     )
-    data = deepcopy(dict(contract))
+    ready = prepared(contract)
+    data = deepcopy(ready.contract)
     for *_, operation in operations(data):
         # The tool reads the security of an operation, and not the document's.
         operation.setdefault("security", data.get("security", []))
     parsed = GeneratorData.from_dict(data, config=config)
     if isinstance(parsed, GeneratorError):
         raise _client_problem(provider, contract, parsed)
-    project = Project(openapi=parsed, config=config, custom_template_path=OVERRIDES)
-    project.env.globals.update(auth_header_name=header, auth_prefix=prefix, secret_names=secret_names(contract))
-    _share_templates(project.env)
+    vendored, retrieved = _origin(contract, folder)
+    texts = {
+        "contract.json": as_text(contract),
+        "vendored.json": as_text(vendored),
+        "definitions.json": as_text(exported.definitions(contract)),
+    }
+    project = Project(openapi=parsed, config=config, custom_template_path=CLIENT)
+    environment = project.env
+    environment.globals.update(
+        auth_header_name=header,
+        auth_prefix=prefix,
+        secret_names=secret_names(contract),
+        alternatives=partial(in_order, [*parsed.models], ready.closed),
+        in_contract=partial(_in_contract, contract),
+        described_arguments=partial(_arguments, contract),
+        servers=servers(contract),
+        retrieved=retrieved,
+        sha256=_sha256(texts["contract.json"]),
+        vendored_sha256=_sha256(texts["vendored.json"]),
+    )
+    _share_templates(environment)
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()
     for problem in problems:
         raise _client_problem(provider, contract, problem)
+    for template in sorted(OURS.glob("*.jinja")):
+        text = environment.from_string(template.read_text(encoding="utf-8")).render()
+        (package / template.stem).write_text(f"{text}\n", encoding="utf-8")
+    for name, text in texts.items():
+        (package / name).write_text(text, encoding="utf-8")
+
+
+def as_text(data: Any) -> str:
+    """Return the JSON of a contract as a package holds it."""
+    return f"{json.dumps(data, ensure_ascii=False, allow_nan=False, indent=2)}\n"
+
+
+def _origin(contract: Mapping[str, Any], folder: Path) -> tuple[Any, date | None]:
+    """Return the vendored contract and the day it was taken. A contract that nobody took is its own vendored one."""
+    path = folder / "origin.json"
+    if not path.exists():
+        return contract, None
+    origin = json.loads(path.read_text(encoding="utf-8"))
+    return origin["vendored"], date.fromisoformat(origin["retrieved"])
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _in_contract(contract: Mapping[str, Any], endpoint: Any) -> tuple[str, str]:
+    """Return pointer and path of an operation in the contract. The tool keeps the path with other names in it."""
+    path = _nameless(endpoint.path.get_untrusted_value())
+    return next(
+        (pointer, own)
+        for pointer, method, own, _ in operations(contract)
+        if method == endpoint.method and _nameless(own) == path
+    )
+
+
+def _arguments(contract: Mapping[str, Any], endpoint: Any) -> list[str]:
+    """Return what a docstring says of each argument: of a parameter, its own description and not its schema's."""
+    described = {
+        name: resolve(contract, at).get("description")
+        for (_, name), at in shapes.parameters(contract, _in_contract(contract, endpoint)[0]).items()
+    }
+    from attrs import evolve
+
+    said = []
+    for argument in endpoint.list_all_parameters():
+        own = described.get(argument.name) if argument.name != "body" else None
+        said.append((evolve(argument, description=own) if own else argument).to_docstring())
+    return said
+
+
+def _nameless(path: str) -> str:
+    return re.sub(r"\{[^}]*\}", "{}", path)
 
 
 def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError") -> Refused:
@@ -204,10 +289,16 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
     """
     from datamodel_code_generator import Error, generate
 
+    ready = prepared(contract)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            source = generate(deepcopy(contract), **CONFIGURATION["schemas"])
+            source = generate(
+                ready.contract,
+                custom_template_dir=SCHEMAS,
+                extra_template_data=defaultdict(dict, {name: {"closed": True} for name in ready.closed}),
+                **CONFIGURATION["schemas"],
+            )
         except Error as error:
             raise Refused(provider, f"datamodel-code-generator: {error}", named_in(contract, str(error))) from error
     for warning in caught:
@@ -216,4 +307,14 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
             raise Refused(provider, f"datamodel-code-generator: {said}", named_in(contract, said))
     if not isinstance(source, str):
         raise Refused(provider, "datamodel-code-generator: the models do not fit into one module")
-    (folder / "schemas.py").write_text(source, encoding="utf-8")
+    head, future, body = source.partition("from __future__ import annotations\n")
+    (folder / "schemas.py").write_text(head + future + _BEFORE_SCHEMAS + body, encoding="utf-8")
+
+
+# What a module of Pydantic models begins with: our base classes of its enums, and the name of the extra that it needs.
+_BEFORE_SCHEMAS = """
+from .enums import OpenNumber, OpenText
+from .extras import require
+
+require("pydantic", "schemas")
+"""

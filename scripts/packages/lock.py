@@ -3,7 +3,6 @@
 Each function takes the `root` of the project that it is about.
 """
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from refundry._provenance import sha256
+from refundry._provenance import tree_hash as hash_of_tree
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, replace_together
@@ -18,7 +19,8 @@ from scripts.packages.generators import CONFIGURATION
 from scripts.packages.overrides import TEMPLATES
 from scripts.packages.trees import GENERATED, strays, tree
 
-TOOLS = ("datamodel-code-generator", "openapi-python-client", "ruff")
+_VALIDATORS = ("openapi-schema-validator", "openapi-spec-validator")
+TOOLS = ("datamodel-code-generator", "openapi-python-client", "ruff", *_VALIDATORS)
 _LOCK = "specs/lock.toml"
 _TEMPLATES = TEMPLATES.relative_to(ROOT).as_posix()
 _HEADER = (
@@ -54,7 +56,7 @@ def current(provider: str, root: Path = ROOT) -> dict[str, str]:
         "contract": _file_hash(specs / "openapi.yaml"),
         "overlay": _file_hash(specs / "overlay.yaml"),
         "contradictions": _file_hash(specs / "contradictions.toml"),
-        "configuration": _sha256(configuration),
+        "configuration": sha256(configuration),
         "templates": tree_hash(tree(root / _TEMPLATES)),
         **{tool: _tool_version(tool) for tool in TOOLS},
         "tree": tree_hash(tree(root / GENERATED.name / package_name(provider))),
@@ -69,6 +71,15 @@ def recorded(root: Path = ROOT) -> Lock:
             problem = f"{_LOCK}:1: {provider}: it is no table of texts"
             raise ContractError(f"{problem}; remove the file, and run `nox -s generate`")
     return lock
+
+
+def is_valid(provider: str, root: Path = ROOT) -> bool:
+    """Whether a provider's contract is the one that was valid OpenAPI when the lock was written.
+
+    Contract, overlay and validators are then those of the lock. It says nothing about a contract that is not locked.
+    """
+    locked, now = recorded(root).get(provider, {}), current(provider, root)
+    return all(locked.get(key) == now[key] != _MISSING for key in ("contract", "overlay", *_VALIDATORS))
 
 
 def write(providers: Iterable[str], root: Path = ROOT) -> None:
@@ -110,17 +121,12 @@ def _differences(provider: str, locked: Mapping[str, str], root: Path) -> Iterat
 
 
 def tree_hash(files: Mapping[str, bytes]) -> str:
-    """Return one hash of a tree: of the hash and path of each file, sorted by path, in the format of `sha256sum`."""
-    lines = "".join(f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n" for name in sorted(files))
-    return _sha256(lines.encode()) if files else _MISSING
-
-
-def _sha256(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+    """Return one hash of a tree, which an installation recomputes; "missing" where it has no file."""
+    return hash_of_tree(files) if files else _MISSING
 
 
 def _file_hash(path: Path) -> str:
-    return _sha256(path.read_bytes()) if path.is_file() else _MISSING
+    return sha256(path.read_bytes()) if path.is_file() else _MISSING
 
 
 def _recorded_hash(source: Mapping[str, Any], key: str) -> str:

@@ -25,6 +25,7 @@ from scripts.contracts.errors import short
 from scripts.contracts.openapi import operations, python_name
 from scripts.contracts.pointers import child, keys
 from scripts.contracts.shapes import Property, Shape
+from scripts.packages.prepared import prepared
 
 # The packages that refundry and its extra `schemas` install. A generated module can rely on no others.
 _INSTALLED = frozenset(
@@ -56,7 +57,8 @@ def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> 
     wanted = shapes.wanted(contract, [*shapes.messages(contract), *parameters])
     found = list(_shapes(models, _attrs_shape))
     as_attrs = [(pointer, _as_attrs(shape)) for pointer, shape in wanted]
-    return _operation_problems(contract, api) + _shape_problems("models", as_attrs, found)
+    ours = [_as_attrs(shape) for shape in _given_to_the_tools(contract)]
+    return _operation_problems(contract, api) + _shape_problems("models", as_attrs, found, ours)
 
 
 def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) -> list[Problem]:
@@ -68,7 +70,13 @@ def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) ->
     if problems:
         return problems
     wanted, found = shapes.wanted(contract, shapes.messages(contract)), _shapes(modules, _pydantic_shape)
-    return _shape_problems("schemas.py", list(wanted), list(found))
+    return _shape_problems("schemas.py", list(wanted), list(found), _given_to_the_tools(contract))
+
+
+def _given_to_the_tools(contract: Mapping[str, Any]) -> list[Shape]:
+    """Return the shapes that a package may have beside those of its contract: enums that we gave a name."""
+    ready = prepared(contract).contract
+    return [shape for _, shape in shapes.wanted(ready, shapes.messages(ready))]
 
 
 # --- what is there
@@ -168,7 +176,7 @@ def _takes_none(annotation: Any) -> bool:
 # --- the comparison
 
 
-def _shape_problems(where: str, wanted: Shapes, found: Shapes) -> list[Problem]:
+def _shape_problems(where: str, wanted: Shapes, found: Shapes, also: Iterable[Shape]) -> list[Problem]:
     there = Counter(shape for _, shape in found)
     # A named schema has a class of its own. Others may share a class, or have one for each operation that uses them.
     named = Counter(shape for pointer, shape in wanted if keys(pointer)[:-1] == ["components", "schemas"])
@@ -178,7 +186,7 @@ def _shape_problems(where: str, wanted: Shapes, found: Shapes) -> list[Problem]:
             problems.append((pointer, f"{where} has no {_described(shape)}"))
         elif there[shape] < named[shape]:
             problems.append((pointer, f"{where} has not {named[shape]} times {_described(shape)}"))
-    known = {shape for _, shape in wanted}
+    known = {*also, *(shape for _, shape in wanted)}
     return problems + [
         ("", f"{where}: {name} is {_described(shape)}, which the contract has not")
         for name, shape in found

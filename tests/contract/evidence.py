@@ -1,4 +1,4 @@
-"""What a reply is evidence for, by the providers' documents alone."""
+"""The outcomes that a reply proves, by the providers' documents alone."""
 
 from refundry import WireReply
 from tests.providers import RECORDS
@@ -7,9 +7,9 @@ from tests.providers.record import Call
 
 
 def results(call: Call, reply: WireReply) -> frozenset[str]:
-    """Return what a client may make of this reply to this call; several where the documents leave a choice.
+    """Return the outcomes that a client may give for this reply to this call; several where the documents allow them.
 
-    A name of a refund's status stands for a Refund, any other for the exception of that name.
+    The name of a refund's status means a Refund, any other name the exception of that name.
     """
     if not reply.complete:
         return UNKNOWN

@@ -1,4 +1,4 @@
-"""Whether a request keeps to an OpenAPI document. The schemas are checked by openapi-schema-validator."""
+"""Checks a request against an OpenAPI document. The schemas are checked by openapi-schema-validator."""
 
 import json
 import re
@@ -30,7 +30,7 @@ class Violation:
 
 
 def violations(contract: Mapping[str, Any], request: WireRequest) -> set[Violation]:
-    """Return everything in which the request breaks the contract; its host is not looked at.
+    """Return each violation of the contract by the request; its host is not checked.
 
     A path of the contract is matched segment by segment. A parameter is held against its schema as the text that it
     is, so one whose schema wants another type is a violation too.
@@ -59,7 +59,7 @@ def undocumented_headers(contract: Mapping[str, Any], request: WireRequest) -> s
 
 
 def schema_errors(contract: Mapping[str, Any], pointer: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield (JSON Pointer into the value, keyword) for all in which the value breaks the schema at `pointer`."""
+    """Yield (JSON Pointer into the value, keyword) for each violation of the schema at `pointer`."""
     for error in _validator(contract, pointer).iter_errors(value):
         at = "".join(child("", part) for part in error.absolute_path)
         if error.validator == "required":
@@ -69,7 +69,7 @@ def schema_errors(contract: Mapping[str, Any], pointer: str, value: Any) -> Iter
 
 
 def _validator(contract: Mapping[str, Any], pointer: str) -> Any:
-    """The validator of the schema at the pointer, made once for a contract, which it holds on to."""
+    """Return the validator of the schema at the pointer, made once for a contract."""
     key = (id(contract), pointer)
     if key not in _MADE:
         validator_class, formats = _VALIDATORS[contract["openapi"][:3]]
@@ -82,7 +82,7 @@ def _validator(contract: Mapping[str, Any], pointer: str) -> Any:
 def _operation(
     contract: Mapping[str, Any], path: str, method: str
 ) -> tuple[dict[str, Any], dict[str, str]] | Violation:
-    """The operation, with its pointer and all its parameters, and the values of the parameters in the path."""
+    """Return the operation, its pointer, all its parameters, and the values of the parameters in the path."""
     for template, item in contract["paths"].items():
         names = re.findall(r"\{(.+?)\}", template)
         literal = (re.escape(part) for part in re.split(r"\{.+?\}", template))

@@ -15,7 +15,7 @@ from tests.providers import RECORDS
 from tests.providers.record import Call
 
 MARK = "card 4929 0000 of Jürgen"
-"""Stands in replies for what a person or a log must not get to see by accident."""
+"""A text in replies that no person and no log may see."""
 
 
 def _contract(provider: str) -> Mapping[str, Any]:
@@ -32,7 +32,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Hints:
-    """Values that make a reply speak of the call, or of one that is nearly the same."""
+    """Values that make a reply refer to the call, or to a slightly different one."""
 
     texts: tuple[str, ...]
     integers: tuple[int, ...]
@@ -49,9 +49,9 @@ def hints(call: Call) -> Hints:
 
 @dataclass(frozen=True)
 class Described:
-    """One status that a contract describes: the statuses that it stands for, its schema and its examples.
+    """One status entry of a contract: the statuses that it covers, its schema and its examples.
 
-    `pointer` says where the schema stands in the contract.
+    `pointer` is the place of the schema in the contract.
     """
 
     statuses: tuple[int, ...]
@@ -61,7 +61,7 @@ class Described:
 
 
 def _operations(provider: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every operation of the effective contract, with the JSON pointer to it."""
+    """Yield every operation of the effective contract, with its JSON pointer."""
     for path, item in _contract(provider)["paths"].items():
         for method in METHODS:
             if method in item:
@@ -85,7 +85,7 @@ def described(provider: str, operation_id: str | None = None) -> list[Described]
 
 
 def _at(contract: Mapping[str, Any], pointer: str) -> tuple[str, Any]:
-    """Where the node really stands that is at the pointer or that is referred to there, and the node."""
+    """Return the node at the pointer, with any reference followed, and the pointer of that node."""
     node = resolve(contract, pointer)
     return _at(contract, node["$ref"].removeprefix("#")) if "$ref" in node else (pointer, node)
 
@@ -101,7 +101,7 @@ def _described(contract: Mapping[str, Any], status: str, pointer: str) -> Descri
 
 
 def _followed(contract: Mapping[str, Any], node: Mapping[str, Any]) -> Any:
-    """The node, or what it refers to."""
+    """Return the node, or the node that it refers to."""
     return resolve(contract, node["$ref"].removeprefix("#")) if "$ref" in node else node
 
 
@@ -118,7 +118,7 @@ def _named(contract: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[s
 
 
 def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:
-    """Values that fit the schema. Knows what the contracts use of JSON Schema, and fails on anything else."""
+    """Values that fit the schema. Supports the keywords that the contracts use, and fails on any other."""
     schema = _followed(contract, schema)
     assert set(schema) <= _UNDERSTOOD, f"no way to generate {set(schema) - _UNDERSTOOD}"
     if "oneOf" in schema:
@@ -128,10 +128,10 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
     if schema["type"] == "object":
         return _objects(contract, schema, given)
     if schema["type"] == "array":
-        # A transaction refers to others: what an array holds is made when it is needed.
+        # A transaction refers to others: the items of an array are made when they are needed.
         return st.lists(st.deferred(lambda: bodies(contract, schema["items"], given)), max_size=1)
     simple: dict[str, st.SearchStrategy[Any]] = {
-        "string": st.sampled_from(given.texts) | st.text(max_size=12),
+        "string": _TEXTS.get(schema.get("format", ""), st.sampled_from(given.texts) | st.text(max_size=12)),
         "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
         "number": st.sampled_from(given.numbers) | st.floats(allow_nan=False, allow_infinity=False),
         "boolean": st.booleans(),
@@ -146,7 +146,13 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
 
 
 _SAYS_NOTHING_OF_THE_VALUE = {"description", "deprecated", "example", "x-evidence", "x-extensible-enum"}
-# `format` is only there with int64, which the integers keep to, float, and names that JSON Schema does not know.
+_TEXTS: Mapping[str, st.SearchStrategy[str]] = {
+    "date": st.dates().map(str),
+    "date-time": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
+    "email": st.emails(),
+    "uuid": st.uuids().map(str),
+}
+# Any other `format` is int64, which the integers respect, float, or a name that JSON Schema does not know.
 _UNDERSTOOD = {
     "type",
     "properties",
@@ -193,17 +199,17 @@ _HEADERS = st.sampled_from(
 
 
 def accepting(call: Call) -> dict[str, Any]:
-    """A body with which a status of 200 accepts this very call."""
+    """A body that, with status 200, accepts this call."""
     return RECORDS[call.provider].contract.accepting(call)
 
 
-def underway(call: Call) -> dict[str, Any]:
-    """A body with which a status of 200 accepts this call and leaves it pending."""
-    return RECORDS[call.provider].contract.under_way(call)
+def in_progress(call: Call) -> dict[str, Any]:
+    """A body that, with status 200, accepts this call and leaves it pending."""
+    return RECORDS[call.provider].contract.in_progress(call)
 
 
 def refusing(provider: str) -> dict[str, Any]:
-    """A body with which an error status refuses any call, and which says what no person or log may see."""
+    """A body that, with an error status, refuses any call, and that holds a text no person and no log may see."""
     return {**RECORDS[provider].contract.refusing, "description": MARK, "message": MARK}
 
 
@@ -221,26 +227,29 @@ def documented(provider: str) -> st.SearchStrategy[Case]:
 
 
 def _mostly_success(provider: str) -> list[Described]:
-    """Every described reply, and those of a success, which say the most, three times over."""
+    """Every described reply; a reply of a success three times, because it says the most."""
     every = described(provider)
     success = [one for one in every if one.statuses[0] < 300]
     return [*every, *success, *success]
 
 
 def fitting(contract: Mapping[str, Any], one: Described, call: Call) -> st.SearchStrategy[Any]:
-    """Bodies that fit a described reply: its examples, what its schema allows, and what accepts or refuses this call.
+    """Bodies that fit a described reply: its examples, values of its schema, and what accepts or refuses this call.
 
     Every schema here is open: it allows members that it does not name.
     """
     made = bodies(contract, one.schema, hints(call))
     certain = st.builds(
-        _with_some, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), made, st.integers(0, 6)
+        _with_some,
+        st.sampled_from([accepting(call), in_progress(call), refusing(call.provider)]),
+        made,
+        st.integers(0, 6),
     )
     return st.one_of(made, certain, *map(st.just, one.examples))
 
 
 def _with_some(body: dict[str, Any], other: dict[str, Any], first: int) -> dict[str, Any]:
-    """The first body with at most two members of the other."""
+    """The first body with up to two members of the second."""
     return {**body, **dict(list(other.items())[first : first + 2])}
 
 
@@ -272,7 +281,7 @@ _OTHER_HEADERS = _HEADERS | st.sampled_from(
 
 
 def undocumented(provider: str) -> st.SearchStrategy[Case]:
-    """Any status from 200 to 599 with bodies that may or may not be what the contract describes, whole or cut off."""
+    """Any status from 200 to 599 with bodies that may or may not fit the contract, complete or truncated."""
     statuses = [one.statuses[0] for one in _mostly_success(provider)]
     status = st.sampled_from(statuses) | st.integers(200, 599)
     complete = st.sampled_from([True] * 9 + [False])
@@ -292,7 +301,7 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
     return st.one_of(
         fit.map(written),
         st.builds(with_odd, fit, odd).map(written),
-        st.builds(with_odd, st.sampled_from([accepting(call), underway(call), refusing(call.provider)]), odd).map(
+        st.builds(with_odd, st.sampled_from([accepting(call), in_progress(call), refusing(call.provider)]), odd).map(
             written
         ),
         st.builds(lambda first, then: written(first)[:-1] + b", " + written(then)[1:], fit, fit),
@@ -306,13 +315,13 @@ def _unfitting(provider: str, call: Call) -> st.SearchStrategy[bytes]:
 
 
 def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
-    """Yield a body that accepts and one that refuses this call, with each odd value in each place."""
+    """Yield an accepting and a refusing body for this call, with each odd value in each place."""
     for body, name, value in product((accepting(call), refusing(provider)), members(provider), ODD_VALUES):
         yield written(with_odd(body, {name: value}))
 
 
 def with_odd(body: dict[str, Any], odd: dict[str, Any]) -> dict[str, Any]:
-    """The body with odd values: in itself, and where they are there in what it holds."""
+    """The body with odd values in its own members and in the objects within it."""
     inner = {
         name: {key: odd.get(key, one) for key, one in value.items()} if isinstance(value, dict) else value
         for name, value in body.items()

@@ -16,9 +16,9 @@ Answer = WireReply | SendFailure | Exception | Meanwhile
 
 @dataclass(frozen=True)
 class Scenario:
-    """Calls to one client, the answers to what is sent, and the results, as `support.told` names them.
+    """Calls to one client, the answers to its requests, and the results, as `support.named_with_reason` names them.
 
-    Calls that are made meanwhile have their results before that of the call that they are made in.
+    The result of a call that is made during another one comes before the result of that one.
     """
 
     name: str
@@ -38,22 +38,22 @@ LOST = SendFailure(Evidence.MAYBE_SENT, "the connection was closed")
 
 
 def reply(status: int, body: Any, *headers: tuple[str, str], complete: bool = True) -> WireReply:
-    """A reply with a body of JSON, or of the bytes as they are."""
+    """Return a reply with a body of JSON, or of these bytes."""
     return WireReply(status, headers, body if isinstance(body, bytes) else json.dumps(body).encode(), complete)
 
 
 def other(call: Call, **changes: Any) -> Call:
-    """The call with some of its values changed."""
+    """Return the call with some of its values changed."""
     return Call(**{**vars(call), **changes})
 
 
 def one(name: str, call: Call, answer: Answer, result: str, **more: Any) -> Scenario:
-    """A scenario of a single call that is answered once."""
+    """Return a scenario of one call with one answer."""
     return Scenario(name, (call,), (answer,), (result,), **more)
 
 
 def refusing(provider: str) -> WireReply:
-    """A reply that refuses the call, with words for people where the provider has them."""
+    """Return a reply that refuses the call, with a message where the provider has one."""
     words = {name: MARK for name in RECORDS[provider].contract.refusing if name in ("description", "detail", "message")}
     return reply(400, {**RECORDS[provider].contract.refusing, **words})
 
@@ -65,7 +65,7 @@ ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.it
 
 
 def of_every_provider(call: Call) -> list[Scenario]:
-    """The scenarios that every provider has."""
+    """Return the scenarios that every provider has."""
     key = call.provider
     accepted, refused, unknown = ACCEPTED[key], RECORDS[key].contract.by_status[400], "OutcomeUnknown"
     html = reply(200, f"<html>{MARK}</html>".encode(), ("content-type", "text/html"))
@@ -86,11 +86,11 @@ def of_every_provider(call: Call) -> list[Scenario]:
         one("cut off", call, reply(200, accepting(call), complete=False), unknown),
         one("a redirect", call, reply(302, b"", ("location", "https://refunds.example/")), unknown),
         one("the hooks fail", call, OK[key], accepted, hooks_fail=True),
-        Scenario("again after it was accepted", (call, call), (OK[key],), (accepted, accepted)),
-        Scenario("again after a refusal", (call, call), (NO[key], OK[key]), (refused, accepted)),
-        Scenario("again after nothing was sent", (call, call), (NOT_SENT, OK[key]), ("NotSent", accepted)),
+        Scenario("second call after an acceptance", (call, call), (OK[key],), (accepted, accepted)),
+        Scenario("second call after a refusal", (call, call), (NO[key], OK[key]), (refused, accepted)),
+        Scenario("second call after nothing was sent", (call, call), (NOT_SENT, OK[key]), ("NotSent", accepted)),
         Scenario(
-            "again after it was lost",
+            "second call after a lost reply",
             (call, call),
             (LOST, OK[key]) if RECORDS[key].deduplicates else (LOST,),
             (unknown, accepted if RECORDS[key].deduplicates else unknown),
@@ -149,7 +149,7 @@ OF_SOME_PROVIDERS = [
         "RefundMismatch",
     ),
     Scenario(
-        "Paybyrd is asked again after a mismatch",
+        "Paybyrd gets a second call after a mismatch",
         (PAYBYRD, PAYBYRD),
         (reply(200, {"code": "BYRD200", "isoAmount": 99}), OK["paybyrd"]),
         ("RefundMismatch", "SUCCEEDED"),

@@ -26,7 +26,7 @@ from tests.providers import RECORDS
 from tests.providers.record import Call
 
 CREDENTIALS = tuple({secret for record in RECORDS.values() for secret in record.credentials.values()})
-"""Every credential that the accounts here have. None may show in anything that a caller is told."""
+"""Every credential of the accounts here. None may show in anything that a caller gets."""
 
 REFERENCES = ("order-1042/1", "Rückerstattung №7", "返金-3 {}", '🧾 "a" \\ <b>', "r" * 255)
 AMOUNTS = tuple(
@@ -48,7 +48,7 @@ ONCE = Retry(attempts=1)
 
 
 class Script:
-    """A transport for both clients: keeps what it is sent, and answers in turn. An exception is raised."""
+    """A transport for both clients: records the requests, and gives the answers in turn. An exception is raised."""
 
     def __init__(self, *answers: WireReply | SendFailure | Exception | Meanwhile) -> None:
         self.answers = list(answers)
@@ -73,7 +73,7 @@ class Script:
         return answer
 
     def _take(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure | Meanwhile:
-        if request.method == "GET":  # why a refund was refused, which no answer of the script says
+        if request.method == "GET":  # a lookup of the reason of a refusal, which the script does not answer
             return NO_STATE
         assert timeout == Timeout()
         self.sent.append(request)
@@ -96,9 +96,9 @@ def account(
     environment: Literal["production", "sandbox"] = "production",
     currency: str | None = None,
 ) -> Account:
-    """An account at the provider, under the provider's name. A currency is given where the account has one.
+    """Return an account at the provider, under the provider's name, with a currency where the account has one.
 
-    Those that count in minor units count those of ISO 4217.
+    An account that counts in minor units counts the minor units of ISO 4217.
     """
     record = RECORDS[provider]
     options: dict[str, Any] = {"environment": environment, "transport": transport}
@@ -142,28 +142,28 @@ def result_of(call: Call, reply: WireReply | SendFailure, *, currency: str | Non
 
 
 def named(result: Refund | RefundError) -> str:
-    """A result in one word: the name of the refund's status, or of the exception's class."""
+    """Return a result in one word: the name of the refund's status, or of the exception's class."""
     return result.status.name if isinstance(result, Refund) else type(result).__name__
 
 
 def verdict_of(result: Refund | RefundError) -> str:
-    """As `named`, with the reason of a refusal."""
+    """Return a result as `named` does, with the reason of a refusal."""
     reason = f" {result.reason.name}" if type(result) is RefundRejected else ""
     return named(result) + reason
 
 
 def check_pickle(error: RefundError) -> None:
-    """An exception comes out of a pickle as it went in, and no credential is in there."""
+    """Fail where an exception changes in a pickle, or where the pickle holds a credential."""
     pickled = pickle.dumps(error)
-    again = pickle.loads(pickled)
-    assert type(again) is type(error)
-    assert (again.args, vars(again), str(again)) == (error.args, vars(error), str(error))
-    assert again.resend is error.resend
+    second = pickle.loads(pickled)
+    assert type(second) is type(error)
+    assert (second.args, vars(second), str(second)) == (error.args, vars(error), str(error))
+    assert second.resend is error.resend
     assert not any(credential.encode() in pickled for credential in CREDENTIALS)
 
 
 def every_call(provider: str) -> Iterator[Call]:
-    """Each kind of request that the facade can make at this provider, by what it says it is able to do."""
+    """Yield each kind of request that the facade can make at this provider, by its capabilities."""
     for operation, able in RefundClient([account(provider)]).capabilities(provider).items():
         amounts = (*AMOUNTS, FULL) if able.full_without_amount else AMOUNTS
         payment_ids = (None,) if operation is Operation.REFUND_UNREFERENCED else RECORDS[provider].contract.payment_ids
@@ -172,6 +172,6 @@ def every_call(provider: str) -> Iterator[Call]:
 
 
 def plain(request: WireRequest) -> tuple[str, str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], bytes]:
-    """A request as values that can be compared, its credentials too."""
+    """Return a request as values that can be compared, with its credentials."""
     revealed = tuple((name, secret.reveal()) for name, secret in request.credentials)
     return request.method, request.url, request.headers, revealed, request.body

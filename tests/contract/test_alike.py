@@ -1,4 +1,4 @@
-"""RefundClient and AsyncRefundClient do the same: proven over one list of scenarios."""
+"""RefundClient and AsyncRefundClient behave alike over one list of scenarios."""
 
 import asyncio
 import re
@@ -36,7 +36,7 @@ Event = TypeVar("Event")
 
 @dataclass
 class Run:
-    """What a scenario came to: the results, what was sent, and what the hooks saw."""
+    """The run of a scenario: the results, the requests, and the reports to the hooks."""
 
     script: Script
     accounts: list[Account]
@@ -46,7 +46,7 @@ class Run:
     deviations: list[ContractDeviation] = field(default_factory=list)
 
     def keep(self, events: list[Event]) -> Callable[[Event], None]:
-        """Return a hook that keeps what it is told."""
+        """Return a hook that keeps its reports."""
 
         def hook(event: Event) -> None:
             events.append(event)
@@ -56,7 +56,7 @@ class Run:
         return hook
 
     def options(self) -> dict[str, Any]:
-        """The client's other arguments: one attempt for each call, and the hooks. A question is not kept."""
+        """The client's other arguments: one attempt for each call, and the hooks. Reports of lookups are dropped."""
         keep = self.keep(self.attempts)
 
         def on_attempt(attempt: Attempt) -> None:
@@ -66,7 +66,7 @@ class Run:
         return {"retry": ONCE, "on_attempt": on_attempt, "on_deviation": self.keep(self.deviations)}
 
     def seen(self) -> dict[str, Any]:
-        """All of it, as values that can be compared; how long it took is left out."""
+        """Return the run as values that can be compared, without durations."""
         return {
             "results": [facts(result) for result in self.results],
             "sent": [plain(request) for request in self.script.sent],
@@ -76,7 +76,7 @@ class Run:
 
 
 TIMES = ("sent_at", "resend_until", "same_answer_until")
-"""The moments in what a caller is told. Each counts from when it was sent."""
+"""The fields of a result that are times, each counted from the moment of sending."""
 
 
 def facts(result: Result) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def facts(result: Result) -> tuple[Any, ...]:
         return "refund", replace(result, sent_at=None), result.raw
     values = result.to_dict()
     given = {name: values.pop(name) is not None for name in TIMES if name in values}
-    # The text of a refusal says until when it is given again, to the minute.
+    # The text of a refusal says until which minute the provider repeats it.
     values["message"] = re.sub(r"until [-0-9]+ [0-9:]+ UTC", "until then", values["message"])
     return type(result), result.resend, values, given, result.raw
 
@@ -132,25 +132,24 @@ async def run_async(scenario: Scenario) -> Run:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_both_clients_send_and_tell_the_same(scenario: Scenario) -> None:
+def test_both_clients_send_and_report_the_same(scenario: Scenario) -> None:
     plain_run, awaited_run = run_sync(scenario), asyncio.run(run_async(scenario))
     assert plain_run.seen() == awaited_run.seen()
     assert tuple(map(verdict_of, plain_run.results)) == scenario.results
     assert plain_run.script.answers == awaited_run.script.answers == []
 
 
-def test_the_scenarios_lead_to_everything_that_a_call_can_come_to() -> None:
+def test_the_scenarios_cover_every_outcome_of_a_call() -> None:
     public = {getattr(refundry, name) for name in refundry.__all__}
     errors = {one for one in public if isinstance(one, type) and issubclass(one, RefundError)}
     results = {result.partition(" ")[0] for scenario in SCENARIOS.values() for result in scenario.results}
-    # RefundError is the base of the others. The rest come of questions and callbacks, not of asking for
-    # money back.
+    # RefundError is the base of the others. Lookups and callbacks raise the rest, and refunds do not.
     never = {RefundError, LookupFailed, StillPending, WebhookRejected, WebhookUnreadable}
     assert results == {"SUCCEEDED", "PENDING"} | {error.__name__ for error in errors - never}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS.keys())
-def test_an_attempt_is_seen_for_each_request_that_is_sent_with_what_came_of_it(scenario: Scenario) -> None:
+def test_each_sent_request_is_reported_as_an_attempt_with_its_outcome(scenario: Scenario) -> None:
     run = run_sync(scenario)
     assert len(run.attempts) == len(run.script.sent) == len(scenario.answers)
     assert Counter(attempt.outcome for attempt in run.attempts) <= Counter(map(named, run.results))
@@ -164,20 +163,20 @@ def test_every_exception_can_be_pickled_and_shows_no_credential_and_nothing_of_a
             assert not any(secret in f"{error}\n{error!r}" for secret in (*CREDENTIALS, MARK))
 
 
-def test_what_is_replayed_says_so_and_keeps_what_identifies_the_refund() -> None:
+def test_a_replay_says_so_and_keeps_the_ids_of_the_refund() -> None:
     for provider in PROVIDERS:
-        first, again = run_sync(SCENARIOS[f"{provider}: again after it was accepted"]).results
+        first, second = run_sync(SCENARIOS[f"{provider}: second call after an acceptance"]).results
         assert isinstance(first, Refund)
-        # What was left of the payment, and words for people, are not kept.
-        assert again == replace(first, replayed=True, remaining=None, provider_message=None)
+        # The remainder of the payment and the message are not recorded.
+        assert second == replace(first, replayed=True, remaining=None, provider_message=None)
 
 
-def test_paybyrd_gets_the_same_key_again_whatever_came_of_it() -> None:
+def test_paybyrd_gets_the_same_key_after_every_outcome() -> None:
     def keys(name: str) -> list[str]:
         sent = run_sync(SCENARIOS[f"paybyrd: {name}"]).script.sent
         return [dict(request.headers)["idempotency-key"] for request in sent]
 
-    first, again = keys("again after it was lost")
-    refused, retried = keys("again after a refusal")
-    unsent, resent = keys("again after nothing was sent")
-    assert first == again == refused == retried == unsent == resent
+    first, second = keys("second call after a lost reply")
+    refused, retried = keys("second call after a refusal")
+    unsent, resent = keys("second call after nothing was sent")
+    assert first == second == refused == retried == unsent == resent

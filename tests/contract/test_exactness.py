@@ -1,4 +1,4 @@
-"""Every amount reaches the wire and comes back without a wrong digit."""
+"""Every amount is sent and read without a wrong digit."""
 
 import json
 import re
@@ -23,13 +23,13 @@ BOUNDARIES = (
 
 
 def written(minor_units: int, exponent: int) -> str:
-    """The amount in major units, made of digits alone."""
+    """Return the amount in major units, made by moving digits."""
     digits = str(minor_units).rjust(exponent + 1, "0")
     return f"{digits[:-exponent]}.{digits[-exponent:]}" if exponent else digits
 
 
 def sent_minor_units(body: bytes, provider: str, exponent: int) -> int:
-    """The amount in a request's body, which is written in digits and has no more of them than its currency."""
+    """Return the amount in a request's body, which has no more decimals than its currency."""
     said: dict[str, Any] = json.loads(body, parse_float=Decimal, parse_int=int)
     record = RECORDS[provider].contract
     if record.major_units:
@@ -59,8 +59,8 @@ def check(provider: str, minor_units: int, currency: str) -> None:
         for other in (minor_units - 1, minor_units + 1):
             differs = result_of(call, WireReply(200, (), echo(other, written(other, exponent)).encode()))
             assert isinstance(differs, RefundMismatch)
-            ((name, asked, reported),) = differs.differences
-            assert (name, Decimal(asked), Decimal(reported)) == (
+            ((name, requested, reported),) = differs.differences
+            assert (name, Decimal(requested), Decimal(reported)) == (
                 "amount",
                 Decimal(written(minor_units, exponent)),
                 Decimal(written(other, exponent)),
@@ -111,7 +111,7 @@ def test_the_amount_that_blink_reports_after_full_is_exact(minor_units: int, cur
     ],
     ids=["three-digits", "six-digits-up", "six-digits-and-inexact-raises", "nine-digits-and-rounded-raises"],
 )
-def test_amounts_are_exact_whatever_decimal_context_the_caller_has_set(provider: str, context: Context) -> None:
+def test_amounts_are_exact_under_any_decimal_context_of_the_caller(provider: str, context: Context) -> None:
     with localcontext(context):
         for currency in EXPONENTS:
             for minor_units in (1, 100, 123_456_789, LARGEST - 1, LARGEST):

@@ -1,4 +1,4 @@
-"""Every reply example of a contract goes through the facade; what does not fit is listed beside the contract."""
+"""The facade reads every reply example of a contract; each finding is listed beside the contract."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ PAYBYRD = Path(vendored_document("paybyrd").place("").rpartition(":")[0])
 
 
 def examples(document: Document) -> list[tuple[int, str, Any]]:
-    """Return each example of a reply: its status, where its value stands, and the value."""
+    """Return each example of a reply: its status, the pointer to its value, and the value."""
     found = [(keys(one.schema), one) for one in contradictions.examples(document)]
     return [
         (int(path[path.index("responses") + 1]), one.pointer, one.value) for path, one in found if "responses" in path
@@ -28,7 +28,7 @@ def examples(document: Document) -> list[tuple[int, str, Any]]:
 
 
 def facade_findings(provider: str, document: Document) -> set[Finding]:
-    """Return where the facade finds fault with an example: with the whole of it, or with a value in it."""
+    """Return the places of the facade's findings in an example: the whole of it, or a value in it."""
     found: set[Finding] = set()
     for status, pointer, value in examples(document):
         call = RECORDS[provider].contract.calls[0]
@@ -49,12 +49,12 @@ def _faults(error: RefundError, pointer: str) -> list[Finding]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_the_facade_finds_fault_with_in_the_examples_is_what_is_listed(provider: str) -> None:
+def test_the_findings_of_the_facade_in_the_examples_are_the_listed_ones(provider: str) -> None:
     found = facade_findings(provider, vendored_document(provider))
     assert compare(found, contradictions.decisions(provider), FACADE) == Comparison(frozenset(), frozenset())
 
 
-def test_each_reply_example_of_paybyrd_is_looked_at_and_no_other_contract_has_any() -> None:
+def test_each_reply_example_of_paybyrd_is_checked_and_no_other_contract_has_any() -> None:
     looked_at = {provider: examples(vendored_document(provider)) for provider in PROVIDERS}
     assert [(status, keys(pointer)[-2]) for status, pointer, _ in looked_at["paybyrd"]] == [
         (200, "RefundResponseExample"),
@@ -89,7 +89,7 @@ def test_an_example_that_the_facade_does_not_read_as_its_status_says_is_found(
     assert Finding(pointer, rule, "facade") in found
 
 
-def test_a_value_that_the_facade_reads_all_the_same_is_found_at_its_place() -> None:
+def test_a_value_that_the_facade_reads_as_a_deviation_is_found_at_its_place() -> None:
     old = "          isoRemainingAmount: 200\n          transactionId"
     text = PAYBYRD.read_text(encoding="utf-8")
     assert text.count(old) == 1
@@ -98,7 +98,7 @@ def test_a_value_that_the_facade_reads_all_the_same_is_found_at_its_place() -> N
     assert found == {Finding(at, "is not a whole number", "facade")}
 
 
-def test_a_listed_finding_that_has_gone_is_told() -> None:
+def test_a_listed_finding_that_no_longer_occurs_is_named() -> None:
     gone = Finding("/components/examples/RefundResponseExample/value/code", "OutcomeUnknown", "facade")
     found = facade_findings("paybyrd", vendored_document("paybyrd"))
     assert compare(found, {gone}, FACADE) == Comparison(frozenset(), frozenset({gone}))

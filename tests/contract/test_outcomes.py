@@ -1,4 +1,4 @@
-"""Every exception of httpx and every status there is, at each provider: evidence, outcome and how often it was sent."""
+"""Every exception of httpx and every status, at each provider: evidence, outcome and number of attempts."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ NOTHING_SENT = {httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout}
 
 
 def unknown(provider: str, evidence: str) -> Ending:
-    """How a refund ends whose outcome stays unknown: sent again only to a provider that de-duplicates."""
+    """Return the end of a refund that stays unknown: retried only at a provider that de-duplicates."""
     resend, sends = ("same reference", 3) if RECORDS[provider].deduplicates else ("never", 1)
     return Ending(evidence, "OutcomeUnknown", resend, sends)
 
@@ -23,7 +23,7 @@ def certain(outcome: str) -> Ending:
     return Ending("answered", outcome, "" if outcome.isupper() else "safe", 1)
 
 
-def test_every_exception_class_of_httpx_is_among_those_that_are_tried() -> None:
+def test_every_exception_class_of_httpx_is_tested() -> None:
     kinds = [httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError]
     for kind in kinds:
         kinds += [one for one in kind.__subclasses__() if one.__module__.startswith("httpx") and one not in kinds]
@@ -32,7 +32,7 @@ def test_every_exception_class_of_httpx_is_among_those_that_are_tried() -> None:
 
 
 @every_provider
-def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_tried_again_anywhere(provider: str) -> None:
+def test_only_three_exceptions_of_httpx_prove_that_nothing_was_sent_and_are_always_retried(provider: str) -> None:
     not_sent = Ending("not sent", "NotSent", "safe", 3)
     assert {kind: of_exception(provider, kind) for kind in exceptions()} == {
         kind: not_sent if kind in NOTHING_SENT else unknown(provider, "maybe sent") for kind in exceptions()
@@ -43,7 +43,7 @@ def documented(provider: str, status: int) -> Ending:
     verdict = RECORDS[provider].contract.by_status.get(status, "OutcomeUnknown").partition(" ")[0]
     if verdict != "OutcomeUnknown":
         return certain(verdict)
-    if RECORDS[provider].deduplicates and status >= 500:  # its own answer, which it stores under the key
+    if RECORDS[provider].deduplicates and status >= 500:  # the provider's own answer, which it stores under the key
         return Ending("answered", "OutcomeUnknown", "same reference", 2)
     return unknown(provider, "answered")
 
@@ -54,7 +54,7 @@ def unreadable(provider: str, status: int) -> Ending:
 
 @every_provider
 @pytest.mark.parametrize(("page", "expected"), [(False, documented), (True, unreadable)], ids=["body", "page"])
-def test_every_status_comes_to_what_the_documents_say_and_is_sent_no_oftener_than_is_safe(
+def test_every_status_has_the_documented_outcome_and_is_retried_only_where_that_is_safe(
     provider: str, page: bool, expected: Callable[[str, int], Ending]
 ) -> None:
     assert {status: of_status(provider, status, page=page) for status in STATUSES} == {
@@ -63,7 +63,7 @@ def test_every_status_comes_to_what_the_documents_say_and_is_sent_no_oftener_tha
 
 
 @every_provider
-def test_the_ranges_that_are_printed_are_all_the_statuses(provider: str) -> None:
+def test_the_printed_ranges_cover_all_statuses(provider: str) -> None:
     for page in (False, True):
         covered = []
         for statuses, ending in ranges(provider, page=page):

@@ -1,10 +1,10 @@
-"""Whatever a provider replies, the facade says no more than the reply is evidence for, and says it in its own types."""
+"""For any reply of a provider, the facade claims only what the reply proves, in its own types."""
 
 import json
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from refundry import (
@@ -36,7 +36,7 @@ from tests.providers.record import Call
 
 
 def possible(provider: str) -> set[str]:
-    """Return all that can become of a refund that was answered."""
+    """Return every outcome of a refund that was answered."""
     record = RECORDS[provider]
     verdicts = [*record.contract.by_status.values(), *(verdict for _, verdict in record.contract.by_code.values())]
     mismatch = {"RefundMismatch"} if record.reports else set()
@@ -44,7 +44,7 @@ def possible(provider: str) -> set[str]:
 
 
 def resend(error: RefundError, provider: str) -> Resend:
-    """Return whether the refund may be sent again after an exception that a reply leads to."""
+    """Return whether the refund may be resent after the exception of a reply."""
     if type(error) in (RefundRejected, AuthenticationFailed):
         return Resend.SAFE
     assert type(error) in (OutcomeUnknown, RefundMismatch)
@@ -53,11 +53,15 @@ def resend(error: RefundError, provider: str) -> Resend:
 
 def check_refund(refund: Refund, call: Call, reply: WireReply) -> None:
     body = json.loads(reply.body.decode("utf-8-sig"))
-    told = body.get(RECORDS[call.provider].refund_id_at)
+    named_with_reason = body.get(RECORDS[call.provider].refund_id_at)
     assert (refund.provider, refund.reference, refund.payment_id) == (call.provider, call.reference, call.payment_id)
     assert refund.amount == (call.amount if isinstance(call.amount, Money) else None)
     digits = (
-        str(int(told)) if isinstance(told, int | float) and not isinstance(told, bool) and _is_exact(told) else told
+        str(int(named_with_reason))
+        if isinstance(named_with_reason, int | float)
+        and not isinstance(named_with_reason, bool)
+        and _is_exact(named_with_reason)
+        else named_with_reason
     )
     is_id = isinstance(digits, str) and re.fullmatch(r"(?!\.+\Z)[!$&'()*+,\-.0-9:;=@A-Z_a-z~]{1,200}", digits)
     is_other = isinstance(digits, str) and digits.lower() != (call.payment_id or "").lower()
@@ -81,7 +85,7 @@ def check_error(error: RefundError, call: Call, reply: WireReply) -> None:
 
 
 def check_texts(error: RefundError, body: bytes) -> None:
-    """Neither the body nor what stands in it is shown, but for the values that a mismatch is there to name."""
+    """Fail where the body or a value in it shows, except the values that a mismatch names."""
     texts = f"{error}\n{error!r}"
     named_values = [value for _, _, value in error.differences] if isinstance(error, RefundMismatch) else []
     assert MARK in named_values or MARK not in texts
@@ -91,7 +95,7 @@ def check_texts(error: RefundError, body: bytes) -> None:
 
 
 def checked(call: Call, reply: WireReply) -> str:
-    """Make the call, hold what becomes of it against the reply, and return its name."""
+    """Make the call, check its outcome against the reply, and return its name."""
     result = result_of(call, reply)
     assert named(result) in results(call, reply), repr(result)
     if isinstance(result, Refund):
@@ -102,7 +106,7 @@ def checked(call: Call, reply: WireReply) -> str:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_reply_becomes_what_it_is_evidence_for_and_nothing_else(provider: str) -> None:
+def test_a_reply_has_exactly_the_outcome_that_it_proves(provider: str) -> None:
     cases = 300
     seen: list[str] = []
     for kind in (documented, undocumented):
@@ -110,6 +114,8 @@ def test_a_reply_becomes_what_it_is_evidence_for_and_nothing_else(provider: str)
         @settings(max_examples=cases, deadline=None)
         @given(kind(provider))
         def check(case: Case) -> None:
+            # An echoed credential is redacted, which other tests try. Hypothesis finds the credentials in the sources.
+            assume(not any(credential.encode() in case.reply.body for credential in CREDENTIALS))
             seen.append(checked(case.call, case.reply))
 
         check()

@@ -1,4 +1,4 @@
-"""Every request that the facade can make keeps to the contracts, vendored and effective."""
+"""Every request of the facade fits the contracts, vendored and effective."""
 
 import asyncio
 import json
@@ -28,14 +28,14 @@ REFUSED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
 
 def broken(contract: Mapping[str, Any], provider: str) -> dict[Call, set[Violation]]:
-    """Return the calls whose requests break the contract, each with how."""
+    """Return the calls whose requests break the contract, each with its violations."""
     found = {call: violations(contract, prepared(call)) for call in every_call(provider)}
     assert found
     return {call: these for call, these in found.items() if these}
 
 
 def listed(provider: str) -> set[Violation]:
-    """Return the violations that the listed contradictions foresee: those in the examples of request bodies."""
+    """Return the violations that follow from the listed contradictions in examples of request bodies."""
     document = vendored_document(provider)
     examples = [one.pointer for one in contradictions.examples(document) if "requestBody" in keys(one.schema)]
     return {
@@ -47,17 +47,17 @@ def listed(provider: str) -> set[Violation]:
 
 
 def added(call: Call) -> bool:
-    """Whether the operation is none of the published page's, but added by the overlay."""
+    """Return whether the overlay added the operation."""
     return call.provider == "lab4pay" and call.payment_id is not None
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_request_keeps_to_the_effective_contract(provider: str) -> None:
+def test_every_request_fits_the_effective_contract(provider: str) -> None:
     assert broken(RECORDS[provider].contract.effective(), provider) == {}
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_request_departs_from_the_vendored_contract_exactly_where_that_contradicts_itself(provider: str) -> None:
+def test_every_request_deviates_from_the_vendored_contract_exactly_where_that_contradicts_itself(provider: str) -> None:
     foreseen = listed(provider)
     expected = {call: foreseen for call in every_call(provider) if foreseen and not added(call)}
     departing = {
@@ -66,7 +66,7 @@ def test_every_request_departs_from_the_vendored_contract_exactly_where_that_con
     assert departing == expected
 
 
-def test_the_one_foreseen_departure_is_that_paybyrd_gets_no_deprecated_amount() -> None:
+def test_the_only_expected_deviation_is_that_paybyrd_gets_no_deprecated_amount() -> None:
     departing = {provider: found for provider in PROVIDERS if (found := listed(provider))}
     assert departing == {"paybyrd": {Violation("body", "/amount", "required")}}
 
@@ -78,7 +78,7 @@ def test_no_header_is_sent_that_the_effective_contract_does_not_know(provider: s
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_is_sent_is_what_was_prepared_with_both_clients(provider: str) -> None:
+def test_both_clients_send_what_they_prepared(provider: str) -> None:
     async def sent_async(call: Call) -> WireRequest:
         script = Script(REFUSED)
         with pytest.raises(NotSent):
@@ -93,7 +93,7 @@ def test_what_is_sent_is_what_was_prepared_with_both_clients(provider: str) -> N
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_the_environment_decides_to_which_server_a_request_goes(provider: str) -> None:
+def test_the_environment_selects_the_server_of_a_request(provider: str) -> None:
     call = next(every_call(provider))
     for environment in ("production", "sandbox"):
         script = Script(REFUSED)
@@ -115,10 +115,10 @@ def test_a_request_example_of_the_contract_is_what_the_facade_sends_for_that_amo
 
 
 def without(name: str, request: WireRequest) -> WireRequest:
-    kept = tuple(header for header in request.headers if header[0].lower() != name)
+    rest = tuple(header for header in request.headers if header[0].lower() != name)
     proven = tuple(header for header in request.credentials if header[0].lower() != name)
-    assert len(kept) + len(proven) == len(request.headers) + len(request.credentials) - 1
-    return replace(request, headers=kept, credentials=proven)
+    assert len(rest) + len(proven) == len(request.headers) + len(request.credentials) - 1
+    return replace(request, headers=rest, credentials=proven)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_a_header_that_the_contract_does_not_know_is_found() -> None:
         ("blink", "GET", "/api/pay/v1/transactions/T-1", None, {Violation("security", "bearerAuth", "required")}),
     ],
 )
-def test_a_credential_is_wanted_but_where_an_operation_takes_none(
+def test_a_credential_is_required_except_where_an_operation_takes_none(
     provider: str, method: str, target: str, body: dict[str, str] | None, found: set[Violation]
 ) -> None:
     headers = (("Content-Type", "application/json"),) if body else ()

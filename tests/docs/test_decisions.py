@@ -1,4 +1,4 @@
-"""The records of decisions: each has its four parts and stands in the list, and the price it names is the one paid."""
+"""The records of decisions: each has its four parts and is in the list, and the price that it names is right."""
 
 import ast
 import io
@@ -20,7 +20,7 @@ NO_CODE: Final = {
 
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.stem)
-def test_a_record_has_its_four_parts_and_stands_in_the_list(record: Path) -> None:
+def test_a_record_has_its_four_parts_and_is_in_the_list(record: Path) -> None:
     text = record.read_text(encoding="utf-8")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == PARTS
     assert text.startswith(f"# {record.name[:4]}: ")
@@ -48,7 +48,7 @@ def lines_of_code(path: Path) -> int:
     return len(code - docstrings)
 
 
-def test_the_price_of_the_transport_in_lines_is_the_one_that_its_record_names() -> None:
+def test_the_transport_has_the_number_of_lines_that_its_record_names() -> None:
     (named,) = re.findall(r"about (\d+) of code", (FOLDER / "0002-own-transport.md").read_text(encoding="utf-8"))
     modules = [path for path in (ROOT / "facade/refundry/transport").glob("*.py") if path.name != "over_httpx.py"]
     assert sum(map(lines_of_code, modules)) == pytest.approx(int(named), rel=0.1)

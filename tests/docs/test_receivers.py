@@ -34,7 +34,7 @@ Serving = Callable[[Any], AbstractContextManager[str]]
 
 @contextmanager
 def by_uvicorn(app: Any) -> Iterator[str]:
-    """Serve an app of FastAPI; give its address."""
+    """Serve an app of FastAPI and yield its address."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -51,7 +51,7 @@ def by_uvicorn(app: Any) -> Iterator[str]:
 
 @contextmanager
 def by_werkzeug(app: Any) -> Iterator[str]:
-    """Serve an app of Flask; give its address."""
+    """Serve an app of Flask and yield its address."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
@@ -69,30 +69,30 @@ SERVERS: Final[dict[str, Serving]] = {"fastapi": by_uvicorn, "flask": by_werkzeu
 
 @dataclass
 class Receiver:
-    """A receiver that is being served, what it has kept, and the sandbox that it asks."""
+    """A running receiver, the states that it stored, and the sandbox that it calls."""
 
     url: str
-    kept: dict[str, Any] = field(repr=False)
+    names: dict[str, Any] = field(repr=False)
     sandbox: Sandbox
     sandbox_url: str
 
     @property
     def states(self) -> dict[tuple[str, str], RefundStatus]:
-        """What it has kept, by account and transaction."""
-        states: dict[tuple[str, str], RefundStatus] = self.kept["states"]
+        """Return the stored states, by account and transaction."""
+        states: dict[tuple[str, str], RefundStatus] = self.names["states"]
         return states
 
     def post(self, path: str, body: bytes, headers: Any = ()) -> int:
-        """Call it back; return the status of its answer."""
+        """Send it a callback; return the status of its answer."""
         url = f"{self.url}/callbacks/{path}"
         return httpx.post(url, content=body, headers=headers, trust_env=False, timeout=SECONDS).status_code
 
     def signed(self, body: bytes) -> int:
-        """Call it back as Lab4Pay does."""
+        """Send it a callback as Lab4Pay does."""
         return self.post("lab4pay", body, {"Signature": signature(body)})
 
     def keyed(self, body: bytes) -> int:
-        """Call it back as Paybyrd does."""
+        """Send it a callback as Paybyrd does."""
         return self.post("paybyrd", body, {"x-api-key": PAYBYRD_KEY})
 
     def refunded_at_paybyrd(self, state: str) -> str:
@@ -106,18 +106,20 @@ class Receiver:
         return refund.refund_id
 
     def refund_by_its_own_client(self) -> Refund:
-        """Refund a euro at a terminal with the client of the receiver, and always under the same reference."""
-        asked: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
-        if "client" in self.kept:
-            refund: Refund = self.kept["client"].refund_unreferenced("lab4pay", **asked)
+        """Refund a euro at a terminal with the client of the receiver, always under the same reference."""
+        requested: dict[str, Any] = {"amount": Money.of("1.00", "EUR"), "reference": "till-1/1"}
+        if "client" in self.names:
+            refund: Refund = self.names["client"].refund_unreferenced("lab4pay", **requested)
             return refund
-        app = self.kept["app"]
+        app = self.names["app"]
 
         async def refunded() -> dict[str, Any]:
-            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **asked)
+            refund: Refund = await app.state.client.refund_unreferenced("lab4pay", **requested)
             return refund.to_dict()
 
-        app.add_api_route("/refunds", refunded, methods=["POST"])  # its client belongs to the loop of the server
+        app.add_api_route(
+            "/refunds", refunded, methods=["POST"]
+        )  # the client of the receiver belongs to the loop of the server
         return Refund.from_dict(httpx.post(f"{self.url}/refunds", trust_env=False, timeout=SECONDS).json())
 
     def refunded_at_blink(self) -> str:
@@ -163,12 +165,12 @@ def receiver(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
             "BLINK_BASE_URL": sandbox_url,
         }.items():
             monkeypatch.setenv(f"REFUNDRY_{name}", value)
-        kept: dict[str, Any] = {"__name__": "receiver"}
-        exec(compile(code_with(framework), "docs/callbacks.md", "exec"), kept)
-        if "client" in kept:  # one for the life of the process, which ends here
-            stack.callback(kept["client"].close)
-        url = stack.enter_context(SERVERS[framework](kept["app"]))
-        yield Receiver(url, kept, sandbox, sandbox_url)
+        names: dict[str, Any] = {"__name__": "receiver"}
+        exec(compile(code_with(framework), "docs/callbacks.md", "exec"), names)
+        if "client" in names:  # one for the lifetime of the process, which ends here
+            stack.callback(names["client"].close)
+        url = stack.enter_context(SERVERS[framework](names["app"]))
+        yield Receiver(url, names, sandbox, sandbox_url)
 
 
 def signature(body: bytes, key: str = LAB4PAY_KEY) -> str:
@@ -224,27 +226,27 @@ def test_the_page_says_which_state_follows_which() -> None:
         assert named == {one.name for one in may}
 
 
-def test_a_proved_callback_is_kept(receiver: Receiver) -> None:
+def test_a_proved_callback_is_stored(receiver: Receiver) -> None:
     assert receiver.signed(of_lab4pay()) == 200
     assert receiver.signed(of_lab4pay("FAILED", "refund-2")) == 200
     assert receiver.keyed(of_paybyrd()) == 200
-    kept = {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED, ("paybyrd", "refund-1"): SUCCEEDED}
-    assert receiver.states == kept
+    stored = {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED, ("paybyrd", "refund-1"): SUCCEEDED}
+    assert receiver.states == stored
 
 
-def test_every_transaction_of_a_body_is_kept(receiver: Receiver) -> None:
+def test_every_transaction_of_a_body_is_stored(receiver: Receiver) -> None:
     news = [*json.loads(of_lab4pay()), *json.loads(of_lab4pay("DECLINED", "refund-2"))]
     assert receiver.signed(json.dumps(news).encode()) == 200
     assert receiver.states == {("lab4pay", "refund-1"): SUCCEEDED, ("lab4pay", "refund-2"): FAILED}
 
 
-def test_a_failure_by_a_shared_secret_counts_once_the_provider_says_so(receiver: Receiver) -> None:
+def test_a_failure_with_a_shared_secret_counts_once_the_provider_confirms_it(receiver: Receiver) -> None:
     refund_id = receiver.refunded_at_paybyrd("Denied")
     assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
     assert receiver.states == {("paybyrd", refund_id): FAILED}
 
 
-def test_a_failure_that_is_made_up_is_not_kept(receiver: Receiver) -> None:
+def test_an_invented_failure_is_not_stored(receiver: Receiver) -> None:
     refund_id = receiver.refunded_at_paybyrd("Success")
     assert receiver.keyed(of_paybyrd("failed", refund_id)) == 200
     assert receiver.states == {("paybyrd", refund_id): SUCCEEDED}
@@ -252,7 +254,7 @@ def test_a_failure_that_is_made_up_is_not_kept(receiver: Receiver) -> None:
     assert [*receiver.states] == [("paybyrd", refund_id)]
 
 
-def test_a_forged_callback_is_forbidden_and_nothing_of_it_is_kept(receiver: Receiver) -> None:
+def test_a_forged_callback_is_forbidden_and_not_stored(receiver: Receiver) -> None:
     body = of_lab4pay()
     for headers in (
         {},
@@ -277,13 +279,13 @@ def test_the_raw_body_is_what_is_checked(receiver: Receiver) -> None:
 
 
 def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
-    for word, kept in (("SUCCESS", SUCCEEDED), ("REVERTED", FAILED), ("SUCCESS", FAILED), ("REVERTED", FAILED)):
+    for word, stored in (("SUCCESS", SUCCEEDED), ("REVERTED", FAILED), ("SUCCESS", FAILED), ("REVERTED", FAILED)):
         assert receiver.signed(of_lab4pay(word)) == receiver.keyed(of_paybyrd()) == 200
-        assert receiver.states == {("lab4pay", "refund-1"): kept, ("paybyrd", "refund-1"): SUCCEEDED}
+        assert receiver.states == {("lab4pay", "refund-1"): stored, ("paybyrd", "refund-1"): SUCCEEDED}
 
 
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("words", "stored"),
     [
         (["INITIATED", "SUCCESS", "IN_PROGRESS", "REVERTED"], [PENDING, SUCCEEDED, SUCCEEDED, FAILED]),
         (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
@@ -291,17 +293,17 @@ def test_a_replay_is_answered_and_changes_nothing(receiver: Receiver) -> None:
         (["EXPIRED", "SUCCESS"], [FAILED, FAILED]),
     ],
 )
-def test_the_last_news_is_kept_and_not_the_late_one(
-    receiver: Receiver, words: list[str], kept: list[RefundStatus]
+def test_a_late_callback_does_not_overwrite_a_newer_state(
+    receiver: Receiver, words: list[str], stored: list[RefundStatus]
 ) -> None:
     states = []
     for word in words:
         assert receiver.signed(of_lab4pay(word)) == 200
         states.append(receiver.states["lab4pay", "refund-1"])
-    assert states == kept
+    assert states == stored
 
 
-def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) -> None:
+def test_an_event_about_something_else_is_answered_and_not_stored(receiver: Receiver) -> None:
     paid = {"event": "transaction.payment.success", "content": {"transactionId": "payment-1", "status": "success"}}
     refunded = {"event": "order.refunded", "content": {"orderId": "order-1", "status": "refunded"}}
     for other in (paid, refunded, {"event": "chargeback.won"}):
@@ -311,7 +313,7 @@ def test_news_of_something_else_are_answered_and_not_kept(receiver: Receiver) ->
     assert receiver.states == {}
 
 
-def test_what_is_proved_and_cannot_be_read_is_to_be_sent_again(receiver: Receiver) -> None:
+def test_a_proved_callback_that_is_unreadable_asks_for_a_redelivery(receiver: Receiver) -> None:
     for body in (b"", b"{}", b"no JSON", b'[{"id": "refund-1"}]', b'[{"id": "a/b", "status": "SUCCESS"}]'):
         assert receiver.signed(body) == 500
     for body in (b"", b"{}", b'{"event": "transaction.refund.success"}', of_paybyrd(refund_id="")):
@@ -320,7 +322,7 @@ def test_what_is_proved_and_cannot_be_read_is_to_be_sent_again(receiver: Receive
 
 
 @pytest.mark.parametrize("form", ["json", "form"])
-def test_what_blink_is_asked_counts_and_not_what_the_callback_claims(receiver: Receiver, form: str) -> None:
+def test_the_lookup_at_blink_counts_and_not_the_claim_of_the_callback(receiver: Receiver, form: str) -> None:
     refund_id = receiver.refunded_at_blink()
     body = f"transaction_id={refund_id}&status=completed".encode()
     if form == "json":
@@ -339,18 +341,18 @@ def test_a_replay_of_blink_changes_nothing_whatever_it_claims(receiver: Receiver
         assert receiver.states == {("blink", refund_id): PENDING}
 
 
-def test_what_blink_does_not_know_or_cannot_be_asked_is_an_error_and_not_kept(receiver: Receiver) -> None:
+def test_a_callback_that_blink_does_not_confirm_is_an_error_and_not_stored(receiver: Receiver) -> None:
     assert receiver.post("blink", b"transaction_id=not-there&status=completed") == 500
     assert receiver.states == {}
 
 
-def test_the_client_of_a_receiver_learns_the_state_from_a_callback(receiver: Receiver) -> None:
+def test_the_client_of_a_receiver_records_the_state_of_a_callback(receiver: Receiver) -> None:
     refund = receiver.refund_by_its_own_client()
     assert (refund.status, refund.replayed) == (PENDING, False)
     assert refund.refund_id is not None
     assert receiver.signed(of_lab4pay("SUCCESS", refund.refund_id, linked_transaction_id=None)) == 200
-    again = receiver.refund_by_its_own_client()
-    assert (again.refund_id, again.status, again.replayed) == (refund.refund_id, SUCCEEDED, True)
+    second = receiver.refund_by_its_own_client()
+    assert (second.refund_id, second.status, second.replayed) == (refund.refund_id, SUCCEEDED, True)
     assert receiver.signed(of_lab4pay("REVERTED", refund.refund_id, linked_transaction_id=None)) == 200
     other = receiver.refund_by_its_own_client()
     assert other.refund_id != refund.refund_id
@@ -358,6 +360,6 @@ def test_the_client_of_a_receiver_learns_the_state_from_a_callback(receiver: Rec
 
 
 @pytest.mark.parametrize("path", ["stripe", "", "LAB4PAY", "lab4pay/more"])
-def test_there_is_no_address_for_another_account(receiver: Receiver, path: str) -> None:
+def test_a_callback_for_another_account_has_no_address(receiver: Receiver, path: str) -> None:
     assert receiver.post(path, of_lab4pay(), {"Signature": signature(of_lab4pay())}) in (404, 422)
     assert receiver.states == {}

@@ -1,4 +1,4 @@
-"""The table that docs/references.md gives to a service of several workers, run as a reader would run it."""
+"""The table in docs/references.md for a service of several workers, run as a reader would run it."""
 
 import os
 import re
@@ -29,7 +29,7 @@ Ask = Callable[[Scripted, Money], Refund]
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
-    """Refund one reference by the function of the page, each time in a client of its own, as a new process would."""
+    """Refund one reference by the function of the page, each time in a new client, as a new process would."""
     page: dict[str, Any] = {}
     exec(CODE, page)
     database = sqlite3.connect(tmp_path / "refunds.db")
@@ -60,7 +60,7 @@ def test_a_refund_whose_outcome_is_unknown_is_not_sent_by_another_process(ask: A
     assert len(transport.sent) == 1
 
 
-def test_a_refund_of_which_nothing_was_executed_may_be_sent_by_another_process(ask: Ask) -> None:
+def test_a_refund_that_was_not_executed_may_be_sent_by_another_process(ask: Ask) -> None:
     transport = Scripted(UNREACHABLE, REFUSED, DONE)
     with pytest.raises(NotSent):
         ask(transport, EURO)
@@ -102,7 +102,7 @@ page["refund_once"](client, database, "payment-1", Money.of("1.00", "EUR"), "ord
 """
 
 
-def test_a_refund_under_which_its_process_was_killed_is_not_sent_by_another(ask: Ask, tmp_path: Path) -> None:
+def test_a_refund_whose_process_was_killed_is_not_sent_by_another(ask: Ask, tmp_path: Path) -> None:
     run = subprocess.run(
         [sys.executable, "-c", KILLED, CODE, str(tmp_path / "refunds.db")],
         env={"PYTHONPATH": os.pathsep.join(sys.path)},

@@ -1,4 +1,4 @@
-"""The tables of the documentation are what the code says, and a mark that cannot be used is named."""
+"""The tables of the documentation agree with the code, and an unusable mark is named."""
 
 from pathlib import Path
 
@@ -11,17 +11,17 @@ BEGIN = "<!-- The table is printed by `nox -s docs`: states of blink -->"
 END = "<!-- The table ends. -->"
 
 
-def test_every_table_of_the_documentation_is_what_the_code_says(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_table_of_the_documentation_agrees_with_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert tables.main(["--check"]) == 0
     assert capsys.readouterr().out == ""
 
 
-def test_every_table_that_there_is_stands_in_the_documentation() -> None:
+def test_every_table_is_in_the_documentation() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in tables.DOCS.glob("*.md"))
     assert [name for name in tables.TABLES if f"`nox -s docs`: {name} -->" not in text] == []
 
 
-def test_a_stale_table_is_named_and_written_anew(
+def test_a_stale_table_is_named_and_rewritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = tmp_path / "docs" / "page.md"

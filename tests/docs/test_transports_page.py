@@ -1,4 +1,4 @@
-"""The examples of docs/transports.md, each as its readers would run it, and what the page says of the contract."""
+"""The examples of docs/transports.md, each run as a reader would run it, and the contract that the page describes."""
 
 import asyncio
 import os
@@ -41,12 +41,12 @@ UNREACHABLE: Final = SendFailure(Evidence.NOT_SENT, "the connection was refused"
 
 @pytest.fixture(scope="module")
 def page() -> dict[str, Any]:
-    """Every name of the page's examples. Each one is run; that of the first example sends nothing."""
+    """Run each example of the page and return every name in it. The first example sends nothing."""
     names: dict[str, Any] = {}
     for code in re.findall(r"^```python\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE):
         example: dict[str, Any] = {}
         exec(compile(code.replace("…", "test-key"), "docs/transports.md", "exec"), example)
-        names = example | names  # a later example imports the `Transport` that an earlier one writes out
+        names = example | names  # a later example imports the `Transport` that an earlier one defines
     return names
 
 
@@ -59,13 +59,13 @@ def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """An authority that only these tests trust."""
+    """Return an authority that only these tests trust."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="module")
 def trust(authority: trustme.CA) -> ssl.SSLContext:
-    """The TLS of a client that trusts the authority."""
+    """Return the TLS context of a client that trusts the authority."""
     context = ssl.create_default_context()
     authority.configure_trust(context)
     return context
@@ -73,13 +73,13 @@ def trust(authority: trustme.CA) -> ssl.SSLContext:
 
 @pytest.fixture(scope="module")
 def certificate(authority: trustme.CA) -> trustme.LeafCert:
-    """The certificate of every server of these tests."""
+    """Return the certificate of every server of these tests."""
     return authority.issue_cert("127.0.0.1", "localhost", "gateway.example")
 
 
 @pytest.fixture
 def tls(certificate: trustme.LeafCert) -> ssl.SSLContext:
-    """The TLS of a server."""
+    """Return the TLS context of a server."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
     return context
@@ -114,7 +114,7 @@ def test_the_proxy_example_sends_a_refund_through_a_proxy_that_is_reached_over_t
 
 @contextmanager
 def http2(files: Path, versions: list[str]) -> Iterator[str]:
-    """A provider behind hypercorn that records the version of HTTP of each request; gives its address."""
+    """Run a provider behind hypercorn that records the HTTP version of each request; yield its address."""
     over = threading.Event()
 
     async def provider(scope: Any, receive: Callable[..., Any], send: Callable[..., Any]) -> None:
@@ -175,12 +175,12 @@ def test_the_limit_of_a_reply_is_the_one_that_the_page_gives() -> None:
     assert MAX_REPLY_BYTES == 1024 * 1024
 
 
-@pytest.mark.parametrize(("tells", "error"), [(False, OutcomeUnknown), (True, NotSent)])
-def test_what_is_raised_before_the_first_byte_is_not_sent_where_the_transport_tells_its_progress(
-    tells: bool, error: type[Exception]
+@pytest.mark.parametrize(("reports", "error"), [(False, OutcomeUnknown), (True, NotSent)])
+def test_an_exception_before_the_first_byte_is_not_sent_where_the_transport_reports_its_progress(
+    reports: bool, error: type[Exception]
 ) -> None:
     class Raising:
-        tells_progress = tells
+        tells_progress = reports
 
         def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
             raise RuntimeError
@@ -209,7 +209,7 @@ def test_the_recording_example_keeps_each_request_and_no_credential(page: dict[s
     assert "test-key" not in repr(vars(recording) | {"inner": None})
 
 
-def test_the_recording_example_tells_the_progress_of_the_transport_within(page: dict[str, Any]) -> None:
+def test_the_recording_example_reports_the_progress_of_the_inner_transport(page: dict[str, Any]) -> None:
     assert page["Recording"](page["Scripted"]()).tells_progress is False
     assert page["Recording"](page["over_http2"](ssl.create_default_context())).tells_progress is True
 

@@ -1,4 +1,4 @@
-"""What the annotations of the public names resolve to. Importing this loads nothing of refundry."""
+"""Resolves the annotations of the public names. Importing this module loads nothing of refundry."""
 
 import inspect
 import typing
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def functions(cls: type) -> Iterator[Callable[..., Any]]:
-    """Return the constructors, methods and properties that a class of refundry has in public."""
+    """Yield the public constructors, methods and properties of a class of refundry."""
     for one in cls.__mro__:
         for name, value in vars(one).items():
             parts = (value.fget, value.fset) if isinstance(value, property) else (getattr(value, "__func__", value),)
@@ -20,7 +20,7 @@ def _is_ours(function: Callable[..., Any]) -> bool:
 
 
 def leaves(hint: Any) -> Iterator[Any]:
-    """Return what a hint is made of."""
+    """Yield the parts of a type hint."""
     parts = [*typing.get_args(hint)] if typing.get_origin(hint) is not typing.Literal else []
     for part in parts:
         yield from leaves(part) if not isinstance(part, list) else (leaf for one in part for leaf in leaves(one))

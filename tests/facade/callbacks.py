@@ -1,4 +1,4 @@
-"""What the tests of callbacks share: accounts that receive them, callbacks in each provider's form, and their proof."""
+"""Shared by the tests of callbacks: accounts that receive them, callbacks in each provider's form, and their proof."""
 
 import json
 from base64 import b64encode
@@ -30,7 +30,7 @@ SORTED_KEYS: Final[Mapping[str, Any]] = {"webhook_secret_key": KEY, "webhook_sig
 
 
 def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Scripted]:
-    """Return a client of an account that can prove its callbacks, and its transport, which stays idle."""
+    """Return a client of an account that can prove its callbacks, and its unused transport."""
     transport = Scripted(accepted(provider))
     return caller(
         kind, account(provider, **{**RECORDS[provider].callbacks.account, "transport": transport, **options})
@@ -38,7 +38,7 @@ def receiving(kind: Kind, provider: str, **options: Any) -> tuple[Caller, Script
 
 
 def receive(provider: str, headers: Headers, body: Any, *, kind: Kind = "sync", **options: Any) -> RefundEvent:
-    """Return the event of a callback, which sends nothing."""
+    """Return the event of a callback. Nothing is sent."""
     return received(provider, headers, body, kind=kind, **options)[0]
 
 
@@ -49,7 +49,7 @@ def received(
     caller_, transport = receiving(kind, provider, **options)
     with caller_ as client:
         event = client.client.webhook(options.get("name", provider), headers=headers, body=body)
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
     assert [deviation.operation for deviation in client.deviations] == [None] * len(client.deviations)
     return event, [(deviation.pointer, deviation.rule) for deviation in client.deviations]
 
@@ -60,7 +60,7 @@ def basic(username: str = USERNAME, password: str = PASSWORD) -> str:
 
 
 def proof(provider: str, body: bytes) -> dict[str, str]:
-    """Return the headers by which a callback with this body is believed, where there are such."""
+    """Return the headers that prove a callback with this body, where the provider has any."""
     return RECORDS[provider].callbacks.proof(body)
 
 
@@ -70,12 +70,12 @@ def news(provider: str, word: object = None, *, refund_id: object = REFUND, **mo
     return json.dumps(RECORDS[provider].callbacks.body(facts, more)).encode()
 
 
-def answer(client: Caller, asked: T | Coroutine[Any, Any, T]) -> T:
-    """Return what a call of a client of either kind gives."""
-    return client.run(asked) if isinstance(asked, Coroutine) else asked
+def answer(client: Caller, requested: T | Coroutine[Any, Any, T]) -> T:
+    """Return the result of a call of a client of either kind."""
+    return client.run(requested) if isinstance(requested, Coroutine) else requested
 
 
 WORDS: Final[Mapping[str, Mapping[str, RefundStatus]]] = {
     provider: {**RECORDS[provider].states.words, **RECORDS[provider].callbacks.words} for provider in WITH_PROOF
 }
-"""The words of lookups, and the spellings that callbacks come in."""
+"""Return the words of lookups, and their spellings in callbacks."""

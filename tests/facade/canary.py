@@ -1,4 +1,4 @@
-"""Credentials that can be told from everything else, and all the places where they could show."""
+"""Credentials that nothing else looks like, and every place where they could show."""
 
 import base64
 import copy
@@ -20,7 +20,7 @@ INTEGRATOR: Final = "canary+of/the~integrator=="
 
 
 def forms(secret: str) -> Iterator[str]:
-    """Give each way in which the text could show: plain, percent-encoded, and inside of base64 at any offset."""
+    """Yield each form in which the text could show: plain, percent-encoded, and within base64 at any offset."""
     yield secret
     yield quote(secret, safe="")
     for offset in range(3):
@@ -38,9 +38,9 @@ def shown(value: object) -> str:
     """Return every text that printing, formatting, inspecting and pickling a value shows."""
     texts = [repr(value), str(value), format(value), ascii(value), repr([value])]
     texts.append(repr(getattr(value, "__dict__", None)))
-    for again in (pickle.dumps, copy.copy, copy.deepcopy):
+    for second in (pickle.dumps, copy.copy, copy.deepcopy):
         try:
-            texts.append(repr(again(value)))
+            texts.append(repr(second(value)))
         except TypeError as refused:
             texts.append(str(refused))
     return "\n".join(texts)

@@ -1,4 +1,4 @@
-"""Clocks and pauses for the tests of the facade, so that none waits."""
+"""Clocks and pauses for the tests of the facade, so that no test waits."""
 
 from collections.abc import Callable
 
@@ -9,20 +9,20 @@ from refundry.clock import SYSTEM
 
 @pytest.fixture
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The pauses of both kinds of client, in seconds. They are recorded, and nobody waits."""
-    kept: list[float] = []
+    """Record the pauses of both kinds of client, in seconds, in place of waiting."""
+    recorded: list[float] = []
 
     async def keep(seconds: float) -> None:
-        kept.append(seconds)
+        recorded.append(seconds)
 
-    monkeypatch.setattr("time.sleep", kept.append)
+    monkeypatch.setattr("time.sleep", recorded.append)
     monkeypatch.setattr("asyncio.sleep", keep)
-    return kept
+    return recorded
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """A clock of the tokens that only the test moves."""
+    """Replace the clock of the tokens by one that only the test moves."""
     now = [1000.0]
     monkeypatch.setattr(SYSTEM, "monotonic", lambda: now[0])
 

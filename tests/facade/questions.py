@@ -1,4 +1,4 @@
-"""What the tests of lookups share: a transport that answers them by a list, and refunds to look up."""
+"""Shared by the tests of lookups: a transport that answers them by a list, and refunds to look up."""
 
 import inspect
 import re
@@ -17,7 +17,7 @@ BODIES: Final = (b"", b"{}", HTML, b"[]", b"\xff")
 """Bodies without a state."""
 HOSTILE_IDS: Final = ("..", ".", "", "a/b", "a?b", "a#b", "a%2fb", "a\\b", "a b", "a\r\nb", "a\0b", "\xe9", "a" * 201)
 BRIEFLY: Final = Retry(attempts=3, first_wait=0.001)
-"""Retries that cost a test no time."""
+"""Retries without waits."""
 ORIGIN: Final = "https://gateway.paybyrd.com"
 LINK: Final = "/api/v2/transactions?requestId=request-1"
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
@@ -28,38 +28,38 @@ SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, Refun
 # The tests of faults take these from here.
 DONE: Final = {provider: record.states.done for provider, record in RECORDS.items()}
 UNDONE: Final = {provider: record.states.undone for provider, record in RECORDS.items()}
-VOIDS: Final = {provider: record.payments.void for provider, record in RECORDS.items() if record.payments}
+VOID_HINTS: Final = {provider: record.payments.void_hint for provider, record in RECORDS.items() if record.payments}
 
 
 def second_pending(provider: str) -> WireReply:
-    """Return what accepts a second refund of one euro, which has an id of its own."""
+    """Return a reply that accepts a second refund of one euro, with another id."""
     first = RECORDS[provider].pending
     return replace(first, body=first.body.replace(b"refund-1", b"refund-2"))
 
 
 class LookupScript(Scripted):
-    """A Scripted whose lookups are answered by a list, too, whose last answer repeats. It may hold exceptions."""
+    """A Scripted with a list of answers for lookups too. The last one repeats; an exception is raised."""
 
     def __init__(self, *states: Answer | BaseException, answers: Sequence[Answer] = (NO_STATE,)) -> None:
         super().__init__(*answers)
         self._states = list(states)
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """As Scripted. A lookup gets the next state."""
+        """Answer as Scripted does, and a lookup with the next state."""
         if request.method == "GET":
             state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
             if isinstance(state, BaseException):
-                self.asked.append(request)
+                self.lookups.append(request)
                 raise state
             self._state = state
         return super().send(request, timeout)
 
 
-def asked(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
+def looked_up(client: Caller, known: object, verb: str = "lookup", **options: Any) -> Refund:
     """Call a verb of the client about a refund: `lookup`, `wait` or `cancel`."""
     given = getattr(client.client, verb)(known, **options)
-    told: Refund = client.run(given) if inspect.iscoroutine(given) else given
-    return told
+    outcome: Refund = client.run(given) if inspect.iscoroutine(given) else given
+    return outcome
 
 
 def pending(provider: str, **changes: Any) -> Refund:
@@ -74,7 +74,7 @@ def state(provider: str, word: object = ..., status: int = 200, **more: Any) -> 
 
 
 def spelled(word: str) -> str:
-    """Return a word in the one spelling that all its spellings have in common."""
+    """Return a word in lower case, without separators."""
     return " ".join(re.split(r"[\s_-]+", word)).strip().lower()
 
 
@@ -94,18 +94,18 @@ def tracked(*transactions: object) -> WireReply:
 
 
 def created() -> str:
-    """Return a time, as Paybyrd writes it, at which a refund that a test is about to send can have been made."""
+    """Return a time, as Paybyrd writes it, that fits a refund which a test is about to send."""
     return written(datetime.now(UTC) + timedelta(minutes=1))
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
-    """Return a transaction of Paybyrd that says of itself that it is one euro refunded of PAYMENT just now."""
+    """Return a transaction of Paybyrd: one euro of PAYMENT, refunded just now."""
     own = {"transactionId": "refund-1", "status": "Success", "code": "BYRD200", "isoAmount": -100, "currency": "EUR"}
     return {**own, "referencedTransactions": [{"transactionId": PAYMENT}], "createdDate": created(), **changes}
 
 
 def accepted_for_later(**changes: Any) -> Refund:
-    """Return a refund that Paybyrd has just answered with 202."""
+    """Return a refund that Paybyrd has just accepted with 202."""
     return pending("paybyrd", **{"refund_id": None, "tracking_id": LINK, "sent_at": datetime.now(UTC), **changes})
 
 
@@ -114,18 +114,18 @@ def found(
 ) -> tuple[Refund | RefundError, list[str]]:
     """Return the outcome of a lookup for its caller, and the pointers of the deviations."""
     with scripted("sync", provider, Scripted(NO_STATE, state=answer), **options) as client:
-        told: Refund | RefundError
+        outcome: Refund | RefundError
         try:
-            told = asked(client, pending(provider) if refund is None else refund)
+            outcome = looked_up(client, pending(provider) if refund is None else refund)
         except RefundError as error:
-            told = error
-        return told, [deviation.pointer for deviation in client.deviations]
+            outcome = error
+        return outcome, [deviation.pointer for deviation in client.deviations]
 
 
 def status_of(provider: str, answer: Answer, refund: Refund | None = None) -> RefundStatus | type[RefundError]:
     """Return the status that a lookup gives, or the class of its exception."""
-    told, _ = found(provider, answer, refund)
-    return told.status if isinstance(told, Refund) else type(told)
+    outcome, _ = found(provider, answer, refund)
+    return outcome.status if isinstance(outcome, Refund) else type(outcome)
 
 
 def of_payment(client: Caller, provider: str, amount: object = ONE_EURO) -> Refund:

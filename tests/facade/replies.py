@@ -1,4 +1,4 @@
-"""What the tests of replies share: the outcome of a reply, in one name."""
+"""Shared by the tests of replies: the outcome of a reply as one name."""
 
 from typing import Final
 
@@ -23,7 +23,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
 HTML: Final = b"<html><body>It did not work</body></html>"
 SUCCEEDED, PENDING = RefundStatus.SUCCEEDED, RefundStatus.PENDING
 ALREADY, EXCEEDS = Reason.ALREADY_REFUNDED, Reason.EXCEEDS_REMAINING
-UNKNOWN, ACCESS = OutcomeUnknown, AuthenticationFailed
+UNKNOWN, DENIED = OutcomeUnknown, AuthenticationFailed
 
 Expected = RefundStatus | Reason | type[RefundError]
 """A refund of this status, a refusal for this reason, or an exception of this class."""
@@ -42,6 +42,6 @@ def of(provider: str, status: int, body: object) -> Expected:
 
 
 def reading_of(provider: str, answer: WireReply) -> Reading:
-    """Return what a reply to one euro of PAYMENT is read as."""
+    """Return the reading of a reply to a refund of one euro of PAYMENT."""
     request = RefundRequest(provider, PAYMENT, ONE_EURO, "reference-1")
     return read_refund(translation_of(account(provider)), request, answer)

@@ -1,4 +1,4 @@
-"""What the tests of the facade share: the accounts as cases, a transport that records, a client of either kind."""
+"""Shared by the tests of the facade: accounts, a transport that records, and a client of either kind."""
 
 import asyncio
 import contextlib
@@ -46,30 +46,30 @@ def accepted(provider: str) -> WireReply:
 
 
 ONCE: Final = Retry(attempts=1)
-"""For a test of one attempt."""
+"""A Retry of one attempt."""
 NO_STATE: Final = WireReply(500, (), b"{}")
 
 
 class Scripted:
     """A transport of both kinds that records its requests, and answers by a list whose last answer repeats.
 
-    A GET, which is a lookup, is recorded in `asked`, and answered with `state`.
+    A GET is a lookup: it is recorded in `lookups`, and answered with `state`.
     """
 
     def __init__(
         self, *answers: Answer | BaseException | Callable[[WireRequest], Answer], state: Answer = NO_STATE
     ) -> None:
         self.sent: list[WireRequest] = []
-        self.asked: list[WireRequest] = []
+        self.lookups: list[WireRequest] = []
         self._state = state
         self.timeouts: list[Timeout] = []
         self.closed = False
         self._answers = list(answers)
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """Record the request and give the next answer, or raise it."""
+        """Record the request and return the next answer, or raise it."""
         if request.method == "GET":
-            self.asked.append(request)
+            self.lookups.append(request)
             return self._state
         self.sent.append(request)
         self.timeouts.append(timeout)
@@ -79,7 +79,7 @@ class Scripted:
         return answer(request) if callable(answer) else answer
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """As send."""
+        """Do the same as `send`."""
         return self.send(request, timeout)
 
     def close(self) -> None:
@@ -99,7 +99,7 @@ class Caller(ABC):
         self.deviations: list[ContractDeviation] = []
 
     def _keep(self, attempt: Attempt) -> None:
-        """Keep the attempts of refunds, and none of lookups."""
+        """Keep the attempts of refunds, not those of lookups."""
         if attempt.operation in (Operation.REFUND, Operation.REFUND_UNREFERENCED):
             self.attempts.append(attempt)
 
@@ -114,22 +114,22 @@ class Caller(ABC):
 
     @abstractmethod
     def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
-        """Refund an amount that is tied to no payment."""
+        """Make an unreferenced refund."""
 
     @abstractmethod
     def pause(self, seconds: float) -> None:
-        """Let time go by, an event loop running on."""
+        """Wait for some seconds while the event loop runs."""
 
     @abstractmethod
     def run(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine where the calls of this client run."""
+        """Run a coroutine in the event loop of the client's calls."""
 
     @abstractmethod
     def close(self) -> None:
         """Close the client."""
 
     def ask(self, provider: str, *, amount: object = ONE_EURO, reference: str = "reference-1") -> Refund:
-        """Refund by the operation that the provider has: PAYMENT, or an amount tied to no payment."""
+        """Refund by the operation that the provider has: a refund of PAYMENT, or an unreferenced one."""
         if provider in RECORDS and RECORDS[provider].operation is Operation.REFUND_UNREFERENCED:
             return self.refund_unreferenced(provider, amount=amount, reference=reference)
         return self.refund(provider, payment_id=PAYMENT, amount=amount, reference=reference)
@@ -159,15 +159,15 @@ class SyncCaller(Caller):
         return self._client.refund(provider, **arguments)
 
     def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
-        """Refund an amount that is tied to no payment."""
+        """Make an unreferenced refund."""
         return self._client.refund_unreferenced(provider, **arguments)
 
     def pause(self, seconds: float) -> None:
-        """Let time go by."""
+        """Wait for some seconds."""
         time.sleep(seconds)
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in an event loop of its own."""
+        """Run a coroutine in a new event loop."""
         return asyncio.run(call)
 
     def close(self) -> None:
@@ -176,7 +176,7 @@ class SyncCaller(Caller):
 
 
 class AsyncCaller(Caller):
-    """An AsyncRefundClient, in an event loop of its own that runs for the time of each call."""
+    """An AsyncRefundClient, in its own event loop, which runs during each call."""
 
     def __init__(
         self, *accounts: Account, new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None, **options: Any
@@ -196,11 +196,11 @@ class AsyncCaller(Caller):
         return self.run(self._client.refund(provider, **arguments))
 
     def refund_unreferenced(self, provider: str, **arguments: Any) -> Refund:
-        """Refund an amount that is tied to no payment."""
+        """Make an unreferenced refund."""
         return self.run(self._client.refund_unreferenced(provider, **arguments))
 
     def pause(self, seconds: float) -> None:
-        """Let time go by, the event loop running on."""
+        """Wait for some seconds while the event loop runs."""
         self.run(asyncio.sleep(seconds))
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
@@ -224,9 +224,9 @@ def caller(kind: Kind, *accounts: Account, **options: Any) -> Caller:
 
 
 def new_loop(kind: Kind) -> Callable[[], asyncio.AbstractEventLoop]:
-    """Return what makes an event loop of this kind."""
+    """Return the factory of an event loop of this kind."""
     if kind == "uvloop":
-        import uvloop  # only where a test is about it
+        import uvloop  # imported only by the tests that use it
 
         return uvloop.new_event_loop
     return asyncio.new_event_loop
@@ -240,7 +240,7 @@ def scripted(kind: Kind, provider: str, transport: Scripted, **options: Any) -> 
 def outcome_for_caller(
     provider: str, answer: Answer, *, amount: object = ONE_EURO, **options: Any
 ) -> Refund | RefundError:
-    """Return what a caller gets for this answer to a refund of one euro: the refund, or the exception."""
+    """Return the outcome for the caller of a refund of one euro with this answer: the refund, or the exception."""
     with scripted("sync", provider, Scripted(answer), **options) as client:
         try:
             return client.ask(provider, amount=amount)

@@ -1,4 +1,4 @@
-"""Where the benchmark says that the time of a call goes."""
+"""How the benchmark divides the time of a call among the parts of refundry."""
 
 import json
 
@@ -34,5 +34,5 @@ def test_the_shares_of_all_parts_make_up_the_whole_and_the_largest_comes_first()
     assert parts.keys() == {"reading and writing messages", "the rest"}
 
 
-def test_the_shares_are_told_in_one_line() -> None:
+def test_the_shares_are_printed_in_one_line() -> None:
     assert in_words({"transport": 0.75, "ledger": 0.25}) == "transport 75%, ledger 25%"

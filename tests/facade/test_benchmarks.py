@@ -1,4 +1,4 @@
-"""What the benchmarks make of their measurements. No test here measures time."""
+"""How the benchmarks evaluate their measurements. No test here measures time."""
 
 import dataclasses
 import json
@@ -50,13 +50,13 @@ def test_measurements_of_different_rounds_are_not_compared() -> None:
         (AT_LEAST, 9.99, "MISSED"),
     ],
 )
-def test_a_met_target_and_a_missed_one_are_told_apart(target: Target, value: float, word: str) -> None:
+def test_a_met_target_and_a_missed_one_have_different_verdicts(target: Target, value: float, word: str) -> None:
     (verdict,) = judge({target.figure: constant(value)}, [target])
     assert verdict.word == word
     assert table([verdict]).splitlines()[0].endswith(word)
 
 
-def test_a_target_is_held_to_the_median() -> None:
+def test_a_target_is_compared_with_the_median() -> None:
     (verdict,) = judge({"cost": spread([0.1, 0.2, 0.7, 0.8, 0.9])}, [AT_MOST])
     assert verdict.value == 0.7
     assert verdict.met is False
@@ -73,7 +73,7 @@ def test_the_missed_targets_are_named_in_a_sentence() -> None:
     assert table(verdicts).endswith("1 of 2 targets are met. MISSED: cost.")
 
 
-def test_a_missed_target_fails_the_run_only_where_it_is_asked_to() -> None:
+def test_a_missed_target_fails_the_run_only_on_request() -> None:
     missed, met = judge({"cost": constant(0.9)}, [AT_MOST]), judge({"cost": constant(0.5)}, [AT_MOST])
     assert exit_code(missed, fail_on_miss=True) == 1
     assert exit_code(missed, fail_on_miss=False) == 0
@@ -91,7 +91,7 @@ def test_the_figures_are_written_with_their_verdicts() -> None:
     assert "1.000" in results.lines[0]
 
 
-def test_a_figure_that_is_no_ratio_is_held_to_its_target_as_it_was_measured() -> None:
+def test_a_figure_that_is_not_a_ratio_is_compared_with_its_target_unscaled() -> None:
     results = Results()
     results.values("loop held", "AsyncRefundClient", [70.0, 20.0, 40.0])
     verdicts = judge(results.figures, [Target("loop held", "milliseconds", "at most", 50.0)])
@@ -111,7 +111,7 @@ def test_a_folder_that_is_not_there_is_an_error_before_anything_is_measured(
     assert capsys.readouterr().err.startswith("error: no-such-folder/figures.json: ")
 
 
-def test_the_server_refunds_the_amount_and_the_payment_that_are_asked_for() -> None:
+def test_the_server_refunds_the_requested_amount_of_the_requested_payment() -> None:
     head, _, body = answer(REQUEST).partition(b"\r\n\r\n")
     reply = json.loads(body)
     assert head.startswith(b"HTTP/1.1 200 ")
@@ -120,13 +120,13 @@ def test_the_server_refunds_the_amount_and_the_payment_that_are_asked_for() -> N
     assert reply["sourceTransaction"]["transactionId"] == "c16ce479"
 
 
-def test_the_server_says_of_a_last_reply_that_the_connection_ends() -> None:
+def test_the_server_announces_the_end_of_the_connection_in_its_last_reply() -> None:
     assert b"\r\nConnection: close\r\n\r\n{" in answer(REQUEST, is_last=True)
     assert b"Connection" not in answer(REQUEST)
 
 
 @pytest.mark.parametrize("request_", [REQUEST.replace(b"POST", b"GET"), REQUEST.replace(b"iso", b"ISO")])
-def test_the_server_refuses_what_asks_for_no_refund(request_: bytes) -> None:
+def test_the_server_refuses_a_request_that_is_not_a_refund(request_: bytes) -> None:
     assert answer(request_).startswith(b"HTTP/1.1 400 ")
 
 

@@ -1,11 +1,11 @@
-"""What each reply of Blink to a refund is taken to mean."""
+"""The meaning of each reply of Blink to a refund."""
 
 from typing import Any, Final
 
 import pytest
 
 from refundry import FULL, Money, OutcomeUnknown, Reason, Refund, RefundMismatch, RefundRejected, RefundStatus, Resend
-from tests.facade.replies import ACCESS, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
+from tests.facade.replies import DENIED, HTML, PENDING, SUCCEEDED, UNKNOWN, Expected, of
 from tests.facade.support import deviations, outcome_for_caller
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
@@ -30,7 +30,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
         ({"success": True}, SUCCEEDED),
         ({"success": False}, Reason.DECLINED),
         ({"success": None}, UNKNOWN),
-        # Both, agreeing or not.
+        # Fields of both, which agree or not.
         ({"status": "refunded", "success": True}, PENDING),
         ({"status": "refunded", "success": False}, UNKNOWN),
         ({"status": "completed", "success": None}, SUCCEEDED),
@@ -56,16 +56,18 @@ TRUE, FALSE = (True, 1, "1", "true"), (False, 0, "0", "false")
 
 @pytest.mark.parametrize("success", TRUE, ids=repr)
 @pytest.mark.parametrize("word", [*ACCEPTING, *REFUSING, *UNLISTED])
-def test_a_word_beside_a_success_of_blink_is_believed_where_it_is_the_weaker(word: str, success: object) -> None:
+def test_the_weaker_of_success_and_word_counts_in_a_reply_of_blink(word: str, success: object) -> None:
     body = {"status": word, "success": success}
     assert of("blink", 200, body) is (ACCEPTING | dict.fromkeys(REFUSING, UNKNOWN)).get(word, PENDING)
-    noted = [] if success is True else ["/success"]
-    assert [pointer for pointer, _ in deviations("blink", reply(200, body))] == noted + ["/status"] * (word in UNLISTED)
+    reported = [] if success is True else ["/success"]
+    assert [pointer for pointer, _ in deviations("blink", reply(200, body))] == reported + ["/status"] * (
+        word in UNLISTED
+    )
 
 
 @pytest.mark.parametrize("success", FALSE, ids=repr)
 @pytest.mark.parametrize("word", [*ACCEPTING, *REFUSING, *UNLISTED])
-def test_a_word_beside_a_failure_of_blink_is_a_refusal_only_where_it_says_no_too(word: str, success: object) -> None:
+def test_a_failure_of_blink_is_a_refusal_only_where_its_word_agrees(word: str, success: object) -> None:
     assert of("blink", 200, {"status": word, "success": success}) is (Reason.DECLINED if word in REFUSING else UNKNOWN)
 
 
@@ -79,19 +81,19 @@ def test_a_word_of_blink_without_success_may_be_the_payments(word: str) -> None:
 
 
 @pytest.mark.parametrize("success", [*TRUE, *FALSE], ids=repr)
-def test_a_success_of_blink_is_taken_in_every_form_and_any_but_the_documented_is_noted(success: object) -> None:
-    noted = [] if isinstance(success, bool) else ["/success"]
+def test_a_success_of_blink_is_read_in_every_form_and_an_undocumented_form_is_a_deviation(success: object) -> None:
+    reported = [] if isinstance(success, bool) else ["/success"]
     yes = success in TRUE
     assert of("blink", 200, {"success": success}) is (SUCCEEDED if yes else Reason.DECLINED)
-    assert [pointer for pointer, _ in deviations("blink", reply(200, {"success": success}))] == noted
+    assert [pointer for pointer, _ in deviations("blink", reply(200, {"success": success}))] == reported
     for status in (400, 402, 404, 422):
         answer = reply(status, {"success": success, "message": "It did not work"})
         assert type(outcome_for_caller("blink", answer)) is (OutcomeUnknown if yes else RefundRejected)
-        assert [pointer for pointer, _ in deviations("blink", answer)] == noted
+        assert [pointer for pointer, _ in deviations("blink", answer)] == reported
 
 
 @pytest.mark.parametrize("success", ["yes", "no", "True", "TRUE", "", 2, -1, 1.0, 0.0, [], {}], ids=repr)
-def test_what_is_no_form_of_success_says_nothing(success: object) -> None:
+def test_an_unreadable_success_of_blink_says_nothing(success: object) -> None:
     assert of("blink", 200, {"success": success}) is UNKNOWN
     assert of("blink", 400, {"success": success, "message": "no"}) is UNKNOWN
 
@@ -103,9 +105,9 @@ def test_case_and_separators_of_a_status_of_blink_do_not_matter(status: str) -> 
 
 ERRORS: Final[dict[int, Expected]] = {
     400: Reason.INVALID,
-    401: ACCESS,
+    401: DENIED,
     402: Reason.DECLINED,
-    403: ACCESS,
+    403: DENIED,
     404: Reason.NOT_FOUND,
     409: UNKNOWN,  # it conflicts with another request, which may be this refund
     422: Reason.INVALID,
@@ -129,14 +131,14 @@ ERRORS: Final[dict[int, Expected]] = {
         {"error": "no"},
     ],
 )
-def test_an_error_of_blink_that_says_no_means(status: int, body: dict[str, Any]) -> None:
+def test_an_error_of_blink_with_a_refusal_means(status: int, body: dict[str, Any]) -> None:
     by_message_alone = "success" not in body
     assert of("blink", status, body) is (UNKNOWN if status == 402 and by_message_alone else ERRORS[status])
 
 
 @pytest.mark.parametrize("status", [400, 402, 404, 409, 422])
 @pytest.mark.parametrize("body", [b"", HTML, b"[]", b'"no"', b"null", [{"success": False}]])
-def test_an_error_of_blink_that_is_no_object_is_unknown(status: int, body: object) -> None:
+def test_an_error_of_blink_that_is_not_an_object_is_unknown(status: int, body: object) -> None:
     assert of("blink", status, body) is OutcomeUnknown
 
 
@@ -158,7 +160,7 @@ def test_an_error_of_blink_that_is_no_object_is_unknown(status: int, body: objec
         {"message": "no", "status": "accepted"},
     ],
 )
-def test_an_error_of_blink_that_does_not_say_no_is_unknown(status: int, body: object) -> None:
+def test_an_error_of_blink_without_a_refusal_is_unknown(status: int, body: object) -> None:
     assert of("blink", status, body) is OutcomeUnknown
 
 
@@ -185,7 +187,7 @@ def test_a_refusal_by_blink_carries_its_message(status: int, body: object) -> No
 
 @pytest.mark.parametrize("amount", [1, 1.0, "1", "1.00", "1.0", -1, "-1.00", "1e0"])
 @pytest.mark.parametrize("verdict", [{"success": True, "message": "Refunded"}, {"status": "completed"}])
-def test_both_ages_of_the_reply_of_blink_say_the_same(verdict: dict[str, Any], amount: object) -> None:
+def test_the_older_and_the_newer_reply_of_blink_are_read_alike(verdict: dict[str, Any], amount: object) -> None:
     body = {
         **verdict,
         "amount": amount,
@@ -223,7 +225,7 @@ def test_an_acceptance_of_another_refund_by_blink_is_a_mismatch(verdict: Any, bo
     assert result.resend is Resend.NEVER
 
 
-def test_an_amount_beyond_every_number_is_a_mismatch() -> None:
+def test_an_infinite_amount_is_a_mismatch() -> None:
     result = outcome_for_caller("blink", reply(200, b'{"success":true,"amount":1e999}'))
     assert isinstance(result, RefundMismatch)
     assert result.differences == (("amount", "1.00", "Infinity"),)
@@ -265,7 +267,7 @@ def test_the_amount_after_full_is_the_replys_where_the_currency_is_known(
         (418, {}, [""]),
     ],
 )
-def test_what_departs_from_the_contract_of_blink_is_told_with_its_place(
+def test_a_deviation_from_the_contract_of_blink_is_reported_with_its_place(
     status: int, body: object, pointers: list[str]
 ) -> None:
     assert [pointer for pointer, _ in deviations("blink", reply(status, body))] == pointers

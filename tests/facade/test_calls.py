@@ -1,4 +1,4 @@
-"""Calls by themselves: what an answer means for each, without a flow, a transport or a clock that moves."""
+"""Calls in isolation: the meaning of an answer for each, without a flow, a transport or a moving clock."""
 
 import pytest
 
@@ -70,7 +70,7 @@ def test_a_refund_call_concludes_the_same_from_the_same_answer_and_records_nothi
 
 
 @every_provider
-def test_a_refund_call_that_follows_a_lost_attempt_tells_of_that_one(provider: str) -> None:
+def test_a_refund_call_after_a_lost_attempt_reports_the_lost_attempt(provider: str) -> None:
     call = refund_call(provider)
     call.begin(Progress())
     call.record(call.conclude(LOST, ()))
@@ -81,14 +81,16 @@ def test_a_refund_call_that_follows_a_lost_attempt_tells_of_that_one(provider: s
 
 
 @every_provider
-def test_a_refund_call_says_whether_a_new_token_may_help_and_whether_to_send_again(provider: str) -> None:
+def test_a_refund_call_says_whether_a_new_token_may_help_and_whether_it_may_be_retried(provider: str) -> None:
     call = refund_call(provider)
     denied = call.conclude(reply(401, b""), ())
     assert (type(denied.outcome_for_caller), denied.credentials_refused) == (AuthenticationFailed, True)
     assert not call.may_retry(denied, None)
     unsent = call.conclude(NOTHING_LEFT, ())
     assert (unsent.credentials_refused, call.may_retry(unsent, None)) == (False, True)
-    assert not call.may_retry(call.conclude(LOST, ()), None)  # without a window nothing recognises the second attempt
+    assert not call.may_retry(
+        call.conclude(LOST, ()), None
+    )  # without a window the provider does not recognise the second attempt
 
 
 def test_an_attempt_that_the_provider_recognises_may_follow_a_lost_one() -> None:
@@ -100,7 +102,7 @@ def test_an_attempt_that_the_provider_recognises_may_follow_a_lost_one() -> None
 
 
 @every_provider
-def test_a_state_call_concludes_with_the_refund_or_with_why_there_is_no_answer(provider: str) -> None:
+def test_a_state_call_concludes_with_the_refund_or_with_the_reason_for_no_answer(provider: str) -> None:
     made = translation(provider)
     call = StateCall(made, known(provider), made.state_request(known(provider)), SYSTEM)
     failed = call.conclude(LOST, ())
@@ -171,6 +173,6 @@ def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])
-def test_every_call_says_what_an_answer_means_and_whether_it_may_be_sent_again(call: type[Call[object]]) -> None:
+def test_every_call_says_what_an_answer_means_and_whether_it_may_be_retried(call: type[Call[object]]) -> None:
     assert not getattr(call, "__abstractmethods__", None)
     assert issubclass(call, Call)

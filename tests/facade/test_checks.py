@@ -1,4 +1,4 @@
-"""What may go out: a request that could lead elsewhere is refused here, with its field, and nothing is sent."""
+"""Checks before sending: an unsafe request is refused with its field, and nothing is sent."""
 
 from typing import Any
 
@@ -110,7 +110,7 @@ def test_an_amount_that_is_neither_money_nor_full_is_refused_and_nothing_is_sent
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_is_refused_here_names_its_provider_and_its_reference(provider: str) -> None:
+def test_a_refusal_before_sending_names_its_provider_and_its_reference(provider: str) -> None:
     with scripted("sync", provider, Scripted(accepted(provider))) as client, pytest.raises(InvalidRefund) as refused:
         client.ask(provider, amount=None, reference="r-1")
     assert (refused.value.provider, refused.value.reference) == (provider, "r-1")
@@ -119,7 +119,7 @@ def test_what_is_refused_here_names_its_provider_and_its_reference(provider: str
 @pytest.mark.parametrize(
     "payment_id", ["c16ce479-319d-4e7b-a966-7735c34b2cc5", "BL-2349AGB", "a", "a" * 200, ".a", "a..b", "a=b&c;d,e:f@g"]
 )
-def test_an_id_as_providers_give_it_goes_out_as_one_segment(payment_id: str) -> None:
+def test_an_id_in_the_form_of_a_provider_is_sent_as_one_segment(payment_id: str) -> None:
     transport = Scripted(accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
         client.refund("paybyrd", payment_id=payment_id, amount=ONE_EURO, reference="r-1")
@@ -130,7 +130,7 @@ def test_an_id_as_providers_give_it_goes_out_as_one_segment(payment_id: str) -> 
 @pytest.mark.parametrize(
     "reference", ["order-1042/1", "till 3", "a" * 255, "Bestellung №7, Größe", "订单", "%2e%2e", "🙂"]
 )
-def test_a_printable_reference_goes_out_as_it_is(reference: str) -> None:
+def test_a_printable_reference_is_sent_unchanged(reference: str) -> None:
     transport = Scripted(accepted("blink"))
     with scripted("sync", "blink", transport) as client:
         assert client.ask("blink", reference=reference).reference == reference
@@ -147,7 +147,7 @@ def test_a_printable_reference_goes_out_as_it_is(reference: str) -> None:
         ("lab4pay", "integrator_id"),
     ],
 )
-def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_showing_it(
+def test_a_credential_that_is_unfit_for_a_header_is_refused_without_showing_it(
     provider: str, field: str, secret: str
 ) -> None:
     with pytest.raises(InvalidRefund) as refused:
@@ -157,7 +157,7 @@ def test_a_credential_that_cannot_stand_in_a_header_is_refused_without_showing_i
 
 
 @pytest.mark.parametrize("secret", [None, 7, b"test-key"])
-def test_a_credential_that_is_no_text_is_refused(secret: Any) -> None:
+def test_a_credential_that_is_not_text_is_refused(secret: Any) -> None:
     with pytest.raises(InvalidRefund) as refused:
         Paybyrd(api_key=secret)
     assert refused.value.field == "api_key"
@@ -181,7 +181,7 @@ def test_a_credential_that_is_no_text_is_refused(secret: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_base_url_is_https_or_this_very_machine(provider: str, base_url: str, origin: str) -> None:
+def test_a_base_url_is_https_or_points_to_this_machine(provider: str, base_url: str, origin: str) -> None:
     transport = Scripted(accepted(provider))
     with scripted("sync", provider, transport, base_url=base_url) as client:
         client.ask(provider)
@@ -294,7 +294,7 @@ def test_an_environment_is_the_providers_own_host(provider: str, environment: st
     assert transport.sent[0].origin == origin
 
 
-def test_a_base_url_stands_in_for_the_environment() -> None:
+def test_a_base_url_replaces_the_host_of_the_environment() -> None:
     made = Lab4Pay(
         access_token="test-key", integrator_id="test", environment="sandbox", base_url="https://refunds.example"
     )

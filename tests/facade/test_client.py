@@ -1,4 +1,4 @@
-"""The two clients: what they refuse before sending, what their hooks are told, and that nothing else comes out."""
+"""The two clients: refusals before sending, the reports to their hooks, and that nothing else is raised."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 @both_kinds
 @pytest.mark.parametrize("provider", ["stripe", "Paybyrd", "", None, 7, ["paybyrd"]])
-def test_a_provider_that_is_not_there_is_refused_with_those_that_are(kind: Kind, provider: Any) -> None:
+def test_an_unknown_account_is_refused_with_the_names_of_the_known_ones(kind: Kind, provider: Any) -> None:
     with caller(kind, account("paybyrd"), account("blink")) as client:
         with pytest.raises(InvalidRefund, match="paybyrd, blink") as refused:
             client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference="r-1")
@@ -47,7 +47,7 @@ def test_a_provider_that_is_not_there_is_refused_with_those_that_are(kind: Kind,
 
 
 @both_kinds
-def test_a_client_of_no_provider_says_so(kind: Kind) -> None:
+def test_a_client_without_accounts_is_refused(kind: Kind) -> None:
     with caller(kind) as client, pytest.raises(InvalidRefund, match="no provider at all"):
         client.ask("blink")
 
@@ -60,7 +60,7 @@ def test_two_accounts_of_one_name_are_refused(kind: Kind) -> None:
 
 
 @both_kinds
-def test_an_account_is_asked_for_by_its_name(kind: Kind) -> None:
+def test_an_account_is_chosen_by_its_name(kind: Kind) -> None:
     transports = Scripted(accepted("blink")), Scripted(accepted("blink"))
     shops = [account("blink", name=f"shop-{n}", transport=transport) for n, transport in enumerate(transports)]
     with caller(kind, *shops) as client:
@@ -82,7 +82,7 @@ def test_a_closed_client_sends_nothing(kind: Kind) -> None:
 
 
 @both_kinds
-def test_a_transport_that_was_given_stays_open(kind: Kind) -> None:
+def test_a_transport_of_the_caller_stays_open(kind: Kind) -> None:
     transport = Scripted(accepted("blink"))
     with scripted(kind, "blink", transport) as client:
         client.ask("blink")
@@ -90,14 +90,14 @@ def test_a_transport_that_was_given_stays_open(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize(("client", "method"), [(RefundClient, "send"), (AsyncRefundClient, "asend")])
-def test_a_transport_of_the_other_kind_is_refused_at_once(client: Any, method: str) -> None:
-    class OfTheOtherKind:
+def test_a_transport_of_the_wrong_kind_is_refused_at_once(client: Any, method: str) -> None:
+    class WrongKind:
         def __init__(self) -> None:
             other = "asend" if method == "send" else "send"
             setattr(self, other, Scripted(accepted("blink")).send)
 
     with pytest.raises(InvalidRefund, match=rf"{method}\(\)") as refused:
-        client([account("blink", transport=OfTheOtherKind())])
+        client([account("blink", transport=WrongKind())])
     assert refused.value.field == "transport"
 
 
@@ -109,7 +109,7 @@ def test_a_transport_of_the_other_kind_is_refused_at_once(client: Any, method: s
         ("lab4pay", {"payment_id": PAYMENT, "amount": FULL}, "amount"),
     ],
 )
-def test_what_a_provider_cannot_do_is_refused_and_nothing_is_sent(
+def test_a_missing_capability_is_refused_and_nothing_is_sent(
     kind: Kind, provider: str, arguments: dict[str, Any], field: str
 ) -> None:
     transport = Scripted(accepted(provider))
@@ -144,7 +144,7 @@ def test_a_refusal_before_sending_leaves_the_reference_free(kind: Kind) -> None:
 
 @both_kinds
 @every_provider
-def test_what_is_prepared_is_what_is_sent(kind: Kind, provider: str) -> None:
+def test_a_prepared_request_is_the_request_that_is_sent(kind: Kind, provider: str) -> None:
     transport = Scripted(accepted(provider))
     payment_id = None if provider == "lab4pay" else PAYMENT
     with scripted(kind, provider, transport) as client:
@@ -240,16 +240,16 @@ def test_the_timeout_of_the_client_bounds_each_attempt(kind: Kind) -> None:
     ],
     ids=repr,
 )
-def test_each_attempt_is_told_with_its_evidence_and_its_outcome(
+def test_each_attempt_is_reported_with_its_evidence_and_its_outcome(
     kind: Kind, answer: Any, evidence: Evidence, status: int | None, outcome: str
 ) -> None:
     with scripted(kind, "blink", Scripted(answer)) as client:
         try:
-            told = client.ask("blink").status.name
+            result = client.ask("blink").status.name
         except RefundError as error:
-            told = type(error).__name__
+            result = type(error).__name__
     (attempt,) = client.attempts
-    assert told == outcome
+    assert result == outcome
     assert (attempt.provider, attempt.reference, attempt.operation) == ("blink", "reference-1", Operation.REFUND)
     assert (attempt.evidence, attempt.status, attempt.outcome) == (evidence, status, outcome)
     assert 0 <= attempt.seconds < 5
@@ -258,7 +258,7 @@ def test_each_attempt_is_told_with_its_evidence_and_its_outcome(
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("error", [ValueError("x"), OSError(), TimeoutError(), AssertionError(), StopIteration()])
-def test_whatever_a_transport_raises_the_refund_is_unknown(kind: Kind, provider: str, error: Exception) -> None:
+def test_a_refund_is_unknown_after_any_exception_of_its_transport(kind: Kind, provider: str, error: Exception) -> None:
     with scripted(kind, provider, Scripted(error)) as client, pytest.raises(OutcomeUnknown) as unknown:
         client.ask(provider)
     if not isinstance(error, StopIteration):  # a coroutine turns that one into a RuntimeError
@@ -268,7 +268,7 @@ def test_whatever_a_transport_raises_the_refund_is_unknown(kind: Kind, provider:
 
 @both_kinds
 @pytest.mark.parametrize("answer", [None, b"{}", (200, b"{}")])
-def test_whatever_a_transport_returns_the_refund_is_unknown(kind: Kind, answer: Any) -> None:
+def test_a_refund_is_unknown_after_any_wrong_type_from_its_transport(kind: Kind, answer: Any) -> None:
     transport = Scripted(lambda _: answer)
     with scripted(kind, "blink", transport) as client:
         for _ in range(2):
@@ -295,7 +295,7 @@ def test_a_fault_in_reading_a_reply_leaves_the_refund_unknown(kind: Kind, monkey
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
-def test_a_call_that_is_broken_off_leaves_the_reference_unknown(error: type[BaseException]) -> None:
+def test_an_interrupted_call_leaves_the_reference_unknown(error: type[BaseException]) -> None:
     transport = Scripted(error(), accepted("blink"))
     with scripted("sync", "blink", transport) as client:
         with pytest.raises(error):
@@ -367,7 +367,7 @@ def test_a_hook_that_raises_is_logged_and_changes_no_outcome(
 
 
 @both_kinds
-def test_without_hooks_nothing_is_told_and_nothing_is_logged(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_hooks_nothing_is_reported_and_nothing_is_logged(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     transport = Scripted(reply(200, {"success": True, "message": None}))
     with caller(kind, account("blink", transport=transport), on_attempt=None, on_deviation=None) as client:
         assert client.ask("blink").amount == ONE_EURO
@@ -385,7 +385,7 @@ def test_a_deviation_names_the_provider_and_the_operation(kind: Kind) -> None:
 
 
 @both_kinds
-def test_a_client_shows_which_providers_it_has(kind: Kind) -> None:
+def test_the_repr_of_a_client_names_its_accounts(kind: Kind) -> None:
     with caller(kind, account("paybyrd"), account("blink", name="shop-1")) as client:
         assert repr(client.client) == f"<{type(client.client).__name__} of paybyrd, shop-1>"
     with caller(kind) as client:

@@ -1,4 +1,4 @@
-"""The exceptions: what each class makes certain, and that each survives a pickle with all it says."""
+"""The exceptions: the facts that each class makes certain, and that each survives a pickle with all its fields."""
 
 import copy
 import inspect
@@ -90,7 +90,7 @@ every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error
         (WebhookUnreadable, Resend.NEVER),
     ],
 )
-def test_a_class_says_whether_the_refund_may_be_asked_for_again(cls: type[RefundError], resend: Resend) -> None:
+def test_a_class_says_whether_the_refund_may_be_resent(cls: type[RefundError], resend: Resend) -> None:
     assert ERRORS[cls].resend is resend
 
 
@@ -102,11 +102,11 @@ def test_a_class_says_whether_the_refund_may_be_asked_for_again(cls: type[Refund
         (RefundMismatch, OutcomeUnknown),
     ],
 )
-def test_a_narrower_class_is_caught_as_the_wider_one(cls: type[RefundError], base: type[Exception]) -> None:
+def test_a_subclass_is_caught_as_its_base_class(cls: type[RefundError], base: type[Exception]) -> None:
     assert isinstance(ERRORS[cls], base)
 
 
-def test_every_public_exception_is_a_refund_error_and_stands_in_these_tables() -> None:
+def test_every_public_exception_is_a_refund_error_and_is_in_these_tables() -> None:
     public = {value for value in (getattr(refundry, name) for name in refundry.__all__) if isinstance(value, type)}
     assert {cls for cls in public if issubclass(cls, Exception)} == {RefundError, *ERRORS}
     assert all(issubclass(cls, RefundError) for cls in ERRORS)
@@ -130,7 +130,7 @@ def test_every_public_exception_is_a_refund_error_and_stands_in_these_tables() -
         (RefundRejected, AuthenticationFailed),
     ],
 )
-def test_what_is_certain_is_never_caught_as_something_else(narrow: type[RefundError], wide: type[RefundError]) -> None:
+def test_a_certain_outcome_is_never_caught_as_another_class(narrow: type[RefundError], wide: type[RefundError]) -> None:
     assert not issubclass(narrow, wide)
 
 
@@ -143,11 +143,11 @@ def test_an_error_carries_the_refund_and_what_the_provider_said(error: RefundErr
 
 
 @every_error
-def test_an_error_survives_a_pickle_and_a_copy_with_all_it_says(error: RefundError) -> None:
-    for again in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
-        assert type(again) is type(error)
-        assert again.__dict__ == error.__dict__
-        assert (str(again), again.args, again.resend) == (str(error), error.args, error.resend)
+def test_an_error_survives_a_pickle_and_a_copy_with_all_its_fields(error: RefundError) -> None:
+    for loaded in (pickle.loads(pickle.dumps(error)), copy.copy(error), copy.deepcopy(error)):
+        assert type(loaded) is type(error)
+        assert loaded.__dict__ == error.__dict__
+        assert (str(loaded), loaded.args, loaded.resend) == (str(error), error.args, error.resend)
 
 
 @every_error
@@ -157,17 +157,17 @@ def test_an_error_shows_neither_body_nor_headers(error: RefundError) -> None:
         assert "x-trace" not in text
 
 
-def test_what_is_not_known_of_an_error_is_none() -> None:
+def test_an_unknown_field_of_an_error_is_none() -> None:
     error = NotSent("text")
     assert {name: value for name, value in vars(error).items() if value is not None} == {}
 
 
-def test_an_error_whose_reply_was_not_kept_still_says_its_status() -> None:
+def test_an_error_stored_without_its_reply_still_has_its_status() -> None:
     assert NotSent("text", http_status=503).http_status == 503
     assert NotSent("text", http_status=503, raw=WireReply(502, (), b"")).http_status == 503
 
 
-def test_a_class_carries_what_goes_with_it() -> None:
+def test_a_class_carries_the_facts_that_belong_to_it() -> None:
     assert InvalidRefund("text", field="amount").field == "amount"
     assert InvalidRefund("text", field="amount", resend=Resend.NEVER).resend is Resend.NEVER
     assert RefundRejected("text", reason=Reason.NOT_FOUND).reason is Reason.NOT_FOUND
@@ -183,7 +183,7 @@ def test_a_class_carries_what_goes_with_it() -> None:
 
 
 class Clocks:
-    """The wall clock and the monotonic clock, which go on only when they are told to."""
+    """The wall clock and the monotonic clock, which only the test moves."""
 
     def __init__(self) -> None:
         self.wall, self.monotonic = NOW.timestamp(), 1000.0
@@ -205,7 +205,7 @@ def unknown(seconds: float = HOUR) -> OutcomeUnknown:
     return OutcomeUnknown("text", resend_until=NOW + timedelta(seconds=seconds))
 
 
-def kept(error: RefundError) -> RefundError:
+def stored(error: RefundError) -> RefundError:
     return RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
 
 
@@ -214,21 +214,21 @@ def same(error: RefundError) -> RefundError:
 
 
 def pickled(error: RefundError) -> RefundError:
-    again: RefundError = pickle.loads(pickle.dumps(error))
-    return again
+    loaded: RefundError = pickle.loads(pickle.dumps(error))
+    return loaded
 
 
-WAYS: Final = (same, copy.copy, copy.deepcopy, pickled, kept)
-every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: str(way.__name__))
+FORMS: Final = (same, copy.copy, copy.deepcopy, pickled, stored)
+in_every_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: str(form.__name__))
 
 
-@every_way
+@in_every_form
 @pytest.mark.parametrize("cls", [OutcomeUnknown, RefundMismatch])
-def test_an_unknown_refund_may_be_sent_again_until_its_time_is_over_however_it_was_kept(
-    clocks: Clocks, way: Callable[[RefundError], RefundError], cls: type[OutcomeUnknown]
+def test_an_unknown_refund_may_be_resent_until_its_time_is_over_in_every_stored_form(
+    clocks: Clocks, form: Callable[[RefundError], RefundError], cls: type[OutcomeUnknown]
 ) -> None:
     more = {"differences": [("amount", "1", "2")]} if cls is RefundMismatch else {}
-    error = way(cls("text", resend_until=NOW + timedelta(hours=1), **more))
+    error = form(cls("text", resend_until=NOW + timedelta(hours=1), **more))
     assert isinstance(error, cls)
     assert error.resend_until == NOW + timedelta(hours=1)
     seen = []
@@ -238,41 +238,41 @@ def test_an_unknown_refund_may_be_sent_again_until_its_time_is_over_however_it_w
     assert seen == [Resend.SAME_REFERENCE, Resend.SAME_REFERENCE, Resend.NEVER, Resend.NEVER]
 
 
-@every_way
-def test_a_machine_that_slept_does_not_lengthen_the_time_to_send_again(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+@in_every_form
+def test_a_machine_that_slept_does_not_extend_the_time_to_resend(
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
-    error = way(unknown())
+    error = form(unknown())
     clocks.go_on(HOUR, 0.0)
     assert error.resend is Resend.NEVER
 
 
-@every_way
-def test_a_wall_clock_that_was_set_back_does_not_lengthen_the_time_to_send_again(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+@in_every_form
+def test_a_wall_clock_that_was_set_back_does_not_extend_the_time_to_resend(
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
-    error = way(unknown())
+    error = form(unknown())
     clocks.go_on(-10 * HOUR, HOUR)
     assert error.resend is Resend.NEVER
 
 
-@pytest.mark.parametrize("way", [same, copy.copy, copy.deepcopy], ids=lambda way: str(way.__name__))
-def test_a_copy_knows_as_its_original_does_that_the_clock_was_set_back(
-    clocks: Clocks, way: Callable[[RefundError], RefundError]
+@pytest.mark.parametrize("form", [same, copy.copy, copy.deepcopy], ids=lambda form: str(form.__name__))
+def test_a_copy_detects_a_clock_that_was_set_back_as_its_original_does(
+    clocks: Clocks, form: Callable[[RefundError], RefundError]
 ) -> None:
     error = unknown()
     clocks.go_on(-10 * HOUR, HOUR)
-    assert way(error).resend is Resend.NEVER
+    assert form(error).resend is Resend.NEVER
 
 
-@every_way
-def test_an_unknown_refund_without_a_time_is_never_sent_again(way: Callable[[RefundError], RefundError]) -> None:
-    error = way(OutcomeUnknown("text"))
+@in_every_form
+def test_an_unknown_refund_without_a_time_is_never_resent(form: Callable[[RefundError], RefundError]) -> None:
+    error = form(OutcomeUnknown("text"))
     assert isinstance(error, OutcomeUnknown)
     assert (error.resend_until, error.resend) == (None, Resend.NEVER)
 
 
-def test_the_time_to_send_again_can_be_taken_back(clocks: Clocks) -> None:
+def test_the_time_to_resend_can_be_withdrawn(clocks: Clocks) -> None:
     error = unknown()
     clocks.go_on(1.0, 1.0)
     seen = [error.resend]
@@ -331,22 +331,22 @@ every_class = pytest.mark.parametrize("cls", [RefundError, *ERRORS])
 
 
 @every_class
-@settings(max_examples=30)  # the facts in common are tried with every class
+@settings(max_examples=30)  # the common fields are tried with every class
 @given(data=st.data())
-def test_an_error_is_kept_as_json_and_comes_back_as_it_was(cls: type[RefundError], data: st.DataObject) -> None:
+def test_an_error_is_the_same_after_a_round_trip_through_json(cls: type[RefundError], data: st.DataObject) -> None:
     facts = {name: data.draw(values, name) for name, values in (COMMON | OWN.get(cls, {})).items()}
     error = cls(data.draw(TEXTS), **facts)
-    again = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
-    assert type(again) is type(error)
-    assert str(again) == str(error)
-    assert {**vars(again), "raw": None} == {**vars(error), "raw": None}
-    assert again.raw is None
-    assert again.resend is error.resend
-    assert again.to_dict() == error.to_dict()
+    loaded = RefundError.from_dict(json.loads(json.dumps(error.to_dict(), allow_nan=False)))
+    assert type(loaded) is type(error)
+    assert str(loaded) == str(error)
+    assert {**vars(loaded), "raw": None} == {**vars(error), "raw": None}
+    assert loaded.raw is None
+    assert loaded.resend is error.resend
+    assert loaded.to_dict() == error.to_dict()
 
 
 @every_class
-def test_what_is_kept_of_an_error_is_all_that_it_says_but_the_reply(cls: type[RefundError]) -> None:
+def test_a_stored_error_has_every_field_except_the_reply(cls: type[RefundError]) -> None:
     ours = cls.__mro__[: cls.__mro__.index(RefundError) + 1]
     parameters = {name for one in ours for name in inspect.signature(one).parameters}
     assert {*ERRORS.get(cls, RefundError("text")).to_dict()} == parameters - {"raw", "facts"} | {
@@ -357,7 +357,7 @@ def test_what_is_kept_of_an_error_is_all_that_it_says_but_the_reply(cls: type[Re
 
 
 @every_error
-def test_what_is_kept_of_an_error_holds_nothing_of_the_reply(error: RefundError) -> None:
+def test_a_stored_error_holds_nothing_of_the_reply(error: RefundError) -> None:
     text = json.dumps(error.to_dict())
     assert "the whole body" not in text
     assert "x-trace" not in text
@@ -365,14 +365,14 @@ def test_what_is_kept_of_an_error_holds_nothing_of_the_reply(error: RefundError)
 
 @every_error
 @pytest.mark.parametrize("unknown_name", ["AnotherError", "", 7, None, ["Newer"], "ValueError", "Resend", "_Limit"])
-def test_an_error_of_a_class_that_is_not_known_is_read_as_the_nearest_that_is(
+def test_an_error_of_an_unknown_class_is_read_as_the_nearest_known_class(
     error: RefundError, unknown_name: object
 ) -> None:
     written = error.to_dict()
     newer = {**written, "error": unknown_name, "is_a": [written["error"], *written["is_a"]], "a_new_fact": 1}
-    again = RefundError.from_dict(newer)
-    assert type(again) is type(error)
-    assert vars(again) == {**vars(error), "raw": None}
+    loaded = RefundError.from_dict(newer)
+    assert type(loaded) is type(error)
+    assert vars(loaded) == {**vars(error), "raw": None}
     nothing_known = RefundError.from_dict({**written, "error": unknown_name, "is_a": unknown_name})
     assert type(nothing_known) is RefundError
     assert (nothing_known.resend, str(nothing_known)) == (Resend.NEVER, str(error))
@@ -381,20 +381,18 @@ def test_an_error_of_a_class_that_is_not_known_is_read_as_the_nearest_that_is(
 
 @every_error
 @pytest.mark.parametrize("resend", ["never", "same reference", "SAFE", "another", None, 1, ["safe"]])
-def test_what_is_kept_as_not_safe_is_never_read_as_safe_whatever_its_class_says(
-    error: RefundError, resend: object
-) -> None:
-    # Of a newer version, which knows of its class what this one does not.
+def test_an_error_stored_as_unsafe_is_never_read_as_safe_by_its_class(error: RefundError, resend: object) -> None:
+    # Written by a newer version, which knows more about the class than this one.
     for written in ({**error.to_dict(), "resend": resend}, {**error.to_dict(), "error": "Newer", "resend": resend}):
-        again = RefundError.from_dict(written)
-        assert again.resend is not Resend.SAFE
-        assert again.reference == error.reference
+        loaded = RefundError.from_dict(written)
+        assert loaded.resend is not Resend.SAFE
+        assert loaded.reference == error.reference
     without = {name: value for name, value in error.to_dict().items() if name != "resend"}
     assert RefundError.from_dict(without).resend is not Resend.SAFE
 
 
 @every_error
-def test_a_class_of_somebody_else_is_kept_as_the_class_of_refundry_that_it_is_derived_from(error: RefundError) -> None:
+def test_a_subclass_of_the_caller_is_stored_as_its_base_class_in_refundry(error: RefundError) -> None:
     for name in ("NotSent", "Theirs"):
         of_theirs = copy.copy(error)
         of_theirs.__class__ = type(name, (type(error),), {})
@@ -419,7 +417,7 @@ UNFIT: Final[dict[str, list[object]]] = {
 
 
 @pytest.mark.parametrize("field", UNFIT)
-def test_a_kept_error_with_an_unfit_field_is_refused_by_its_name(field: str) -> None:
+def test_a_stored_error_with_an_invalid_field_is_refused_with_its_name(field: str) -> None:
     written = [error.to_dict() for error in ERRORS.values() if field in error.to_dict()]
     assert written
     for values in written:
@@ -429,7 +427,7 @@ def test_a_kept_error_with_an_unfit_field_is_refused_by_its_name(field: str) -> 
             assert (refused.value.field, refused.value.resend) == (field, Resend.NEVER)
 
 
-def test_a_kept_error_without_a_fact_that_its_class_needs_is_refused_by_its_name() -> None:
+def test_a_stored_error_without_a_field_that_its_class_requires_is_refused_with_its_name() -> None:
     for error in ERRORS.values():
         for field in error.to_dict():
             rest = {name: value for name, value in error.to_dict().items() if name != field}
@@ -447,7 +445,7 @@ def test_a_reason_of_another_version_is_read_as_other() -> None:
     assert refused.reason is Reason.OTHER
 
 
-def test_a_kept_error_reads_as_the_document_says() -> None:
+def test_a_stored_error_is_read_as_the_document_says() -> None:
     shown = json.loads(DOCUMENT.partition("```json\n")[2].partition("```")[0])
     error = RefundError.from_dict(shown)
     assert error.to_dict() == shown

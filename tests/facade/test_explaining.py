@@ -1,4 +1,4 @@
-"""Why a refund was refused, asked of the payment."""
+"""Why a refund was refused: the state of its payment."""
 
 import inspect
 import json
@@ -36,7 +36,7 @@ explaining = pytest.mark.parametrize("provider", WITH_PAYMENT_STATES)
 def refused(
     kind: Kind, provider: str, *answers: Answer | BaseException, refused_with: WireReply | None = None, **options: Any
 ) -> Iterator[tuple[Caller, RefundRejected, LookupScript]]:
-    """Give what is told of a refusal of PAYMENT, and its client, to which questions are answered so."""
+    """Yield the refusal of a refund of PAYMENT, and its client, whose lookups get these answers."""
     transport = LookupScript(
         *answers, answers=[payments_of(provider).refusal if refused_with is None else refused_with]
     )
@@ -44,7 +44,7 @@ def refused(
     with caller(kind, made, **{"retry": BRIEFLY, **options}) as client:
         with pytest.raises(RefundRejected) as raised:
             of_payment(client, provider)
-        assert transport.asked == []
+        assert transport.lookups == []
         yield client, raised.value, transport
     assert len(transport.sent) == 1
 
@@ -52,8 +52,8 @@ def refused(
 def explained(client: Caller, refusal: Any) -> RefundRejected:
     """Explain a refusal, with a client of either kind."""
     given: Any = client.client.explain(refusal)
-    told: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
-    return told
+    outcome: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
+    return outcome
 
 
 @both_kinds
@@ -62,39 +62,43 @@ def test_a_refusal_for_the_state_of_the_payment_says_so_and_names_the_void(kind:
     for word in payments_of(provider).unrefundable:
         with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
             before = (refusal.reason, str(refusal))
-            told = explained(client, refusal)
-        assert (type(told), told.reason, told.resend) == (RefundRejected, Reason.NOT_REFUNDABLE, Resend.SAFE), word
-        assert payments_of(provider).void in str(told)
-        assert "'reference-1': not refundable (HTTP 400); the payment is " in str(told)
-        assert f"the payment is {spelled(word)}: " in spelled(str(told))
-        assert (told.raw, told.http_status) == (payments_of(provider).refusal, 400)
-        assert (told.provider, told.reference, told.payment_id, told.amount) == (
+            outcome = explained(client, refusal)
+        assert (type(outcome), outcome.reason, outcome.resend) == (
+            RefundRejected,
+            Reason.NOT_REFUNDABLE,
+            Resend.SAFE,
+        ), word
+        assert payments_of(provider).void_hint in str(outcome)
+        assert "'reference-1': not refundable (HTTP 400); the payment is " in str(outcome)
+        assert f"the payment is {spelled(word)}: " in spelled(str(outcome))
+        assert (outcome.raw, outcome.http_status) == (payments_of(provider).refusal, 400)
+        assert (outcome.provider, outcome.reference, outcome.payment_id, outcome.amount) == (
             *(provider, "reference-1"),
             *(PAYMENT, ONE_EURO),
         )
-        assert [(question.method, question.url) for question in transport.asked] == [("GET", payments_of(provider).url)]
+        assert [(lookup.method, lookup.url) for lookup in transport.lookups] == [("GET", payments_of(provider).url)]
         assert (refusal.reason, str(refusal)) == before == (Reason.INVALID, before[1])
 
 
 def test_a_refusal_of_a_payment_that_was_refunded_before_says_so() -> None:
     for word in ("Fully refunded", "fully_refunded"):
         with refused("sync", "blink", state("blink", word)) as (client, refusal, _):
-            told = explained(client, refusal)
-        assert told.reason is Reason.ALREADY_REFUNDED
-        assert "already refunded" in str(told)
-        assert "the payment is fully refunded" in str(told)
-        assert payments_of("blink").void not in str(told)
+            outcome = explained(client, refusal)
+        assert outcome.reason is Reason.ALREADY_REFUNDED
+        assert "already refunded" in str(outcome)
+        assert "the payment is fully refunded" in str(outcome)
+        assert payments_of("blink").void_hint not in str(outcome)
 
 
 @both_kinds
 @explaining
-def test_a_refusal_of_a_payment_that_can_be_refunded_comes_back_as_it_is(kind: Kind, provider: str) -> None:
+def test_a_refusal_of_a_refundable_payment_is_returned_unchanged(kind: Kind, provider: str) -> None:
     words = {"lab4pay": ["SUCCESS", "success"], "blink": ["Accepted", "pending", "completed", "Partially refunded"]}
     for word in (*words[provider], "MISPLACED", "", None, 7):
         with refused(kind, provider, state(provider, word)) as (client, refusal, transport):
             assert explained(client, refusal) is refusal, word
         assert refusal.reason is Reason.INVALID
-        assert len(transport.asked) == 1
+        assert len(transport.lookups) == 1
 
 
 @explaining
@@ -113,7 +117,7 @@ def test_a_refusal_of_a_payment_that_can_be_refunded_comes_back_as_it_is(kind: K
     ],
     ids=repr,
 )
-def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
+def test_a_payment_that_cannot_be_looked_up_says_nothing_about_the_refusal(
     provider: str, answer: Answer | BaseException, temporary: bool, times: int
 ) -> None:
     with refused("sync", provider, answer) as (client, refusal, transport):
@@ -121,13 +125,13 @@ def test_a_payment_that_cannot_be_asked_about_says_nothing_of_the_refusal(
         with pytest.raises(LookupFailed) as failed:
             explained(client, refusal)
     error = failed.value
-    assert (error.temporary, error.resend, len(transport.asked)) == (temporary, Resend.NEVER, times)
+    assert (error.temporary, error.resend, len(transport.lookups)) == (temporary, Resend.NEVER, times)
     assert (error.provider, error.reference, error.payment_id) == (provider, "reference-1", PAYMENT)
     assert (refusal.reason, str(refusal), refusal.raw) == before
 
 
 @explaining
-def test_another_status_than_200_explains_nothing_whatever_its_word(provider: str) -> None:
+def test_a_status_other_than_200_explains_nothing(provider: str) -> None:
     for status in (201, 202, 400, 404):
         with refused("sync", provider, state(provider, payments_of(provider).unrefundable[0], status)) as (
             client,
@@ -141,11 +145,11 @@ def test_another_status_than_200_explains_nothing_whatever_its_word(provider: st
 
 @both_kinds
 @explaining
-def test_a_payment_is_asked_about_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+def test_a_lookup_of_a_payment_is_retried_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     answers = LOST, reply(503), state(provider, payments_of(provider).unrefundable[0])
     with refused(kind, provider, *answers) as (client, refusal, transport):
         assert explained(client, refusal).reason is Reason.NOT_REFUNDABLE
-    assert len(transport.asked) == 3
+    assert len(transport.lookups) == 3
 
 
 @pytest.mark.parametrize(
@@ -161,13 +165,13 @@ def test_a_payment_is_asked_about_until_there_is_an_answer(kind: Kind, provider:
 def test_each_refusal_of_blink_can_be_explained(status: int, body: Any) -> None:
     answer = state("blink", "Captured")
     with refused("sync", "blink", answer, refused_with=reply(status, body)) as (client, refusal, _):
-        told = explained(client, refusal)
-    assert (told.reason, told.http_status) == (Reason.NOT_REFUNDABLE, status)
+        outcome = explained(client, refusal)
+    assert (outcome.reason, outcome.http_status) == (Reason.NOT_REFUNDABLE, status)
 
 
 @explaining
 @pytest.mark.parametrize("name", ["invalid", "invalid-shop", "other"])
-def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(provider: str, name: str) -> None:
+def test_the_reason_is_in_a_field_of_its_own_for_every_account_name(provider: str, name: str) -> None:
     answers = [payments_of(provider).refusal]
     transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]), answers=answers)
     with scripted("sync", provider, transport, name=name) as client, pytest.raises(RefundRejected) as raised:
@@ -178,39 +182,39 @@ def test_the_reason_is_told_in_its_own_place_whatever_the_account_is_called(prov
 
 @both_kinds
 @explaining
-def test_a_refusal_that_was_kept_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
+def test_a_stored_refusal_can_be_explained_in_another_process(kind: Kind, provider: str) -> None:
     with refused(kind, provider, NO_STATE) as (_, refusal, _):
-        kept = json.dumps(refusal.to_dict())
+        stored = json.dumps(refusal.to_dict())
     transport = LookupScript(state(provider, payments_of(provider).unrefundable[0]))
     with scripted(kind, provider, transport) as client:
-        told = explained(client, RefundError.from_dict(json.loads(kept)))
-    assert (told.reason, told.http_status, told.raw) == (Reason.NOT_REFUNDABLE, 400, None)
-    assert payments_of(provider).void in str(told)
+        outcome = explained(client, RefundError.from_dict(json.loads(stored)))
+    assert (outcome.reason, outcome.http_status, outcome.raw) == (Reason.NOT_REFUNDABLE, 400, None)
+    assert payments_of(provider).void_hint in str(outcome)
 
 
 @both_kinds
 @pytest.mark.parametrize("body", [{"code": "BYRD900"}, {"code": "BYRD205"}, {"code": "BYRD230"}])
-def test_a_refusal_comes_back_as_it_is_from_a_provider_that_is_not_asked(kind: Kind, body: Any) -> None:
+def test_a_refusal_is_returned_unchanged_where_the_provider_has_no_lookup_of_payments(kind: Kind, body: Any) -> None:
     answer = state("paybyrd", "Success")
     with refused(kind, "paybyrd", answer, refused_with=reply(400, body)) as (client, refusal, transport):
         assert explained(client, refusal) is refusal
-    assert transport.asked == []
+    assert transport.lookups == []
 
 
 @both_kinds
-def test_a_refusal_that_is_tied_to_no_payment_comes_back_as_it_is(kind: Kind) -> None:
+def test_a_refusal_without_a_payment_is_returned_unchanged(kind: Kind) -> None:
     transport = LookupScript(state("lab4pay", "REVERTED"), answers=[reply(400)])
     with scripted(kind, "lab4pay", transport) as client:
         with pytest.raises(RefundRejected) as refusal:
             client.ask("lab4pay")
         assert explained(client, refusal.value) is refusal.value
     assert refusal.value.reason is Reason.INVALID
-    assert transport.asked == []
+    assert transport.lookups == []
 
 
 @both_kinds
 @explaining
-def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
+def test_only_a_refusal_is_explained(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, "REVERTED"))
     facts: dict[str, Any] = {"provider": provider, "reference": "reference-1", "payment_id": PAYMENT}
     with scripted(kind, provider, transport) as client:
@@ -222,12 +226,12 @@ def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
             with pytest.raises(InvalidRefund) as error:
                 explained(client, none)
             assert (error.value.field, error.value.resend) == ("refused", Resend.NEVER)
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
 @pytest.mark.parametrize(
-    ("provider", "answer", "told"),
+    ("provider", "answer", "outcome"),
     [
         ("lab4pay", reply(400), RefundRejected),
         ("lab4pay", reply(401), AuthenticationFailed),
@@ -245,27 +249,27 @@ def test_what_is_no_refusal_is_not_explained(kind: Kind, provider: str) -> None:
         ("paybyrd", reply(400, {"code": "BYRD205"}), RefundRejected),
     ],
 )
-def test_a_refund_that_came_to_nothing_asks_nothing_by_itself(
-    kind: Kind, provider: str, answer: Answer, told: type[RefundError]
+def test_a_failed_refund_looks_nothing_up_by_itself(
+    kind: Kind, provider: str, answer: Answer, outcome: type[RefundError]
 ) -> None:
     transport = LookupScript(state(provider, "REVERTED"), answers=[answer])
     with scripted(kind, provider, transport) as client, pytest.raises(RefundError) as raised:
         of_payment(client, provider)
-    assert type(raised.value) is told
-    assert transport.asked == []
+    assert type(raised.value) is outcome
+    assert transport.lookups == []
 
 
 @both_kinds
 @explaining
-def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind, provider: str) -> None:
-    told: list[tuple[Operation, int | None, str]] = []
+def test_a_lookup_of_a_reason_is_reported_with_its_reference(kind: Kind, provider: str) -> None:
+    result: list[tuple[Operation, int | None, str]] = []
     word = payments_of(provider).unrefundable[0]
-    hook: dict[str, Any] = {"on_attempt": lambda one: told.append((one.operation, one.status, one.outcome))}
+    hook: dict[str, Any] = {"on_attempt": lambda one: result.append((one.operation, one.status, one.outcome))}
     with refused(kind, provider, state(provider, word), reply(404), **hook) as (client, refusal, _):
         explained(client, refusal)
         with pytest.raises(LookupFailed):
             explained(client, refusal)
-    assert told == [
+    assert result == [
         (Operation.REFUND, 400, "RefundRejected"),
         (Operation.LOOKUP, 200, "OK"),
         (Operation.LOOKUP, 404, "LookupFailed"),
@@ -274,7 +278,7 @@ def test_a_question_for_a_reason_is_told_as_a_lookup_of_its_reference(kind: Kind
 
 @both_kinds
 @explaining
-def test_a_refund_that_was_refused_for_the_payments_state_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+def test_a_refund_refused_for_the_state_of_its_payment_may_be_resent(kind: Kind, provider: str) -> None:
     states = [state(provider, payments_of(provider).unrefundable[0])]
     transport = LookupScript(*states, answers=[payments_of(provider).refusal, RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:

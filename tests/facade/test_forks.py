@@ -1,4 +1,4 @@
-"""What a forked process knows of its parent's calls: a worker of gunicorn with --preload, or of multiprocessing."""
+"""What a forked process knows about its parent's calls: a worker of gunicorn with --preload, or of multiprocessing."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def stop():
 
 
 class Blocking:
-    """A transport that stops the first call of the parent, where it is told to."""
+    """A transport that stops the first call of the parent, at the chosen place."""
 
     tells_progress = True
     refunds = 0
@@ -62,21 +62,21 @@ retry = Retry(attempts=1, deadline=5, longest_wait=1)
 client = RefundClient([KINDS[PROVIDER](**FACTS["account"])], transport=transport, retry=retry)
 
 
-def told(reference):
+def outcome(reference):
     try:
         return client.refund(PROVIDER, payment_id="payment-1", amount=AMOUNT, reference=reference).status.name
     except RefundError as error:
         return type(error).__name__ + " " + error.resend.name
 
 
-thread = threading.Thread(target=lambda: told(Slow("reference-1")))
+thread = threading.Thread(target=lambda: outcome(Slow("reference-1")))
 thread.start()
 assert reached.wait(20)
 reader, writer = os.pipe()
 child = os.fork()
 if not child:
     transport.refunds = 0
-    in_child = [told("reference-1"), transport.refunds, told("reference-2"), transport.refunds]
+    in_child = [outcome("reference-1"), transport.refunds, outcome("reference-2"), transport.refunds]
     os.write(writer, json.dumps(in_child).encode())
     os._exit(0)
 os.close(writer)
@@ -84,12 +84,12 @@ print(os.read(reader, 10_000).decode())
 os.waitpid(child, 0)
 go_on.set()
 thread.join(20)
-print(json.dumps([told("reference-1"), transport.refunds]))
+print(json.dumps([outcome("reference-1"), transport.refunds]))
 '''
 
 
 def facts(provider: str) -> dict[str, object]:
-    """Return what the script needs to know of a provider: the script imports none of the tests, which takes long."""
+    """Return the facts about a provider for the script, which imports no tests because that takes long."""
     record = RECORDS[provider]
     if record.tokens is None:
         return {"account": record.credentials, "accepted": record.accepted, "token path": None}
@@ -119,14 +119,12 @@ STOPS: Final = [
     *(("token", provider) for provider in WITH_TOKENS),
     *((how, provider) for how in ("connecting", "sent") for provider in PROVIDERS),
 ]
-"""Where the parent's call is at the fork."""
+"""The place of the parent's call at the fork."""
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.parametrize(("how", "provider"), STOPS)
-def test_a_reference_that_was_under_way_at_the_fork_is_unknown_in_the_child_and_nothing_else_is(
-    provider: str, how: str
-) -> None:
+def test_only_a_reference_in_progress_at_the_fork_is_unknown_in_the_child(provider: str, how: str) -> None:
     in_child, in_parent = lines_of(provider, how)
     done = RECORDS[provider].accepted_as.name
     # Free would pay twice. A provider that de-duplicates knows the key, whoever sends it.

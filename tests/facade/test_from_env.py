@@ -1,4 +1,4 @@
-"""Accounts by variables of the environment."""
+"""Accounts from variables of the environment."""
 
 import inspect
 import traceback
@@ -19,14 +19,14 @@ ONE_POUND = Money.of("1.00", "GBP")
 
 
 @pytest.mark.parametrize("kind", [RefundClient, AsyncRefundClient])
-def test_each_provider_that_the_environment_names_is_an_account(kind: type[RefundClient | AsyncRefundClient]) -> None:
+def test_each_provider_with_variables_gets_an_account(kind: type[RefundClient | AsyncRefundClient]) -> None:
     client = kind.from_env({**KEYS, "PATH": "/bin"})
     assert sorted(repr(client).strip("<>").split(" of ")[1].split(", ")) == sorted(PROVIDERS)
     request = client.prepare("paybyrd", payment_id="p-1", amount=ONE_POUND, reference="r-1")
     assert [(name, secret.reveal()) for name, secret in request.credentials] == [("x-api-key", "test-key-of-paybyrd")]
 
 
-def test_a_provider_that_the_environment_does_not_name_is_no_account() -> None:
+def test_a_provider_without_variables_gets_no_account() -> None:
     with RefundClient.from_env({"REFUNDRY_PAYBYRD_API_KEY": "test-key"}) as client:
         assert repr(client) == "<RefundClient of paybyrd>"
 
@@ -46,7 +46,7 @@ def test_every_argument_of_an_account_has_a_variable() -> None:
             client.prepare("shop", payment_id="p-1", amount=Money.of("1.00", "EUR"), reference="r-1")
 
 
-def test_without_an_argument_the_environment_of_the_process_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_argument_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFUNDRY_PAYBYRD_API_KEY", "test-key")
     with RefundClient.from_env(timeout=Timeout(read=1)) as client:
         assert repr(client) == "<RefundClient of paybyrd>"
@@ -81,7 +81,7 @@ def test_without_an_argument_the_environment_of_the_process_counts(monkeypatch: 
         ({**KEYS, "REFUNDRY_PAYBYRD_API_KEY": "test key"}, "REFUNDRY_PAYBYRD_API_KEY"),
     ],
 )
-def test_a_variable_that_is_missing_unfit_or_unknown_is_named(variables: dict[str, str], field: str) -> None:
+def test_a_missing_invalid_or_unknown_variable_is_named(variables: dict[str, str], field: str) -> None:
     with pytest.raises(InvalidRefund) as refused:
         RefundClient.from_env(variables)
     assert refused.value.field == field
@@ -98,14 +98,14 @@ FIELDS = {
 
 
 def refused(variables: dict[str, str]) -> InvalidRefund:
-    """What is raised where the environment cannot be used."""
+    """Return the exception of an environment that cannot be used."""
     with pytest.raises(InvalidRefund) as error:
         RefundClient.from_env(variables)
     return error.value
 
 
 def names(variables: dict[str, str]) -> str:
-    """The names of the accounts."""
+    """Return the names of the accounts."""
     with RefundClient.from_env(variables) as client:
         return repr(client).removeprefix("<RefundClient of ").removesuffix(">")
 
@@ -135,14 +135,14 @@ def names(variables: dict[str, str]) -> str:
         ("PAYBIRD__SHOP2__API_KEY", "PAYBYRD__SHOP2__API_KEY"),
     ],
 )
-def test_a_near_miss_is_told_what_was_probably_meant(written: str, meant: str) -> None:
+def test_an_error_about_a_near_miss_suggests_the_right_name(written: str, meant: str) -> None:
     error = refused({**KEYS, f"REFUNDRY_{written}": "test-key"})
     assert error.field == f"REFUNDRY_{written}"
     assert str(error) == f"no account takes REFUNDRY_{written}; did you mean REFUNDRY_{meant}?"
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
-def test_a_letter_that_is_missing_from_any_variable_is_found(field: str) -> None:
+def test_a_variable_with_a_missing_letter_is_found(field: str) -> None:
     for index in range(len(field)):
         written = f"REFUNDRY_{field[:index]}{field[index + 1 :]}"
         assert f"did you mean REFUNDRY_{field}?" in str(refused({written: "test-key"})), written
@@ -156,14 +156,14 @@ def test_a_letter_that_is_missing_from_any_variable_is_found(field: str) -> None
         ("REFUNDRY_BLINK_INTEGRATOR_ID", "there are REFUNDRY_BLINK_ with API_KEY, SECRET_KEY, "),
     ],
 )
-def test_what_comes_near_to_nothing_is_told_what_there_is(written: str, there_are: str) -> None:
-    told = str(refused({**KEYS, written: "test-key"}))
-    assert there_are in told
-    assert "did you mean" not in told
+def test_an_error_about_an_unknown_variable_lists_the_known_ones(written: str, there_are: str) -> None:
+    outcome = str(refused({**KEYS, written: "test-key"}))
+    assert there_are in outcome
+    assert "did you mean" not in outcome
 
 
 @pytest.mark.parametrize("written", ["refundry_paybyrd_api_key", "REFUNDY_PAYBYRD_API_KEY", "REFUNDRYPAYBYRD_API_KEY"])
-def test_an_environment_without_an_account_is_searched_for_a_prefix_that_is_written_wrong(written: str) -> None:
+def test_a_misspelt_prefix_is_found_where_the_environment_has_no_account(written: str) -> None:
     assert "did you mean REFUNDRY_PAYBYRD_API_KEY?" in str(refused({"HOME": "/", written: "test-key"}))
 
 
@@ -192,18 +192,18 @@ OF_DOCKER = {
 
 @pytest.mark.parametrize("beside", [OF_KUBERNETES, OF_DOCKER])
 @pytest.mark.parametrize("service", SERVICES)
-def test_what_is_set_for_a_service_of_the_name_is_left_aside(service: str, beside: dict[str, str]) -> None:
+def test_variables_of_a_service_of_the_same_name_are_ignored(service: str, beside: dict[str, str]) -> None:
     others = {f"{service}_{name}": value for name, value in beside.items()}
     assert names({**KEYS, **others}) == "paybyrd, blink, lab4pay"
     assert "names no account" in str(refused(others))
 
 
-def test_no_variable_of_an_account_looks_like_one_of_a_service() -> None:
+def test_no_variable_of_an_account_looks_like_a_variable_of_a_service() -> None:
     for field in FIELDS:
         assert "names no account" not in str(refused({f"REFUNDRY_{field}": "", "REFUNDRY_PAYBYRD_PORT": "443"}))
 
 
-def test_a_name_beside_a_port_of_kubernetes_is_the_accounts() -> None:
+def test_a_name_variable_beside_a_port_variable_of_kubernetes_belongs_to_the_account() -> None:
     named = {**KEYS, "REFUNDRY_PAYBYRD_NAME": "shop", "REFUNDRY_PAYBYRD_PORT": "tcp://10.0.0.7:443"}
     assert names(named) == "shop, blink, lab4pay"
     assert refused({**named, "REFUNDRY_PAYBYRD_ENVIRONMENT_": "sandbox"}).field == "REFUNDRY_PAYBYRD_ENVIRONMENT_"
@@ -211,12 +211,12 @@ def test_a_name_beside_a_port_of_kubernetes_is_the_accounts() -> None:
 
 @pytest.mark.parametrize("value", ["", " ", "\n"])
 @pytest.mark.parametrize("field", sorted(FIELDS))
-def test_an_empty_value_is_told_to_be_empty(field: str, value: str) -> None:
+def test_an_error_about_an_empty_value_says_that_it_is_empty(field: str, value: str) -> None:
     error = refused({f"REFUNDRY_{field}": value})
     assert (error.field, "is empty" in str(error)) == (f"REFUNDRY_{field}", True)
 
 
-def test_two_accounts_of_one_provider_have_each_its_name() -> None:
+def test_each_of_two_accounts_of_one_provider_has_its_own_name() -> None:
     variables = {
         "REFUNDRY_PAYBYRD_API_KEY": "test-key-1",
         "REFUNDRY_PAYBYRD__SHOP_2__API_KEY": "test-key-2",
@@ -249,9 +249,7 @@ def test_two_accounts_of_one_provider_have_each_its_name() -> None:
         ({**KEYS, "REFUNDRY_PAYBYRD_NAME": "blink"}, "REFUNDRY_BLINK_NAME"),
     ],
 )
-def test_of_several_accounts_the_variable_of_the_one_that_is_wrong_is_named(
-    variables: dict[str, str], field: str
-) -> None:
+def test_an_error_names_the_variable_of_the_wrong_account(variables: dict[str, str], field: str) -> None:
     error = refused(variables)
     assert error.field == field
     assert str(error).startswith(f"{field}: ") or f"{field} is missing" in str(error)
@@ -276,5 +274,5 @@ def test_no_value_of_a_variable_is_shown_in_an_error(field: str, value: str) -> 
     given = {name: text for name, text in KEYS.items() if name.startswith(f"REFUNDRY_{provider}_")}
     variables: Any = {**given, f"REFUNDRY_{field}": value, f"REFUNDRY_{provider}__TWIN__NAME": provider.lower()}
     error = refused(variables)  # the twin has no credentials
-    told = "".join(traceback.format_exception(error))
-    assert "c4n4ry" not in f"{told}{error!r}{error.__dict__}{error.__context__!r}"
+    outcome = "".join(traceback.format_exception(error))
+    assert "c4n4ry" not in f"{outcome}{error!r}{error.__dict__}{error.__context__!r}"

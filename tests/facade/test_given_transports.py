@@ -1,4 +1,4 @@
-"""A transport that is given to a client or to an account: where it is used, and what a careless one cannot do."""
+"""A caller's own transport for a client or an account: where it is used, and that a careless one does no harm."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -17,7 +17,7 @@ from refundry import (
     SendFailure,
     WireReply,
 )
-from tests.facade.questions import LOST, asked, pending, state
+from tests.facade.questions import LOST, looked_up, pending, state
 from tests.facade.support import KINDS, Kind, Scripted, accepted, caller
 from tests.providers import PROVIDERS, RECORDS, account
 
@@ -29,7 +29,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
 @both_kinds
-def test_a_transport_of_the_client_is_that_of_each_account_without_its_own(kind: Kind) -> None:
+def test_the_transport_of_the_client_serves_each_account_without_its_own(kind: Kind) -> None:
     shared, own = Scripted(accepted("blink")), Scripted(accepted("paybyrd"))
     accounts = [account("blink"), account("blink", name="shop-2"), account("paybyrd", transport=own)]
     with caller(kind, *accounts, transport=shared) as client:
@@ -43,11 +43,11 @@ def test_a_transport_of_the_client_is_that_of_each_account_without_its_own(kind:
 
 @both_kinds
 @every_provider
-def test_a_question_goes_by_the_transport_of_the_client(kind: Kind, provider: str) -> None:
+def test_a_lookup_uses_the_transport_of_the_client(kind: Kind, provider: str) -> None:
     shared = Scripted(LOST, state=state(provider, RECORDS[provider].states.done))
     with caller(kind, account(provider), transport=shared) as client:
-        assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
-    assert len(shared.asked) == 1
+        assert looked_up(client, pending(provider)).status is RefundStatus.SUCCEEDED
+    assert len(shared.lookups) == 1
 
 
 @pytest.mark.parametrize(("client", "method"), [(RefundClient, "send"), (AsyncRefundClient, "asend")])
@@ -55,9 +55,9 @@ def test_a_question_goes_by_the_transport_of_the_client(kind: Kind, provider: st
 def test_a_transport_of_the_client_that_cannot_send_is_refused_at_once(
     client: Any, method: str, transport: object
 ) -> None:
-    if transport is Scripted:  # of the other kind
+    if transport is Scripted:  # of the wrong kind
         other = "asend" if method == "send" else "send"
-        transport = type("OfTheOtherKind", (), {other: Scripted(LOST).send})()
+        transport = type("WrongKind", (), {other: Scripted(LOST).send})()
     for accounts in ([account("blink")], [account("blink", transport=Scripted(LOST))], []):
         with pytest.raises(InvalidRefund, match=rf"the transport has no {method}\(\)") as refused:
             client(accounts, transport=transport)
@@ -74,7 +74,7 @@ def test_a_client_of_the_environment_takes_a_transport(client_class: Any) -> Non
 
 
 class Careless:
-    """A transport that does whatever it was told to, as a plain function or as one that is awaited."""
+    """A transport with any behaviour, as a plain or an async function."""
 
     def __init__(self, act: Callable[[], Any], kind: Kind) -> None:
         self.sent = 0
@@ -89,18 +89,18 @@ class Careless:
         return self._plain()
 
 
-class Printless(Exception):
-    """An exception that cannot even be printed."""
+class Unprintable(Exception):
+    """An exception that cannot be printed."""
 
     def __str__(self) -> str:
         raise ZeroDivisionError
 
 
 WHOLE: Final = accepted("blink")
-# As who does not check types may call them.
+# As a caller without a type checker may call them.
 Reply: Final[Any] = WireReply
 Failure: Final[Any] = SendFailure
-GIVEN_BACK: Final[dict[str, Any]] = {
+RETURNED: Final[dict[str, Any]] = {
     "nothing": None,
     "a text": "200 OK",
     "bytes": WHOLE.body,
@@ -141,15 +141,15 @@ def assert_unknown(unknown: OutcomeUnknown, provider: str) -> None:
 
 @both_kinds
 @every_provider
-@pytest.mark.parametrize("what", GIVEN_BACK)
-def test_whatever_a_transport_gives_back_the_refund_is_unknown(kind: Kind, provider: str, what: str) -> None:
-    transport = Careless(lambda: GIVEN_BACK[what], kind)
+@pytest.mark.parametrize("what", RETURNED)
+def test_a_refund_is_unknown_after_any_invalid_result_of_its_transport(kind: Kind, provider: str, what: str) -> None:
+    transport = Careless(lambda: RETURNED[what], kind)
     with caller(kind, account(provider, transport=transport)) as client:
         with pytest.raises(OutcomeUnknown, match="the transport gave back an unfit ") as unknown:
             client.ask(provider)
         assert_unknown(unknown.value, provider)
         with pytest.raises(LookupFailed) as failed:
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
         assert failed.value.temporary
         if provider != "paybyrd":
             with pytest.raises(OutcomeUnknown):
@@ -160,7 +160,7 @@ def test_whatever_a_transport_gives_back_the_refund_is_unknown(kind: Kind, provi
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("raised", RAISED)
-def test_whatever_a_transport_raises_is_the_cause_of_what_is_told(kind: Kind, provider: str, raised: str) -> None:
+def test_an_exception_of_a_transport_is_the_cause_of_the_error(kind: Kind, provider: str, raised: str) -> None:
     error = RAISED[raised]()
 
     def fail() -> None:
@@ -173,7 +173,7 @@ def test_whatever_a_transport_raises_is_the_cause_of_what_is_told(kind: Kind, pr
         assert_unknown(unknown.value, provider)
         assert unknown.value.__cause__ is error
         with pytest.raises(LookupFailed, match=raised):
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
     assert [attempt.evidence for attempt in client.attempts] == [Evidence.MAYBE_SENT]
 
 
@@ -181,7 +181,7 @@ def test_whatever_a_transport_raises_is_the_cause_of_what_is_told(kind: Kind, pr
 @every_provider
 def test_an_exception_that_cannot_be_printed_leaves_the_refund_unknown(kind: Kind, provider: str) -> None:
     def fail() -> None:
-        raise Printless
+        raise Unprintable
 
     with (
         caller(
@@ -191,14 +191,14 @@ def test_an_exception_that_cannot_be_printed_leaves_the_refund_unknown(kind: Kin
             else account(provider, access_token="test-key-of-a-shop"),
             transport=Careless(fail, kind),
         ) as client,
-        pytest.raises(OutcomeUnknown, match="Printless") as unknown,
+        pytest.raises(OutcomeUnknown, match="Unprintable") as unknown,
     ):
         client.ask(provider)
     assert_unknown(unknown.value, provider)
 
 
 @every_provider
-def test_a_plain_function_where_one_is_awaited_leaves_the_refund_unknown(provider: str) -> None:
+def test_a_sync_function_in_an_async_client_leaves_the_refund_unknown(provider: str) -> None:
     transport = Careless(lambda: accepted(provider), "sync")
     setattr(transport, "asend", transport._plain)  # noqa: B010 (it has no such method by its class)
     with caller("async", account(provider, transport=transport)) as client:
@@ -211,7 +211,7 @@ def test_a_plain_function_where_one_is_awaited_leaves_the_refund_unknown(provide
 
 @every_provider
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-def test_a_function_that_would_have_to_be_awaited_leaves_the_refund_unknown(provider: str) -> None:
+def test_an_async_function_in_a_sync_client_leaves_the_refund_unknown(provider: str) -> None:
     transport = Careless(lambda: accepted(provider), "async")
     send: Callable[..., Awaitable[Any]] = transport._awaited
     setattr(transport, "send", send)  # noqa: B010 (as above)

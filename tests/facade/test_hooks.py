@@ -1,4 +1,4 @@
-"""Hooks and logging: what is refused as a hook, and that nothing which they raise changes what becomes of a refund."""
+"""Hooks and logging: the objects that are refused as hooks, and that no exception of theirs changes an outcome."""
 
 import asyncio
 import functools
@@ -21,7 +21,7 @@ from refundry import (
     RefundStatus,
     Resend,
 )
-from tests.facade.questions import LOST, UNREACHED, LookupScript, asked, pending, state
+from tests.facade.questions import LOST, UNREACHED, LookupScript, looked_up, pending, state
 from tests.facade.support import KINDS, Answer, Kind, Scripted, caller
 from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import reply
@@ -49,7 +49,7 @@ RAISED: Final[dict[str, Callable[[], BaseException]]] = {
     "UnicodeDecodeError": lambda: UnicodeDecodeError("utf-8", b"x", 0, 1, "text"),
 }
 ANSWERS: Final[dict[str, tuple[Answer, type[RefundError] | None]]] = {
-    # Each with something in it that the contract does not allow, where there is a reply.
+    # Each reply has a deviation from the contract.
     "accepted": (reply(200, {"success": True, "amount": "1.00", "message": None}), None),
     "refused": (reply(422, {"success": False, "message": None}), RefundRejected),
     "unknown": (reply(418, {}), OutcomeUnknown),
@@ -59,7 +59,7 @@ ANSWERS: Final[dict[str, tuple[Answer, type[RefundError] | None]]] = {
 
 
 class Raising(logging.Handler):
-    """A handler of the log that raises. Its `handle` does so as a filter, too."""
+    """A handler of the log that raises. As a filter it raises too."""
 
     def __init__(self, make: Callable[[], BaseException]) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Raising(logging.Handler):
 
 @contextmanager
 def logging_by(place: str, raising: Raising) -> Iterator[None]:
-    """Have all that refundry logs go by what raises."""
+    """Send every log record of refundry to a handler that raises."""
     log, handler, level = logging.getLogger("refundry"), logging.StreamHandler(), logging.getLogger("refundry").level
     log.setLevel(logging.DEBUG)
     if place == "a filter of the logger":
@@ -94,7 +94,7 @@ def logging_by(place: str, raising: Raising) -> Iterator[None]:
 
 
 def outcome_for_caller(kind: Kind, answer: Answer, **options: Any) -> tuple[str, int]:
-    """Return what comes of a refund at Blink that gets this answer, and how often it is sent by being asked twice."""
+    """Return the outcome of a refund at Blink with this answer, and how often two calls send it."""
     transport = Scripted(answer)
     with caller(kind, account("blink", transport=transport), **options) as client:
         results: list[str] = []
@@ -144,21 +144,21 @@ def _broken(_: object) -> None:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("raised", ["ValueError", "TimeoutError", "OutcomeUnknown", "MemoryError"])
-def test_a_hook_or_a_log_that_raises_changes_nothing_of_a_question(kind: Kind, provider: str, raised: str) -> None:
+def test_a_hook_or_a_log_that_raises_changes_nothing_in_a_lookup(kind: Kind, provider: str, raised: str) -> None:
     def broken(_: object) -> None:
         raise RAISED[raised]()
 
     with logging_by("a handler", Raising(RAISED[raised])):
         made = account(provider, transport=LookupScript(state(provider, RECORDS[provider].states.done), LOST))
         with caller(kind, made, on_attempt=broken, on_deviation=broken) as client:
-            assert asked(client, pending(provider)).status is RefundStatus.SUCCEEDED
+            assert looked_up(client, pending(provider)).status is RefundStatus.SUCCEEDED
             with pytest.raises(LookupFailed):
-                asked(client, pending(provider))
+                looked_up(client, pending(provider))
 
 
 @both_kinds
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError])
-def test_what_interrupts_a_hook_ends_the_call_and_what_became_of_the_refund_is_kept(
+def test_an_interruption_of_a_hook_ends_the_call_and_the_outcome_is_recorded(
     kind: Kind, interrupt: type[BaseException]
 ) -> None:
     interrupts: list[type[BaseException]] = []
@@ -177,9 +177,9 @@ def test_what_interrupts_a_hook_ends_the_call_and_what_became_of_the_refund_is_k
                 assert client.ask("blink").replayed
                 assert len(transport.sent) == 1
             else:
-                with pytest.raises(outcome) as again:
+                with pytest.raises(outcome) as second:
                     client.ask("blink")
-                assert len(transport.sent) == (2 if again.value.resend is Resend.SAFE else 1)
+                assert len(transport.sent) == (2 if second.value.resend is Resend.SAFE else 1)
 
 
 def _silent(_: object) -> None:
@@ -220,7 +220,7 @@ ASYNC_HOOKS: Final[dict[str, Any]] = {
 @pytest.mark.parametrize("client", [RefundClient, AsyncRefundClient])
 @pytest.mark.parametrize("name", ["on_attempt", "on_deviation"])
 @pytest.mark.parametrize("hook", ASYNC_HOOKS)
-def test_a_hook_that_nobody_would_await_is_refused_when_the_client_is_made(client: Any, name: str, hook: str) -> None:
+def test_an_async_hook_is_refused_when_the_client_is_made(client: Any, name: str, hook: str) -> None:
     with pytest.raises(InvalidRefund, match=f"{name} is an async function") as refused:
         client([account("blink")], **{name: ASYNC_HOOKS[hook]})
     assert (refused.value.field, refused.value.resend) == (name, Resend.SAFE)
@@ -228,5 +228,5 @@ def test_a_hook_that_nobody_would_await_is_refused_when_the_client_is_made(clien
 
 @pytest.mark.parametrize("client", [RefundClient, AsyncRefundClient])
 @pytest.mark.parametrize("hook", [print, [].append, lambda _: None, _silent, functools.partial(print), str])
-def test_a_hook_that_is_called_is_taken(client: Any, hook: Any) -> None:
+def test_a_callable_hook_is_accepted(client: Any, hook: Any) -> None:
     assert client([account("blink", transport=Scripted(LOST))], on_attempt=hook, on_deviation=hook)

@@ -1,4 +1,4 @@
-"""The house: in facade/refundry a module imports only what stands below it."""
+"""The layers: in facade/refundry a module imports only modules of lower layers."""
 
 import ast
 from collections.abc import Iterator
@@ -11,9 +11,11 @@ import pytest
 import refundry
 
 ROOT: Final = Path(str(refundry.__file__)).parent
-# From the top down. Each line is a room, and imports nothing of the lines above it; within a room the only rule is that
-# there is no circle. What every module may use stands at the end.
+# From the top down. Each line is a layer, and imports nothing of the lines above it; within a layer the only rule is
+# that there is no import cycle. The modules that every module may use are at the end.
 ROOMS: Final = (
+    ("__main__",),
+    ("_provenance",),
     ("client",),
     ("core",),
     ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),
@@ -21,8 +23,8 @@ ROOMS: Final = (
     ("observe",),
     ("webhooks",),
     ("providers.registry", "providers.replies", "providers.credentials"),
-    ("providers.blink", "providers.lab4pay", "providers.paybyrd", "providers.paybyrd_callbacks"),
-    ("providers.paybyrd_transactions", "providers.paybyrd_codes"),
+    ("providers.blink", "providers.lab4pay", "providers.paybyrd"),
+    ("providers.paybyrd_codes",),
     ("providers.translation", "providers.signatures", "providers.fields"),
     ("echoes", "outcome"),
     ("environment", "capabilities"),
@@ -31,17 +33,17 @@ ROOMS: Final = (
     ("money", "validation", "limits"),
     ("errors",),
     ("wire",),
-    ("redaction", "clock", "owner", "interruption", "later"),
+    ("redaction", "clock", "owner", "interruption", "later", "plain", "departures"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
-# What stands beside the house, with the modules of the house that it may use.
+# The packages beside the layers, with the modules that each may use.
 BESIDE: Final = {
     "transport": {"interruption", "limits", "wire"},
-    "sandbox": {"accounts", "errors", "money", "transport", "wire"},
+    "sandbox": {"accounts", "departures", "errors", "money", "transport", "wire"},
 }
-# An error carries the refund that it is about: its annotations name it, and `from_dict` loads it when it is called.
+# An error carries its refund: its annotations name the type, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}
-# The client makes the transport that it is not given; the others only name its type.
+# The client makes a transport where it gets none; the others only name its type.
 USES_TRANSPORT: Final = {"client", "flows.run", "accounts"}
 
 
@@ -71,34 +73,34 @@ def imported_by(name: str) -> set[str]:
     return {one for one in found if one in NAMES and one != name}
 
 
-def room_beside(name: str) -> str:
-    """Return the room beside the house that a module is in, or its own name."""
+def package_beside(name: str) -> str:
+    """Return the package beside the layers that a module is in, or its own name."""
     first = name.split(".")[0]
     return first if first in BESIDE else name
 
 
-def test_every_module_has_a_room() -> None:
-    in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and room_beside(name) == name}
+def test_every_module_has_a_layer() -> None:
+    in_rooms = {name for name, path in NAMES.items() if path.name != "__init__.py" and package_beside(name) == name}
     assert in_rooms == set(RANKS)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name in RANKS])
-def test_a_module_imports_only_what_stands_below_it(name: str) -> None:
+def test_a_module_imports_only_lower_layers(name: str) -> None:
     others = imported_by(name) - {circle for module, circle in NAMED_CIRCLE if module == name}
     above = {other for other in others if RANKS.get(other, len(ROOMS)) < RANKS[name]}
-    beside = {room_beside(other) for other in others} & set(BESIDE)
+    beside = {package_beside(other) for other in others} & set(BESIDE)
     assert beside <= ({"transport"} if name in USES_TRANSPORT else set())
     assert above == set()
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if room_beside(name) in BESIDE])
-def test_a_transport_and_the_sandbox_import_their_own_room_and_the_ground_alone(name: str) -> None:
-    room = room_beside(name)
-    others = {room_beside(other) for other in imported_by(name)} - {room}
+@pytest.mark.parametrize("name", [name for name in NAMES if package_beside(name) in BESIDE])
+def test_a_transport_and_the_sandbox_import_only_their_own_package_and_the_base_modules(name: str) -> None:
+    room = package_beside(name)
+    others = {package_beside(other) for other in imported_by(name)} - {room}
     assert others <= BESIDE[room]
 
 
-def test_there_is_no_circle_but_the_one_that_is_named() -> None:
+def test_the_only_import_cycle_is_the_named_one() -> None:
     graph = {name: {other for other in imported_by(name) if (name, other) not in NAMED_CIRCLE} for name in NAMES}
     try:
         TopologicalSorter(graph).prepare()

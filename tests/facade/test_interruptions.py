@@ -46,7 +46,7 @@ OURS: Final = tuple(
 
 
 class Provider:
-    """A transport that says when it begins to write, in front of a provider that keeps what it was asked for."""
+    """A transport that reports when it begins to write, to a provider that records its requests."""
 
     tells_progress = True
 
@@ -76,7 +76,7 @@ class Provider:
         return replace(answer, body=b"[%b]" % answer.body) if is_list else answer
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> WireReply:
-        """As send, in two steps of the event loop."""
+        """Do the same as `send`, in two turns of the event loop."""
         await asyncio.sleep(0)
         answer = self.send(request, timeout)
         await asyncio.sleep(0)
@@ -84,7 +84,7 @@ class Provider:
 
     @property
     def has_begun(self) -> bool:
-        """Whether a byte of a refund may have left."""
+        """Return whether a byte of a refund may have been sent."""
         return any(request.progress.evidence is not Evidence.NOT_SENT for request in self._refunds)
 
     def _execute(self, request: WireRequest) -> None:
@@ -93,18 +93,18 @@ class Provider:
             self.executed.append(key)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
     async def aclose(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class Interrupted(BaseException):
-    """As KeyboardInterrupt, which would end the test run."""
+    """Replaces KeyboardInterrupt, which would end the test run."""
 
 
 class TimeLimit(ConnectionError, ValueError):
-    """What a signal handler raises, of classes that a call handles where they are its own."""
+    """Exceptions of a signal handler, of classes that a call handles where its own code raises them."""
 
 
 Refunding = Callable[[str], Refund]
@@ -118,7 +118,7 @@ def account_of(provider: str) -> Account:
 
 @contextmanager
 def refunding(kind: Kind, provider: str, transport: Provider) -> Iterator[Refunding]:
-    """Give a function that refunds one euro under a reference, by one client that fetches its token."""
+    """Yield a function that refunds one euro under a reference, with one client that fetches its token."""
     options: dict[str, Any] = {"transport": transport, "retry": Retry(attempts=2, first_wait=0.001, longest_wait=1)}
     if kind == "sync":
         with RefundClient([account_of(provider)], **options) as client:
@@ -146,7 +146,7 @@ def blocks(name: str) -> tuple[tuple[range, range], ...]:
 
 
 class Line(NamedTuple):
-    """One line of a call's sequence: the code that it stands in, its number, and how often it came before."""
+    """One line of a call's sequence: its code object, its number, and how often it ran before."""
 
     code: CodeType
     number: int
@@ -164,11 +164,11 @@ class _Tracer:
         self._last: dict[FrameType, int] = {}
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
-        """Trace the frames that count."""
+        """Trace the frames of the code that is seen."""
         return self._local if self.is_traced(frame.f_code) and not _shows(frame) else None
 
     def is_traced(self, code: CodeType) -> bool:
-        """Whether the lines of this code are seen."""
+        """Return whether the lines of this code are traced."""
         return is_ours(code)
 
     def _local(self, frame: FrameType, event: str, argument: object) -> Any:
@@ -180,12 +180,12 @@ class _Tracer:
         return self._local
 
     def see(self, code: CodeType, number: int) -> None:
-        """Take note of a line."""
+        """Handle a line."""
         raise NotImplementedError
 
 
 class Recorder(_Tracer):
-    """Records the lines of a call in their sequence."""
+    """Records the lines of a call in sequence."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -199,7 +199,7 @@ class Recorder(_Tracer):
 
 
 class Interrupter(_Tracer):
-    """Interrupts a call at one line. It traces the lines of that line's code alone, which is what makes it quick."""
+    """Interrupts a call at one line. It is fast because it traces only the code of that line."""
 
     def __init__(self, line: Line, interrupt: Callable[[], None]) -> None:
         super().__init__()
@@ -209,11 +209,11 @@ class Interrupter(_Tracer):
         self.reached = False
 
     def is_traced(self, code: CodeType) -> bool:
-        """Whether the line stands in this code."""
+        """Return whether the line is in this code."""
         return code is self._line.code and not self.reached
 
     def see(self, code: CodeType, number: int) -> None:
-        """Interrupt, where it is the line."""
+        """Interrupt the call at the line."""
         if number != self._line.number or self.reached:
             return
         if self._left:
@@ -225,12 +225,12 @@ class Interrupter(_Tracer):
 
 @cache
 def is_ours(code: CodeType) -> bool:
-    """Whether this code is of our packages, or of the transport of this test."""
+    """Return whether this code is in our packages, or in the transport of this test."""
     return code.co_filename.startswith(OURS) or (code.co_filename == __file__ and code.co_name in SENDING)
 
 
 def _shows(frame: FrameType | None) -> bool:
-    """Whether a frame is of a repr: asyncio writes the result of a call out once it is over, and may fail in that."""
+    """Return whether a frame is of a repr: asyncio formats the result of a finished call, and may fail there."""
     while frame is not None and frame.f_code.co_filename.startswith(OURS):
         if frame.f_code.co_name == "__repr__":
             return True
@@ -239,12 +239,12 @@ def _shows(frame: FrameType | None) -> bool:
 
 
 def traced(call: Callable[[], object], tracer: _Tracer) -> BaseException | None:
-    """Return what a call raised while it was traced."""
+    """Return the exception of a call while it was traced."""
     before = sys.gettrace()
     sys.settrace(tracer)
     try:
         call()
-    except BaseException as raised:  # noqa: BLE001 (what was raised is what the test looks at)
+    except BaseException as raised:  # noqa: BLE001 (the test examines any exception)
         return raised
     finally:
         sys.settrace(before)
@@ -252,14 +252,14 @@ def traced(call: Callable[[], object], tracer: _Tracer) -> BaseException | None:
 
 
 def sequence(call: Callable[[], object]) -> list[Line]:
-    """Return the lines that a call runs through, none of which fails."""
+    """Return the lines that a call runs without an interruption."""
     recorder = Recorder()
     assert traced(call, recorder) is None
     return recorder.lines
 
 
 def outcome_of_next_call(refund: Refunding) -> Refund | OutcomeUnknown:
-    """Return what is told of the same reference in a call that nothing interrupts."""
+    """Return the outcome of the same reference in a call without an interruption."""
     try:
         return refund("reference-1")
     except OutcomeUnknown as unknown:
@@ -285,7 +285,7 @@ def signalled(raised: list[BaseException]) -> Callable[[], None]:
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    """Leave the signal as it was, and let the collector not close what one call has left at a line of another."""
+    """Restore the signal, and keep the garbage collector from closing objects of one call during another."""
     before = signal.getsignal(signal.SIGUSR1)
     gc.disable()
     yield
@@ -309,12 +309,12 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
             assert interrupter.reached, f"{line}: not reached a second time"
             assert error is raised[0], f"{line}: {error!r}"
             began = transport.has_begun
-            told = outcome_of_next_call(refund)
-            if isinstance(told, OutcomeUnknown):
-                assert (began, told.resend) == (True, Resend.NEVER), line
+            outcome = outcome_of_next_call(refund)
+            if isinstance(outcome, OutcomeUnknown):
+                assert (began, outcome.resend) == (True, Resend.NEVER), line
                 unknown += 1
             else:
-                assert told.refund_id in (REFUND, None), line
+                assert outcome.refund_id in (REFUND, None), line
                 free += not began
             assert len(transport.executed) <= 1, line
             assert refund("reference-2").refund_id in (REFUND, None), f"{line}: wedged"
@@ -325,7 +325,7 @@ def test_a_refund_interrupted_at_any_line_is_executed_once_and_blocks_nothing(
 
 @cache
 def refund_lines(kind: Kind, provider: str) -> list[Line]:
-    """Return the lines of a refund that fetches its token, once all that it imports is there."""
+    """Return the lines of a refund that fetches its token, after all its imports."""
     found: list[Line] = []
     for _ in range(2):
         with refunding(kind, provider, Provider(provider)) as refund:
@@ -334,7 +334,7 @@ def refund_lines(kind: Kind, provider: str) -> list[Line]:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(provider: str) -> None:
+def test_an_exception_of_a_signal_handler_at_any_line_of_a_lookup_reaches_the_caller(provider: str) -> None:
     known = Refund(provider, "reference-1", RefundStatus.PENDING, refund_id=REFUND, payment_id=PAYMENT)
     if provider == "paybyrd":  # its reply is then an array, where the contract also allows an object
         known = replace(known, refund_id=None, tracking_id="/api/v2/transactions?requestId=request-1")
@@ -358,7 +358,7 @@ def test_what_a_signal_handler_raises_at_any_line_of_a_lookup_passes_through(pro
 
 
 def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
-    """Return what is told of a refund that is asked for where the stack has room for so many frames more."""
+    """Return the outcome of a refund on a stack with room for so many more frames."""
     depth = len(inspect.stack(context=0))
 
     def deeper(levels: int) -> Refund:
@@ -366,23 +366,23 @@ def with_frames_left(frames: int, refund: Refunding) -> BaseException | Refund:
 
     try:
         return deeper(sys.getrecursionlimit() - depth - frames)
-    except Exception as raised:  # noqa: BLE001 (what was raised is what the test looks at)
+    except Exception as raised:  # noqa: BLE001 (the test examines any exception)
         return raised
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("kind", ["sync"])
-def test_a_refund_on_a_full_stack_is_executed_once_and_told_as_what_it_is(kind: Kind, provider: str) -> None:
-    told_of: set[type] = set()
+def test_a_refund_on_a_full_stack_is_executed_once_and_reported_correctly(kind: Kind, provider: str) -> None:
+    outcomes: set[type] = set()
     for frames in range(1, 150):
         transport = Provider(provider)
         with refunding(kind, provider, transport) as refund:
             first = with_frames_left(frames, refund)
-            told_of.add(type(first))
+            outcomes.add(type(first))
             began = transport.has_begun
             if began:
                 assert isinstance(first, RefundError | Refund), f"{frames} frames: {first!r}"
-            again = outcome_of_next_call(refund)
-            assert isinstance(again, Refund) or began, f"{frames} frames: {again!r}"
+            second = outcome_of_next_call(refund)
+            assert isinstance(second, Refund) or began, f"{frames} frames: {second!r}"
             assert len(transport.executed) <= 1, f"{frames} frames"
-    assert {Refund, RecursionError} < told_of
+    assert {Refund, RecursionError} < outcomes

@@ -1,4 +1,4 @@
-"""Refunds at Lab4Pay that a terminal carries out: of a transaction, and called off."""
+"""Refunds at Lab4Pay that a terminal executes: of a transaction, and cancelled."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ from tests.facade.questions import (
     SUCCEEDED,
     UNREACHED,
     LookupScript,
-    asked,
+    looked_up,
     of_payment,
     pending,
     second_pending,
@@ -46,11 +46,11 @@ LAB4PAY_REFUND: Final = f"https://api-payment.lab4pay.com/v1/pay-connect/transac
 
 
 @both_kinds
-def test_a_refund_of_a_transaction_at_lab4pay_is_a_post_of_minor_units_to_it(kind: Kind) -> None:
+def test_a_refund_of_a_transaction_at_lab4pay_posts_minor_units_to_that_transaction(kind: Kind) -> None:
     transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
     with scripted(kind, "lab4pay", transport) as client:
         prepared = client.client.prepare("lab4pay", payment_id=PAYMENT, amount=ONE_EURO, reference="reference-1")
-        told = of_payment(client, "lab4pay")
+        outcome = of_payment(client, "lab4pay")
         assert client.deviations == []
     (sent,) = transport.sent
     assert (sent.method, sent.url, json.loads(sent.body)) == ("POST", LAB4PAY_REFUND, {"amount": 100})
@@ -60,7 +60,12 @@ def test_a_refund_of_a_transaction_at_lab4pay_is_a_post_of_minor_units_to_it(kin
         ("Authorization", "Bearer test-key"),
         ("X-Pay-Connect-Integrator-Id", "test-integrator"),
     ]
-    assert (told.status, told.refund_id, told.payment_id, told.amount) == (PENDING, "refund-1", PAYMENT, ONE_EURO)
+    assert (outcome.status, outcome.refund_id, outcome.payment_id, outcome.amount) == (
+        PENDING,
+        "refund-1",
+        PAYMENT,
+        ONE_EURO,
+    )
 
 
 @both_kinds
@@ -69,20 +74,20 @@ def test_full_at_lab4pay_is_refused_and_nothing_is_sent(kind: Kind) -> None:
     with scripted(kind, "lab4pay", transport) as client, pytest.raises(UnsupportedOperation) as refused:
         of_payment(client, "lab4pay", FULL)
     assert (refused.value.field, refused.value.resend) == ("amount", Resend.SAFE)
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @pytest.mark.parametrize("payment_id", HOSTILE_IDS)
-def test_a_payment_that_leads_elsewhere_is_refused_and_nothing_is_sent(payment_id: str) -> None:
+def test_a_payment_id_that_leads_to_another_path_is_refused_and_nothing_is_sent(payment_id: str) -> None:
     transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
     with scripted("sync", "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
         client.refund("lab4pay", payment_id=payment_id, amount=ONE_EURO, reference="reference-1")
     assert refused.value.field == "payment_id"
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
-def test_both_kinds_of_refund_at_lab4pay_are_one_under_one_reference(kind: Kind) -> None:
+def test_both_operations_of_lab4pay_share_one_set_of_references(kind: Kind) -> None:
     transport = Scripted(reply(200, {"transaction_id": "refund-1"}))
     with scripted(kind, "lab4pay", transport) as client:
         of_payment(client, "lab4pay")
@@ -92,53 +97,53 @@ def test_both_kinds_of_refund_at_lab4pay_are_one_under_one_reference(kind: Kind)
     assert len(transport.sent) == 1
 
 
-# Calling a refund off.
+# Cancelling a refund.
 
 
 @both_kinds
 @pytest.mark.parametrize("provider", where(lambda record: not record.cancels))
-def test_a_refund_cannot_be_called_off_where_the_capabilities_say_so(kind: Kind, provider: str) -> None:
+def test_a_refund_cannot_be_cancelled_where_the_capabilities_say_so(kind: Kind, provider: str) -> None:
     transport = Scripted(NO_STATE, state=state(provider, RECORDS[provider].states.done))
     with scripted(kind, provider, transport) as client:
         assert not any(one.cancel for one in client.client.capabilities(provider).values())
         for status in (PENDING, SUCCEEDED):
             with pytest.raises(UnsupportedOperation) as refused:
-                asked(client, pending(provider, status=status), "cancel")
+                looked_up(client, pending(provider, status=status), "cancel")
             error = refused.value
             assert (error.field, error.resend) == ("provider", Resend.NEVER)
             assert (error.provider, error.reference) == (provider, "reference-1")
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
-def test_a_refund_that_is_called_off_is_asked_about_afterwards(kind: Kind) -> None:
+def test_a_cancelled_refund_is_looked_up_afterwards(kind: Kind) -> None:
     transport = LookupScript(state("lab4pay", "CANCELED"), answers=[reply(200)])
     with scripted(kind, "lab4pay", transport) as client:
         assert all(one.cancel for one in client.client.capabilities("lab4pay").values())
-        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
+        assert looked_up(client, pending("lab4pay"), "cancel").status is FAILED
     (sent,) = transport.sent
     base = "https://api-payment.lab4pay.com/v1/pay-connect/transactions/refund-1"
     assert (sent.method, sent.url, sent.body) == ("POST", f"{base}/cancel/", b"")
-    assert [question.url for question in transport.asked] == [f"{base}/status/"]
+    assert [lookup.url for lookup in transport.lookups] == [f"{base}/status/"]
 
 
 @both_kinds
-def test_a_cancel_is_no_proof_whatever_its_reply(kind: Kind) -> None:
+def test_a_cancel_proves_nothing_by_its_reply(kind: Kind) -> None:
     said = b'{"status": "CANCELED"}'
     for status in (200, 201, 202, 204, 302, 400, 404, 409, 422):
         transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[reply(status, said)])
         with scripted(kind, "lab4pay", transport) as client:
-            assert asked(client, pending("lab4pay"), "cancel").status is SUCCEEDED, status
-        assert len(transport.sent) == len(transport.asked) == 1
+            assert looked_up(client, pending("lab4pay"), "cancel").status is SUCCEEDED, status
+        assert len(transport.sent) == len(transport.lookups) == 1
 
 
 @both_kinds
 @pytest.mark.parametrize("answer", [LOST, reply(408), reply(429), reply(500), reply(503, HTML)], ids=repr)
-def test_a_cancel_that_may_not_have_been_taken_is_sent_again(kind: Kind, answer: Answer) -> None:
+def test_a_cancel_that_may_not_have_arrived_is_retried(kind: Kind, answer: Answer) -> None:
     transport = LookupScript(state("lab4pay", "CANCELED"), answers=[answer, answer, reply(200)])
     with caller(kind, account("lab4pay", transport=transport), retry=BRIEFLY) as client:
-        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
-    assert (len(transport.sent), len(transport.asked)) == (3, 1)
+        assert looked_up(client, pending("lab4pay"), "cancel").status is FAILED
+    assert (len(transport.sent), len(transport.lookups)) == (3, 1)
 
 
 @both_kinds
@@ -147,52 +152,50 @@ def test_a_cancel_that_may_not_have_been_taken_is_sent_again(kind: Kind, answer:
     [(UNREACHED, True), (replace(UNREACHED, permanent=True), False), (reply(401), False), (reply(403), False)],
     ids=repr,
 )
-def test_a_cancel_that_had_no_effect_is_told_and_the_state_is_not_asked_for(
-    kind: Kind, answer: Answer, temporary: bool
-) -> None:
+def test_a_cancel_without_effect_is_reported_and_no_lookup_follows(kind: Kind, answer: Answer, temporary: bool) -> None:
     transport = LookupScript(state("lab4pay", "SUCCESS"), answers=[answer])
     with scripted(kind, "lab4pay", transport) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending("lab4pay"), "cancel")
+        looked_up(client, pending("lab4pay"), "cancel")
     error = failed.value
     assert (error.refund, error.resend, error.temporary) == (pending("lab4pay"), Resend.NEVER, temporary)
-    assert transport.asked == []
+    assert transport.lookups == []
 
 
 @both_kinds
 @pytest.mark.parametrize(("first", "second"), [(LOST, UNREACHED), (reply(500), UNREACHED), (LOST, reply(401))])
-def test_a_cancel_that_may_have_left_is_asked_about_whatever_became_of_sending_it_again(
+def test_a_cancel_that_may_have_been_sent_is_looked_up_after_any_retry(
     kind: Kind, first: Answer, second: Answer
 ) -> None:
     transport = LookupScript(state("lab4pay", "CANCELED"), answers=[first, second])
     with caller(kind, account("lab4pay", transport=transport), retry=BRIEFLY) as client:
-        assert asked(client, pending("lab4pay"), "cancel").status is FAILED
+        assert looked_up(client, pending("lab4pay"), "cancel").status is FAILED
 
 
 @both_kinds
 @pytest.mark.parametrize("status", [SUCCEEDED, FAILED])
-def test_a_final_refund_is_not_called_off(kind: Kind, status: RefundStatus) -> None:
+def test_a_final_refund_is_not_cancelled(kind: Kind, status: RefundStatus) -> None:
     transport = LookupScript(state("lab4pay", "INITIATED"), answers=[reply(200)])
     refund = pending("lab4pay", status=status)
     with scripted(kind, "lab4pay", transport) as client:
-        assert asked(client, refund, "cancel") == refund
-    assert transport.asked == transport.sent == []
+        assert looked_up(client, refund, "cancel") == refund
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
-def test_a_refund_whose_id_leads_elsewhere_is_not_called_off(kind: Kind) -> None:
+def test_a_refund_whose_id_leads_to_another_path_is_not_cancelled(kind: Kind) -> None:
     for refund_id in (None, *HOSTILE_IDS):
         transport = LookupScript(state("lab4pay", "CANCELED"), answers=[reply(200)])
         with scripted(kind, "lab4pay", transport) as client, pytest.raises(InvalidRefund) as refused:
-            asked(client, pending("lab4pay", refund_id=refund_id), "cancel")
+            looked_up(client, pending("lab4pay", refund_id=refund_id), "cancel")
         assert (refused.value.field, refused.value.resend) == ("refund_id", Resend.NEVER)
-        assert transport.asked == transport.sent == []
+        assert transport.lookups == transport.sent == []
 
 
 @both_kinds
-def test_a_refund_that_was_called_off_may_be_asked_for_again(kind: Kind) -> None:
+def test_a_cancelled_refund_may_be_resent(kind: Kind) -> None:
     answers = [RECORDS["lab4pay"].pending, reply(200), second_pending("lab4pay")]
     transport = LookupScript(state("lab4pay", "CANCELED"), answers=answers)
     with scripted(kind, "lab4pay", transport) as client:
-        assert asked(client, client.ask("lab4pay"), "cancel").status is FAILED
+        assert looked_up(client, client.ask("lab4pay"), "cancel").status is FAILED
         assert not client.ask("lab4pay").replayed
     assert len(transport.sent) == 3

@@ -1,4 +1,4 @@
-"""What a client learns by asking, and what a reference promises after it."""
+"""The states that a client records from lookups, and what a reference allows afterwards."""
 
 import contextlib
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.facade.questions import (
     PENDING,
     SUCCEEDED,
     LookupScript,
-    asked,
+    looked_up,
     second_pending,
     state,
     tracked,
@@ -31,31 +31,31 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-# What a client learns by asking.
+# The states of lookups.
 
 
 @both_kinds
 @every_provider
-def test_a_refund_that_was_found_to_be_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
+def test_a_refund_that_a_lookup_finds_done_is_replayed_as_done(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, RECORDS[provider].states.done), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         assert refund.status is PENDING
-        assert asked(client, refund).status is SUCCEEDED
-        again = client.ask(provider)
-    assert (again.status, again.replayed) == (SUCCEEDED, True)
+        assert looked_up(client, refund).status is SUCCEEDED
+        second = client.ask(provider)
+    assert (second.status, second.replayed) == (SUCCEEDED, True)
     assert len(transport.sent) == 1
 
 
 @both_kinds
 @every_provider
-def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+def test_a_failed_refund_may_be_resent(kind: Kind, provider: str) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
-        again = client.ask(provider)
-        assert (again.status, again.replayed, again.refund_id) == (PENDING, False, "refund-2")
+        assert looked_up(client, client.ask(provider)).status is FAILED
+        repeated = client.ask(provider)
+        assert (repeated.status, repeated.replayed, repeated.refund_id) == (PENDING, False, "refund-2")
         assert client.ask(provider).replayed
     first, second = transport.sent
     # One key for a reference for good, so that no other process can send it under a second one.
@@ -63,16 +63,16 @@ def test_a_refund_that_came_to_nothing_may_be_asked_for_again(kind: Kind, provid
 
 
 @both_kinds
-def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: Kind) -> None:
+def test_a_failed_202_may_be_resent_under_its_key(kind: Kind) -> None:
     accepting = [reply(202, {"links": {"href": LINK}}), reply(202, {"links": {"href": LINK.replace("-1", "-2")}})]
     transport = LookupScript(tracked(transaction(status="Denied", code="BYRD205")), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:
         refund = client.ask("paybyrd")
-        assert asked(client, refund).status is FAILED
-        again = client.ask("paybyrd")
-        assert (again.replayed, again.tracking_id) == (False, LINK.replace("-1", "-2"))
-        # What is asked about the first says nothing of the second.
-        assert asked(client, refund).status is FAILED
+        assert looked_up(client, refund).status is FAILED
+        second = client.ask("paybyrd")
+        assert (second.replayed, second.tracking_id) == (False, LINK.replace("-1", "-2"))
+        # A lookup of the first says nothing about the second.
+        assert looked_up(client, refund).status is FAILED
         assert client.ask("paybyrd").replayed
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
@@ -80,26 +80,26 @@ def test_a_202_that_came_to_nothing_may_be_asked_for_again_under_its_key(kind: K
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("word", ["done", "undone"])
-def test_what_becomes_of_another_refund_changes_nothing(kind: Kind, provider: str, word: str) -> None:
+def test_the_state_of_another_refund_changes_nothing(kind: Kind, provider: str, word: str) -> None:
     transport = LookupScript(
         state(provider, getattr(RECORDS[provider].states, word)), answers=[RECORDS[provider].pending]
     )
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         for other in (replace(refund, refund_id="refund-2"), replace(refund, reference="reference-2")):
-            asked(client, other)
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            looked_up(client, other)
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @both_kinds
 @every_provider
-def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -> None:
+def test_a_state_recorded_by_another_client_changes_nothing(kind: Kind, provider: str) -> None:
     transport = LookupScript(state(provider, RECORDS[provider].states.undone), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client, scripted(kind, provider, transport) as other:
-        assert asked(other, client.ask(provider)).status is FAILED
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+        assert looked_up(other, client.ask(provider)).status is FAILED
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @both_kinds
@@ -107,14 +107,14 @@ def test_what_another_client_learns_changes_nothing(kind: Kind, provider: str) -
 @pytest.mark.parametrize(
     "answer", [LOST, reply(404, b"{}"), reply(200, HTML), reply(200, {"status": "MISPLACED", "data": {}})]
 )
-def test_what_is_no_final_answer_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
+def test_an_answer_that_is_not_final_changes_nothing(kind: Kind, provider: str, answer: Answer) -> None:
     transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
         with contextlib.suppress(LookupFailed):
-            assert asked(client, refund).status is PENDING
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            assert looked_up(client, refund).status is PENDING
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
 @pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
@@ -125,32 +125,32 @@ def test_a_mismatch_changes_nothing(provider: str) -> None:
     )
     with scripted("sync", provider, transport) as client:
         with pytest.raises(RefundMismatch):
-            asked(client, client.ask(provider))
+            looked_up(client, client.ask(provider))
         assert client.ask(provider).replayed
     assert len(transport.sent) == 1
 
 
 @both_kinds
 @pytest.mark.parametrize("verb", ["wait", "cancel"])
-def test_a_state_that_nobody_asked_for_frees_no_reference(kind: Kind, verb: str) -> None:
+def test_a_state_that_the_caller_sets_frees_no_reference(kind: Kind, verb: str) -> None:
     transport = LookupScript(state("lab4pay", "INITIATED"), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         claimed = replace(client.ask("lab4pay"), status=FAILED)
-        assert asked(client, claimed, verb) == claimed
-        assert transport.asked == []
+        assert looked_up(client, claimed, verb) == claimed
+        assert transport.lookups == []
         assert client.ask("lab4pay").replayed
     assert len(transport.sent) == 1
 
 
 @both_kinds
 @pytest.mark.parametrize("word", ["Success", "Denied"])
-def test_the_transaction_of_one_reference_is_not_taken_for_that_of_another(kind: Kind, word: str) -> None:
+def test_the_transaction_of_one_reference_is_not_mistaken_for_the_transaction_of_another(kind: Kind, word: str) -> None:
     accepting = [RECORDS["paybyrd"].pending, reply(202, {"links": {"href": LINK}})]
     transport = LookupScript(tracked(transaction(status=word, code=None)), answers=accepting)
     with scripted(kind, "paybyrd", transport) as client:
         client.ask("paybyrd", reference="reference-1")
         refund = client.ask("paybyrd", reference="reference-2")
         with contextlib.suppress(LookupFailed, RefundMismatch):
-            assert asked(client, refund).status is PENDING
-        again = client.ask("paybyrd", reference="reference-2")
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 2)
+            assert looked_up(client, refund).status is PENDING
+        second = client.ask("paybyrd", reference="reference-2")
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 2)

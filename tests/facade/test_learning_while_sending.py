@@ -1,4 +1,4 @@
-"""A state that is learnt while its reference is being sent: it neither frees the reference nor says how that ends."""
+"""A state that is recorded while its reference is SENDING: it neither frees the reference nor decides the outcome."""
 
 import json
 import threading
@@ -28,12 +28,12 @@ REFERENCE: Final = "reference-1"
 NEWS: Final = json.dumps({"id": REFUND, "status": "FAILED", "client_transaction_id": REFERENCE, "tags": ["refund"]})
 
 
-class BrokenOff(BaseException):
-    """As KeyboardInterrupt, which would end the test run."""
+class Interruption(BaseException):
+    """Replaces KeyboardInterrupt, which would end the test run."""
 
 
 class Meanwhile:
-    """A transport that lets something be learnt in another thread, before a byte of a refund is written or after it."""
+    """A transport that lets another thread record a state, before or after a byte of a refund is written."""
 
     tells_progress = True
 
@@ -44,7 +44,7 @@ class Meanwhile:
         self.sent = 0
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
-        """Answer a lookup. Of the first refund, let the state be learnt, and then end as was asked for."""
+        """Answer a lookup. During the first refund, let the state be recorded, then end as the test says."""
         if request.method == "GET":
             return LAB4PAY.states.reply(LAB4PAY.states.undone)
         self.sent += 1
@@ -56,21 +56,21 @@ class Meanwhile:
         return self.ends()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
-def broken_off() -> WireReply:
-    raise BrokenOff
+def interrupted() -> WireReply:
+    raise Interruption
 
 
-def learnt_from_a_callback(client: RefundClient) -> None:
+def recorded_from_a_callback(client: RefundClient) -> None:
     body = NEWS.encode()
     event = client.webhook("lab4pay", headers=LAB4PAY.callbacks.proof(body), body=body)
     assert (event.status, event.reference) == (RefundStatus.FAILED, REFERENCE)
     client.learn(event)
 
 
-def learnt_from_a_lookup(client: RefundClient) -> None:
+def recorded_from_a_lookup(client: RefundClient) -> None:
     known = Refund("lab4pay", REFERENCE, RefundStatus.PENDING, amount=ONE_EURO, refund_id=REFUND)
     assert client.lookup(known).status is RefundStatus.FAILED
 
@@ -79,19 +79,19 @@ def ask(client: RefundClient) -> Refund:
     return client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference=REFERENCE)
 
 
-by_all_means = pytest.mark.parametrize("learn", [learnt_from_a_callback, learnt_from_a_lookup])
+by_all_means = pytest.mark.parametrize("learn", [recorded_from_a_callback, recorded_from_a_lookup])
 at_any_time = pytest.mark.parametrize("begun", [Evidence.NOT_SENT, Evidence.MAYBE_SENT])
 
 
 @by_all_means
 @at_any_time
-def test_a_refund_that_is_broken_off_is_not_sent_again_for_a_state_that_was_learnt_meanwhile(
+def test_an_interrupted_refund_is_not_resent_because_a_state_was_recorded_meanwhile(
     begun: Evidence, learn: Callable[[RefundClient], None]
 ) -> None:
-    transport = Meanwhile(begun, broken_off)
+    transport = Meanwhile(begun, interrupted)
     with RefundClient([LAB4PAY.account(transport=transport, **LAB4PAY.callbacks.account)], retry=ONCE) as client:
         transport.learn = lambda: learn(client)
-        with pytest.raises(BrokenOff):
+        with pytest.raises(Interruption):
             ask(client)
         with pytest.raises(OutcomeUnknown) as unknown:
             ask(client)
@@ -100,7 +100,7 @@ def test_a_refund_that_is_broken_off_is_not_sent_again_for_a_state_that_was_lear
 
 @by_all_means
 @at_any_time
-def test_a_reference_stays_in_progress_whatever_is_learnt_and_ends_as_its_reply_says(
+def test_a_reference_stays_in_progress_for_every_recorded_state_and_ends_as_its_reply_says(
     begun: Evidence, learn: Callable[[RefundClient], None]
 ) -> None:
     transport = Meanwhile(begun, lambda: reply(200, LAB4PAY.accepted))
@@ -116,9 +116,9 @@ def test_a_reference_stays_in_progress_whatever_is_learnt_and_ends_as_its_reply_
 
         transport.learn = learn_and_ask
         first = ask(client)
-        again = ask(client)
+        second = ask(client)
     assert seen == ["in progress"]
-    assert (first.status, first.replayed, again.status, again.replayed) == (
+    assert (first.status, first.replayed, second.status, second.replayed) == (
         *(RefundStatus.PENDING, False),
         *(RefundStatus.PENDING, True),
     )

@@ -1,4 +1,4 @@
-"""A refund that was accepted by a link alone: where the link leads, and which transaction is the refund."""
+"""A refund accepted with only a link: where the link leads, and which transaction is the refund."""
 
 import json
 import re
@@ -34,10 +34,10 @@ from tests.facade.questions import (
     SUCCEEDED,
     LookupScript,
     accepted_for_later,
-    asked,
     created,
     dated,
     found,
+    looked_up,
     of_payment,
     pending,
     state,
@@ -63,29 +63,29 @@ def test_a_202_is_followed_by_its_link(kind: Kind) -> None:
     transport = LookupScript(tracked(transaction()), answers=[reply(202, body)])
     with scripted(kind, "paybyrd", transport) as client:
         refund = client.ask("paybyrd")
-        told = asked(client, refund)
+        outcome = looked_up(client, refund)
     assert (refund.status, refund.refund_id, refund.tracking_id) == (PENDING, None, LINK)
-    assert (told.status, told.refund_id, told.tracking_id) == (SUCCEEDED, "refund-1", LINK)
-    assert [request.url for request in transport.asked] == [ORIGIN + LINK]
+    assert (outcome.status, outcome.refund_id, outcome.tracking_id) == (SUCCEEDED, "refund-1", LINK)
+    assert [request.url for request in transport.lookups] == [ORIGIN + LINK]
 
 
-def test_a_refund_whose_id_is_known_is_asked_for_by_that() -> None:
+def test_a_refund_with_a_known_id_is_looked_up_by_that_id() -> None:
     transport = Scripted(NO_STATE, state=state("paybyrd", "Success"))
     with scripted("sync", "paybyrd", transport) as client:
-        asked(client, pending("paybyrd", tracking_id=LINK))
-    assert [request.url for request in transport.asked] == [f"{ORIGIN}/api/v2/transactions/refund-1"]
+        looked_up(client, pending("paybyrd", tracking_id=LINK))
+    assert [request.url for request in transport.lookups] == [f"{ORIGIN}/api/v2/transactions/refund-1"]
 
 
 def test_no_transaction_yet_is_pending() -> None:
-    told, deviations = found("paybyrd", tracked(), accepted_for_later())
-    assert isinstance(told, Refund)
-    assert (told.status, told.refund_id, deviations) == (PENDING, None, [])
+    outcome, deviations = found("paybyrd", tracked(), accepted_for_later())
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.refund_id, deviations) == (PENDING, None, [])
 
 
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 def test_one_transaction_is_the_refund(word: str) -> None:
-    for told in ({"status": word, "createdDate": created()}, transaction(status=word, code=None)):
-        for answer in (tracked(told), dated(told)):
+    for outcome in ({"status": word, "createdDate": created()}, transaction(status=word, code=None)):
+        for answer in (tracked(outcome), dated(outcome)):
             assert status_of("paybyrd", answer, accepted_for_later()) is RECORDS["paybyrd"].states.words[word]
 
 
@@ -98,11 +98,13 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
         {"transactionId": PAYMENT, "status": "Success", "operationType": "Payment", "isoAmount": 100},
         {},
     ]
-    mine = transaction(status=word, code=None)
+    matching = transaction(status=word, code=None)
     for place in range(len(others) + 1):
-        told, deviations = found("paybyrd", tracked(*others[:place], mine, *others[place:]), accepted_for_later())
-        assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
+        outcome, deviations = found(
+            "paybyrd", tracked(*others[:place], matching, *others[place:]), accepted_for_later()
+        )
+        assert isinstance(outcome, Refund)
+        assert (outcome.status, outcome.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
         assert deviations == [f"/{place}/code"]
 
 
@@ -117,39 +119,39 @@ def test_of_several_transactions_the_one_of_this_payment_and_amount_is_the_refun
         ({"status": "Success"}, {"status": "Denied"}),
     ],
 )
-def test_several_transactions_of_which_not_one_is_the_refund_are_no_state(transactions: Any) -> None:
+def test_several_transactions_of_which_none_is_the_refund_give_no_state(transactions: Any) -> None:
     refund = accepted_for_later()
-    told, _ = found("paybyrd", tracked(*transactions), refund)
-    assert type(told) is LookupFailed
-    assert (told.resend, told.refund) == (Resend.NEVER, refund)
+    outcome, _ = found("paybyrd", tracked(*transactions), refund)
+    assert type(outcome) is LookupFailed
+    assert (outcome.resend, outcome.refund) == (Resend.NEVER, refund)
 
 
 @pytest.mark.parametrize("answer", [tracked(1), tracked(transaction(), None), tracked([]), tracked("Success")])
-def test_a_list_of_what_is_no_transaction_is_no_state(answer: WireReply) -> None:
+def test_a_list_without_transactions_gives_no_state(answer: WireReply) -> None:
     assert status_of("paybyrd", answer, accepted_for_later()) is LookupFailed
 
 
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
 @pytest.mark.parametrize("link", [LINK, f"/api/v2/transactions/{PAYMENT}"])
-def test_the_payment_itself_is_never_taken_for_its_refund(word: str, link: str) -> None:
+def test_a_payment_is_never_mistaken_for_its_refund(word: str, link: str) -> None:
     payment = {"transactionId": PAYMENT, "status": word, "operationType": "Payment", "isoAmount": 100}
     for answer in (tracked(payment), reply(200, payment)):
         assert status_of("paybyrd", answer, accepted_for_later(tracking_id=link)) in (PENDING, LookupFailed)
 
 
 @every_provider
-def test_a_refund_id_that_is_the_payments_own_says_nothing_of_the_refund(provider: str) -> None:
+def test_a_refund_id_equal_to_the_payment_id_says_nothing_about_the_refund(provider: str) -> None:
     record = RECORDS[provider]
     accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
     settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
     transport = LookupScript(state(provider, settled), answers=[reply(200, accepting)])
-    told: RefundStatus | type[RefundError]
+    outcome: RefundStatus | type[RefundError]
     with scripted("sync", provider, transport) as client:
         try:
-            told = asked(client, of_payment(client, provider)).status
+            outcome = looked_up(client, of_payment(client, provider)).status
         except RefundError as error:
-            told = type(error)
-    assert told in (PENDING, LookupFailed, OutcomeUnknown, RefundMismatch, UnsupportedOperation)
+            outcome = type(error)
+    assert outcome in (PENDING, LookupFailed, OutcomeUnknown, RefundMismatch, UnsupportedOperation)
 
 
 # The link of a 202.
@@ -213,21 +215,21 @@ GOOD_LINKS: Final = {
 def test_a_link_to_the_transactions_of_the_same_host_is_followed(kind: Kind, link: str) -> None:
     transport = Scripted(NO_STATE, state=tracked())
     with scripted(kind, "paybyrd", transport) as client:
-        assert asked(client, accepted_for_later(tracking_id=link)).status is PENDING
-    assert [question.url for question in transport.asked] == [ORIGIN + GOOD_LINKS[link]]
+        assert looked_up(client, accepted_for_later(tracking_id=link)).status is PENDING
+    assert [lookup.url for lookup in transport.lookups] == [ORIGIN + GOOD_LINKS[link]]
 
 
 @both_kinds
 @pytest.mark.parametrize("verb", ["lookup", "wait"])
-def test_a_link_that_leads_elsewhere_is_refused_and_nothing_is_asked(kind: Kind, verb: str) -> None:
+def test_a_link_that_leads_elsewhere_is_refused_and_nothing_is_sent(kind: Kind, verb: str) -> None:
     for link in HOSTILE_LINKS:
         transport = Scripted(NO_STATE, state=tracked())
         with scripted(kind, "paybyrd", transport) as client, pytest.raises(InvalidRefund) as refused:
-            asked(client, accepted_for_later(tracking_id=link), verb)
+            looked_up(client, accepted_for_later(tracking_id=link), verb)
         error = refused.value
         assert (type(error), error.field, error.resend) == (InvalidRefund, "tracking_id", Resend.NEVER), link
         assert (error.provider, error.reference) == ("paybyrd", "reference-1")
-        assert transport.asked == transport.sent == []
+        assert transport.lookups == transport.sent == []
 
 
 pieces = st.sampled_from(
@@ -249,33 +251,33 @@ pieces = st.sampled_from(
 
 
 @given(st.text() | st.lists(pieces, max_size=5).map("".join))
-def test_no_link_at_all_leads_out_of_the_transactions(link: str) -> None:
+def test_no_link_leads_out_of_the_transactions(link: str) -> None:
     transport = Scripted(NO_STATE, state=tracked())
     refund = accepted_for_later(tracking_id=link)
     within = re.fullmatch(rf"({ORIGIN})?(/api/v2/transactions(\?requestId=|/)[0-9A-Za-z-]{{1,200}})", link)
     with scripted("sync", "paybyrd", transport) as client:
         if within is None:
             with pytest.raises(InvalidRefund):
-                asked(client, refund)
+                looked_up(client, refund)
         else:
-            assert asked(client, refund).status is PENDING
-    assert [question.url for question in transport.asked] == ([] if within is None else [ORIGIN + within[2]])
+            assert looked_up(client, refund).status is PENDING
+    assert [lookup.url for lookup in transport.lookups] == ([] if within is None else [ORIGIN + within[2]])
 
 
 @both_kinds
-def test_a_202_whose_link_leads_elsewhere_is_pending_without_it_and_told(kind: Kind) -> None:
+def test_a_202_whose_link_leads_elsewhere_is_pending_without_a_link_and_reported(kind: Kind) -> None:
     for link in HOSTILE_LINKS:
         transport = Scripted(reply(202, {"code": "BYRD010", "links": {"href": link}}), state=tracked())
         with scripted(kind, "paybyrd", transport) as client:
-            told = client.ask("paybyrd")
-            assert (told.status, told.tracking_id) == (PENDING, None), link
+            outcome = client.ask("paybyrd")
+            assert (outcome.status, outcome.tracking_id) == (PENDING, None), link
             assert [deviation.pointer for deviation in client.deviations] == ["/links/href"], link
             with pytest.raises(UnsupportedOperation):
-                asked(client, told)
-        assert transport.asked == []
+                looked_up(client, outcome)
+        assert transport.lookups == []
 
 
-# An unknown refund at Paybyrd that is settled by asking.
+# An unknown refund at Paybyrd that a lookup resolves.
 
 
 STORED: Final = reply(500, {"code": "BYRD999"}, (("requestid", "request-1"),))
@@ -283,37 +285,37 @@ DENIED: Final = tracked(transaction(status="Denied", code="BYRD205"))
 
 
 def refunded(*answers: Answer, answer: Answer, times: int = 1) -> tuple[Refund | RefundError, LookupScript]:
-    """Return what is told of a refund at Paybyrd that gets these answers, and of its transaction this one."""
+    """Return the outcome of a refund at Paybyrd with these answers, and with this answer to a lookup."""
     transport = LookupScript(answer, answers=answers)
-    told: Refund | RefundError | None = None
+    outcome: Refund | RefundError | None = None
     with caller("sync", account("paybyrd", transport=transport), retry=BRIEFLY) as client:
         for _ in range(times):
             try:
-                told = client.ask("paybyrd")
+                outcome = client.ask("paybyrd")
             except RefundError as error:
-                told = error
-    assert told is not None
-    return told, transport
+                outcome = error
+    assert outcome is not None
+    return outcome, transport
 
 
 @pytest.mark.parametrize("code", ["BYRD230", "BYRD231"])
-def test_a_transaction_that_the_first_may_be_the_cause_of_settles_nothing(code: str) -> None:
-    told, _ = refunded(LOST, STORED, answer=tracked(transaction(status="Denied", code=code)))
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+def test_a_transaction_that_the_first_attempt_may_have_caused_resolves_nothing(code: str) -> None:
+    outcome, _ = refunded(LOST, STORED, answer=tracked(transaction(status="Denied", code=code)))
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
 
 
-def test_a_transaction_of_a_later_request_does_not_settle_an_earlier_one_that_was_lost() -> None:
-    told, transport = refunded(LOST, STORED, answer=DENIED)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+def test_a_transaction_of_a_later_attempt_does_not_resolve_an_earlier_lost_attempt() -> None:
+    outcome, transport = refunded(LOST, STORED, answer=DENIED)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
 
-def test_a_transaction_of_a_later_call_does_not_settle_an_earlier_one_that_was_lost() -> None:
-    told, transport = refunded(LOST, LOST, LOST, STORED, answer=DENIED, times=2)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+def test_a_transaction_of_a_later_call_does_not_resolve_an_earlier_lost_call() -> None:
+    outcome, transport = refunded(LOST, LOST, LOST, STORED, answer=DENIED, times=2)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
     assert len({dict(request.headers)["idempotency-key"] for request in transport.sent}) == 1
 
 
@@ -333,16 +335,16 @@ def test_a_transaction_of_a_later_call_does_not_settle_an_earlier_one_that_was_l
         LOST,
     ],
 )
-def test_an_unknown_refund_stays_unknown_where_no_transaction_says_that_it_is_this_one(answer: Answer) -> None:
-    told, _ = refunded(STORED, answer=answer)
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+def test_an_unknown_refund_stays_unknown_where_no_transaction_identifies_it(answer: Answer) -> None:
+    outcome, _ = refunded(STORED, answer=answer)
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE
 
 
-# Only what was made after the refund was sent is the refund.
+# Only a transaction that was created after the sending can be the refund.
 
 TIMES: Final = {
-    # By how many seconds the provider's clock is ahead, and how long after the sending it says that it was made.
+    # By how many seconds the provider's clock is ahead, and how long after the sending it dates the transaction.
     "made since": (0, 5, True),
     "made since, by a clock that is ahead": (3600, 5, True),
     "made since, by a clock that is behind": (-3600, 5, True),
@@ -354,7 +356,7 @@ TIMES: Final = {
     "made yesterday, by a clock that is a day ahead": (86_400, -86_400, False),
     "made yesterday, by a clock that is behind": (-100_000, -86_400, False),
 }
-UNTOLD: Final[Mapping[str, tuple[dict[str, Any], tuple[tuple[str, str], ...] | None]]] = {
+WITHOUT_TIME: Final[Mapping[str, tuple[dict[str, Any], tuple[tuple[str, str], ...] | None]]] = {
     "no time at which it was made": ({"createdDate": None}, None),
     "a time without its zone": ({"createdDate": "2999-01-01T00:00:00"}, None),
     "a time that is none": ({"createdDate": "tomorrow"}, None),
@@ -366,90 +368,90 @@ both_words = pytest.mark.parametrize("word", ["Success", "Denied"])
 
 
 def by_clock(word: str, ahead: float, after: float) -> WireReply:
-    """Return the list with a refund that is equal to the one asked for, made so long after now, by such a clock."""
+    """Return the list with a refund equal to the requested one, created so long after now, by such a clock."""
     clock = datetime.now(UTC) + timedelta(seconds=ahead)
     made = written(clock + timedelta(seconds=after))
     return dated([transaction(status=word, code=None, createdDate=made)], clock)
 
 
-def untold(word: str, case: str) -> WireReply:
-    """Return the list with a refund that is equal to the one asked for, where one of the times is not known."""
-    changes, headers = UNTOLD[case]
+def without_time(word: str, case: str) -> WireReply:
+    """Return the list with a refund equal to the requested one, where one of the times is missing."""
+    changes, headers = WITHOUT_TIME[case]
     answer = tracked(transaction(status=word, code=None, **changes))
     return answer if headers is None else replace(answer, headers=headers)
 
 
-def assert_as_it_was(told: Refund | RefundError) -> None:
-    assert isinstance(told, Refund)
-    assert (told.status, told.refund_id, told.tracking_id) == (PENDING, None, LINK)
+def assert_as_it_was(outcome: Refund | RefundError) -> None:
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.refund_id, outcome.tracking_id) == (PENDING, None, LINK)
 
 
 @both_words
 @pytest.mark.parametrize("case", TIMES)
-def test_what_was_accepted_by_a_link_is_settled_by_what_was_made_since(word: str, case: str) -> None:
-    ahead, after, settles = TIMES[case]
-    told, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
-    if settles:
-        assert isinstance(told, Refund)
-        assert (told.status, told.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
+def test_a_refund_accepted_with_a_link_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
+    ahead, after, resolves = TIMES[case]
+    outcome, _ = found("paybyrd", by_clock(word, ahead, after), accepted_for_later())
+    if resolves:
+        assert isinstance(outcome, Refund)
+        assert (outcome.status, outcome.refund_id) == (RECORDS["paybyrd"].states.words[word], "refund-1")
     else:
-        assert_as_it_was(told)
+        assert_as_it_was(outcome)
 
 
 @both_words
-@pytest.mark.parametrize("case", UNTOLD)
-def test_what_was_accepted_by_a_link_stays_as_it_was_where_a_time_is_not_known(word: str, case: str) -> None:
-    told, _ = found("paybyrd", untold(word, case), accepted_for_later())
-    assert_as_it_was(told)
+@pytest.mark.parametrize("case", WITHOUT_TIME)
+def test_a_refund_accepted_with_a_link_stays_pending_where_a_time_is_missing(word: str, case: str) -> None:
+    outcome, _ = found("paybyrd", without_time(word, case), accepted_for_later())
+    assert_as_it_was(outcome)
 
 
 @both_words
-def test_what_was_accepted_by_a_link_stays_as_it_was_where_nobody_knows_when_it_was_sent(word: str) -> None:
-    told, _ = found("paybyrd", tracked(transaction(status=word, code=None)), accepted_for_later(sent_at=None))
-    assert_as_it_was(told)
+def test_a_refund_accepted_with_a_link_stays_pending_where_its_sending_time_is_missing(word: str) -> None:
+    outcome, _ = found("paybyrd", tracked(transaction(status=word, code=None)), accepted_for_later(sent_at=None))
+    assert_as_it_was(outcome)
 
 
 @both_words
-def test_a_transaction_without_an_id_settles_nothing_that_was_made_before(word: str) -> None:
+def test_a_transaction_without_an_id_resolves_no_earlier_refund(word: str) -> None:
     made = written(datetime.now(UTC) - timedelta(days=1))
     for changes in ({"createdDate": made}, {"createdDate": None}):
-        told, _ = found("paybyrd", tracked({"status": word, **changes}), accepted_for_later())
-        assert_as_it_was(told)
+        outcome, _ = found("paybyrd", tracked({"status": word, **changes}), accepted_for_later())
+        assert_as_it_was(outcome)
 
 
-def test_what_was_sent_is_kept_with_its_time_by_what_another_process_asks_with() -> None:
+def test_a_stored_refund_keeps_its_sending_time_for_a_lookup_in_another_process() -> None:
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     with scripted("sync", "paybyrd", Scripted(accepting)) as client:
-        kept = json.dumps(client.ask("paybyrd").to_dict())
+        stored = json.dumps(client.ask("paybyrd").to_dict())
     for after, status in ((-60, PENDING), (60, SUCCEEDED)):
         transport = Scripted(NO_STATE, state=by_clock("Success", 0, after))
         with scripted("sync", "paybyrd", transport) as client:
-            assert asked(client, json.loads(kept)).status is status
+            assert looked_up(client, json.loads(stored)).status is status
 
 
 @both_kinds
-def test_yesterdays_equal_refund_that_came_to_nothing_frees_no_reference(kind: Kind) -> None:
+def test_the_failure_of_an_equal_refund_of_yesterday_frees_no_reference(kind: Kind) -> None:
     accepting = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
     transport = LookupScript(by_clock("Denied", 0, -86_400), answers=[accepting])
     with scripted(kind, "paybyrd", transport) as client:
-        assert_as_it_was(asked(client, client.ask("paybyrd")))
+        assert_as_it_was(looked_up(client, client.ask("paybyrd")))
         assert client.ask("paybyrd").replayed
     assert len(transport.sent) == 1
 
 
 @both_words
 @pytest.mark.parametrize("case", TIMES)
-def test_what_is_unknown_is_settled_by_what_was_made_since(word: str, case: str) -> None:
-    ahead, after, settles = TIMES[case]
-    told, _ = refunded(STORED, answer=by_clock(word, ahead, after))
-    assert type(told) is ((Refund if word == "Success" else RefundRejected) if settles else OutcomeUnknown)
-    if isinstance(told, Refund):
-        assert (told.status, told.refund_id) == (SUCCEEDED, "refund-1")
+def test_an_unknown_refund_is_resolved_by_a_later_transaction(word: str, case: str) -> None:
+    ahead, after, resolves = TIMES[case]
+    outcome, _ = refunded(STORED, answer=by_clock(word, ahead, after))
+    assert type(outcome) is ((Refund if word == "Success" else RefundRejected) if resolves else OutcomeUnknown)
+    if isinstance(outcome, Refund):
+        assert (outcome.status, outcome.refund_id) == (SUCCEEDED, "refund-1")
 
 
 @both_words
-@pytest.mark.parametrize("case", UNTOLD)
-def test_what_is_unknown_stays_so_where_a_time_is_not_known(word: str, case: str) -> None:
-    told, _ = refunded(STORED, answer=untold(word, case))
-    assert type(told) is OutcomeUnknown
-    assert told.resend is Resend.SAME_REFERENCE
+@pytest.mark.parametrize("case", WITHOUT_TIME)
+def test_an_unknown_refund_stays_unknown_where_a_time_is_missing(word: str, case: str) -> None:
+    outcome, _ = refunded(STORED, answer=without_time(word, case))
+    assert type(outcome) is OutcomeUnknown
+    assert outcome.resend is Resend.SAME_REFERENCE

@@ -1,4 +1,4 @@
-"""What Paybyrd and Lab4Pay count of a currency whose major unit has not a hundred parts, and that nobody guesses it."""
+"""How Paybyrd and Lab4Pay count a currency whose major unit has not a hundred parts: the account says so, no guess."""
 
 import json
 from decimal import Decimal
@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from refundry import InvalidRefund, Money, Paybyrd, Refund, RefundClient, RefundError, RefundMismatch, Resend
 from refundry.money import EXPONENTS, MAX_MINOR_UNITS
-from tests.facade.questions import asked, pending, state
+from tests.facade.questions import looked_up, pending, state
 from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, outcome_for_caller, scripted
 from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, reply
 
 COUNTING: Final = [provider for provider, record in RECORDS.items() if record.counts_minor_units]
-"""The providers whose amounts go out as whole numbers."""
+"""The providers whose amounts are sent as whole numbers."""
 ODD: Final = sorted(code for code, decimals in EXPONENTS.items() if decimals != 2)
 
 counting = pytest.mark.parametrize("provider", COUNTING)
@@ -25,7 +25,7 @@ odd_amounts = st.builds(Money, st.integers(1, 10**7), st.sampled_from(ODD))
 
 
 def sent(provider: str, amount: Money, kind: Kind = "sync", **options: Any) -> int | InvalidRefund:
-    """Return the number that goes out for this amount, or what refuses it before anything does."""
+    """Return the number that is sent for this amount, or the exception that refuses it before sending."""
     transport = Scripted(reply(500))
     with scripted(kind, provider, transport, **options) as client:
         with pytest.raises(RefundError) as raised:
@@ -45,7 +45,7 @@ def sent(provider: str, amount: Money, kind: Kind = "sync", **options: Any) -> i
 @pytest.mark.parametrize("kind", KINDS)
 @counting
 @pytest.mark.parametrize("currency", ODD)
-def test_a_currency_without_hundredths_is_refused_until_the_account_says_what_is_counted(
+def test_a_currency_without_hundredths_is_refused_until_the_account_names_its_unit(
     kind: Kind, provider: str, currency: str
 ) -> None:
     refused = sent(provider, Money.of("7", currency), kind)
@@ -57,9 +57,7 @@ def test_a_currency_without_hundredths_is_refused_until_the_account_says_what_is
 
 @counting
 @given(amount=amounts)
-def test_what_goes_out_is_the_amount_in_the_parts_that_the_account_names_or_nothing(
-    provider: str, amount: Money
-) -> None:
+def test_an_amount_is_sent_in_the_unit_of_the_account_or_not_at_all(provider: str, amount: Money) -> None:
     assert sent(provider, amount, minor_units="iso") == amount.minor_units
     hundredths = amount.decimal * 100
     whole = hundredths == hundredths.to_integral_value() and hundredths <= MAX_MINOR_UNITS
@@ -89,7 +87,7 @@ def test_what_goes_out_is_the_amount_in_the_parts_that_the_account_names_or_noth
     ],
     ids=str,
 )
-def test_in_hundredths_what_is_no_whole_number_of_them_is_refused(
+def test_an_amount_that_is_not_a_whole_number_of_hundredths_is_refused(
     provider: str, amount: Money, number: int | None
 ) -> None:
     result = sent(provider, amount, minor_units="hundredths")
@@ -97,7 +95,7 @@ def test_in_hundredths_what_is_no_whole_number_of_them_is_refused(
 
 
 @given(amount=odd_amounts, left=st.integers(0, 10**9))
-def test_the_reply_is_counted_like_the_request(amount: Money, left: int) -> None:
+def test_a_reply_is_read_in_the_units_of_its_request(amount: Money, left: int) -> None:
     for counts, decimals in (("iso", EXPONENTS[amount.currency]), ("hundredths", 2)):
         number = sent("paybyrd", amount, minor_units=counts)
         if isinstance(number, InvalidRefund):
@@ -106,7 +104,7 @@ def test_the_reply_is_counted_like_the_request(amount: Money, left: int) -> None
         answer = reply(200, {**body, "sourceTransaction": {"isoRemainingAmount": left}})
         refund = outcome_for_caller("paybyrd", answer, amount=amount, minor_units=counts)
         assert isinstance(refund, Refund)
-        # What is left is told in the currency's own minor units, or not at all where it is no whole number of them.
+        # A remainder is in the minor units of the currency. One that is not a whole number of them is left out.
         remaining = Decimal(left).scaleb(EXPONENTS[amount.currency] - decimals)
         assert refund.remaining == (remaining if remaining == remaining.to_integral_value() else None)
         another = outcome_for_caller(
@@ -119,7 +117,7 @@ def test_the_reply_is_counted_like_the_request(amount: Money, left: int) -> None
     ("currency", "left", "remaining"),
     [("JPY", 7900, 79), ("JPY", 7950, None), ("KWD", 123, 1230), ("CLF", 1, 100), ("EUR", 7910, 7910), ("JPY", 0, 0)],
 )
-def test_what_is_left_stays_in_the_minor_units_of_the_currency(currency: str, left: int, remaining: int | None) -> None:
+def test_a_remainder_stays_in_the_minor_units_of_the_currency(currency: str, left: int, remaining: int | None) -> None:
     answer = reply(200, {"code": "BYRD200", "sourceTransaction": {"isoRemainingAmount": left}})
     transport = Scripted(answer)
     with scripted("sync", "paybyrd", transport, minor_units="hundredths") as client:
@@ -129,7 +127,7 @@ def test_what_is_left_stays_in_the_minor_units_of_the_currency(currency: str, le
 
 
 @pytest.mark.parametrize("left", [10**20, 10**4000, -1, 1.0, "7", True, None, []], ids=lambda left: str(left)[:20])
-def test_a_remainder_that_is_none_is_told_and_left_out(left: object) -> None:
+def test_an_invalid_remainder_is_reported_and_left_out(left: object) -> None:
     answer = reply(200, {"code": "BYRD200", "sourceTransaction": {"isoRemainingAmount": left}})
     for counts in ("iso", "hundredths"):
         refund = outcome_for_caller("paybyrd", answer, amount=Money.of("7", "JPY"), minor_units=counts)
@@ -141,7 +139,7 @@ def test_a_remainder_that_is_none_is_told_and_left_out(left: object) -> None:
 def found(answer: Any, refund: Refund, **options: Any) -> Refund | RefundError:
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer), **options) as client:
         try:
-            return asked(client, refund)
+            return looked_up(client, refund)
         except RefundError as error:
             return error
 
@@ -158,7 +156,7 @@ def found(answer: Any, refund: Refund, **options: Any) -> Refund | RefundError:
         (None, Money.of("79.10", "EUR"), -7910, -791),
     ],
 )
-def test_a_question_is_counted_like_the_refund(
+def test_a_lookup_counts_in_the_units_of_the_refund(
     named: bool, counts: str | None, amount: Money, right: int, wrong: int
 ) -> None:
     refund = pending("paybyrd", amount=amount)
@@ -168,21 +166,21 @@ def test_a_question_is_counted_like_the_refund(
     assert isinstance(another, RefundMismatch)
     if named:
         unknown = pending("paybyrd", amount=None)
-        learnt = found(state("paybyrd", "Success", isoAmount=right, **more), unknown, minor_units=counts)
-        assert isinstance(learnt, Refund)
-        assert learnt.amount == amount
+        recorded = found(state("paybyrd", "Success", isoAmount=right, **more), unknown, minor_units=counts)
+        assert isinstance(recorded, Refund)
+        assert recorded.amount == amount
 
 
-def test_a_question_through_an_account_that_says_nothing_guesses_nothing() -> None:
+def test_a_lookup_through_an_account_without_a_unit_guesses_nothing() -> None:
     refund = pending("paybyrd", amount=None)
     answer = state("paybyrd", "Success", isoAmount=-79, currency="JPY")
-    learnt = found(answer, refund)
-    assert isinstance(learnt, Refund)
-    assert learnt.amount is None
+    recorded = found(answer, refund)
+    assert isinstance(recorded, Refund)
+    assert recorded.amount is None
     written = state("paybyrd", "Success", isoAmount=-79, amount="-79", currency="JPY")
-    learnt = found(written, refund)
-    assert isinstance(learnt, Refund)
-    assert learnt.amount == Money.of("79", "JPY")
+    recorded = found(written, refund)
+    assert isinstance(recorded, Refund)
+    assert recorded.amount == Money.of("79", "JPY")
 
 
 @counting
@@ -199,7 +197,7 @@ def test_an_account_of_blink_counts_no_minor_units() -> None:
     assert isinstance(outcome_for_caller("blink", reply(200, {"success": True}), amount=Money.of("79", "JPY")), Refund)
 
 
-def test_the_environment_can_say_what_an_account_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_set_the_unit_of_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REFUNDRY_PAYBYRD_API_KEY", "test-key")
     monkeypatch.setenv("REFUNDRY_PAYBYRD_MINOR_UNITS", "hundredths")
     monkeypatch.setenv("REFUNDRY_LAB4PAY_ACCESS_TOKEN", "test-key")
@@ -218,6 +216,6 @@ def test_the_environment_can_say_what_an_account_counts(monkeypatch: pytest.Monk
     assert refused.value.field == "REFUNDRY_PAYBYRD_MINOR_UNITS"
 
 
-def test_what_an_account_counts_stands_in_its_own_argument() -> None:
+def test_the_unit_of_an_account_has_its_own_argument() -> None:
     assert Paybyrd(api_key="test-key").minor_units is None
     assert Paybyrd(api_key="test-key", minor_units="hundredths").minor_units == "hundredths"

@@ -1,4 +1,4 @@
-"""Money and FULL: which amounts there are, and that every digit of them is kept."""
+"""Money and FULL: the valid amounts, and that every digit is kept."""
 
 import copy
 import decimal
@@ -103,7 +103,7 @@ def test_an_amount_in_major_units_is_counted_in_minor_units(
     ],
     ids=lambda amount: ascii(amount)[:30],
 )
-def test_what_is_no_exact_amount_above_zero_is_refused(amount: Any) -> None:
+def test_an_amount_that_is_not_exact_and_above_zero_is_refused(amount: Any) -> None:
     with pytest.raises(InvalidRefund) as refused:
         Money.of(amount, "EUR")
     assert refused.value.field == "amount"
@@ -153,7 +153,7 @@ def test_every_amount_is_the_same_after_being_written_in_major_units(units: int,
     [decimal.Context(prec=3), decimal.Context(prec=3, traps=[decimal.Inexact]), decimal.Context(Emax=2, Emin=-1)],
     ids=["few digits", "few digits and a trap", "small exponents"],
 )
-def test_every_digit_is_kept_whatever_the_decimal_context_of_the_caller(context: decimal.Context) -> None:
+def test_every_digit_is_kept_under_any_decimal_context_of_the_caller(context: decimal.Context) -> None:
     with decimal.localcontext(context):
         money = Money.of("12345678.91", "EUR")
         assert money.minor_units == 1234567891
@@ -161,7 +161,7 @@ def test_every_digit_is_kept_whatever_the_decimal_context_of_the_caller(context:
         assert str(money) == "12345678.91 EUR"
 
 
-def test_money_says_what_it_is() -> None:
+def test_the_text_of_money_shows_amount_and_currency() -> None:
     money = Money.of("79.1", "EUR")
     assert (money.minor_units, money.currency, money.decimal) == (7910, "EUR", Decimal("79.10"))
     assert str(money) == "79.10 EUR"
@@ -209,13 +209,13 @@ def test_amounts_of_one_currency_are_added_and_subtracted_in_minor_units(one: in
 
 @pytest.mark.parametrize("operation", [operator.add, operator.sub])
 @pytest.mark.parametrize("other", [Money.of("1", "GBP"), 1, 0, 1.5, "1", Decimal(1), FULL, None, True])
-def test_money_is_neither_added_to_nor_subtracted_from_anything_but_its_currency(operation: Any, other: Any) -> None:
+def test_money_is_added_and_subtracted_only_within_its_currency(operation: Any, other: Any) -> None:
     for pair in ((Money.of("5", "EUR"), other), (other, Money.of("5", "EUR"))):
         with pytest.raises(TypeError):
             operation(*pair)
 
 
-def test_a_sum_begins_with_an_amount_for_there_is_no_money_of_zero() -> None:
+def test_a_sum_starts_with_an_amount_because_zero_is_not_money() -> None:
     first, *rest = [Money.of("1.00", "EUR"), Money.of("2.50", "EUR"), Money.of("0.01", "EUR")]
     assert sum(rest, start=first) == Money.of("3.51", "EUR")
     amounts: list[Any] = [first, *rest]
@@ -223,7 +223,7 @@ def test_a_sum_begins_with_an_amount_for_there_is_no_money_of_zero() -> None:
         sum(amounts)
 
 
-def test_adding_to_an_amount_leaves_the_amount_as_it_was() -> None:
+def test_adding_to_an_amount_does_not_change_it() -> None:
     amount = first = Money.of("1.00", "EUR")
     amount += Money.of("0.50", "EUR")
     assert (amount, first) == (Money.of("1.50", "EUR"), Money.of("1.00", "EUR"))
@@ -239,14 +239,14 @@ def test_money_cannot_be_changed() -> None:
 
 
 @pytest.mark.parametrize("value", [Money.of("79.10", "EUR"), FULL, RefundRequest("blink", "p-1", FULL, "r-1")])
-@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
-def test_a_copy_and_a_pickle_are_equal_to_the_value(again: Any, value: object) -> None:
-    assert again(value) == value
+@pytest.mark.parametrize("second", [copy.copy, copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_a_copy_and_a_pickle_are_equal_to_the_value(second: Any, value: object) -> None:
+    assert second(value) == value
 
 
 def test_full_is_one_value_of_its_own() -> None:
-    for again in (copy.copy(FULL), copy.deepcopy(FULL), pickle.loads(pickle.dumps(FULL)), Full("FULL")):
-        assert again is FULL
+    for second in (copy.copy(FULL), copy.deepcopy(FULL), pickle.loads(pickle.dumps(FULL)), Full("FULL")):
+        assert second is FULL
     assert repr(FULL) == "FULL"
     assert FULL not in list[object]([None, 0, "FULL", Money.of("1", "EUR")])
 
@@ -266,6 +266,6 @@ def test_the_exponents_are_those_of_an_independent_table() -> None:
         ("BYR", 0),
     ],
 )
-def test_a_currency_that_was_retired_lately_is_read_as_what_it_was(currency: str, decimals: int) -> None:
+def test_a_recently_retired_currency_is_still_read(currency: str, decimals: int) -> None:
     assert currency in RETIRED
     assert Money.of("7", currency).minor_units == 7 * 10**decimals

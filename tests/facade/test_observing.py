@@ -1,4 +1,4 @@
-"""The hooks, the log and the spans: what they are told, that it holds no secret, and that they change nothing."""
+"""The hooks, the log and the spans: their reports, that these hold no secret, and that they change nothing."""
 
 import contextlib
 import hashlib
@@ -31,7 +31,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 @pytest.fixture(scope="module")
 def exporter() -> Iterator[InMemorySpanExporter]:
-    """Collects every span of these tests. A process can set its provider of spans once alone."""
+    """Collects every span of these tests. A process can set its tracer provider only once."""
     collected = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(collected))
@@ -42,7 +42,7 @@ def exporter() -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture
 def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
-    """The spans of one test."""
+    """Return the spans of one test."""
     exporter.clear()
     return exporter
 
@@ -58,7 +58,7 @@ def test_a_deviation_names_the_contract_that_the_reply_was_read_by(provider: str
 
 
 @both_kinds
-def test_an_unknown_outcome_is_a_warning_and_all_else_is_for_debugging(
+def test_an_unknown_outcome_is_logged_as_a_warning_and_all_else_at_debug_level(
     kind: Kind, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -66,12 +66,12 @@ def test_an_unknown_outcome_is_a_warning_and_all_else_is_for_debugging(
         made = account("blink", transport=Scripted(answer))
         with caller(kind, made) as client, contextlib.suppress(RefundError):
             client.ask("blink")
-    told = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "refundry"]
-    assert [level for level, _ in told if level == logging.WARNING] == [logging.WARNING]
-    (warning,) = [text for level, text in told if level == logging.WARNING]
+    outcome = [(record.levelno, record.getMessage()) for record in caplog.records if record.name == "refundry"]
+    assert [level for level, _ in outcome if level == logging.WARNING] == [logging.WARNING]
+    (warning,) = [text for level, text in outcome if level == logging.WARNING]
     assert "OutcomeUnknown" in warning
     assert "'reference-1'" in warning
-    debugged = " ".join(text for level, text in told if level == logging.DEBUG)
+    debugged = " ".join(text for level, text in outcome if level == logging.DEBUG)
     assert all(word in debugged for word in ("SUCCEEDED", "NotSent", "RefundRejected", "HTTP status 422"))
 
 
@@ -84,7 +84,7 @@ def test_a_deviation_is_logged_with_its_place_and_without_its_value(caplog: pyte
     assert "teleported" not in caplog.text
 
 
-def test_nothing_is_printed_where_nobody_has_set_up_logging() -> None:
+def test_nothing_is_printed_where_logging_is_not_configured() -> None:
     code = """
 from refundry import Evidence, Lab4Pay, Money, OutcomeUnknown, RefundClient, SendFailure
 class Lost:
@@ -109,12 +109,12 @@ def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str,
     retry = Retry(first_wait=0.001, longest_wait=0.001)
     with caller(kind, made, retry=retry) as client, trace.get_tracer("a test").start_as_current_span("outer") as outer:
         client.ask(provider)
-    *told, _ = spans.get_finished_spans()
+    *outcome, _ = spans.get_finished_spans()
     operation = "refund_unreferenced" if provider == "lab4pay" else "refund"
-    assert [span.name for span in told] == [f"refundry {operation}"] * 2
-    assert [span.kind for span in told] == [SpanKind.CLIENT] * 2
-    assert all(span.parent and span.parent.span_id == outer.get_span_context().span_id for span in told)
-    assert [span.status.status_code for span in told] == [StatusCode.ERROR, StatusCode.UNSET]
+    assert [span.name for span in outcome] == [f"refundry {operation}"] * 2
+    assert [span.kind for span in outcome] == [SpanKind.CLIENT] * 2
+    assert all(span.parent and span.parent.span_id == outer.get_span_context().span_id for span in outcome)
+    assert [span.status.status_code for span in outcome] == [StatusCode.ERROR, StatusCode.UNSET]
     common = {
         "refundry.provider": provider,
         "refundry.operation": operation,
@@ -124,7 +124,7 @@ def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str,
     }
     status = "PENDING" if provider == "lab4pay" else "SUCCEEDED"
     answered = {"refundry.evidence": "answered", "refundry.outcome": status, "http.response.status_code": 200}
-    assert [dict(span.attributes or {}) for span in told] == [
+    assert [dict(span.attributes or {}) for span in outcome] == [
         {**common, "refundry.evidence": "not sent", "refundry.outcome": "NotSent"},
         {**common, **answered},
     ]
@@ -171,7 +171,7 @@ def test_a_tracer_that_fails_changes_no_outcome(
 
 
 @both_kinds
-def test_a_refusal_is_one_attempt_and_no_question_follows_it(kind: Kind) -> None:
+def test_a_refusal_is_one_attempt_and_no_lookup_follows(kind: Kind) -> None:
     attempts: list[Any] = []
     refused = reply(422, {"success": False, "message": "no"})
     made = account("blink", transport=Scripted(refused))

@@ -1,4 +1,4 @@
-"""The policy: from evidence to what the caller is told, and whether to send again."""
+"""The policy: from evidence and reading to the outcome, and whether the refund may be resent."""
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ RESEND = pytest.mark.parametrize(("until", "resend"), [(LATER, Resend.SAME_REFER
 
 @dataclasses.dataclass(frozen=True)
 class Times:
-    """The times of a refund, as they are set."""
+    """The times of a refund."""
 
     until: datetime | None = LATER
     same_answer_until: datetime | None = None
@@ -62,7 +62,9 @@ def concluded(
 
 @pytest.mark.parametrize("evidence", [Evidence.MAYBE_SENT, Evidence.ANSWERED])
 @RESEND
-def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: datetime | None, resend: Resend) -> None:
+def test_a_request_that_may_have_been_sent_is_unknown(
+    evidence: Evidence, until: datetime | None, resend: Resend
+) -> None:
     error = of_failure(REQUEST, SendFailure(evidence, "the connection broke"), Times(until))
     assert type(error) is OutcomeUnknown
     assert (error.resend_until, error.resend) == (until, resend)
@@ -71,7 +73,7 @@ def test_a_request_that_may_have_left_is_unknown(evidence: Evidence, until: date
 
 
 @pytest.mark.parametrize("until", [LATER, None])
-def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | None) -> None:
+def test_a_request_that_was_not_sent_may_be_resent(until: datetime | None) -> None:
     error = of_failure(REQUEST, SendFailure(Evidence.NOT_SENT, "the connection was refused"), Times(until))
     assert type(error) is NotSent
     assert error.resend is Resend.SAFE
@@ -81,7 +83,7 @@ def test_a_request_of_which_nothing_left_may_be_sent_again(until: datetime | Non
 @pytest.mark.parametrize(
     ("outcome", "status"), [(Outcome.SUCCEEDED, RefundStatus.SUCCEEDED), (Outcome.PENDING, RefundStatus.PENDING)]
 )
-def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: RefundStatus) -> None:
+def test_an_acceptance_is_a_refund(outcome: Outcome, status: RefundStatus) -> None:
     reading = Reading(
         outcome, refund_id="x", payment_id="p-1", remaining=200, tracking_id="t", code="c", message="m", reference="r-1"
     )
@@ -111,7 +113,7 @@ def test_what_the_provider_accepted_is_a_refund(outcome: Outcome, status: Refund
         (Outcome.UNKNOWN, OutcomeUnknown, Resend.SAME_REFERENCE),
     ],
 )
-def test_what_the_provider_did_not_accept_is_an_exception_that_says_what_is_certain(
+def test_a_refund_that_was_not_accepted_is_an_exception_that_says_what_is_certain(
     outcome: Outcome, cls: type[RefundError], resend: Resend
 ) -> None:
     error = concluded(Reading(outcome, code="C-1", message="a message"))
@@ -124,12 +126,12 @@ def test_what_the_provider_did_not_accept_is_an_exception_that_says_what_is_cert
 
 
 def test_every_outcome_is_in_one_of_the_tables_above() -> None:
-    told: dict[Outcome, Any] = {outcome: concluded(Reading(outcome)) for outcome in Outcome}
-    assert {outcome for outcome, result in told.items() if isinstance(result, Refund)} == {
+    returned: dict[Outcome, Any] = {outcome: concluded(Reading(outcome)) for outcome in Outcome}
+    assert {outcome for outcome, result in returned.items() if isinstance(result, Refund)} == {
         Outcome.SUCCEEDED,
         Outcome.PENDING,
     }
-    assert len({type(result) for result in told.values()}) == len(Outcome) - 1
+    assert len({type(result) for result in returned.values()}) == len(Outcome) - 1
 
 
 def test_a_reading_that_claims_nothing_is_unknown() -> None:
@@ -147,7 +149,9 @@ def test_a_refusal_carries_its_reason(reason: Reason) -> None:
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
-def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outcome, retry_after: float | None) -> None:
+def test_every_error_of_an_answer_has_the_wait_that_the_provider_requests(
+    outcome: Outcome, retry_after: float | None
+) -> None:
     headers = () if retry_after is None else (("retry-after", f"{retry_after:g}"),)
     error = concluded(Reading(outcome), reply=WireReply(429, headers, b"{}"))
     assert isinstance(error, RefundError)
@@ -156,7 +160,7 @@ def test_every_answer_says_for_how_long_the_provider_asks_to_wait(outcome: Outco
 
 @pytest.mark.parametrize("retry_after", [None, 30.0])
 @pytest.mark.parametrize("evidence", Evidence)
-def test_every_failure_says_for_how_long_the_other_side_asks_to_wait(
+def test_every_error_of_a_failure_has_the_wait_that_the_server_requests(
     evidence: Evidence, retry_after: float | None
 ) -> None:
     failure = SendFailure(evidence, "no", retry_after=retry_after)
@@ -166,19 +170,19 @@ def test_every_failure_says_for_how_long_the_other_side_asks_to_wait(
 @pytest.mark.parametrize("amount", [Money.of("1.00", "EUR"), FULL])
 def test_every_error_names_the_payment_and_the_amount(amount: Amount) -> None:
     request = dataclasses.replace(REQUEST, amount=amount)
-    told = [concluded(Reading(outcome), request) for outcome in Outcome]
-    told += [of_failure(request, SendFailure(evidence, "no"), Times()) for evidence in Evidence]
-    told += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
+    result = [concluded(Reading(outcome), request) for outcome in Outcome]
+    result += [of_failure(request, SendFailure(evidence, "no"), Times()) for evidence in Evidence]
+    result += [concluded(Reading(Outcome.SUCCEEDED, payment_id="p-2"), request)]
     refund = Refund("blink", "r-1", RefundStatus.PENDING, amount=Money.of("1.00", "EUR"), payment_id="p-1")
     for answer in (SendFailure(Evidence.MAYBE_SENT, "no"), REPLY):
-        told += [of_state(refund, answer, Reading(), currency=None, clock=SYSTEM)]
-    errors = [error for error in told if isinstance(error, RefundError)]
+        result += [of_state(refund, answer, Reading(), currency=None, clock=SYSTEM)]
+    errors = [error for error in result if isinstance(error, RefundError)]
     assert {type(error) for error in errors} == {
         *(RefundRejected, AuthenticationFailed, OutcomeUnknown, RefundMismatch, NotSent, LookupFailed)
     }
     for error in errors:
-        asked = REQUEST.amount if isinstance(error, LookupFailed) else amount
-        assert (error.provider, error.reference, error.payment_id, error.amount) == ("blink", "r-1", "p-1", asked)
+        requested = REQUEST.amount if isinstance(error, LookupFailed) else amount
+        assert (error.provider, error.reference, error.payment_id, error.amount) == ("blink", "r-1", "p-1", requested)
 
 
 @pytest.mark.parametrize("code", ["a code\r\nwith lines", "a" * 41, "<b>", "4111 1111 1111 1111"])
@@ -190,26 +194,26 @@ def test_a_code_that_is_more_than_a_code_is_not_in_the_text(code: str) -> None:
 
 
 @pytest.mark.parametrize("evidence", Evidence)
-def test_what_was_raised_is_the_cause_of_what_is_told(evidence: Evidence) -> None:
+def test_the_exception_of_a_failure_is_the_cause_of_the_error(evidence: Evidence) -> None:
     broken = OSError()
     assert of_failure(REQUEST, SendFailure(evidence, "no", cause=broken), Times()).__cause__ is broken
 
 
-@pytest.mark.parametrize("settles", [True, False])
+@pytest.mark.parametrize("resolves", [True, False])
 @pytest.mark.parametrize("outcome", Outcome)
-def test_a_lost_attempt_is_settled_by_an_acceptance_and_by_a_refusal_that_is_a_verdict_on_its_key(
-    outcome: Outcome, settles: bool
+def test_a_lost_attempt_is_resolved_by_an_acceptance_or_by_a_refusal_of_its_key(
+    outcome: Outcome, resolves: bool
 ) -> None:
     lost = of_failure(REQUEST, SendFailure(Evidence.MAYBE_SENT, "the connection broke"), Times())
     assert isinstance(lost, OutcomeUnknown)
-    reading = Reading(outcome, resolves_earlier=settles)
+    reading = Reading(outcome, resolves_earlier=resolves)
     result = concluded(reading)
-    told = after_unknown(lost, result, resolves_earlier=settles, times=Times())
-    is_verdict = outcome is Outcome.REJECTED and settles
+    returned = after_unknown(lost, result, resolves_earlier=resolves, times=Times())
+    is_verdict = outcome is Outcome.REJECTED and resolves
     if is_verdict or isinstance(result, Refund | OutcomeUnknown):
-        assert told is result
+        assert returned is result
     else:
-        assert (type(told), str(lost) in str(told)) == (OutcomeUnknown, True)
+        assert (type(returned), str(lost) in str(returned)) == (OutcomeUnknown, True)
 
 
 MINUTE = timedelta(minutes=1)
@@ -277,11 +281,11 @@ def test_a_refusal_of_another_payment_is_a_mismatch_too() -> None:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
-def test_the_amount_of_what_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
+def test_the_amount_of_a_refund_that_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
     assert compare(REQUEST, Reading(outcome, amounts=(Decimal(7),))) == ()
 
 
-def test_the_amount_after_full_is_not_compared_and_taken_over_where_the_currency_is_known() -> None:
+def test_the_amount_after_full_is_adopted_without_a_comparison_where_the_currency_is_known() -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
     reading = Reading(Outcome.SUCCEEDED, amounts=(Decimal("79.1"),))
     assert compare(full, reading) == ()
@@ -321,7 +325,7 @@ def test_after_full_the_amounts_of_a_reply_are_compared_with_each_other() -> Non
 
 
 @pytest.mark.parametrize("amount", [None, Decimal(0), Decimal("Infinity"), Decimal("1E+300")])
-def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: Decimal | None) -> None:
+def test_an_impossible_amount_after_full_is_left_out(amount: Decimal | None) -> None:
     full = dataclasses.replace(REQUEST, amount=FULL)
     refund = concluded(Reading(Outcome.SUCCEEDED, amounts=() if amount is None else (amount,)), full, currency="GBP")
     assert isinstance(refund, Refund)
@@ -329,7 +333,7 @@ def test_an_amount_after_full_that_no_refund_can_have_is_not_taken_over(amount: 
 
 
 @given(st.integers(1, 10**15), st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
-def test_two_amounts_agree_only_where_every_digit_does(asked: int, reported: int, currency: str) -> None:
-    request = dataclasses.replace(REQUEST, amount=Money.from_minor(asked, currency))
+def test_two_amounts_agree_only_where_every_digit_does(requested: int, reported: int, currency: str) -> None:
+    request = dataclasses.replace(REQUEST, amount=Money.from_minor(requested, currency))
     amount = Money.from_minor(reported, currency).decimal.normalize()
-    assert (compare(request, Reading(Outcome.SUCCEEDED, amounts=(amount,))) == ()) is (asked == reported)
+    assert (compare(request, Reading(Outcome.SUCCEEDED, amounts=(amount,))) == ()) is (requested == reported)

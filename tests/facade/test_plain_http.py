@@ -1,4 +1,4 @@
-"""Plain http to a host that is named for it: a sandbox in a network of containers, and never a provider."""
+"""Plain http to a host that the caller names for it: a sandbox in a network of containers, never a provider."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ def test_plain_http_goes_to_a_host_of_a_private_network_that_is_named_for_it(
     assert account(provider, base_url=base_url, plain_http_to=host).origin == (origin or base_url)
 
 
-def test_the_environment_names_it_too() -> None:
+def test_the_environment_can_name_the_host() -> None:
     variables = {
         "REFUNDRY_PAYBYRD_API_KEY": "test-key",
         "REFUNDRY_PAYBYRD_BASE_URL": "http://sandbox:8787",
@@ -68,7 +68,7 @@ def test_the_environment_names_it_too() -> None:
         "0.0.0.0",
         "2001:db8::7",
         "::ffff:8.8.8.8",
-        # What a resolver reads as 8.8.8.8.
+        # A resolver reads each of these as 8.8.8.8.
         "134744072",
         "0x08080808",
         "8.8.2056",
@@ -77,7 +77,7 @@ def test_the_environment_names_it_too() -> None:
     ],
 )
 @pytest.mark.parametrize("kind", [Lab4Pay, Paybyrd, Blink])
-def test_a_host_that_the_internet_may_know_is_refused(kind: type[Account], host: str) -> None:
+def test_a_public_host_is_refused(kind: type[Account], host: str) -> None:
     written = f"[{host}]" if ":" in host else host
     with pytest.raises(InvalidRefund, match="may be on the Internet") as refused:
         account(kind.__name__.lower(), base_url=f"http://{written}", plain_http_to=host)
@@ -88,7 +88,7 @@ def test_a_host_that_the_internet_may_know_is_refused(kind: type[Account], host:
     "value",
     ["", "http://sandbox", "sandbox:8787", "sandbox/", "*", "sand box", "sandbox\n", "größe", 7, True, ["sandbox"]],
 )
-def test_what_is_no_host_name_alone_is_refused(value: Any) -> None:
+def test_anything_but_a_host_name_is_refused(value: Any) -> None:
     with pytest.raises(InvalidRefund, match="not a host name alone") as refused:
         account("blink", base_url="http://sandbox:8787", plain_http_to=value)
     assert refused.value.field == "plain_http_to"
@@ -101,7 +101,7 @@ def test_another_host_than_the_one_of_the_base_url_is_refused(base_url: str | No
     assert refused.value.field == "plain_http_to"
 
 
-def test_it_lets_no_other_scheme_through() -> None:
+def test_any_other_scheme_is_refused() -> None:
     with pytest.raises(InvalidRefund, match="not https") as refused:
         account("blink", base_url="ftp://sandbox", plain_http_to="sandbox")
     assert refused.value.field == "base_url"

@@ -1,4 +1,4 @@
-"""What goes to each provider, and what each of its replies is taken to mean."""
+"""The requests to each provider, and the meaning of each of its replies."""
 
 import decimal
 import json
@@ -18,7 +18,7 @@ from refundry import (
     Refund,
     RefundMismatch,
 )
-from tests.facade.replies import ACCESS, ALREADY, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
+from tests.facade.replies import ALREADY, DENIED, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
 from tests.facade.support import Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, where
 from tests.providers.record import ONE_EURO, PAYMENT, reply
@@ -74,7 +74,7 @@ def test_a_refund_at_blink_is_a_post_of_major_units_or_of_no_amount_for_full(amo
 
 
 def written(provider: str, amount: Money) -> str:
-    """Return the amount as it stands in the JSON that is sent."""
+    """Return the amount as the sent JSON writes it."""
     transport = Scripted(reply(500))
     options = {} if provider == "blink" else {"minor_units": "iso"}
     with scripted("sync", provider, transport, **options) as client, pytest.raises(OutcomeUnknown):
@@ -95,24 +95,24 @@ def written(provider: str, amount: Money) -> str:
     ],
     ids=str,
 )
-def test_an_amount_goes_out_in_the_units_of_each_provider(amount: Money, minor: str, major: str) -> None:
+def test_an_amount_is_sent_in_the_units_of_each_provider(amount: Money, minor: str, major: str) -> None:
     assert [written(provider, amount) for provider in PROVIDERS] == [minor, minor, major]
 
 
 @given(st.integers(1, 10**15), st.sampled_from(["JPY", "EUR", "KWD", "CLF"]))
-def test_every_digit_of_an_amount_goes_out(units: int, currency: str) -> None:
+def test_every_digit_of_an_amount_is_sent(units: int, currency: str) -> None:
     amount = Money.from_minor(units, currency)
     assert written("lab4pay", amount) == written("paybyrd", amount) == str(units)
     assert Decimal(written("blink", amount)) == amount.decimal
 
 
-def test_every_digit_goes_out_whatever_the_decimal_context_of_the_caller() -> None:
+def test_every_digit_is_sent_under_any_decimal_context_of_the_caller() -> None:
     with decimal.localcontext(decimal.Context(prec=3)):
         assert written("blink", Money.of("12345678.91", "EUR")) == "12345678.91"
 
 
 @pytest.mark.parametrize("provider", where(lambda record: "amount" in record.reports))
-def test_every_digit_comes_back_whatever_the_decimal_context_of_the_caller(provider: str) -> None:
+def test_every_digit_is_read_under_any_decimal_context_of_the_caller(provider: str) -> None:
     amount = Money.of("12345678.91", "EUR")
     echo = RECORDS[provider].contract.echoes[0](1234567892, "12345678.92").encode()
     with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
@@ -137,8 +137,8 @@ def test_every_digit_comes_back_whatever_the_decimal_context_of_the_caller(provi
         (400, b"", Reason.INVALID),
         (400, {}, Reason.INVALID),
         (400, {"detail": "amount"}, Reason.INVALID),
-        (401, b"", ACCESS),
-        (401, {"detail": "token"}, ACCESS),
+        (401, b"", DENIED),
+        (401, {"detail": "token"}, DENIED),
         (403, {}, UNKNOWN),
         (404, {}, UNKNOWN),
         (409, {}, UNKNOWN),
@@ -169,25 +169,25 @@ BY_CODE: Final[dict[str | None, tuple[Expected, Expected, Expected, Expected]]] 
     "BYRD294": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     "BYRD299": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
     "BYRD999": (UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN),
-    "BYRD205": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD206": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD208": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, ACCESS),
-    "BYRD230": (ALREADY, UNKNOWN, ALREADY, ACCESS),
-    "BYRD231": (EXCEEDS, UNKNOWN, EXCEEDS, ACCESS),
-    "BYRD240": (Reason.INVALID, UNKNOWN, Reason.INVALID, ACCESS),
-    "BYRD290": (Reason.OTHER, UNKNOWN, Reason.OTHER, ACCESS),
-    "BYRD291": (Reason.OTHER, UNKNOWN, Reason.OTHER, ACCESS),
-    "BYRD292": (Reason.NOT_REFUNDABLE, UNKNOWN, Reason.NOT_REFUNDABLE, ACCESS),
-    "BYRD401": (ACCESS, UNKNOWN, ACCESS, ACCESS),
-    "BYRD403": (ACCESS, UNKNOWN, ACCESS, ACCESS),
-    "BYRD900": (Reason.INVALID, UNKNOWN, Reason.INVALID, ACCESS),
-    "BYRD901": (Reason.NOT_FOUND, UNKNOWN, Reason.NOT_FOUND, ACCESS),
-    # What the contract does not list, and no code at all.
-    "BYRD777": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "byrd200": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "BYRD200 ": (UNKNOWN, UNKNOWN, UNKNOWN, ACCESS),
-    "": (UNKNOWN, PENDING, UNKNOWN, ACCESS),
-    None: (UNKNOWN, PENDING, UNKNOWN, ACCESS),
+    "BYRD205": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD206": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD208": (Reason.DECLINED, UNKNOWN, Reason.DECLINED, DENIED),
+    "BYRD230": (ALREADY, UNKNOWN, ALREADY, DENIED),
+    "BYRD231": (EXCEEDS, UNKNOWN, EXCEEDS, DENIED),
+    "BYRD240": (Reason.INVALID, UNKNOWN, Reason.INVALID, DENIED),
+    "BYRD290": (Reason.OTHER, UNKNOWN, Reason.OTHER, DENIED),
+    "BYRD291": (Reason.OTHER, UNKNOWN, Reason.OTHER, DENIED),
+    "BYRD292": (Reason.NOT_REFUNDABLE, UNKNOWN, Reason.NOT_REFUNDABLE, DENIED),
+    "BYRD401": (DENIED, UNKNOWN, DENIED, DENIED),
+    "BYRD403": (DENIED, UNKNOWN, DENIED, DENIED),
+    "BYRD900": (Reason.INVALID, UNKNOWN, Reason.INVALID, DENIED),
+    "BYRD901": (Reason.NOT_FOUND, UNKNOWN, Reason.NOT_FOUND, DENIED),
+    # A code that the contract does not list, and no code.
+    "BYRD777": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "byrd200": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "BYRD200 ": (UNKNOWN, UNKNOWN, UNKNOWN, DENIED),
+    "": (UNKNOWN, PENDING, UNKNOWN, DENIED),
+    None: (UNKNOWN, PENDING, UNKNOWN, DENIED),
 }
 COLUMNS: Final = {200: 0, 202: 1, 400: 2, 404: 2, 401: 3, 403: 3}
 
@@ -201,28 +201,28 @@ def test_a_reply_of_paybyrd_means(code: str | None, status: int) -> None:
 
 @pytest.mark.parametrize("status", COLUMNS)
 @pytest.mark.parametrize("code", BY_CODE)
-def test_three_refusals_of_paybyrd_settle_an_earlier_attempt_too(code: str | None, status: int) -> None:
+def test_three_refusals_of_paybyrd_resolve_an_earlier_attempt_too(code: str | None, status: int) -> None:
     refused = isinstance(BY_CODE[code][COLUMNS[status]], Reason)
-    settles = refused and code in ("BYRD205", "BYRD208", "BYRD901")
-    assert reading_of("paybyrd", reply(status, {"code": code})).resolves_earlier is settles
+    resolves = refused and code in ("BYRD205", "BYRD208", "BYRD901")
+    assert reading_of("paybyrd", reply(status, {"code": code})).resolves_earlier is resolves
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 520, 599, 201, 409, 422, 429])
 @pytest.mark.parametrize("code", BY_CODE)
-def test_any_other_status_of_paybyrd_is_unknown_whatever_its_code(code: str | None, status: int) -> None:
+def test_any_other_status_of_paybyrd_is_unknown_with_every_code(code: str | None, status: int) -> None:
     assert of("paybyrd", status, {"code": code}) is OutcomeUnknown
 
 
-def test_every_code_of_the_contract_stands_in_the_table() -> None:
+def test_every_code_of_the_contract_is_in_the_table() -> None:
     listed = {"BYRD200", "BYRD010"}
     for code in (f"BYRD{number:03}" for number in range(1000)):
-        told_of = deviations("paybyrd", reply(400, {"code": code}))
-        if not told_of:
+        reported = deviations("paybyrd", reply(400, {"code": code}))
+        if not reported:
             listed.add(code)
     assert listed == {code for code in BY_CODE if code and code not in ("BYRD777", "byrd200", "BYRD200 ")}
 
 
-def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
+def test_a_success_at_paybyrd_has_every_field_of_the_reply() -> None:
     body = {
         "isoAmount": 100,
         "amount": "1.00",
@@ -251,7 +251,7 @@ def test_a_success_at_paybyrd_says_all_that_the_reply_says() -> None:
     assert deviations("paybyrd", reply(200, body)) == []
 
 
-def test_a_remainder_below_zero_is_not_told_as_money_that_is_left() -> None:
+def test_a_remainder_below_zero_is_left_out() -> None:
     body = {"code": "BYRD200", "sourceTransaction": {"isoRemainingAmount": -200}}
     result = outcome_for_caller("paybyrd", reply(200, body))
     assert isinstance(result, Refund)
@@ -264,7 +264,7 @@ def test_a_remainder_below_zero_is_not_told_as_money_that_is_left() -> None:
 LINK = "/api/v2/transactions?requestId=93ce3e62-82b9-4570-8248-45915e794fd0"
 
 
-def test_an_acceptance_for_later_at_paybyrd_says_where_to_ask() -> None:
+def test_a_202_of_paybyrd_has_the_link_for_a_lookup() -> None:
     body = {"code": "BYRD010", "description": "A sentence", "links": {"href": LINK, "rel": "a", "type": "GET"}}
     result = outcome_for_caller("paybyrd", reply(202, body))
     assert isinstance(result, Refund)
@@ -274,7 +274,7 @@ def test_an_acceptance_for_later_at_paybyrd_says_where_to_ask() -> None:
 
 
 @pytest.mark.parametrize("links", [None, [], "x", {}, {"href": None}])
-def test_an_acceptance_for_later_at_paybyrd_needs_no_link(links: object) -> None:
+def test_a_202_of_paybyrd_needs_no_link(links: object) -> None:
     result = outcome_for_caller("paybyrd", reply(202, {"code": "BYRD010", "links": links}))
     assert isinstance(result, Refund)
     assert result.tracking_id is None
@@ -287,11 +287,11 @@ def test_an_acceptance_for_later_at_paybyrd_needs_no_link(links: object) -> None
         ({"amount": "0.99"}, ("amount", "1.00", "0.99")),
         ({"isoAmount": 0}, ("amount", "1.00", "0.00")),
         ({"isoAmount": 10**20}, ("amount", "1.00", f"{10**18}.00")),
-        # Two amounts that contradict each other, whichever of them is the right one.
+        # Two amounts that contradict each other; either may be the right one.
         ({"isoAmount": 100, "amount": "0.99"}, ("amount", "1.00", "0.99")),
         ({"isoAmount": 100, "amount": "100"}, ("amount", "1.00", "100")),
         ({"isoAmount": 99, "amount": "1.00"}, ("amount", "1.00", "0.99")),
-        # An amount that cannot be read, where no other can.
+        # An unreadable amount, without a readable one beside it.
         ({"amount": "1.034,45"}, ("amount", "1.00", "1.034,45")),
         ({"amount": "1,00"}, ("amount", "1.00", "1,00")),
         ({"amount": "one euro"}, ("amount", "1.00", "one euro")),
@@ -314,10 +314,12 @@ def test_a_success_of_another_refund_at_paybyrd_is_a_mismatch(code: str, body: A
 
 def test_the_id_of_a_payment_is_the_same_in_capital_letters_where_it_is_a_uuid() -> None:
     uuid = "c16ce479-319d-4e7b-a966-7735c34b2cc5"
-    for asked, reported in ((uuid.upper(), uuid), (uuid, uuid.upper()), (uuid, uuid)):
+    for requested, reported in ((uuid.upper(), uuid), (uuid, uuid.upper()), (uuid, uuid)):
         body = {"code": "BYRD200", "sourceTransaction": {"transactionId": reported}}
         with scripted("sync", "paybyrd", Scripted(reply(200, body))) as client:
-            assert client.refund("paybyrd", payment_id=asked, amount=ONE_EURO, reference="r-1").payment_id == asked
+            assert (
+                client.refund("paybyrd", payment_id=requested, amount=ONE_EURO, reference="r-1").payment_id == requested
+            )
     result = outcome_for_caller("blink", reply(200, {"success": True, "transaction_id": PAYMENT.upper()}))
     assert isinstance(result, RefundMismatch)
 
@@ -340,17 +342,17 @@ def test_the_id_of_a_payment_is_the_same_in_capital_letters_where_it_is_a_uuid()
         (Money.of("1.00", "GBP"), {}),
     ],
 )
-def test_an_amount_at_paybyrd_is_read_in_whatever_form_it_comes(amount: Money, body: Any) -> None:
+def test_an_amount_at_paybyrd_is_read_in_every_form(amount: Money, body: Any) -> None:
     result = outcome_for_caller("paybyrd", reply(200, {"code": "BYRD200", **body}), amount=amount, minor_units="iso")
     assert isinstance(result, Refund)
     assert result.amount == amount
 
 
 @pytest.mark.parametrize("units", [1.0, 99.5, "99", -99, 1e300, 99])
-def test_an_amount_at_paybyrd_that_is_another_is_a_mismatch_in_whatever_form_it_comes(units: object) -> None:
+def test_a_different_amount_at_paybyrd_is_a_mismatch_in_every_form(units: object) -> None:
     result = outcome_for_caller("paybyrd", reply(200, {"code": "BYRD200", "isoAmount": units, "amount": "1.00"}))
     assert isinstance(result, RefundMismatch)
-    assert [(name, asked) for name, asked, _ in result.differences] == [("amount", "1.00")]
+    assert [(name, requested) for name, requested, _ in result.differences] == [("amount", "1.00")]
 
 
 @pytest.mark.parametrize(
@@ -380,24 +382,24 @@ def test_an_amount_at_paybyrd_that_is_another_is_a_mismatch_in_whatever_form_it_
         ({"code": "BYRD200", "sourceTransaction": []}, ["/sourceTransaction"]),
     ],
 )
-def test_what_departs_from_the_contract_of_paybyrd_is_told_with_its_place(body: Any, pointers: list[str]) -> None:
+def test_a_deviation_from_the_contract_of_paybyrd_is_reported_with_its_place(body: Any, pointers: list[str]) -> None:
     assert [pointer for pointer, _ in deviations("paybyrd", reply(200, body))] == pointers
 
 
-def test_a_link_that_is_not_one_is_told_with_its_place() -> None:
+def test_an_invalid_link_is_reported_with_its_place() -> None:
     for links, pointer in (({"href": 7}, "/links/href"), (None, "/links"), ("x", "/links")):
         assert [place for place, _ in deviations("paybyrd", reply(202, {"code": "BYRD010", "links": links}))] == [
             pointer
         ]
 
 
-# What is told of a departure.
+# The report of a deviation.
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_deviation_holds_no_value_of_the_reply(provider: str) -> None:
     body = {"code": "4111111111111111", "transaction_id": ["4111111111111111"], "status": "4111111111111111"}
     answer = reply(200, {**body, "amount": "4111111111111111x"})
-    noted = deviations(provider, answer)
-    assert noted
-    assert "4111" not in str(noted)
+    reported = deviations(provider, answer)
+    assert reported
+    assert "4111" not in str(reported)

@@ -1,4 +1,4 @@
-"""What `import refundry` offers, and how little it costs until it is used."""
+"""The public names of `import refundry`, and how little the import costs."""
 
 import ast
 import importlib
@@ -27,7 +27,7 @@ def type_checked() -> dict[str, str]:
     return {str(alias.asname): str(node.module) for node in imported for alias in node.names}
 
 
-def test_a_type_checker_sees_the_very_names_that_are_offered() -> None:
+def test_a_type_checker_sees_exactly_the_public_names() -> None:
     assert sorted(type_checked()) == sorted(refundry.__all__)
     assert len({*refundry.__all__}) == len(refundry.__all__)
 
@@ -40,7 +40,7 @@ def test_a_name_is_served_from_the_module_that_a_type_checker_sees(name: str) ->
 
 def test_a_name_that_is_not_offered_is_not_there() -> None:
     with pytest.raises(AttributeError, match="'Refunds'"):
-        getattr(refundry, "Refunds")  # noqa: B009 (the name is none, which a type checker would say)
+        getattr(refundry, "Refunds")  # noqa: B009 (the name does not exist, and a type checker would say so)
     assert not hasattr(refundry, "json")
 
 
@@ -74,12 +74,12 @@ def test_the_member_of_an_enum_is_its_value_as_a_text(enum: type[Enum]) -> None:
     assert [f"{member}" for member in enum] == [member.value for member in enum] == [*enum]
 
 
-def test_full_is_no_text_that_could_be_taken_for_an_amount() -> None:
+def test_full_cannot_be_mistaken_for_an_amount_in_text() -> None:
     assert not isinstance(FULL, str)
 
 
 def loaded_by(statement: str) -> set[str]:
-    """Return what a new process imports for the statement, beyond what it starts with."""
+    """Return the modules that a statement imports in a new process."""
     report = "import json; print(json.dumps([*({*sys.modules} - before)]))"
     code = f"import sys; before = {{*sys.modules}}\n{statement}\n{report}"
     path = os.pathsep.join(sys.path)

@@ -1,4 +1,4 @@
-"""What the README says of each provider is what the code says, and its handler tells each exception apart."""
+"""The README's table of providers agrees with the code, and its handler distinguishes each exception."""
 
 import ast
 import itertools
@@ -28,7 +28,7 @@ README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding=
 
 
 def row(begins_with: str) -> dict[str, str]:
-    """Return the row of the table of providers that begins so, by provider."""
+    """Return the cells of a row of the table of providers, by provider."""
     (line,) = (line for line in README.splitlines() if line.startswith(f"| {begins_with}"))
     return dict(zip(PROVIDERS, (cell.strip() for cell in line.split("|")[2:5]), strict=True))
 
@@ -50,7 +50,7 @@ def test_the_table_of_providers_says_what_their_capabilities_say(provider: str) 
 
 
 def handlers() -> Iterator[CodeType]:
-    """Return the README's handler with its clauses in each order that they can have."""
+    """Yield the README's handler with its clauses in each possible order."""
     (code,) = (part.partition("```")[0] for part in README.split("```python\n")[1:] if "except RefundRejected" in part)
     imports, handler = ast.parse(code).body
     assert isinstance(handler, ast.Try)
@@ -60,7 +60,7 @@ def handlers() -> Iterator[CodeType]:
 
 
 def done_by(handler: CodeType, error: RefundError) -> list[str]:
-    """Return the names of what the handler calls where the client raises this."""
+    """Return the names of the functions that the handler calls for this exception."""
 
     class Client:
         def refund(self, *_: object, **__: object) -> Refund:
@@ -89,11 +89,11 @@ LATER = datetime.now(UTC) + timedelta(hours=1)
         (RefundMismatch("text", differences=[]), "ask_a_person"),
     ],
 )
-def test_the_handler_does_the_same_in_whatever_order_its_clauses_stand(error: RefundError, done: str) -> None:
+def test_the_handler_does_the_same_for_every_order_of_its_clauses(error: RefundError, done: str) -> None:
     assert [done_by(handler, error) for handler in handlers()] == [[done]] * 24
 
 
 @pytest.mark.parametrize("name", ["payment_id", "amount", "retry_after", "raw", "http_status", "provider_message"])
-def test_what_the_readme_says_that_every_error_carries_is_there(name: str) -> None:
+def test_every_error_carries_the_fields_that_the_readme_lists(name: str) -> None:
     assert f"`{name}`" in README.partition("All are `RefundError`")[2].partition("```python")[0]
     assert hasattr(RefundError("text"), name)

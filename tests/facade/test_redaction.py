@@ -1,4 +1,4 @@
-"""What is taken out of what is kept of a reply, and what stays."""
+"""What redaction removes from a reply, and what it keeps."""
 
 import copy
 import json
@@ -35,22 +35,22 @@ SECRETS: Final = [Secret(CANARY), Secret("short")]
 
 
 def plain(text: str) -> str:
-    """Return JSON of a text, as most write it."""
+    """Return a text as JSON, as most libraries write it."""
     return json.dumps(text)
 
 
 def by_number(text: str) -> str:
-    """Return JSON of a text, with each character by its number."""
+    """Return a text as JSON, with each character as an escape of its number."""
     return '"' + "".join(f"\\u{ord(one):04X}" for one in text) + '"'
 
 
 def with_slashes(text: str) -> str:
-    """Return JSON of a text, with each slash behind a backslash."""
+    """Return a text as JSON, with each slash escaped."""
     return json.dumps(text).replace("/", "\\/")
 
 
 def within_json(text: str) -> str:
-    """Return JSON of a text that is JSON of the text itself."""
+    """Return a text as JSON within JSON."""
     return with_slashes(by_number(text)[:9] + with_slashes(text))
 
 
@@ -70,29 +70,31 @@ AWKWARD: Final = [
 
 @pytest.mark.parametrize("secret", AWKWARD)
 @pytest.mark.parametrize("write", AS_JSON)
-def test_a_credential_is_found_as_it_is_and_as_json_writes_it(secret: str, write: Any) -> None:
+def test_a_credential_is_found_as_plain_text_and_as_escaped_json(secret: str, write: Any) -> None:
     written = write(secret) if secret.isascii() else json.dumps(secret, ensure_ascii=False)
     for body in (secret, f'{{"message":"a \\n b","detail":{written},"more":"\\u0041"}}'):
-        told = redacted(reply(400, body.encode(), (("x-echo", f"Bearer {secret}"), ("x-json", body))), [Secret(secret)])
-        text = told.body.decode() + repr(told.headers)
+        redacted_value = redacted(
+            reply(400, body.encode(), (("x-echo", f"Bearer {secret}"), ("x-json", body))), [Secret(secret)]
+        )
+        text = redacted_value.body.decode() + repr(redacted_value.headers)
         assert (secret in text, written[1:-1] in text, text.count(REDACTED)) == (False, False, 3)
         if body is not secret:
-            assert json.loads(told.body)["more"] == "A"
+            assert json.loads(redacted_value.body)["more"] == "A"
 
 
 @given(secret=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=8, max_size=40), data=st.data())
-def test_whatever_a_credential_holds_json_does_not_hide_it(secret: str, data: st.DataObject) -> None:
+def test_json_escapes_hide_no_credential(secret: str, data: st.DataObject) -> None:
     write = data.draw(st.sampled_from(AS_JSON[:3]))
     body = f'{{"message":{write(secret)}}}'
-    told = redacted(reply(200, body.encode()), [Secret(secret)])
-    assert secret not in str(json.loads(told.body)["message"])
+    redacted_value = redacted(reply(200, body.encode()), [Secret(secret)])
+    assert secret not in str(json.loads(redacted_value.body)["message"])
 
 
 @pytest.mark.parametrize(
     "text",
     ["", "done", '{"a":"\\u0041\\/"}', "short", "\\" * 1000, "canary+of/the~key", '{"raw":"caf\\u00e9"}', "C:\\dir\\"],
 )
-def test_what_holds_no_credential_is_left_as_it_is(text: str) -> None:
+def test_a_value_without_a_credential_is_not_changed(text: str) -> None:
     body = reply(200, text.encode(), (("x-a", text),))
     refund = Refund("shop", "r-1", RefundStatus.PENDING, refund_id=text or None, provider_message=text, raw=body)
     assert redacted(text, SECRETS) == text
@@ -101,24 +103,24 @@ def test_what_holds_no_credential_is_left_as_it_is(text: str) -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff\xfe" + CANARY.encode() + b"\xff", b"\x80" * 99])
-def test_bytes_that_are_no_text_stay_as_they_are(body: bytes) -> None:
+def test_bytes_that_are_not_text_are_not_changed(body: bytes) -> None:
     assert redacted(reply(200, body), SECRETS).body == body.replace(CANARY.encode(), REDACTED.encode())
 
 
 @pytest.mark.parametrize("value", [None, 7, b"bytes", SendFailure(Evidence.NOT_SENT, "no"), SECRETS[0]])
-def test_what_is_no_part_of_a_reply_comes_back_as_it_is(value: object) -> None:
+def test_a_value_that_is_not_part_of_a_reply_is_returned_unchanged(value: object) -> None:
     assert redacted(value, SECRETS) is value
 
 
-def told_refund(text: str) -> Refund:
-    """Return a refund that a reply has filled with this text, asked for with the text as its reference."""
+def echoing_refund(text: str) -> Refund:
+    """Return a refund with this text in every field of the reply and as its reference."""
     raw = reply(200, text.encode(), (("x-echo", text),))
     state = RefundStatus.SUCCEEDED
     return Refund("shop", text, state, ONE_EURO, text, text, 7, text, text, text, raw=raw)
 
 
-def test_what_a_refund_has_from_its_reply_is_redacted_and_what_the_caller_gave_is_not() -> None:
-    refund = redacted(told_refund(CANARY), SECRETS)
+def test_a_refund_has_its_reply_redacted_and_its_arguments_unchanged() -> None:
+    refund = redacted(echoing_refund(CANARY), SECRETS)
     assert (refund.reference, refund.payment_id, refund.amount, refund.remaining) == (CANARY, CANARY, ONE_EURO, 7)
     assert (refund.refund_id, refund.tracking_id) == (None, None)
     assert (refund.provider_code, refund.provider_message) == (REDACTED, REDACTED)
@@ -134,9 +136,13 @@ def test_a_credential_that_is_a_word_damages_no_id_no_link_and_no_code(word: str
     code = "BYRD-200" if word.startswith("BYRD") else "completed"
     message = f"{word} as it should"
     refund = Refund("shop", "r-1", RefundStatus.PENDING, None, "refund-1", PAYMENT, None, link, code, message)
-    told = redacted(refund, [Secret(word)])
-    assert (told.refund_id, told.tracking_id, told.provider_code) == ("refund-1", link, code)
-    assert told.provider_message == f"{REDACTED} as it should"
+    redacted_value = redacted(refund, [Secret(word)])
+    assert (redacted_value.refund_id, redacted_value.tracking_id, redacted_value.provider_code) == (
+        "refund-1",
+        link,
+        code,
+    )
+    assert redacted_value.provider_message == f"{REDACTED} as it should"
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -160,26 +166,30 @@ ERRORS: Final[dict[type[RefundError], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_exception_holds_no_credential_any_more(kind: type[RefundError]) -> None:
+def test_a_redacted_exception_holds_no_credential(kind: type[RefundError]) -> None:
     facts: dict[str, Any] = {"provider": "shop", "provider_code": CANARY, "provider_message": f"no {CANARY}"}
     error = kind(f"refused: {CANARY}", raw=reply(400, CANARY.encode()), **facts, **ERRORS[kind])
-    told = redacted(error, SECRETS)
-    assert told is error
-    assert str(told) == f"refused: {REDACTED}"
-    assert (told.provider_code, told.provider_message, told.http_status) == (REDACTED, f"no {REDACTED}", 400)
-    lines = traceback.TracebackException.from_exception(told).format()
-    assert_hidden(everything(told) + "".join(lines) + repr(vars(told)))
-    assert type(pickle.loads(pickle.dumps(told))) is kind
-    assert str(copy.copy(told)) == str(told)
+    redacted_value = redacted(error, SECRETS)
+    assert redacted_value is error
+    assert str(redacted_value) == f"refused: {REDACTED}"
+    assert (redacted_value.provider_code, redacted_value.provider_message, redacted_value.http_status) == (
+        REDACTED,
+        f"no {REDACTED}",
+        400,
+    )
+    lines = traceback.TracebackException.from_exception(redacted_value).format()
+    assert_hidden(everything(redacted_value) + "".join(lines) + repr(vars(redacted_value)))
+    assert type(pickle.loads(pickle.dumps(redacted_value))) is kind
+    assert str(copy.copy(redacted_value)) == str(redacted_value)
 
 
-def test_an_exception_without_a_reply_stays_as_it_is() -> None:
+def test_an_exception_without_a_reply_is_not_changed() -> None:
     error = NotSent("nothing was sent", provider="shop")
     assert vars(redacted(error, SECRETS)) == vars(NotSent("nothing was sent", provider="shop"))
 
 
 class OfATransport(Exception):
-    """An exception that keeps what it says."""
+    """An exception with its text in an attribute."""
 
     def __init__(self, request: str) -> None:
         super().__init__("the transport failed", 7, request)
@@ -207,22 +217,20 @@ FOREIGN: Final[list[Callable[[str], Exception]]] = [
 
 @pytest.mark.parametrize("made", FOREIGN)
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_what_stands_in_the_chain_of_an_exception_holds_no_credential_either(
-    made: Callable[[str], Exception], depth: int
-) -> None:
-    told = last = NotSent("nothing was sent", provider="shop")
+def test_the_causes_of_a_redacted_exception_hold_no_credential(made: Callable[[str], Exception], depth: int) -> None:
+    redacted_value = last = NotSent("nothing was sent", provider="shop")
     cause = made(f"no {CANARY}")
     for _ in range(depth):
         last.__context__ = last = NotSent("between")
     last.__cause__ = cause
-    object.__setattr__(cause, "__context__", told)  # a chain may lead back
-    assert redacted(told, SECRETS) is told
-    text = "".join(traceback.format_exception(told)) + repr(vars(cause)) + repr(cause) + str(cause)
+    object.__setattr__(cause, "__context__", redacted_value)  # a chain may have a cycle
+    assert redacted(redacted_value, SECRETS) is redacted_value
+    text = "".join(traceback.format_exception(redacted_value)) + repr(vars(cause)) + repr(cause) + str(cause)
     assert_hidden(text)
     assert REDACTED in text
 
 
-def test_no_amount_of_backslashes_makes_the_search_long() -> None:
+def test_the_search_stays_fast_with_any_number_of_backslashes() -> None:
     secret = Secret("\\" * 60 + '"' * 60)
     body = reply(200, b"\\" * 20_000 + b'"' * 59)
     assert redacted(body, [secret]) is body

@@ -1,4 +1,4 @@
-"""One refund for each reference: what a second call under the same reference does, for the life of a client."""
+"""One refund for each reference: the effect of a second call under the same reference, in one client."""
 
 import contextlib
 import json
@@ -38,7 +38,7 @@ from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 DAY = 24 * 3600.0
 KNOWN = DAY - ONCE.deadline - ONCE.longest_wait
-"""For how long a lost refund is sent again under its key: a request that is allowed has to arrive within the day."""
+"""For how long a lost refund may be resent under its key: the request has to arrive within the day."""
 LOST = SendFailure(Evidence.MAYBE_SENT, "the connection broke")
 UNREACHABLE = SendFailure(Evidence.NOT_SENT, "the connection was refused")
 
@@ -49,7 +49,7 @@ without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 
 @pytest.fixture(params=["both clocks", "the wall clock alone", "the boot clock alone"])
 def clock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Clocks that go on only when they are told to. A machine that sleeps stops one, and a hand may set the other."""
+    """Clocks that only the test moves. A sleeping machine stops one of them, and an operator may set the other."""
     now = {"wall": 1_800_000_000.0, "boot": 1000.0}
     for name in now:
         monkeypatch.setattr(SYSTEM, name, lambda name=name: now[name])
@@ -69,20 +69,20 @@ def key_of(request: WireRequest) -> str:
 
 @both_kinds
 @every_provider
-def test_an_accepted_refund_asked_for_again_is_given_back_and_not_sent(kind: Kind, provider: str) -> None:
+def test_an_accepted_refund_is_replayed_and_not_sent(kind: Kind, provider: str) -> None:
     transport = Scripted(accepted(provider))
     with scripted(kind, provider, transport) as client:
         first = client.ask(provider)
         second = client.ask(provider)
     assert not first.replayed
     assert second.replayed
-    not_kept = {"remaining": None, "provider_message": None}
-    assert second.to_dict() == {**first.to_dict(), **not_kept, "replayed": True}
+    not_recorded = {"remaining": None, "provider_message": None}
+    assert second.to_dict() == {**first.to_dict(), **not_recorded, "replayed": True}
     assert second.raw is None
     assert len(transport.sent) == len(client.attempts) == 1
 
 
-def test_a_pending_refund_asked_for_again_is_given_back_and_not_sent() -> None:
+def test_a_pending_refund_is_replayed_and_not_sent() -> None:
     transport = Scripted(reply(202, {"code": "BYRD010"}))
     with scripted("sync", "paybyrd", transport) as client:
         client.ask("paybyrd")
@@ -142,7 +142,7 @@ def test_two_accounts_of_one_provider_may_use_the_same_reference() -> None:
 
 
 @every_provider
-def test_a_reference_that_another_thread_is_sending_is_in_progress_and_not_sent_again(provider: str) -> None:
+def test_a_reference_that_another_thread_is_sending_is_in_progress_and_not_sent_twice(provider: str) -> None:
     sending, go_on = threading.Event(), threading.Event()
 
     def slow(_: WireRequest) -> WireReply:
@@ -169,7 +169,7 @@ def test_a_reference_that_another_thread_is_sending_is_in_progress_and_not_sent_
 @both_kinds
 @without_keys
 @pytest.mark.parametrize("answer", [LOST, reply(500), reply(200, b"<html>"), RuntimeError()], ids=repr)
-def test_an_unknown_refund_is_unknown_again_and_never_sent_again(kind: Kind, provider: str, answer: Any) -> None:
+def test_an_unknown_refund_stays_unknown_and_is_never_resent(kind: Kind, provider: str, answer: Any) -> None:
     transport = Scripted(answer, accepted(provider))
     with scripted(kind, provider, transport) as client:
         with pytest.raises(OutcomeUnknown) as first:
@@ -187,7 +187,7 @@ def test_an_unknown_refund_is_unknown_again_and_never_sent_again(kind: Kind, pro
 
 @both_kinds
 @pytest.mark.parametrize("answer", [LOST, reply(500), reply(200, b"<html>"), RuntimeError()], ids=repr)
-def test_an_unknown_refund_is_sent_again_under_the_same_key_while_the_provider_knows_it(
+def test_an_unknown_refund_is_resent_under_the_same_key_while_the_provider_knows_it(
     kind: Kind, answer: Any, clock: Callable[[float], None]
 ) -> None:
     transport = Scripted(answer, accepted("paybyrd"))
@@ -203,7 +203,7 @@ def test_an_unknown_refund_is_sent_again_under_the_same_key_while_the_provider_k
     assert first == second
 
 
-def test_an_unknown_refund_is_not_sent_again_once_the_provider_has_forgotten_its_key(
+def test_an_unknown_refund_is_not_resent_once_the_provider_has_forgotten_its_key(
     clock: Callable[[float], None],
 ) -> None:
     transport = Scripted(LOST)
@@ -231,7 +231,7 @@ def test_the_day_of_a_key_begins_when_it_was_first_sent(clock: Callable[[float],
     assert len(transport.sent) == 3
 
 
-def test_a_reply_that_comes_after_the_day_of_its_key_is_not_to_be_asked_for_again(
+def test_a_refund_whose_reply_comes_after_the_day_of_its_key_may_not_be_resent(
     clock: Callable[[float], None],
 ) -> None:
     def slow(_: WireRequest) -> SendFailure:
@@ -243,7 +243,7 @@ def test_a_reply_that_comes_after_the_day_of_its_key_is_not_to_be_asked_for_agai
     assert unknown.value.resend is Resend.NEVER
 
 
-def test_a_mismatch_is_kept_like_any_unknown_refund() -> None:
+def test_a_mismatch_is_recorded_like_any_unknown_refund() -> None:
     transport = Scripted(reply(200, {"status": "completed", "amount": 2}), accepted("blink"))
     with scripted("sync", "blink", transport) as client:
         for _ in range(2):
@@ -255,7 +255,7 @@ def test_a_mismatch_is_kept_like_any_unknown_refund() -> None:
 
 @both_kinds
 @every_provider
-def test_a_refusal_may_be_asked_for_again(kind: Kind, provider: str) -> None:
+def test_a_refused_refund_may_be_resent(kind: Kind, provider: str) -> None:
     transport = Scripted(RECORDS[provider].refused, accepted(provider))
     with scripted(kind, provider, transport) as client:
         with pytest.raises(RefundRejected):
@@ -266,7 +266,7 @@ def test_a_refusal_may_be_asked_for_again(kind: Kind, provider: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [RECORDS["paybyrd"].refused, reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
-def test_a_refund_after_a_refusal_keeps_its_key_for_another_process_knows_no_other(answer: WireReply) -> None:
+def test_a_refund_after_a_refusal_keeps_its_key_because_another_process_knows_no_other(answer: WireReply) -> None:
     transport = Scripted(answer, answer, LOST, accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
         refused = (RefundRejected, AuthenticationFailed)
@@ -278,7 +278,7 @@ def test_a_refund_after_a_refusal_keeps_its_key_for_another_process_knows_no_oth
 
 
 @pytest.mark.parametrize("answer", [RECORDS["paybyrd"].refused, reply(401), reply(403, {"code": "BYRD403"})], ids=repr)
-def test_a_refusal_that_the_provider_has_stored_says_until_when_it_comes_back(answer: WireReply) -> None:
+def test_a_stored_refusal_says_until_when_it_is_repeated(answer: WireReply) -> None:
     with scripted("sync", "paybyrd", Scripted(answer)) as client:
         before = datetime.now(UTC)
         with pytest.raises((RefundRejected, AuthenticationFailed)) as refused:
@@ -292,7 +292,7 @@ def test_a_refusal_that_the_provider_has_stored_says_until_when_it_comes_back(an
 
 
 @without_keys
-def test_a_refusal_that_nobody_stores_has_no_end(provider: str) -> None:
+def test_a_refusal_that_no_provider_stores_has_no_end(provider: str) -> None:
     with (
         scripted("sync", provider, Scripted(RECORDS[provider].refused)) as client,
         pytest.raises(RefundRejected) as refused,
@@ -304,7 +304,7 @@ def test_a_refusal_that_nobody_stores_has_no_end(provider: str) -> None:
 
 @both_kinds
 @every_provider
-def test_a_refund_that_was_not_sent_may_be_asked_for_again_as_it_was(kind: Kind, provider: str) -> None:
+def test_a_refund_that_was_not_sent_may_be_resent_unchanged(kind: Kind, provider: str) -> None:
     transport = Scripted(UNREACHABLE, UNREACHABLE, accepted(provider))
     with scripted(kind, provider, transport) as client:
         for _ in range(2):
@@ -317,7 +317,7 @@ def test_a_refund_that_was_not_sent_may_be_asked_for_again_as_it_was(kind: Kind,
 
 
 def test_a_key_is_made_from_the_reference_in_the_form_of_a_random_uuid() -> None:
-    # Pinned: a release that makes another key of the same reference would refund twice what is retried across it.
+    # Pinned: a release that makes another key of the same reference refunds twice where a resend crosses the release.
     pinned = "0445f18a-e46e-4580-be8b-877395543f36"
     transport = Scripted(accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
@@ -328,7 +328,7 @@ def test_a_key_is_made_from_the_reference_in_the_form_of_a_random_uuid() -> None
 
 
 @pytest.mark.parametrize("answer", [UNREACHABLE, reply(401)], ids=["not sent", "credentials refused"])
-def test_an_attempt_that_came_to_nothing_does_not_make_an_unknown_refund_safe_to_ask_for_anew(
+def test_an_attempt_that_executed_nothing_does_not_make_an_unknown_refund_safe(
     answer: WireReply | SendFailure,
 ) -> None:
     transport = Scripted(LOST, answer, accepted("paybyrd"))
@@ -342,7 +342,7 @@ def test_an_attempt_that_came_to_nothing_does_not_make_an_unknown_refund_safe_to
     assert len({key_of(request) for request in transport.sent}) == 1
 
 
-def test_an_unknown_refund_stays_unknown_after_an_attempt_that_came_to_nothing(clock: Callable[[float], None]) -> None:
+def test_an_unknown_refund_stays_unknown_after_an_unsent_attempt(clock: Callable[[float], None]) -> None:
     transport = Scripted(LOST, UNREACHABLE)
     with scripted("sync", "paybyrd", transport) as client:
         with pytest.raises(OutcomeUnknown):
@@ -357,7 +357,7 @@ def test_an_unknown_refund_stays_unknown_after_an_attempt_that_came_to_nothing(c
 
 
 @pytest.mark.parametrize("code", ["BYRD901", "BYRD205", "BYRD208"])
-def test_the_providers_own_refusal_under_the_same_key_settles_an_unknown_refund(code: str) -> None:
+def test_a_refusal_of_the_same_key_by_the_provider_resolves_an_unknown_refund(code: str) -> None:
     transport = Scripted(LOST, reply(400, {"code": code}), accepted("paybyrd"))
     with scripted("sync", "paybyrd", transport) as client:
         with pytest.raises(OutcomeUnknown):
@@ -382,7 +382,7 @@ def test_a_refusal_that_the_lost_refund_may_have_caused_or_delayed_leaves_it_unk
     assert len({key_of(request) for request in transport.sent}) == 1
 
 
-def test_what_is_told_of_an_unknown_refund_does_not_grow_with_each_attempt() -> None:
+def test_the_error_of_an_unknown_refund_does_not_grow_with_each_attempt() -> None:
     transport = Scripted(LOST, UNREACHABLE)
     lengths = []
     with scripted("sync", "paybyrd", transport) as client:
@@ -393,7 +393,7 @@ def test_what_is_told_of_an_unknown_refund_does_not_grow_with_each_attempt() -> 
     assert lengths[-1] <= 2 * lengths[1]
 
 
-def test_preparing_a_refund_does_not_take_its_reference() -> None:
+def test_preparing_a_refund_does_not_reserve_its_reference() -> None:
     transport = Scripted(accepted("blink"))
     with scripted("sync", "blink", transport) as client:
         other = Money.of("2.00", "EUR")
@@ -402,7 +402,7 @@ def test_preparing_a_refund_does_not_take_its_reference() -> None:
     assert json.loads(transport.sent[0].body)["amount"] == 1
 
 
-def test_a_day_is_measured_by_the_wall_clock_where_a_machine_has_slept_meanwhile(
+def test_a_day_is_measured_by_the_wall_clock_where_the_machine_slept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def asleep(_: WireRequest) -> SendFailure:
@@ -422,7 +422,7 @@ def test_a_day_is_measured_by_the_wall_clock_where_a_machine_has_slept_meanwhile
     assert len(transport.sent) == 1
 
 
-def test_whether_to_send_again_is_decided_anew_after_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whether_to_retry_is_decided_after_each_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [1_800_000_000.0]
     monkeypatch.setattr(SYSTEM, "wall", lambda: now[0])
 
@@ -440,7 +440,7 @@ def test_whether_to_send_again_is_decided_anew_after_each_wait(monkeypatch: pyte
     assert len(transport.sent) == 1
 
 
-KEPT = """
+MEASURING = """
 import gc, sys, tracemalloc, uuid
 from refundry import Money, RefundClient
 from tests.facade.support import account, reply
@@ -479,10 +479,14 @@ print(tracemalloc.get_traced_memory()[0] / COUNT)
 
 
 @every_provider
-def test_a_kept_reference_takes_at_most_700_bytes_with_two_ids(provider: str) -> None:
+def test_a_recorded_reference_takes_at_most_700_bytes_with_two_ids(provider: str) -> None:
     path = os.pathsep.join(sys.path)
     run = subprocess.run(
-        [sys.executable, "-c", KEPT, provider], env={"PYTHONPATH": path}, capture_output=True, text=True, check=False
+        [sys.executable, "-c", MEASURING, provider],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert run.returncode == 0, run.stderr
     assert 200 < float(run.stdout) <= 700

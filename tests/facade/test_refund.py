@@ -1,4 +1,4 @@
-"""The vocabulary: what a refund request may be, and that a refund keeps its meaning on the way to another process."""
+"""The vocabulary: the valid refund requests, and that a refund keeps its meaning in another process."""
 
 import dataclasses
 import json
@@ -79,14 +79,12 @@ def test_a_request_that_could_not_be_sent_is_refused_with_its_field(changes: dic
 @pytest.mark.parametrize(
     ("payment_id", "operation"), [("p-1", Operation.REFUND), (None, Operation.REFUND_UNREFERENCED)]
 )
-def test_a_request_asks_for_the_operation_that_goes_with_its_payment(
-    payment_id: str | None, operation: Operation
-) -> None:
+def test_a_request_has_the_operation_that_fits_its_payment(payment_id: str | None, operation: Operation) -> None:
     assert RefundRequest("any", payment_id, EURO, "r-1").operation is operation
 
 
 @given(refunds)
-def test_a_refund_is_the_same_after_going_through_json(refund: Refund) -> None:
+def test_a_refund_is_the_same_after_a_round_trip_through_json(refund: Refund) -> None:
     assert Refund.from_dict(json.loads(json.dumps(refund.to_dict()))) == refund
 
 
@@ -133,7 +131,7 @@ def test_a_dict_without_the_optional_fields_is_a_refund() -> None:
 
 
 @pytest.mark.parametrize("name", ["provider", "reference", "status"])
-def test_a_dict_without_a_field_that_is_needed_is_refused_with_its_name(name: str) -> None:
+def test_a_dict_without_a_required_field_is_refused_with_its_name(name: str) -> None:
     values = {"provider": "blink", "reference": "r-1", "status": "failed"}
     del values[name]
     with pytest.raises(InvalidRefund, match=f"'{name}'") as refused:
@@ -176,7 +174,7 @@ def test_a_dict_without_a_field_that_is_needed_is_refused_with_its_name(name: st
         ("sent_at", "2026-11-26T12:00:00"),
     ],
 )
-def test_a_dict_with_a_field_that_is_unfit_is_refused_with_its_name(name: str, value: object) -> None:
+def test_a_dict_with_an_invalid_field_is_refused_with_its_name(name: str, value: object) -> None:
     values = {"provider": "blink", "reference": "r-1", "status": "failed", name: value}
     with pytest.raises(InvalidRefund, match=f"'{name}'") as refused:
         Refund.from_dict(values)
@@ -189,7 +187,7 @@ def test_a_field_that_this_version_does_not_know_is_ignored(refund: Refund, othe
 
 
 @pytest.mark.parametrize("hours", [-11, 0, 5.5])
-def test_a_time_is_the_same_whatever_zone_it_was_written_in(hours: float) -> None:
+def test_a_time_is_the_same_in_every_zone(hours: float) -> None:
     sent_at = datetime(2026, 11, 26, 12, tzinfo=timezone(timedelta(hours=hours)))
     values = {"provider": "blink", "reference": "r-1", "status": "pending", "sent_at": sent_at.isoformat()}
     refund = Refund.from_dict(values)
@@ -198,7 +196,7 @@ def test_a_time_is_the_same_whatever_zone_it_was_written_in(hours: float) -> Non
 
 
 @pytest.mark.parametrize("window", [0, -1])
-def test_an_idempotency_window_that_is_no_time_at_all_is_refused(window: int) -> None:
+def test_an_idempotency_window_without_a_length_is_refused(window: int) -> None:
     with pytest.raises(ValueError, match="above zero"):
         dataclasses.replace(CAN, idempotency_window=window)
 

@@ -1,4 +1,4 @@
-"""Which translation reads for which account, and what an account without one comes to."""
+"""Which translation reads for which account, and that an account without one is refused."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ class OurPaybyrd(Paybyrd):
     """A service's own class of account."""
 
 
-def test_each_kind_of_account_has_a_translation_of_its_own() -> None:
+def test_each_type_of_account_has_its_own_translation() -> None:
     assert {*TRANSLATIONS} == {*KINDS.values()}
     assert len({*TRANSLATIONS.values()}) == len(KINDS)
     for kind, cls in KINDS.items():
@@ -48,7 +48,7 @@ def test_a_subclass_of_an_account_is_read_as_that_account() -> None:
         assert client.capabilities("paybyrd") == translation_of(account("paybyrd")).CAPABILITIES
 
 
-def test_the_ground_loads_nothing_else_of_the_package() -> None:
+def test_the_base_modules_load_nothing_else_of_the_package() -> None:
     code = "import sys, refundry.redaction; print(*sorted(one for one in sys.modules if one.startswith('refundry.')))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, timeout=30)
     assert run.stdout.split() == ["refundry.later", "refundry.redaction"]

@@ -1,4 +1,4 @@
-"""Single values of a reply: ids that are numbers or unfit, keys that stand twice, tokens, words for people."""
+"""Single values of a reply: ids that are numbers or invalid, duplicate keys, tokens, messages."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_token
 from refundry.providers.translation import TokenTranslation
 from refundry_paybyrd.types import read_json
-from tests.facade.questions import accepted_for_later, asked, dated, pending, state, transaction
+from tests.facade.questions import accepted_for_later, dated, looked_up, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
 from tests.facade.support import NO_STATE, Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
@@ -40,40 +40,38 @@ NUMBERS: Final = [
     (b"-7", "-7"),
     (b"12.0", "12"),
     (b"1e3", "1000"),
-    (b"9007199254740993", "9007199254740993"),  # beyond what a binary float holds
+    (b"9007199254740993", "9007199254740993"),  # more digits than a binary float holds
     (b"1234567890123456789012345678901234567890", "1234567890123456789012345678901234567890"),
 ]
 NO_IDS: Final = [b"true", b"false", b"1.5", b"1e300", b"1e400", b"9007199254740993.0", b'""', b"null", b"[7]", b"{}"]
 
 
 def accepting(provider: str, refund_id: bytes) -> WireReply:
-    """Return a reply that accepts one euro of PAYMENT under this id, as it stands in JSON."""
+    """Return a reply that accepts one euro of PAYMENT under this id, which is JSON."""
     body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: "..."}
     return reply(200, json.dumps(body).encode().replace(b'"..."', refund_id))
 
 
 @every_provider
 @pytest.mark.parametrize(("number", "digits"), NUMBERS)
-def test_an_id_that_is_a_number_is_kept_as_its_digits_told_and_asked_by(
-    provider: str, number: bytes, digits: str
-) -> None:
+def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str, number: bytes, digits: str) -> None:
     answer = accepting(provider, number)
     transport = Scripted(answer, state=state(provider, RECORDS[provider].states.done))
     with scripted("sync", provider, transport) as client:
         refund = client.ask(provider)
         assert refund.refund_id == digits
         assert [deviation.pointer for deviation in client.deviations] == [f"/{RECORDS[provider].refund_id_at}"]
-        assert asked(client, refund).refund_id == digits
-    (question,) = transport.asked
-    assert f"/{digits}" in question.url
+        assert looked_up(client, refund).refund_id == digits
+    (lookup,) = transport.lookups
+    assert f"/{digits}" in lookup.url
 
 
 @every_provider
 @pytest.mark.parametrize("value", NO_IDS)
-def test_what_is_no_id_is_told_and_left_out(provider: str, value: bytes) -> None:
+def test_an_invalid_id_is_reported_and_left_out(provider: str, value: bytes) -> None:
     answer = accepting(provider, value)
     result = outcome_for_caller(provider, answer)
-    if provider == "lab4pay":  # what names no transaction accepts none
+    if provider == "lab4pay":  # a reply without a transaction accepts nothing
         assert type(result) is OutcomeUnknown
     else:
         assert isinstance(result, Refund)
@@ -90,18 +88,18 @@ def refunded(provider: str, payment_id: str, answer: WireReply) -> Refund | Refu
 
 
 @given(st.integers(-(10**40), 10**40), st.integers(-(10**40), 10**40))
-def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(asked_for: int, reported: int) -> None:
+def test_the_payment_of_a_reply_is_compared_also_where_its_id_is_a_number(requested: int, reported: int) -> None:
     bodies: dict[str, Any] = {
         "paybyrd": {"code": "BYRD200", "sourceTransaction": {"transactionId": reported}},
         "blink": {"success": True, "transaction_id": reported},
     }
     for provider, body in bodies.items():
-        result = refunded(provider, str(asked_for), reply(200, body))
-        if asked_for == reported:
+        result = refunded(provider, str(requested), reply(200, body))
+        if requested == reported:
             assert isinstance(result, Refund)
         else:
             assert isinstance(result, RefundMismatch)
-            assert result.differences == (("payment_id", str(asked_for), str(reported)),)
+            assert result.differences == (("payment_id", str(requested), str(reported)),)
 
 
 def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> None:
@@ -132,24 +130,24 @@ def test_the_id_of_a_state_is_compared_also_where_it_is_a_number(provider: str) 
         with scripted("sync", provider, transport) as client:
             refund = pending(provider, refund_id="7")
             if digits == "7":
-                assert asked(client, refund).status is SUCCEEDED
+                assert looked_up(client, refund).status is SUCCEEDED
             else:
                 with pytest.raises(RefundMismatch) as mismatch:
-                    asked(client, refund)
+                    looked_up(client, refund)
                 assert mismatch.value.differences == (("refund_id", "7", "8"),)
             assert [deviation.pointer for deviation in client.deviations] == [pointer]
 
 
-def test_a_transaction_that_refers_to_a_payment_by_number_is_of_that_payment() -> None:
+def test_a_transaction_may_refer_to_its_payment_by_a_number() -> None:
     for number, same in ((7, True), (8, False)):
         answer = state("paybyrd", "Success", referencedTransactions=[{"transactionId": number}])
         with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
             refund = pending("paybyrd", payment_id="7")
             if same:
-                assert asked(client, refund).payment_id == "7"
+                assert looked_up(client, refund).payment_id == "7"
             else:
                 with pytest.raises(RefundMismatch):
-                    asked(client, refund)
+                    looked_up(client, refund)
 
 
 def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
@@ -157,17 +155,17 @@ def test_the_payment_of_a_list_is_known_also_where_its_id_is_a_number() -> None:
     answer = reply(200, [{"transactionId": 7, "status": "Success", "isoAmount": 100, "currency": "EUR"}])
     refund = pending("paybyrd", refund_id=None, payment_id="7", tracking_id=link)
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        assert asked(client, refund).status is PENDING
+        assert looked_up(client, refund).status is PENDING
 
 
-# Ids that cannot stand in an address.
+# Ids that are unfit for a URL.
 
 UNFIT: Final = ("a/b", "..", "a b", "a%2fb", "a?b", "a\r\nb", "\xe9", "a" * 201, 10**300)
 
 
 @every_provider
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
-def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
+def test_an_id_that_is_unfit_for_a_lookup_is_left_out_of_an_accepted_refund_and_reported(
     provider: str, refund_id: object
 ) -> None:
     with scripted(
@@ -179,31 +177,31 @@ def test_an_accepted_refund_whose_id_cannot_be_asked_by_has_none_and_it_is_told(
         assert refund.refund_id is None
         assert {deviation.pointer for deviation in client.deviations} == {f"/{RECORDS[provider].refund_id_at}"}
         with pytest.raises(UnsupportedOperation):
-            asked(client, refund)
+            looked_up(client, refund)
 
 
 @pytest.mark.parametrize("refund_id", UNFIT, ids=lambda refund_id: ascii(refund_id)[:20])
-def test_a_state_gives_no_id_that_cannot_be_asked_by_and_another_is_still_another(refund_id: object) -> None:
+def test_a_state_has_no_id_that_is_unfit_for_a_lookup_and_a_different_id_stays_a_mismatch(refund_id: object) -> None:
     answer = dated(transaction(transactionId=refund_id))
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        found = asked(client, accepted_for_later())
+        found = looked_up(client, accepted_for_later())
         assert (found.status, found.refund_id) == (SUCCEEDED, None)
         with pytest.raises(RefundMismatch):
-            asked(client, pending("paybyrd"))
+            looked_up(client, pending("paybyrd"))
     with (
         scripted(
             "sync", "blink", Scripted(NO_STATE, state=state("blink", "completed", transaction_id=refund_id))
         ) as client,
         pytest.raises(RefundMismatch),
     ):
-        asked(client, pending("blink"))
+        looked_up(client, pending("blink"))
 
 
-# A key that stands twice.
+# Duplicate keys.
 
 
 def twice(body: bytes) -> list[bytes]:
-    """Return an object's JSON with a key that stands twice in it, with different values: at its top and within."""
+    """Return an object's JSON with a duplicate key of two values: at the top and within."""
     whole = body.removesuffix(b"}")
     return [
         whole + b',"note":1,"note":2}',
@@ -218,7 +216,7 @@ def twice(body: bytes) -> list[bytes]:
 
 
 @every_provider
-def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider: str) -> None:
+def test_a_reply_with_two_values_under_one_key_is_unknown_and_reported(provider: str) -> None:
     for body in twice(reply(200, RECORDS[provider].accepted).body):
         answer = reply(200, body)
         assert of(provider, 200, body) is OutcomeUnknown, body
@@ -230,7 +228,7 @@ def test_a_reply_that_says_two_things_under_one_key_is_unknown_and_told(provider
 
 
 @every_provider
-def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
+def test_a_reply_with_one_value_twice_under_one_key_is_read(provider: str) -> None:
     whole = reply(200, RECORDS[provider].accepted).body
     for body in (whole.removesuffix(b"}") + b"," + whole[1:], whole.removesuffix(b"}") + b',"a":[1],"a":[1]}'):
         assert isinstance(outcome_for_caller(provider, reply(200, body)), Refund)
@@ -238,7 +236,7 @@ def test_a_reply_that_says_one_thing_twice_is_read(provider: str) -> None:
 
 
 @every_provider
-def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) -> None:
+def test_a_refusal_with_two_values_under_one_key_is_unknown(provider: str) -> None:
     whole = reply(400, RECORDS[provider].contract.refusing).body
     assert isinstance(outcome_for_caller(provider, reply(400, whole)), RefundRejected)
     for body in twice(whole):
@@ -247,11 +245,11 @@ def test_a_refusal_that_says_two_things_under_one_key_is_unknown(provider: str) 
 
 
 @every_provider
-def test_a_state_that_says_two_things_under_one_key_is_none(provider: str) -> None:
+def test_a_state_with_two_values_under_one_key_is_none(provider: str) -> None:
     for body in twice(state(provider, RECORDS[provider].states.done).body):
         transport = Scripted(NO_STATE, state=reply(200, body))
         with scripted("sync", provider, transport) as client, pytest.raises(LookupFailed):
-            asked(client, pending(provider))
+            looked_up(client, pending(provider))
 
 
 values = st.recursive(
@@ -262,7 +260,7 @@ values = st.recursive(
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), values), max_size=5))
-def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
+def test_json_contradicts_itself_only_where_a_key_has_two_values(members: list[tuple[str, Any]]) -> None:
     body = ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in members) + "}").encode()
     written: dict[str, set[str]] = {}
     for name, value in members:
@@ -272,12 +270,12 @@ def test_json_contradicts_itself_just_where_a_key_has_two_values(members: list[t
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":NaN}', b'{"a":' + b"9" * 5000 + b"}"])
-def test_what_is_no_json_has_no_value(body: bytes) -> None:
+def test_invalid_json_has_no_value(body: bytes) -> None:
     assert json_value(body, read_json) is None
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000])
-def test_what_is_nested_too_deeply_has_no_value(body: bytes) -> None:
+def test_json_that_is_nested_too_deeply_has_no_value(body: bytes) -> None:
     assert json_value(body, read_json) is None
 
 
@@ -286,8 +284,8 @@ def test_what_is_nested_too_deeply_has_no_value(body: bytes) -> None:
 with_tokens = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
-def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
-    """Return for how long the token in this reply is good, None where there is none, and what is told of it."""
+def issued_token(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[str, str]]]:
+    """Return the lifetime of the token in this reply, or None without a token, and the deviations."""
     translation = translation_of(RECORDS[provider].keyed_account())
     assert isinstance(translation, TokenTranslation)
     token = read_token(translation, answer)
@@ -299,8 +297,8 @@ def granted(provider: str, answer: WireReply) -> tuple[float | None, list[tuple[
 
 @with_tokens
 @pytest.mark.parametrize("status", range(200, 300))
-def test_a_token_is_one_under_every_status_of_success(provider: str, status: int) -> None:
-    seconds, deviations = granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
+def test_a_token_is_read_under_every_status_of_success(provider: str, status: int) -> None:
+    seconds, deviations = issued_token(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))
     assert seconds is not None
     expected = (
         []
@@ -312,8 +310,8 @@ def test_a_token_is_one_under_every_status_of_success(provider: str, status: int
 
 @with_tokens
 @pytest.mark.parametrize("status", [100, 199, 300, 302, 304, 400, 401, 403, 404, 429, 500, 503])
-def test_a_token_under_another_status_is_none(provider: str, status: int) -> None:
-    assert granted(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
+def test_a_token_under_another_status_is_ignored(provider: str, status: int) -> None:
+    assert issued_token(provider, reply(status, tokens_of(provider).body("fresh-token", 300)))[0] is None
 
 
 @with_tokens
@@ -321,24 +319,22 @@ def test_a_token_under_another_status_is_none(provider: str, status: int) -> Non
 @pytest.mark.parametrize(
     "body", [b"", b"{}", b"OK", b'{"access_token": ""}', b'{"access_token":"a","access_token":"b"}']
 )
-def test_a_success_without_a_token_gives_none(provider: str, status: int, body: bytes) -> None:
-    assert granted(provider, reply(status, body))[0] is None
+def test_a_success_without_a_token_issues_none(provider: str, status: int, body: bytes) -> None:
+    assert issued_token(provider, reply(status, body))[0] is None
 
 
 @pytest.mark.parametrize("digits", [4299, 4300, 4301, 5000, 100_000])
 @pytest.mark.parametrize("written_as", ["%s", '"%s"', "-%s", "1e%s", "0.%s"])
-def test_a_life_of_thousands_of_digits_is_never_worse_than_a_reply_that_cannot_be_read(
-    digits: int, written_as: str
-) -> None:
+def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digits: int, written_as: str) -> None:
     body = b'{"access_token":"fresh-token","expires_in":%b}' % (written_as % ("9" * digits)).encode()
-    seconds, deviations = granted("lab4pay", reply(200, body))
+    seconds, deviations = issued_token("lab4pay", reply(200, body))
     assert seconds is None or seconds >= 0
     assert seconds is not None or deviations
     unreadable = reply(200, b'{"code":"BYRD200","isoAmount":%b}' % (b"9" * digits))
     assert type(outcome_for_caller("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
 
 
-# Words for people.
+# Messages.
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
@@ -364,5 +360,5 @@ def test_an_error_of_paybyrd_may_have_a_message_in_place_of_a_description(
     assert result.provider_message == message
     transport = Scripted(NO_STATE, state=reply(status, body))
     with scripted("sync", "paybyrd", transport) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending("paybyrd", payment_id=PAYMENT))
+        looked_up(client, pending("paybyrd", payment_id=PAYMENT))
     assert failed.value.provider_message == message

@@ -1,4 +1,4 @@
-"""Sending again by itself: only where nothing was executed or the provider de-duplicates, and never for too long."""
+"""Retries: only where nothing was executed or the provider de-duplicates, and never past the deadline."""
 
 import json
 import time
@@ -48,7 +48,7 @@ without_keys = pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 def outcome_for_caller(
     kind: Kind, provider: str, transport: Scripted, retry: Retry | None = None, **options: Any
 ) -> RefundStatus | type[RefundError]:
-    """What a caller is told of one euro refunded through the transport, with the default retries."""
+    """Return the outcome for the caller of one euro refunded through the transport, with the default retries."""
     made = account(provider, transport=transport)
     with caller(kind, made, retry=Retry() if retry is None else retry, **options) as client:
         try:
@@ -63,7 +63,7 @@ def key_of(request: WireRequest) -> str | None:
 
 @both_kinds
 @every_provider
-def test_a_refund_that_did_not_leave_is_sent_again(kind: Kind, provider: str, pauses: list[float]) -> None:
+def test_a_refund_that_was_not_sent_is_retried(kind: Kind, provider: str, pauses: list[float]) -> None:
     transport = Scripted(NOTHING_LEFT, NOTHING_LEFT, accepted(provider))
     assert isinstance(outcome_for_caller(kind, provider, transport), RefundStatus)
     first, second, third = transport.sent
@@ -73,7 +73,7 @@ def test_a_refund_that_did_not_leave_is_sent_again(kind: Kind, provider: str, pa
 
 @both_kinds
 @every_provider
-def test_a_refund_that_never_leaves_is_not_sent_after_three_attempts(kind: Kind, provider: str) -> None:
+def test_an_unsent_refund_is_given_up_after_three_attempts(kind: Kind, provider: str) -> None:
     transport = Scripted(NOTHING_LEFT)
     assert outcome_for_caller(kind, provider, transport) is NotSent
     assert len(transport.sent) == 3
@@ -81,7 +81,7 @@ def test_a_refund_that_never_leaves_is_not_sent_after_three_attempts(kind: Kind,
 
 @both_kinds
 @pytest.mark.parametrize("answer", [LOST, PAGE, reply(200, b""), reply(429), RuntimeError("odd")], ids=repr)
-def test_a_lost_refund_is_sent_again_under_the_same_key_where_the_provider_knows_it(kind: Kind, answer: Any) -> None:
+def test_a_lost_refund_is_retried_under_the_same_key_where_the_provider_knows_it(kind: Kind, answer: Any) -> None:
     transport = Scripted(answer, answer, accepted("paybyrd"))
     assert outcome_for_caller(kind, "paybyrd", transport) is RefundStatus.SUCCEEDED
     assert len(transport.sent) == 3
@@ -91,7 +91,7 @@ def test_a_lost_refund_is_sent_again_under_the_same_key_where_the_provider_knows
 @both_kinds
 @without_keys
 @pytest.mark.parametrize("answer", [LOST, PAGE, reply(200, b""), reply(408), reply(429), reply(503)], ids=repr)
-def test_a_lost_refund_is_never_sent_again_where_nothing_de_duplicates_it(
+def test_a_lost_refund_is_never_retried_where_nothing_de_duplicates_it(
     kind: Kind, provider: str, answer: Any, pauses: list[float]
 ) -> None:
     transport = Scripted(answer, accepted(provider))
@@ -101,7 +101,7 @@ def test_a_lost_refund_is_never_sent_again_where_nothing_de_duplicates_it(
 
 
 @both_kinds
-def test_a_refund_that_left_after_one_that_did_not_is_not_sent_again_where_nothing_de_duplicates_it(kind: Kind) -> None:
+def test_a_sent_refund_after_an_unsent_attempt_is_not_retried_where_nothing_de_duplicates_it(kind: Kind) -> None:
     transport = Scripted(NOTHING_LEFT, LOST, accepted("blink"))
     assert outcome_for_caller(kind, "blink", transport) is OutcomeUnknown
     assert len(transport.sent) == 2
@@ -111,20 +111,20 @@ def test_a_refund_that_left_after_one_that_did_not_is_not_sent_again_where_nothi
 @pytest.mark.parametrize(
     "answer", [reply(400, {"code": "BYRD230", "success": False, "message": "no"}), reply(401, {})], ids=["no", "denied"]
 )
-def test_a_refusal_is_not_sent_again(provider: str, answer: WireReply) -> None:
+def test_a_refused_refund_is_not_retried(provider: str, answer: WireReply) -> None:
     transport = Scripted(answer, accepted(provider))
     assert outcome_for_caller("sync", provider, transport) in (RefundRejected, AuthenticationFailed)
     assert len(transport.sent) == 1
 
 
-def test_another_refund_than_the_one_asked_for_is_not_sent_again() -> None:
+def test_a_refund_that_does_not_match_the_request_is_not_retried() -> None:
     transport = Scripted(reply(200, {"code": "BYRD200", "isoAmount": 99}), accepted("paybyrd"))
     assert outcome_for_caller("sync", "paybyrd", transport) is RefundMismatch
     assert len(transport.sent) == 1
 
 
 @every_provider
-def test_a_failure_that_time_does_not_mend_is_not_tried_again(provider: str) -> None:
+def test_a_permanent_failure_is_not_retried(provider: str) -> None:
     failure = SendFailure(Evidence.NOT_SENT, "the host's certificate is not trusted", permanent=True)
     transport = Scripted(failure, accepted(provider))
     assert outcome_for_caller("sync", provider, transport) is NotSent
@@ -133,19 +133,19 @@ def test_a_failure_that_time_does_not_mend_is_not_tried_again(provider: str) -> 
 
 @both_kinds
 @every_provider
-def test_a_client_may_be_told_never_to_send_again(kind: Kind, provider: str) -> None:
+def test_retries_can_be_switched_off(kind: Kind, provider: str) -> None:
     transport = Scripted(NOTHING_LEFT, accepted(provider))
     assert outcome_for_caller(kind, provider, transport, Retry(attempts=1)) is NotSent
     assert len(transport.sent) == 1
 
 
-def test_a_refund_that_a_retry_finds_refunded_already_stays_unknown_and_is_not_sent_a_third_time() -> None:
+def test_a_refund_that_a_retry_finds_already_refunded_stays_unknown_and_is_not_sent_a_third_time() -> None:
     transport = Scripted(LOST, reply(400, {"code": "BYRD230"}), accepted("paybyrd"))
     assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
     assert len(transport.sent) == 2
 
 
-def test_a_retry_that_does_not_leave_does_not_make_a_lost_refund_safe() -> None:
+def test_a_retry_that_was_not_sent_does_not_make_a_lost_refund_safe() -> None:
     made = account("paybyrd", transport=Scripted(LOST, NOTHING_LEFT))
     with caller("sync", made, retry=Retry()) as client, pytest.raises(OutcomeUnknown) as unknown:
         client.ask("paybyrd")
@@ -203,7 +203,7 @@ def test_an_odd_retry_after_does_no_harm(value: str, pauses: list[float]) -> Non
     assert all(0.25 <= pause <= 0.5 for pause in pauses)
 
 
-def test_a_retry_after_past_the_deadline_is_not_waited_for_and_nothing_is_sent_again(pauses: list[float]) -> None:
+def test_a_retry_after_past_the_deadline_is_not_waited_for_and_nothing_is_retried(pauses: list[float]) -> None:
     transport = Scripted(reply(503, b"", (("retry-after", "61"),)), accepted("paybyrd"))
     assert outcome_for_caller("sync", "paybyrd", transport, Retry(deadline=60)) is OutcomeUnknown
     assert len(transport.sent) == 1
@@ -232,18 +232,18 @@ def test_a_stored_failure_is_not_sent_a_third_time_but_looked_up(kind: Kind) -> 
         client.ask("paybyrd")
     assert unknown.value.resend is Resend.SAME_REFERENCE
     assert len(transport.sent) == 2
-    (question,) = transport.asked
-    assert (question.method, question.target) == ("GET", "/api/v2/transactions?requestId=request-1")
+    (lookup,) = transport.lookups
+    assert (lookup.method, lookup.target) == ("GET", "/api/v2/transactions?requestId=request-1")
 
 
-def test_two_failures_that_differ_are_no_stored_answer() -> None:
+def test_two_different_failures_are_not_a_stored_answer() -> None:
     other = reply(500, {"code": "BYRD299"})
     transport = Scripted(STORED, other, STORED, accepted("paybyrd"))
     assert outcome_for_caller("sync", "paybyrd", transport, Retry(attempts=9)) is RefundStatus.SUCCEEDED
 
 
 def transaction(**changes: Any) -> dict[str, Any]:
-    """A transaction that is the refund of one euro of PAYMENT."""
+    """Return a transaction that refunds one euro of PAYMENT."""
     return {
         "transactionId": "refund-1",
         "status": "Success",
@@ -257,7 +257,7 @@ def transaction(**changes: Any) -> dict[str, Any]:
 
 
 def at(seconds: float) -> str:
-    """A time so many seconds from now, as Paybyrd writes one."""
+    """Return the time so many seconds from now, as Paybyrd writes it."""
     return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
@@ -284,7 +284,7 @@ def at(seconds: float) -> str:
         ({"data": []}, OutcomeUnknown),
     ],
 )
-def test_what_is_looked_up_settles_an_unknown_refund_only_where_it_is_this_very_one(
+def test_a_lookup_resolves_an_unknown_refund_only_where_it_identifies_that_refund(
     kind: Kind, found: Any, expected: RefundStatus | type[RefundError]
 ) -> None:
     body = json.dumps(found).replace(NOW, at(1)).encode()
@@ -306,7 +306,7 @@ def test_what_is_looked_up_settles_an_unknown_refund_only_where_it_is_this_very_
     assert len({key_of(request) for request in transport.sent}) == 1
 
 
-def test_a_transaction_that_is_another_references_refund_does_not_settle_an_unknown_one() -> None:
+def test_the_transaction_of_another_reference_does_not_resolve_an_unknown_refund() -> None:
     first = reply(200, {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"})
     state = reply(200, [transaction(createdDate=at(1))], (("date", formatdate(usegmt=True)),))
     transport = Scripted(first, STORED, state=state)
@@ -314,26 +314,26 @@ def test_a_transaction_that_is_another_references_refund_does_not_settle_an_unkn
         assert client.ask("paybyrd", reference="r-1").refund_id == "refund-1"
         with pytest.raises(OutcomeUnknown):
             client.ask("paybyrd", reference="r-2")
-    assert len(transport.asked) == 1
+    assert len(transport.lookups) == 1
 
 
-def test_a_failed_question_leaves_an_unknown_refund_unknown() -> None:
+def test_a_failed_lookup_leaves_an_unknown_refund_unknown() -> None:
     for state in (reply(404, {"code": "BYRD901"}), reply(500), LOST, NOTHING_LEFT, reply(200, b"<html>")):
         transport = Scripted(STORED, state=state)
         assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
-        assert len(transport.asked) == 1
+        assert len(transport.lookups) == 1
 
 
 @pytest.mark.parametrize("request_id", ["", "a/b", "..", "a b", "x&acquirerCustomId=1", "a#b", "é"])
-def test_an_odd_request_id_is_not_asked_about(request_id: str) -> None:
+def test_an_odd_request_id_is_not_looked_up(request_id: str) -> None:
     failed = reply(500, {"code": "BYRD999"}, (("requestid", request_id),))
     transport = Scripted(failed)
     assert outcome_for_caller("sync", "paybyrd", transport) is OutcomeUnknown
-    assert transport.asked == []
+    assert transport.lookups == []
 
 
 @both_kinds
-def test_each_attempt_is_told_with_its_evidence(kind: Kind) -> None:
+def test_each_attempt_is_reported_with_its_evidence(kind: Kind) -> None:
     transport = Scripted(NOTHING_LEFT, LOST, accepted("paybyrd"))
     attempts: list[Any] = []
     made = account("paybyrd", transport=transport)
@@ -361,13 +361,13 @@ def test_each_attempt_is_told_with_its_evidence(kind: Kind) -> None:
     ],
     ids=str,
 )
-def test_a_retry_that_is_none_is_refused(options: dict[str, Any]) -> None:
+def test_an_invalid_retry_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(InvalidRefund, match=next(iter(options))) as refused:
         Retry(**options)
     assert refused.value.field == "retry"
 
 
-def test_a_reference_is_in_progress_while_its_refund_waits_to_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reference_is_in_progress_while_its_refund_waits_for_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[type[RefundError]] = []
     transport = Scripted(NOTHING_LEFT, accepted("blink"))
     with caller("sync", account("blink", transport=transport), retry=Retry()) as client:

@@ -1,4 +1,4 @@
-"""The states of a reference: the table, and what follows from it whatever happens."""
+"""The states of a reference: the table, and the properties that hold for every sequence of events."""
 
 import itertools
 
@@ -60,7 +60,7 @@ def test_a_reference_is_freed_only_by_proof_that_nothing_was_executed(state: Sta
 
 
 @pytest.mark.parametrize(("state", "event"), PAIRS)
-def test_what_is_ignored_or_refused_changes_no_state(state: State, event: Event) -> None:
+def test_an_event_that_is_ignored_or_refused_changes_no_state(state: State, event: Event) -> None:
     after, answer = step(state, event)
     if answer not in (Answer.SEND, Answer.RECORD):
         assert after is state
@@ -95,7 +95,7 @@ UNKNOWN = Unknown(Moment(SYSTEM), "the reply was lost")
         (UNKNOWN, State.UNKNOWN),
     ],
 )
-def test_what_a_store_keeps_is_of_one_state(known: Known, state: State) -> None:
+def test_a_stored_reference_has_one_state(known: Known, state: State) -> None:
     assert state_of(known) is state
 
 

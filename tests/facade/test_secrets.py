@@ -1,4 +1,4 @@
-"""A canary for each credential: whatever is shown, logged, pickled or raised, it is nowhere in it."""
+"""A canary for each credential: nothing that is shown, logged, pickled or raised contains it."""
 
 import copy
 import inspect
@@ -30,7 +30,7 @@ from refundry import (
 )
 from tests.facade.canary import CANARY, INTEGRATOR, assert_hidden, canaried, everything, shown, watched
 from tests.facade.support import KINDS, Kind, Scripted, caller
-from tests.providers import PROVIDERS, account
+from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT
 
 
@@ -48,8 +48,8 @@ class Echo(Scripted):
         return WireReply(self._status, headers, self._body.replace("ECHO", text).encode())
 
 
-class EchoOfQuestions(Echo):
-    """As Echo, also where the request is a question."""
+class LookupEcho(Echo):
+    """Echoes the credentials of a lookup too."""
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply:
         """Answer with the credentials."""
@@ -78,16 +78,16 @@ def test_an_account_and_its_credentials_do_not_show(provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("again", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_an_account_and_its_credentials_are_neither_pickled_nor_copied(provider: str, again: Any) -> None:
+@pytest.mark.parametrize("second", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_an_account_and_its_credentials_are_neither_pickled_nor_copied(provider: str, second: Any) -> None:
     made = canaried(provider)
     for value in (made, *made.secrets):
         with pytest.raises(TypeError):
-            again(value)
+            second(value)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_holds_credentials_further_in_is_not_pickled(provider: str) -> None:
+def test_an_object_that_contains_credentials_is_not_pickled(provider: str) -> None:
     payment = None if provider == "lab4pay" else PAYMENT
     with RefundClient([canaried(provider)]) as client:
         prepared = client.prepare(provider, payment_id=payment, amount=ONE_EURO, reference="r-1")
@@ -111,7 +111,7 @@ def test_a_prepared_request_and_the_clients_do_not_show_credentials(provider: st
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("status", [200, 202, 302, 400, 401, 403, 404, 422, 429, 500, 520])
-def test_a_server_that_echoes_the_credentials_does_not_bring_them_to_light(
+def test_a_server_that_echoes_the_credentials_leaks_none(
     kind: Kind, provider: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     for body in ECHOED:
@@ -123,7 +123,7 @@ def test_a_server_that_echoes_the_credentials_does_not_bring_them_to_light(
 
 @pytest.mark.parametrize("escaped", ["canary+of\\/the~key==", "\\u0063anary+of/the~key\\u003D="])
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
-def test_a_server_that_echoes_the_credentials_in_escaped_json_does_not_bring_them_to_light(
+def test_a_server_that_echoes_the_credentials_in_escaped_json_leaks_none(
     provider: str, escaped: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = '{"success":false,"message":"ECHO","code":"BYRD230","description":"ECHO"}'.replace("ECHO", escaped)
@@ -135,7 +135,7 @@ def test_a_server_that_echoes_the_credentials_in_escaped_json_does_not_bring_the
 
 
 class Leaky:
-    """A transport that fails with the credentials in its words."""
+    """A transport whose exceptions name the credentials."""
 
     def send(self, request: WireRequest, _: object) -> WireReply | SendFailure:
         """Raise."""
@@ -148,7 +148,7 @@ class Leaky:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_a_transport_raises_does_not_bring_credentials_to_light(
+def test_an_exception_of_a_transport_leaks_no_credential(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caller(kind, canaried(provider, transport=Leaky())) as client:
@@ -171,7 +171,7 @@ def test_a_failure_to_send_does_not_show_credentials(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_what_is_refused_here_does_not_show_credentials(
+def test_a_refusal_before_sending_does_not_show_credentials(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caller(kind, canaried(provider, transport=Scripted(SendFailure(Evidence.NOT_SENT, "x")))) as client:
@@ -202,21 +202,21 @@ def test_a_hook_that_fails_does_not_log_credentials(
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("verb", ["lookup", "wait", "cancel", "confirm"])
 @pytest.mark.parametrize("status", [200, 401, 500])
-def test_what_comes_of_a_question_does_not_show_credentials(
+def test_the_result_of_a_lookup_does_not_show_credentials(
     kind: Kind, provider: str, verb: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     refund = Refund(provider, "r-1", RefundStatus.PENDING, ONE_EURO, refund_id="refund-1", payment_id=PAYMENT)
     event = RefundEvent(provider, "refund", "refund-1", None, None, "nothing", identity="")
-    echo = EchoOfQuestions(
+    echo = LookupEcho(
         status, '{"status":"ECHO","data":{"status":"ECHO"},"code":"ECHO","message":"ECHO","error":"ECHO"}'
     )
     with caller(kind, canaried(provider, transport=echo)) as client:
         options = {"timeout": 0.3, "poll": 0.1} if verb == "wait" else {}
         given = getattr(client.client, verb)
         try:
-            told = given(event if verb == "confirm" else refund, **options)
-            text = shown(client.run(told) if kind == "async" else told)
+            outcome = given(event if verb == "confirm" else refund, **options)
+            text = shown(client.run(outcome) if kind == "async" else outcome)
         except RefundError as error:
             lines = traceback.TracebackException.from_exception(error, capture_locals=True).format()
             text = everything(error) + "".join(lines)
@@ -226,14 +226,14 @@ def test_what_comes_of_a_question_does_not_show_credentials(
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("end", ["\n", " ", "\r\nX: 1", "ä"])
-def test_a_credential_that_is_refused_does_not_show(provider: str, end: str) -> None:
+def test_a_refused_credential_does_not_show(provider: str, end: str) -> None:
     field = "api_key" if provider == "paybyrd" else "access_token"
     with pytest.raises(InvalidRefund) as refused:
         account(provider, **{field: CANARY + end})
     assert_hidden(everything(refused.value) + "".join(traceback.format_exception(refused.value)))
 
 
-# The arguments of the accounts that are credentials, each with what it needs beside it.
+# The arguments of the accounts that are credentials, each with the other arguments that it needs.
 BASIC: Final = {"webhook_username": "test-shop", "webhook_password": "test-password"}
 CREDENTIALS: Final[dict[tuple[str, str], dict[str, Any]]] = {
     ("lab4pay", "integrator_id"): {},
@@ -270,9 +270,7 @@ def test_the_tables_of_this_file_name_each_argument_of_an_account(provider: str,
 
 @pytest.mark.parametrize("value", NO_CREDENTIALS)
 @pytest.mark.parametrize(("provider", "field"), CREDENTIALS)
-def test_a_credential_that_nobody_can_have_set_up_is_refused_when_the_account_is_made(
-    provider: str, field: str, value: str
-) -> None:
+def test_an_impossible_credential_is_refused_when_the_account_is_made(provider: str, field: str, value: str) -> None:
     with pytest.raises(InvalidRefund) as refused:
         account(provider, **{**CREDENTIALS[provider, field], field: value})
     assert refused.value.field == field
@@ -282,11 +280,11 @@ def test_a_credential_that_nobody_can_have_set_up_is_refused_when_the_account_is
 
 @pytest.mark.parametrize("value", ["test pass word", 'test"key', "test\\key", "tëst", "🔑"])
 @pytest.mark.parametrize("field", ["webhook_username", "webhook_password"])
-def test_what_stands_in_no_header_of_a_request_may_be_any_text_that_can_be_typed(field: str, value: str) -> None:
+def test_a_credential_outside_the_headers_may_be_any_printable_text(field: str, value: str) -> None:
     assert account("paybyrd", **{**BASIC, field: value})
 
 
-# What is no credential, but may have got the value of one by mistake.
+# Arguments that are not credentials, but may hold one by mistake.
 UNFIT: Final[list[tuple[str, str, str]]] = [
     *[
         (provider, field, value)
@@ -308,7 +306,9 @@ UNFIT: Final[list[tuple[str, str, str]]] = [
 
 
 @pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
-def test_what_is_refused_of_an_account_does_not_show_its_value(provider: str, field: str, value: str) -> None:
+def test_an_error_about_an_argument_of_an_account_does_not_show_its_value(
+    provider: str, field: str, value: str
+) -> None:
     options = {**CREDENTIALS.get((provider, field), {}), field: value}
     with pytest.raises(InvalidRefund) as refused:
         account(provider, **options)
@@ -319,7 +319,19 @@ def test_what_is_refused_of_an_account_does_not_show_its_value(provider: str, fi
 
 
 @pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
-def test_what_is_refused_of_a_variable_does_not_show_its_value(provider: str, field: str, value: str) -> None:
+def test_a_reporter_can_show_the_variables_of_a_refused_account(provider: str, field: str, value: str) -> None:
+    options = {**CREDENTIALS.get((provider, field), {}), field: value}
+    with pytest.raises(InvalidRefund) as refused:
+        account(provider, **options)
+    frames = traceback.StackSummary.extract(
+        traceback.walk_tb(refused.value.__traceback__), lookup_lines=False, capture_locals=True
+    )
+    held = {frame.name: frame.locals["self"] for frame in frames if frame.locals and "self" in frame.locals}
+    assert held["__init__"].startswith(f"<{RECORDS[provider].account_class.__name__} ")
+
+
+@pytest.mark.parametrize(("provider", "field", "value"), UNFIT)
+def test_an_error_about_a_variable_does_not_show_its_value(provider: str, field: str, value: str) -> None:
     needed = {"lab4pay": {"integrator_id": "test-i", "access_token": "test-key"}, "paybyrd": {"api_key": "test-key"}}
     given = {**needed.get(provider, {"access_token": "test-key"}), **CREDENTIALS.get((provider, field), {})}
     variables = {f"REFUNDRY_{provider}_{name}".upper(): text for name, text in {**given, field: value}.items()}
@@ -331,7 +343,7 @@ def test_what_is_refused_of_a_variable_does_not_show_its_value(provider: str, fi
     assert "canary" not in text
 
 
-def test_a_secret_gives_its_text_only_when_it_is_asked_to() -> None:
+def test_a_secret_gives_its_text_only_on_request() -> None:
     secret = Secret(CANARY)
     assert secret.reveal() == CANARY
     assert repr(secret) == str(secret) == f"{secret}" == "<secret>"

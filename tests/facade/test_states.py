@@ -1,4 +1,4 @@
-"""What each word of a transaction means, and what is told of a state."""
+"""The meaning of each word of a transaction, and the fields of a state."""
 
 import re
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ from tests.facade.questions import (
     PENDING,
     SUCCEEDED,
     LookupScript,
-    asked,
     dated,
     found,
+    looked_up,
     pending,
     spelled,
     state,
@@ -57,10 +57,10 @@ def test_a_word_means_the_same_in_any_case_and_with_any_separators(kind: Kind, p
     for spelling in (word, word.lower(), word.upper(), word.swapcase(), f" {word}\n", *separated):
         transport = Scripted(NO_STATE, state=state(provider, spelling))
         with scripted(kind, provider, transport) as client:
-            told = asked(client, pending(provider))
-            assert (told.status, told.provider_code) == (RECORDS[provider].states.words[word], spelling)
+            outcome = looked_up(client, pending(provider))
+            assert (outcome.status, outcome.provider_code) == (RECORDS[provider].states.words[word], spelling)
             assert client.deviations == []
-        assert (len(transport.asked), transport.sent) == (1, [])
+        assert (len(transport.lookups), transport.sent) == (1, [])
 
 
 near_misses = st.sampled_from(sorted(word for record in RECORDS.values() for word in record.states.words)).flatmap(
@@ -70,16 +70,16 @@ near_misses = st.sampled_from(sorted(word for record in RECORDS.values() for wor
 
 @every_provider
 @given(word=st.text() | near_misses)
-def test_any_text_that_is_no_listed_word_is_never_a_final_state(provider: str, word: str) -> None:
+def test_a_text_that_is_not_a_listed_word_is_never_a_final_state(provider: str, word: str) -> None:
     assume(spelled(word) not in [spelled(one) for one in RECORDS[provider].states.words])
-    told, deviations = found(provider, state(provider, word))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, [RECORDS[provider].states.at])
+    outcome, deviations = found(provider, state(provider, word))
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, deviations) == (PENDING, [RECORDS[provider].states.at])
 
 
-def test_what_departs_is_told_of_the_question() -> None:
+def test_a_deviation_is_reported_with_its_lookup() -> None:
     with scripted("sync", "lab4pay", Scripted(NO_STATE, state=state("lab4pay", "MISPLACED"))) as client:
-        asked(client, pending("lab4pay"))
+        looked_up(client, pending("lab4pay"))
     (deviation,) = client.deviations
     assert (deviation.provider, deviation.operation) == ("lab4pay", Operation.LOOKUP)
     assert "MISPLACED" not in deviation.rule
@@ -103,28 +103,28 @@ ERRORS: Final = ("BYRD401", "BYRD403", "BYRD900", "BYRD901")
         (("Processing", "TemporaryFailed"), ("BYRD200", *UNDERWAY, *QUERY_FIRST, *REFUSED), PENDING),
     ],
 )
-def test_a_code_that_goes_with_the_word_changes_nothing(
+def test_a_code_that_agrees_with_the_word_changes_nothing(
     words: Sequence[str], codes: Sequence[str], expected: RefundStatus
 ) -> None:
     for word in words:
         for code in codes:
-            told, deviations = found("paybyrd", state("paybyrd", word, code=code))
-            assert isinstance(told, Refund)
-            assert (told.status, told.provider_code, deviations) == (expected, code, []), (word, code)
+            outcome, deviations = found("paybyrd", state("paybyrd", word, code=code))
+            assert isinstance(outcome, Refund)
+            assert (outcome.status, outcome.provider_code, deviations) == (expected, code, []), (word, code)
 
 
 @pytest.mark.parametrize("word", ["Error", *FINAL_WORDS])
 @pytest.mark.parametrize("code", QUERY_FIRST)
-def test_a_final_word_with_a_code_that_leaves_it_open_is_pending(word: str, code: str) -> None:
+def test_a_final_word_with_an_inconclusive_code_is_pending(word: str, code: str) -> None:
     assert status_of("paybyrd", state("paybyrd", word, code=code)) is PENDING
 
 
 @pytest.mark.parametrize("word", FINAL_WORDS)
 @pytest.mark.parametrize("code", UNDERWAY)
-def test_a_final_word_with_the_code_of_a_refund_on_its_way_is_pending(word: str, code: str) -> None:
-    told, deviations = found("paybyrd", state("paybyrd", word, code=code))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, ["/code"])
+def test_a_final_word_with_the_code_of_a_pending_refund_is_pending(word: str, code: str) -> None:
+    outcome, deviations = found("paybyrd", state("paybyrd", word, code=code))
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, deviations) == (PENDING, ["/code"])
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ def test_a_final_word_with_the_code_of_a_refund_on_its_way_is_pending(word: str,
     [(word, code) for word in ("Success", "AcquirerSuccess") for code in (*REFUSED, *ERRORS)]
     + [(word, "BYRD200") for word in ("Denied", "Canceled", "Error")],
 )
-def test_a_final_word_with_a_code_that_denies_it_is_pending_and_told(word: str, code: str) -> None:
-    told, deviations = found("paybyrd", state("paybyrd", word, code=code))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, ["/code"])
+def test_a_final_word_with_a_contradicting_code_is_pending_and_reported(word: str, code: str) -> None:
+    outcome, deviations = found("paybyrd", state("paybyrd", word, code=code))
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, deviations) == (PENDING, ["/code"])
 
 
 @pytest.mark.parametrize("word", ["Denied", "Canceled", "Error"])
 @pytest.mark.parametrize("code", ["BYRD777", "BYRD", "byrd999", "BYRD203 "])
 def test_a_code_that_is_not_listed_proves_no_failure(word: str, code: str) -> None:
-    told, deviations = found("paybyrd", state("paybyrd", word, code=code))
-    assert isinstance(told, Refund)
-    assert (told.status, deviations) == (PENDING, ["/code"])
+    outcome, deviations = found("paybyrd", state("paybyrd", word, code=code))
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, deviations) == (PENDING, ["/code"])
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_a_code_that_is_not_listed_proves_no_failure(word: str, code: str) -> No
 )
 @pytest.mark.parametrize("currency", [{"currency": "EUR"}, {}])
 def test_an_amount_below_zero_is_the_same_amount(amounts: Any, currency: Any) -> None:
-    told, deviations = found("paybyrd", state("paybyrd", "Success", **amounts, **currency))
-    assert isinstance(told, Refund)
-    assert (told.status, told.amount, deviations) == (SUCCEEDED, ONE_EURO, [])
+    outcome, deviations = found("paybyrd", state("paybyrd", "Success", **amounts, **currency))
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.amount, deviations) == (SUCCEEDED, ONE_EURO, [])
 
 
 @pytest.mark.parametrize(
@@ -176,17 +176,17 @@ def test_an_amount_below_zero_is_the_same_amount(amounts: Any, currency: Any) ->
     ],
 )
 @pytest.mark.parametrize("word", RECORDS["paybyrd"].states.words)
-def test_an_amount_of_another_size_is_a_mismatch_whatever_the_word(word: str, amounts: Any) -> None:
+def test_a_different_amount_is_a_mismatch_with_every_word(word: str, amounts: Any) -> None:
     assert status_of("paybyrd", state("paybyrd", word, **amounts)) is RefundMismatch
 
 
-def test_a_state_that_contradicts_itself_is_a_mismatch_also_where_no_amount_was_asked_for() -> None:
+def test_a_state_that_contradicts_itself_is_a_mismatch_also_without_an_expected_amount() -> None:
     answer = state("paybyrd", "Success", isoAmount=-100, amount="-2.00", currency="EUR")
-    told, deviations = found("paybyrd", answer, pending("paybyrd", amount=None))
-    assert isinstance(told, RefundMismatch)
-    assert (told.differences, deviations) == ((("amount", "1.00", "2.00"),), ["/amount"])
-    assert "1.00" in str(told)
-    assert "2.00" in str(told)
+    outcome, deviations = found("paybyrd", answer, pending("paybyrd", amount=None))
+    assert isinstance(outcome, RefundMismatch)
+    assert (outcome.differences, deviations) == ((("amount", "1.00", "2.00"),), ["/amount"])
+    assert "1.00" in str(outcome)
+    assert "2.00" in str(outcome)
 
 
 NOON: Final = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -219,8 +219,8 @@ def test_the_time_at_which_a_refund_was_made_is_read_in_utc(value: object, momen
     translation = translation_of(account("paybyrd"))
     for answer, at in ((state("paybyrd", "Success", createdDate=value), ""), (tracked({"createdDate": value}), "/0")):
         reading = read_state(translation, pending("paybyrd", tracking_id=LINK), answer)
-        noted = f"{at}/createdDate" in [pointer for pointer, _ in reading.deviations]
-        assert (reading.created_at, noted) == (moment, moment is None)
+        reported = f"{at}/createdDate" in [pointer for pointer, _ in reading.deviations]
+        assert (reading.created_at, reported) == (moment, moment is None)
         assert reading.created_at is None or reading.created_at.tzinfo is UTC
 
 
@@ -229,35 +229,35 @@ def test_an_amount_is_read_in_the_units_of_the_currency_that_the_reply_names() -
     currencies: list[dict[str, Any]] = [{"currency": "JPY"}, {}]
     for currency in currencies:
         answer = state("paybyrd", "Success", isoAmount=-100, **currency)
-        told, _ = found("paybyrd", answer, yen, minor_units="iso")
-        assert isinstance(told, Refund)
+        outcome, _ = found("paybyrd", answer, yen, minor_units="iso")
+        assert isinstance(outcome, Refund)
     unknown = pending("paybyrd", amount=None)
     answer = state("paybyrd", "Success", isoAmount=-100, currency="KWD")
-    told, _ = found("paybyrd", answer, unknown, minor_units="iso")
-    assert isinstance(told, Refund)
-    assert told.amount == Money.of("0.100", "KWD")
+    outcome, _ = found("paybyrd", answer, unknown, minor_units="iso")
+    assert isinstance(outcome, Refund)
+    assert outcome.amount == Money.of("0.100", "KWD")
 
 
-# What is returned.
+# The returned refund.
 
 
 @both_kinds
-def test_a_state_at_lab4pay_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_lab4pay_is_returned_with_all_that_is_known(kind: Kind) -> None:
     answer = state("lab4pay", "In-Progress", more=7)
     with scripted(kind, "lab4pay", Scripted(NO_STATE, state=answer)) as client:
-        told = asked(client, pending("lab4pay", remaining=7, replayed=True, provider_message="A sentence"))
-    assert told == pending("lab4pay", provider_code="In-Progress")
-    assert told.raw == answer
+        outcome = looked_up(client, pending("lab4pay", remaining=7, replayed=True, provider_message="A sentence"))
+    assert outcome == pending("lab4pay", provider_code="In-Progress")
+    assert outcome.raw == answer
 
 
 @both_kinds
-def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_paybyrd_is_returned_with_all_that_is_known(kind: Kind) -> None:
     made = written(NOON + timedelta(seconds=5))
     answer = dated([transaction(description="A sentence", amount="-1.00", createdDate=made)])
     known = Refund("paybyrd", "reference-1", PENDING, tracking_id=LINK, remaining=7, sent_at=NOON, replayed=True)
     with scripted(kind, "paybyrd", Scripted(NO_STATE, state=answer)) as client:
-        told = asked(client, known)
-    assert told.to_dict() == {
+        outcome = looked_up(client, known)
+    assert outcome.to_dict() == {
         "provider": "paybyrd",
         "reference": "reference-1",
         "status": "succeeded",
@@ -271,17 +271,17 @@ def test_a_state_at_paybyrd_is_told_with_all_that_is_known(kind: Kind) -> None:
         "sent_at": "2026-11-26T12:00:00+00:00",
         "replayed": False,
     }
-    assert told.raw == answer
+    assert outcome.raw == answer
 
 
 @both_kinds
-def test_a_state_at_blink_is_told_with_all_that_is_known(kind: Kind) -> None:
+def test_a_state_at_blink_is_returned_with_all_that_is_known(kind: Kind) -> None:
     answer = state("blink", "Completed", transaction_id="refund-1", message="A sentence", amount="1.00", currency="EUR")
     with scripted(kind, "blink", Scripted(NO_STATE, state=answer)) as client:
-        told = asked(client, pending("blink", replayed=True))
+        outcome = looked_up(client, pending("blink", replayed=True))
     expected = pending("blink", status=SUCCEEDED, provider_code="Completed", provider_message="A sentence")
-    assert told == expected
-    assert told.raw == answer
+    assert outcome == expected
+    assert outcome.raw == answer
 
 
 @pytest.mark.parametrize("amount", [12.5, "12.50", "12.5"])
@@ -295,25 +295,25 @@ def test_a_state_at_blink_is_told_with_all_that_is_known(kind: Kind) -> None:
         ("JPY", None, None),
     ],
 )
-def test_the_amount_of_full_at_blink_is_what_the_state_reports(
+def test_the_amount_of_full_at_blink_is_the_amount_of_the_state(
     amount: object, currency: object, account_currency: str | None, expected: Money | None
 ) -> None:
     more: dict[str, Any] = {} if currency is ... else {"currency": currency}
     whole = pending("blink", amount=None)
-    told, _ = found("blink", state("blink", "completed", amount=amount, **more), whole, currency=account_currency)
-    assert isinstance(told, Refund)
-    assert told.amount == expected
+    outcome, _ = found("blink", state("blink", "completed", amount=amount, **more), whole, currency=account_currency)
+    assert isinstance(outcome, Refund)
+    assert outcome.amount == expected
 
 
 @both_kinds
-def test_full_at_blink_has_its_amount_once_it_was_asked_about(kind: Kind) -> None:
+def test_full_at_blink_has_its_amount_after_a_lookup(kind: Kind) -> None:
     accepting = reply(200, {"status": "pending", "refunded_transaction_id": "refund-1"})
     transport = LookupScript(state("blink", "completed", amount=12.5, currency="GBP"), answers=[accepting])
     with scripted(kind, "blink", transport) as client:
         refund = client.ask("blink", amount=FULL)
-        told = asked(client, refund)
-        again = client.ask("blink", amount=FULL)
-    assert (refund.amount, told.amount, again.amount) == (None, Money.of("12.50", "GBP"), Money.of("12.50", "GBP"))
+        outcome = looked_up(client, refund)
+        second = client.ask("blink", amount=FULL)
+    assert (refund.amount, outcome.amount, second.amount) == (None, Money.of("12.50", "GBP"), Money.of("12.50", "GBP"))
 
 
 @pytest.mark.parametrize(
@@ -339,11 +339,11 @@ def test_the_state_of_another_refund_is_a_mismatch_that_names_both_values(
     provider: str, changes: dict[str, Any], difference: tuple[str, str, str], word: str
 ) -> None:
     answer = state(provider, getattr(RECORDS[provider].states, word), **changes)
-    told, _ = found(provider, answer)
-    assert type(told) is RefundMismatch
-    assert (told.differences, told.resend) == ((difference,), Resend.NEVER)
-    assert all(value in str(told) for value in difference)
-    assert (told.provider, told.reference, told.raw) == (provider, "reference-1", answer)
+    outcome, _ = found(provider, answer)
+    assert type(outcome) is RefundMismatch
+    assert (outcome.differences, outcome.resend) == ((difference,), Resend.NEVER)
+    assert all(value in str(outcome) for value in difference)
+    assert (outcome.provider, outcome.reference, outcome.raw) == (provider, "reference-1", answer)
 
 
 def test_a_uuid_is_the_same_in_capital_letters() -> None:
@@ -351,6 +351,6 @@ def test_a_uuid_is_the_same_in_capital_letters() -> None:
     refund = pending("paybyrd", refund_id=uuid, payment_id=uuid.replace("c", "a"))
     referenced = [{"transactionId": "payment-2"}, {"transactionId": uuid.replace("c", "a").upper()}]
     answer = state("paybyrd", "Success", transactionId=uuid.upper(), referencedTransactions=referenced)
-    told, _ = found("paybyrd", answer, refund)
-    assert isinstance(told, Refund)
-    assert (told.refund_id, told.payment_id) == (refund.refund_id, refund.payment_id)
+    outcome, _ = found("paybyrd", answer, refund)
+    assert isinstance(outcome, Refund)
+    assert (outcome.refund_id, outcome.payment_id) == (refund.refund_id, refund.payment_id)

@@ -1,4 +1,4 @@
-"""What is kept of a reference, and what it brings back: a replay, a stored refusal, the refund that has failed."""
+"""What is recorded of a reference, and returned later: a replay, a stored refusal, a failed refund."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,7 +15,7 @@ from tests.facade.questions import (
     PENDING,
     SUCCEEDED,
     LookupScript,
-    asked,
+    looked_up,
     second_pending,
     state,
     tracked,
@@ -32,7 +32,7 @@ every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
 def whole(provider: str, *, done: bool) -> WireReply:
-    """Return an acceptance that says all that the provider can say, of the first refund."""
+    """Return an acceptance of the first refund with every field that the provider can send."""
     record = RECORDS[provider]
     answer = reply(200, record.whole) if done else record.whole_pending
     return replace(answer, headers=(("x-name", "a value"),))
@@ -41,30 +41,30 @@ def whole(provider: str, *, done: bool) -> WireReply:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("done", [True, False])
-def test_a_replay_says_what_is_needed_to_ask_about_it_and_holds_no_reply(kind: Kind, provider: str, done: bool) -> None:
+def test_a_replay_has_what_a_lookup_needs_and_no_reply(kind: Kind, provider: str, done: bool) -> None:
     with scripted(kind, provider, Scripted(whole(provider, done=done))) as client:
         first = client.ask(provider)
-        again = client.ask(provider)
+        second = client.ask(provider)
     assert first.raw == whole(provider, done=done)
-    assert (again.raw, again.provider_message, again.remaining, again.replayed) == (None, None, None, True)
+    assert (second.raw, second.provider_message, second.remaining, second.replayed) == (None, None, None, True)
     for name in ("provider", "reference", "status", "amount", "refund_id", "payment_id", "tracking_id"):
-        assert getattr(again, name) == getattr(first, name)
-    assert (again.provider_code, again.sent_at) == (first.provider_code, first.sent_at)
-    assert Refund.from_dict(again.to_dict()) == again
+        assert getattr(second, name) == getattr(first, name)
+    assert (second.provider_code, second.sent_at) == (first.provider_code, first.sent_at)
+    assert Refund.from_dict(second.to_dict()) == second
 
 
 @both_kinds
 @every_provider
-def test_a_replay_of_what_was_learnt_holds_no_reply(kind: Kind, provider: str) -> None:
+def test_a_replay_of_a_recorded_state_holds_no_reply(kind: Kind, provider: str) -> None:
     answer = state(provider, RECORDS[provider].states.done, message="A sentence", description="A sentence")
     transport = LookupScript(answer, answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
         refund = client.ask(provider)
-        learnt = asked(client, refund)
-        again = client.ask(provider)
-    assert learnt.raw == answer
-    assert (again.status, again.replayed, again.sent_at) == (SUCCEEDED, True, refund.sent_at)
-    assert (again.raw, again.provider_message, again.remaining) == (None, None, None)
+        recorded = looked_up(client, refund)
+        second = client.ask(provider)
+    assert recorded.raw == answer
+    assert (second.status, second.replayed, second.sent_at) == (SUCCEEDED, True, refund.sent_at)
+    assert (second.raw, second.provider_message, second.remaining) == (None, None, None)
 
 
 @every_provider
@@ -77,7 +77,7 @@ def test_a_refund_says_when_it_was_sent(provider: str) -> None:
     assert sent_at.utcoffset() == timedelta(0)
 
 
-def test_a_refund_that_was_sent_again_says_when_it_was_first_sent() -> None:
+def test_a_resent_refund_says_when_it_was_first_sent() -> None:
     clock: list[datetime] = []
 
     def lose(_: object) -> Answer:
@@ -101,14 +101,12 @@ ROWS: Final = [(provider, case) for provider, record in RECORDS.items() for case
 
 @both_kinds
 @pytest.mark.parametrize(("provider", "case"), ROWS)
-def test_a_refusal_says_until_when_its_reference_brings_back_the_same_answer(
-    kind: Kind, provider: str, case: str
-) -> None:
+def test_a_refusal_says_until_when_its_reference_gets_the_same_answer(kind: Kind, provider: str, case: str) -> None:
     refusal = RECORDS[provider].refusals[case]
     answer, cls = refusal.answer, refusal.raises
     window = RECORDS[provider].window
     with scripted(kind, provider, Scripted(answer)) as client:
-        for _ in range(2):  # from each answer on anew: a process cannot know that it asks for the first time
+        for _ in range(2):  # counted from each answer: a process cannot know whether its request is the first
             before = datetime.now(UTC)
             with pytest.raises(cls) as refused:
                 client.ask(provider)
@@ -136,7 +134,7 @@ def test_another_reference_is_not_advised_where_an_earlier_success_may_be_the_ca
 
 
 @pytest.mark.parametrize("case", RECORDS["paybyrd"].refusals)
-def test_a_refused_reference_is_asked_again_under_the_key_that_it_had(case: str) -> None:
+def test_a_refused_reference_is_resent_under_the_same_key(case: str) -> None:
     transport = Scripted(RECORDS["paybyrd"].refusals[case].answer, RECORDS["paybyrd"].pending)
     with scripted("sync", "paybyrd", transport) as client:
         with pytest.raises((RefundRejected, AuthenticationFailed)):
@@ -150,7 +148,7 @@ def test_a_refused_reference_is_asked_again_under_the_key_that_it_had(case: str)
 # After a refund that has failed.
 
 LATER: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK}})
-LATER_AGAIN: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.replace("-1", "-2")}})
+SECOND_LATER: Final = reply(202, {"code": "BYRD010", "links": {"href": LINK.replace("-1", "-2")}})
 
 
 def undone(provider: str) -> WireReply:
@@ -164,17 +162,17 @@ def undone_by_link(_: str) -> WireReply:
 
 
 FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], WireReply, WireReply]]] = {
-    # The provider, what accepts the refund, its failure, the stored answer, and the acceptance of a second refund.
+    # The provider, the acceptance of the refund, its failure, the stored answer, and the acceptance of a second refund.
     **{
-        f"an id at {provider}{way}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
+        f"an id at {provider}{variant}": (provider, RECORDS[provider].pending, undone, stored, second_pending(provider))
         for provider in PROVIDERS
-        for way, stored in (
+        for variant, stored in (
             ("", RECORDS[provider].pending),
             (" in another reply", whole(provider, done=False)),
             (" that is done", whole(provider, done=True)),
         )
     },
-    "a link": ("paybyrd", LATER, undone_by_link, LATER, LATER_AGAIN),
+    "a link": ("paybyrd", LATER, undone_by_link, LATER, SECOND_LATER),
     "the id that a link led to": (
         *("paybyrd", LATER, undone_by_link),
         *(RECORDS["paybyrd"].pending, second_pending("paybyrd")),
@@ -184,12 +182,12 @@ FAILURES: Final[dict[str, tuple[str, WireReply, Callable[[str], WireReply], Wire
 
 @both_kinds
 @pytest.mark.parametrize("case", FAILURES)
-def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(kind: Kind, case: str) -> None:
+def test_an_acceptance_with_the_id_of_a_failed_refund_is_not_a_new_refund(kind: Kind, case: str) -> None:
     provider, accepting, failure, stored, second = FAILURES[case]
     transport = LookupScript(failure(provider), answers=[accepting, stored, stored, second])
     window = RECORDS[provider].window
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
+        assert looked_up(client, client.ask(provider)).status is FAILED
         for _ in range(2):
             before = datetime.now(UTC)
             with pytest.raises(RefundRejected, match="stored answer") as refused:
@@ -199,22 +197,22 @@ def test_an_acceptance_with_the_name_of_a_refund_that_has_failed_is_no_new_one(k
             assert (error.raw, error.provider, error.reference) == (stored, provider, "reference-1")
             until = error.same_answer_until
             assert (until is None) if window is None else (until is not None and until >= before + window)
-        again = client.ask(provider)
-        assert (again.status, again.replayed) == (PENDING, False)
+        repeated = client.ask(provider)
+        assert (repeated.status, repeated.replayed) == (PENDING, False)
         assert client.ask(provider).replayed
     assert len(transport.sent) == 4
 
 
 @both_kinds
 @every_provider
-def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, provider: str) -> None:
+def test_each_failed_refund_of_a_reference_is_remembered(kind: Kind, provider: str) -> None:
     first, second = RECORDS[provider].pending, second_pending(provider)
     transport = LookupScript(undone(provider), answers=[first, second, first, second])
     with scripted(kind, provider, transport) as client:
         for refund_id in ("refund-1", "refund-2"):
             refund = client.ask(provider)
             assert refund.refund_id == refund_id
-            assert asked(client, refund).status is FAILED
+            assert looked_up(client, refund).status is FAILED
         for _ in range(2):
             with pytest.raises(RefundRejected, match="stored answer"):
                 client.ask(provider)
@@ -223,10 +221,10 @@ def test_each_refund_of_a_reference_that_has_failed_is_remembered(kind: Kind, pr
 
 @both_kinds
 @every_provider
-def test_what_has_failed_under_one_reference_says_nothing_of_another(kind: Kind, provider: str) -> None:
+def test_a_failure_under_one_reference_says_nothing_about_another(kind: Kind, provider: str) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(undone(provider), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider)).status is FAILED
+        assert looked_up(client, client.ask(provider)).status is FAILED
         assert client.ask(provider, reference="reference-2").status is PENDING
         assert client.ask(provider, reference="reference-2").replayed

@@ -1,4 +1,4 @@
-"""What is told where an access token cannot be had."""
+"""The outcome of a call that gets no access token."""
 
 import asyncio
 from typing import Final
@@ -19,7 +19,7 @@ from tests.facade.tokens import (
     AT_NOON,
     FAILED,
     FAILURES,
-    LASTING_FAILURES,
+    PERMANENT_FAILURES,
     THREE_TIMES,
     called,
     done,
@@ -41,9 +41,7 @@ with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("failure", FAILED)
-def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_again(
-    kind: Kind, provider: str, failure: str
-) -> None:
+def test_a_refund_without_a_token_is_not_sent_and_may_be_resent(kind: Kind, provider: str, failure: str) -> None:
     with shop(kind, provider, FAILED[failure](provider), issued(provider)) as it:
         with pytest.raises(failure_for_caller(provider, failure)) as error:
             it.client.ask(provider)
@@ -65,7 +63,7 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
 
 @with_keys
 @pytest.mark.parametrize("failure", FAILED)
-def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) -> None:
+def test_a_failed_token_fetch_says_why_it_failed(provider: str, failure: str) -> None:
     with (
         shop("sync", provider, FAILED[failure](provider)) as it,
         pytest.raises(failure_for_caller(provider, failure), match=": no access token: ") as error,
@@ -79,7 +77,7 @@ def test_a_failure_to_get_a_token_says_what_it_was(provider: str, failure: str) 
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
+def test_a_temporary_failure_of_a_token_fetch_is_retried(kind: Kind, provider: str, failure: str) -> None:
     given = FAILURES[failure](provider)
     with shop(kind, provider, given, given, issued(provider), retry=THREE_TIMES) as it:
         assert not it.client.ask(provider).replayed
@@ -90,7 +88,7 @@ def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("failure", FAILURES)
-def test_a_token_is_asked_for_as_often_as_the_retry_says(kind: Kind, provider: str, failure: str) -> None:
+def test_a_token_fetch_is_retried_as_often_as_the_retry_allows(kind: Kind, provider: str, failure: str) -> None:
     with shop(kind, provider, FAILURES[failure](provider), retry=THREE_TIMES) as it, pytest.raises(NotSent) as error:
         it.client.ask(provider)
     assert error.value.resend is Resend.SAFE
@@ -99,10 +97,10 @@ def test_a_token_is_asked_for_as_often_as_the_retry_says(kind: Kind, provider: s
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize("failure", LASTING_FAILURES)
-def test_a_token_that_is_refused_is_not_asked_for_again(kind: Kind, provider: str, failure: str) -> None:
+@pytest.mark.parametrize("failure", PERMANENT_FAILURES)
+def test_a_refused_token_fetch_is_not_retried(kind: Kind, provider: str, failure: str) -> None:
     with (
-        shop(kind, provider, LASTING_FAILURES[failure](provider), issued(provider), retry=THREE_TIMES) as it,
+        shop(kind, provider, PERMANENT_FAILURES[failure](provider), issued(provider), retry=THREE_TIMES) as it,
         pytest.raises(failure_for_caller(provider, failure)) as error,
     ):
         it.client.ask(provider)
@@ -120,7 +118,7 @@ RETRY_AFTER: Final = {
 @with_keys
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("form", RETRY_AFTER)
-def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(
+def test_a_token_fetch_is_not_retried_before_the_time_that_the_provider_names(
     kind: Kind, provider: str, status: int, form: str, pauses: list[float]
 ) -> None:
     busy = reply(status, {"message": "too many"}, RETRY_AFTER[form])
@@ -132,7 +130,7 @@ def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(
 
 @both_kinds
 @with_keys
-def test_a_token_is_not_asked_for_again_where_the_time_that_is_named_is_past_the_deadline(
+def test_a_token_fetch_is_not_retried_where_the_named_time_is_past_the_deadline(
     kind: Kind, provider: str, pauses: list[float]
 ) -> None:
     busy = reply(429, {"message": "too many"}, (("retry-after", "3600"),))
@@ -148,7 +146,7 @@ def test_a_token_is_not_asked_for_again_where_the_time_that_is_named_is_past_the
     ("failure", "temporary"),
     [("no connection", True), ("500", True), ("400", False), ("401", False), ("403", False), ("404", False)],
 )
-def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
+def test_a_lookup_without_a_token_says_nothing_about_the_refund(
     kind: Kind, provider: str, failure: str, temporary: bool
 ) -> None:
     with (
@@ -158,7 +156,7 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
         called(it.client, "lookup", pending(provider))
     assert (error.value.temporary, error.value.resend) == (temporary, Resend.NEVER)
     assert error.value.refund == pending(provider)
-    assert it.rest.asked == []
+    assert it.rest.lookups == []
     if failure_for_caller(provider, failure) is AuthenticationFailed:
         assert error.value.raw == FAILED[failure](provider)
 
@@ -166,7 +164,7 @@ def test_a_question_whose_token_cannot_be_had_says_nothing_about_the_refund(
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
-def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provider: str, retry: Retry) -> None:
+def test_wrong_keys_are_reported_with_all_that_the_provider_says(kind: Kind, provider: str, retry: Retry) -> None:
     body = {"message": "No such keys", "success": False}
     for status in tokens_of(provider).keys_refused:
         refused = reply(status, body, (("retry-after", "7"),))
@@ -179,12 +177,12 @@ def test_wrong_keys_are_told_with_all_that_the_provider_says(kind: Kind, provide
         assert (error.amount, error.payment_id) == (ONE_EURO, None if provider == "lab4pay" else PAYMENT)
         # No answer of the refund is stored: it was never sent.
         assert (error.same_answer_until, error.resend) == (None, Resend.SAFE)
-        assert it.told == [(Operation.TOKEN, status, "AuthenticationFailed")]
+        assert it.reported == [(Operation.TOKEN, status, "AuthenticationFailed")]
 
 
 @both_kinds
 @with_keys
-def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -> None:
+def test_corrected_keys_are_used_in_the_next_call(kind: Kind, provider: str) -> None:
     with shop(kind, provider, reply(401), issued(provider), retry=THREE_TIMES) as it:
         with pytest.raises(AuthenticationFailed):
             it.client.ask(provider)
@@ -194,7 +192,7 @@ def test_keys_that_were_mended_are_asked_with_again(kind: Kind, provider: str) -
 
 @both_kinds
 @with_keys
-def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provider: str) -> None:
+def test_an_interrupted_token_fetch_leaves_the_reference_free(kind: Kind, provider: str) -> None:
     with shop(kind, provider, asyncio.CancelledError(), issued(provider)) as it:
         with pytest.raises(asyncio.CancelledError):
             it.client.ask(provider)
@@ -205,7 +203,7 @@ def test_a_fetch_that_is_broken_off_leaves_the_reference_free(kind: Kind, provid
 
 @both_kinds
 @with_keys
-def test_the_token_is_used_as_it_came_also_where_it_holds_a_key(kind: Kind, provider: str) -> None:
+def test_a_token_that_contains_a_key_is_used_unchanged(kind: Kind, provider: str) -> None:
     token = f"{next(iter(tokens_of(provider).keys.values()))}:test-token"
     with shop(kind, provider, issued(provider, token)) as it:
         it.client.ask(provider)

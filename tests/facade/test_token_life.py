@@ -1,4 +1,4 @@
-"""For how long an access token is used, by what its reply says."""
+"""How long an access token is used, by the lifetime in its reply."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -26,13 +26,13 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 with_keys = pytest.mark.parametrize("provider", WITH_TOKENS)
 
 
-# How long it is used.
+# The time of use.
 
 
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("seconds", [1.0, 10.0, 300.0, 1800.0, 3600.0])
-def test_a_token_is_renewed_before_it_expires_by_time_alone(
+def test_a_token_is_renewed_before_it_expires(
     kind: Kind, provider: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, provider, issued(provider, "test-token-1", seconds), issued(provider, "test-token-2")) as it:
@@ -47,7 +47,7 @@ def test_a_token_is_renewed_before_it_expires_by_time_alone(
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("seconds", [7200, 86_400, 1_800_000])
-def test_a_token_is_kept_an_hour_at_the_most(
+def test_a_token_is_cached_for_an_hour_at_most(
     kind: Kind, provider: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, provider, issued(provider, "test-token-1", seconds), issued(provider, "test-token-2")) as it:
@@ -58,7 +58,7 @@ def test_a_token_is_kept_an_hour_at_the_most(
 
 
 @with_keys
-def test_the_life_of_a_token_does_not_begin_later_because_its_reply_was_slow(
+def test_the_lifetime_of_a_token_does_not_start_later_after_a_slow_reply(
     provider: str, clock: Callable[[float], None]
 ) -> None:
     def slow(_: WireRequest) -> WireReply:
@@ -77,7 +77,7 @@ def test_the_life_of_a_token_does_not_begin_later_because_its_reply_was_slow(
 @pytest.mark.parametrize(
     "failure", [UNREACHABLE, LOST, *map(reply, (400, 401, 403, 404, 429, 500)), RuntimeError()], ids=repr
 )
-def test_a_renewal_that_fails_leaves_the_old_token_in_use_while_it_is_good(
+def test_a_failed_renewal_leaves_the_old_token_in_use_while_it_is_valid(
     kind: Kind, provider: str, failure: Given, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, provider, issued(provider, seconds=100), failure) as it:
@@ -94,7 +94,7 @@ def test_a_renewal_that_fails_leaves_the_old_token_in_use_while_it_is_good(
 
 @both_kinds
 @with_keys
-def test_a_renewal_that_failed_is_tried_again(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
+def test_a_failed_renewal_is_retried_later(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
     tokens = issued(provider, "test-token-1", 100), UNREACHABLE, issued(provider, "test-token-2")
     with shop(kind, provider, *tokens) as it:
         it.client.ask(provider, reference="r-1")
@@ -108,7 +108,7 @@ def test_a_renewal_that_failed_is_tried_again(kind: Kind, provider: str, clock: 
 @both_kinds
 @with_keys
 @pytest.mark.parametrize(("failure", "pause"), [(UNREACHABLE, 5), (reply(429, b"", (("retry-after", "8"),)), 8)])
-def test_a_renewal_that_failed_is_not_tried_again_by_each_of_the_next_calls(
+def test_a_failed_renewal_is_not_retried_by_every_following_call(
     kind: Kind, provider: str, failure: Answer, pause: float, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, provider, issued(provider, seconds=1000), failure, retry=ONCE) as it:
@@ -128,7 +128,7 @@ def test_a_renewal_that_failed_is_not_tried_again_by_each_of_the_next_calls(
 
 
 @with_keys
-def test_a_hook_that_is_told_of_a_token_may_refund_with_it(provider: str) -> None:
+def test_a_hook_that_gets_a_token_attempt_may_refund_with_that_token(provider: str) -> None:
     made: list[RefundStatus] = []
 
     def refund_too(attempt: Attempt) -> None:
@@ -141,7 +141,7 @@ def test_a_hook_that_is_told_of_a_token_may_refund_with_it(provider: str) -> Non
     assert it.bearers == ["test-token-1"] * 2
 
 
-# What a reply says about the life of its token, read as far as it can be.
+# The lifetime in a reply, in every form that can be read.
 
 
 def deviation(provider: str, pointer: str) -> tuple[str, Operation, str, str]:
@@ -149,7 +149,7 @@ def deviation(provider: str, pointer: str) -> tuple[str, Operation, str, str]:
     return provider, Operation.TOKEN, pointer, sha256(contract).hexdigest()
 
 
-def assert_told(deviations: list[ContractDeviation], *expected: tuple[str, Operation, str, str]) -> None:
+def assert_reported(deviations: list[ContractDeviation], *expected: tuple[str, Operation, str, str]) -> None:
     assert [(one.provider, one.operation, one.pointer, one.contract) for one in deviations] == [*expected]
     assert all(one.rule and "test-" not in one.rule for one in deviations)
 
@@ -177,7 +177,7 @@ def expiring(value: str | None, token: str = "test-token-1") -> WireReply:
         (f'"{"9" * 5000}"', HOUR),
     ],
 )
-def test_a_life_that_lab4pay_writes_oddly_is_read_as_it_is_meant(
+def test_a_lifetime_in_an_odd_form_of_lab4pay_is_read(
     kind: Kind, value: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, "lab4pay", expiring(value), issued("lab4pay", "test-token-2")) as it:
@@ -190,7 +190,7 @@ def test_a_life_that_lab4pay_writes_oddly_is_read_as_it_is_meant(
 
 @both_kinds
 @pytest.mark.parametrize("value", ['"0"', "0", "-0.0", '"-5"', "-5", "-1e400"])
-def test_a_token_that_is_good_for_no_time_is_used_for_one_call(kind: Kind, value: str) -> None:
+def test_a_token_with_a_lifetime_of_zero_is_used_for_one_call(kind: Kind, value: str) -> None:
     with shop(kind, "lab4pay", expiring(value), expiring(value, "test-token-2")) as it:
         for number in range(2):
             it.client.ask("lab4pay", reference=f"r-{number}")
@@ -201,7 +201,7 @@ def test_a_token_that_is_good_for_no_time_is_used_for_one_call(kind: Kind, value
 @pytest.mark.parametrize(
     "value", [None, "null", "true", "false", '""', '"3600s"', '"NaN"', '"soon"', "[]", "{}", "[3600]", "9" * 400]
 )
-def test_a_life_that_cannot_be_read_at_lab4pay_is_told_and_the_token_used_for_a_while(
+def test_an_unreadable_lifetime_at_lab4pay_is_reported_and_the_token_used_for_a_default_time(
     kind: Kind, value: str | None, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, "lab4pay", expiring(value), issued("lab4pay", "test-token-2")) as it:
@@ -209,13 +209,13 @@ def test_a_life_that_cannot_be_read_at_lab4pay_is_told_and_the_token_used_for_a_
             it.client.ask("lab4pay", reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-    assert_told(it.client.deviations, deviation("lab4pay", "/expires_in"))
+    assert_reported(it.client.deviations, deviation("lab4pay", "/expires_in"))
 
 
 def ending(expired_on: object, headers: tuple[tuple[str, str], ...] = AT_NOON) -> WireReply:
-    """Return a reply of Blink whose token ends at this time, which is left out where it is an Ellipsis."""
-    told = {} if expired_on is ... else {"expired_on": expired_on}
-    return reply(201, {"access_token": "test-token-1", **told}, headers)
+    """Return a reply of Blink whose token expires at this time, which an Ellipsis leaves out."""
+    fields = {} if expired_on is ... else {"expired_on": expired_on}
+    return reply(201, {"access_token": "test-token-1", **fields}, headers)
 
 
 @both_kinds
@@ -231,7 +231,7 @@ def ending(expired_on: object, headers: tuple[tuple[str, str], ...] = AT_NOON) -
         ("9999-12-31T23:59:59Z", HOUR),
     ],
 )
-def test_the_end_of_a_token_of_blink_counts_from_the_date_of_its_reply(
+def test_the_expiry_of_a_token_of_blink_counts_from_the_date_of_its_reply(
     kind: Kind, expired_on: str, seconds: float, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
@@ -244,7 +244,7 @@ def test_the_end_of_a_token_of_blink_counts_from_the_date_of_its_reply(
 
 @both_kinds
 @pytest.mark.parametrize("expired_on", ["2026-01-01T12:00:00Z", "2025-12-31T00:00:00Z", "0001-01-01T00:00:00Z"])
-def test_a_token_of_blink_that_has_ended_is_used_for_one_call(kind: Kind, expired_on: str) -> None:
+def test_an_expired_token_of_blink_is_used_for_one_call(kind: Kind, expired_on: str) -> None:
     with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
         for number in range(2):
             it.client.ask("blink", reference=f"r-{number}")
@@ -273,7 +273,7 @@ def test_a_token_of_blink_that_has_ended_is_used_for_one_call(kind: Kind, expire
     ],
     ids=repr,
 )
-def test_an_end_that_cannot_be_read_at_blink_is_told_and_the_token_used_for_a_while(
+def test_an_unreadable_expiry_at_blink_is_reported_and_the_token_used_for_a_default_time(
     kind: Kind, expired_on: object, clock: Callable[[float], None]
 ) -> None:
     with shop(kind, "blink", ending(expired_on), issued("blink", "test-token-2")) as it:
@@ -281,12 +281,12 @@ def test_an_end_that_cannot_be_read_at_blink_is_told_and_the_token_used_for_a_wh
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-    assert_told(it.client.deviations, deviation("blink", "/expired_on"))
+    assert_reported(it.client.deviations, deviation("blink", "/expired_on"))
 
 
 @both_kinds
 @pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Jan 2026 12:00:00 GMT", "2026-01-01T12:00:00Z", None])
-def test_without_a_date_of_its_reply_a_token_of_blink_is_used_for_a_while(
+def test_a_token_of_blink_without_a_date_of_its_reply_is_used_for_a_default_time(
     kind: Kind, date: str | None, clock: Callable[[float], None]
 ) -> None:
     headers = () if date is None else (("date", date),)

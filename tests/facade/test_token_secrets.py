@@ -1,4 +1,4 @@
-"""Keys and tokens: what an account takes, and that none is ever shown."""
+"""Keys and tokens: the combinations that an account takes, and that none is ever shown."""
 
 import logging
 import traceback
@@ -58,7 +58,7 @@ def assert_none_shows(text: str, secrets: Sequence[str] = (KEY, SECRET, TOKEN, O
 
 
 def echo(status: int, body: str) -> Callable[[WireRequest], WireReply]:
-    """Return what answers with all that it was sent, in its headers and its body."""
+    """Return a transport that answers with everything that it was sent, in its headers and its body."""
 
     def answer(request: WireRequest) -> WireReply:
         sent = [secret.reveal() for _, secret in request.credentials] + [request.body.decode().replace('"', "'")]
@@ -69,11 +69,11 @@ def echo(status: int, body: str) -> Callable[[WireRequest], WireReply]:
 
 
 def quoting(_: WireRequest) -> WireReply:
-    """Fail as a library does that names the header which it cannot send, or the body."""
+    """Raise as a library does whose message names the header that it cannot send, or the body."""
     try:
         raise ValueError(f"cannot write {SECRET}")
     except ValueError:
-        raise RuntimeError(f"{KEY} was not sent", SECRET)  # noqa: B904 (as it happens)
+        raise RuntimeError(f"{KEY} was not sent", SECRET)  # noqa: B904 (the implicit context is part of the test)
 
 
 def echoed(body: str, text: str) -> bytes:
@@ -84,14 +84,14 @@ def echoed(body: str, text: str) -> bytes:
 @with_keys
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 401, 403, 429, 500])
 @pytest.mark.parametrize("body", ECHOES)
-def test_a_token_that_cannot_be_had_brings_no_secret_to_light(
+def test_a_refund_without_a_token_leaks_no_secret(
     kind: Kind, provider: str, status: int, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with shop(kind, provider, echo(status, body), keys=CANARIES[provider]) as it:
         text = watched(it.client, provider, caplog) + "".join(shown(attempt) for attempt in it.attempts)
     if status in tokens_of(provider).keys_refused:
-        # The reply is told as it came but for the keys: what it holds beside them is no token that was given.
+        # Only the keys are removed from the reply: the rest of it is not a token of the caller.
         assert_none_shows(text, (KEY, SECRET, OTHER))
         assert "[redacted]" in text
     else:
@@ -103,7 +103,7 @@ def test_a_token_that_cannot_be_had_brings_no_secret_to_light(
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("failure", [UNREACHABLE, LOST, quoting], ids=["not sent", "lost", "raised"])
-def test_a_fetch_that_fails_brings_no_secret_to_light(
+def test_a_failed_token_fetch_leaks_no_secret(
     kind: Kind, provider: str, failure: Given, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -125,7 +125,7 @@ def test_a_fetch_that_fails_brings_no_secret_to_light(
         "<html>TOKEN</html>",
     ],
 )
-def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answered_with_it(
+def test_a_reply_that_echoes_the_fetched_token_leaks_none(
     kind: Kind, provider: str, status: int, body: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -139,14 +139,14 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_a_refund_is_answe
 
 @both_kinds
 @with_keys
-def test_a_question_that_fails_brings_no_secret_to_light(kind: Kind, provider: str) -> None:
+def test_a_failed_lookup_leaks_no_secret(kind: Kind, provider: str) -> None:
     for tokens, state in (([echo(400, ECHOES[3])], NO_STATE), ([issued(provider, TOKEN)], reply(500, TOKEN.encode()))):
         with (
             shop(kind, provider, *tokens, state=state, keys=CANARIES[provider]) as it,
             pytest.raises(LookupFailed) as error,
         ):
             called(it.client, "lookup", pending(provider))
-        # Beside the keys, a refused request for a token is told with its reply as it came.
+        # Except for the keys, the error of a refused token fetch has its reply unchanged.
         secrets = (KEY, SECRET, OTHER) if error.value.http_status == 400 else (KEY, SECRET, TOKEN, OTHER)
         lines = traceback.TracebackException.from_exception(error.value, capture_locals=True).format()
         frames = "".join(line for line in lines if "/refundry/" in line.partition("\n")[0])
@@ -158,7 +158,7 @@ def test_a_question_that_fails_brings_no_secret_to_light(kind: Kind, provider: s
 
 
 def make(provider: str, **arguments: Any) -> Account:
-    """Make an account of these arguments alone, but for the integrator id."""
+    """Return an account with only these arguments and an integrator id."""
     if provider == "lab4pay":
         return Lab4Pay(integrator_id="test-integrator", **arguments)
     return Blink(**arguments)
@@ -188,7 +188,7 @@ def test_an_account_takes_its_keys_or_a_token(provider: str) -> None:
 
 @with_keys
 @pytest.mark.parametrize("bad", [f"{SECRET}\n", f"{SECRET} {SECRET}", f"{SECRET}ä", SECRET.encode(), [SECRET]])
-def test_a_key_that_is_refused_is_named_and_not_shown(provider: str, bad: Any) -> None:
+def test_a_refused_key_is_named_and_not_shown(provider: str, bad: Any) -> None:
     for field in tokens_of(provider).keys:
         with pytest.raises(InvalidRefund, match=field) as refused:
             make(provider, **{**tokens_of(provider).keys, field: bad})

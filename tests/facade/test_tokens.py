@@ -28,7 +28,7 @@ from tests.facade.tokens import (
     TOKEN_PATHS,
     UNAUTHORISED,
     UNREACHABLE,
-    Asked,
+    Answering,
     SplitTransport,
     bearer,
     called,
@@ -59,7 +59,7 @@ def test_the_first_call_fetches_a_token_and_later_ones_use_it(kind: Kind, provid
     assert it.bearers == ["test-token-1"] * 4
     token = (Operation.TOKEN, tokens_of(provider).status, "OK")
     refund = (RECORDS[provider].operation, 200, it.attempts[-1].outcome)
-    assert it.told == [token, refund, refund, refund, refund]
+    assert it.reported == [token, refund, refund, refund, refund]
     assert [attempt.reference for attempt in it.attempts] == ["r-0", "r-0", "r-1", "r-2", "r-3"]
 
 
@@ -72,7 +72,7 @@ def test_nothing_is_fetched_before_it_is_needed(kind: Kind) -> None:
 
 
 @with_keys
-def test_a_token_is_asked_for_with_the_keys_alone_and_they_do_not_show(provider: str) -> None:
+def test_a_token_fetch_sends_only_the_keys_and_does_not_show_them(provider: str) -> None:
     with shop("sync", provider) as it:
         it.client.ask(provider)
     (request,) = it.tokens.sent
@@ -93,7 +93,7 @@ def test_one_token_serves_every_operation_of_lab4pay(kind: Kind) -> None:
         assert called(it.client, "lookup", refund).status is RefundStatus.SUCCEEDED
         assert called(it.client, "wait", refund).status is RefundStatus.SUCCEEDED
     assert len(it.tokens.sent) == 1
-    assert (len(it.rest.sent), len(it.rest.asked)) == (3, 3)
+    assert (len(it.rest.sent), len(it.rest.lookups)) == (3, 3)
     assert it.bearers == ["test-token-1"] * 6
 
 
@@ -111,7 +111,7 @@ def test_one_token_serves_every_operation_of_blink(kind: Kind) -> None:
 
 @both_kinds
 @with_keys
-def test_a_question_fetches_the_token_where_it_comes_first(kind: Kind, provider: str) -> None:
+def test_a_lookup_that_comes_first_fetches_the_token(kind: Kind, provider: str) -> None:
     with shop(kind, provider, state=done(provider)) as it:
         assert called(it.client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
         it.client.ask(provider, reference="r-2")
@@ -124,7 +124,7 @@ def test_a_question_fetches_the_token_where_it_comes_first(kind: Kind, provider:
 
 @both_kinds
 @with_keys
-def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> None:
+def test_each_of_two_accounts_has_its_own_token(kind: Kind, provider: str) -> None:
     tokens = [Scripted(issued(provider, f"test-token-of-shop-{number}")) for number in (1, 2)]
     rest = Scripted(accepted(provider))
     shops = [
@@ -140,13 +140,13 @@ def test_two_accounts_have_tokens_of_their_own(kind: Kind, provider: str) -> Non
 
 
 @with_keys
-def test_two_clients_have_tokens_of_their_own(provider: str) -> None:
+def test_each_of_two_clients_has_its_own_token(provider: str) -> None:
     at = Scripted(issued(provider, "test-token-1"), issued(provider, "test-token-2"))
     rest = Scripted(NO_STATE, state=done(provider))
     for _ in range(2):
         with caller("sync", keyed(provider, transport=SplitTransport(at, rest))) as client:
             called(client, "lookup", pending(provider))
-    assert [bearer(request) for request in rest.asked] == ["test-token-1", "test-token-2"]
+    assert [bearer(request) for request in rest.lookups] == ["test-token-1", "test-token-2"]
 
 
 @both_kinds
@@ -166,7 +166,7 @@ def test_a_refund_that_is_replayed_needs_no_token(kind: Kind, provider: str, clo
 @with_keys
 @pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"success": false, "message": "expired"}'])
-def test_a_token_that_is_refused_is_renewed_once_and_the_refund_sent_again(
+def test_a_refused_token_is_renewed_once_and_the_refund_retried(
     kind: Kind, provider: str, retry: Retry, body: bytes
 ) -> None:
     with shop(kind, provider, answers=[reply(401, body), accepted(provider)], retry=retry) as it:
@@ -177,7 +177,7 @@ def test_a_token_that_is_refused_is_renewed_once_and_the_refund_sent_again(
         (RECORDS[provider].operation, 401, "AuthenticationFailed"),
     )
     sent = (RECORDS[provider].operation, 200, refund.status.name)
-    assert it.told == [token, refused, token, sent, sent]
+    assert it.reported == [token, refused, token, sent, sent]
     assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]
     first, second, _ = it.rest.sent
     assert (first.target, first.body) == (second.target, second.body)
@@ -208,9 +208,7 @@ def test_a_refund_that_is_refused_with_a_new_token_too_is_not_sent_a_third_time(
         WireReply(401, (), b'{"success": false', complete=False),
     ],
 )
-def test_a_refusal_of_the_token_that_does_not_prove_itself_is_unknown_and_not_sent_again(
-    kind: Kind, answer: WireReply
-) -> None:
+def test_an_unproved_refusal_of_the_token_is_unknown_and_not_retried(kind: Kind, answer: WireReply) -> None:
     with shop(kind, "blink", answers=[answer, accepted("blink")], retry=THREE_TIMES) as it:
         for _ in range(2):
             with pytest.raises(OutcomeUnknown) as unknown:
@@ -220,7 +218,7 @@ def test_a_refusal_of_the_token_that_does_not_prove_itself_is_unknown_and_not_se
 
 
 @both_kinds
-def test_what_the_credentials_do_not_allow_is_not_tried_with_a_new_token(kind: Kind) -> None:
+def test_a_call_that_the_credentials_do_not_allow_is_not_retried_with_a_new_token(kind: Kind) -> None:
     forbidden = reply(403, {"success": False, "message": "Forbidden"})
     with shop(kind, "blink", answers=[forbidden, accepted("blink")]) as it, pytest.raises(AuthenticationFailed):
         it.client.ask("blink")
@@ -230,7 +228,7 @@ def test_what_the_credentials_do_not_allow_is_not_tried_with_a_new_token(kind: K
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("retry", [ONCE, THREE_TIMES], ids=["once", "three times"])
-def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retry: Retry) -> None:
+def test_a_token_of_the_caller_is_never_renewed(kind: Kind, provider: str, retry: Retry) -> None:
     transport = Scripted(UNAUTHORISED, accepted(provider), state=UNAUTHORISED)
     with caller(kind, account(provider, transport=transport), retry=retry) as client:
         with pytest.raises(AuthenticationFailed) as error:
@@ -238,7 +236,7 @@ def test_a_token_that_was_given_is_never_renewed(kind: Kind, provider: str, retr
         with pytest.raises(LookupFailed):
             called(client, "lookup", pending(provider))
     assert error.value.resend is Resend.SAFE
-    assert [bearer(request) for request in (*transport.sent, *transport.asked)] == ["test-key"] * 2
+    assert [bearer(request) for request in (*transport.sent, *transport.lookups)] == ["test-key"] * 2
     assert all(request.target not in TOKEN_PATHS for request in transport.sent)
 
 
@@ -259,7 +257,7 @@ def test_a_refund_whose_token_was_refused_and_cannot_be_renewed_is_not_sent(
 
 @both_kinds
 @with_keys
-def test_a_renewal_after_a_refusal_that_fails_for_now_is_tried_again(kind: Kind, provider: str) -> None:
+def test_a_temporary_failure_of_a_renewal_after_a_refusal_is_retried(kind: Kind, provider: str) -> None:
     tokens = issued(provider), UNREACHABLE, reply(500), issued(provider, "test-token-4")
     answers = [UNAUTHORISED, accepted(provider)]
     with shop(kind, provider, *tokens, answers=answers, retry=THREE_TIMES) as it:
@@ -269,24 +267,24 @@ def test_a_renewal_after_a_refusal_that_fails_for_now_is_tried_again(kind: Kind,
 
 @both_kinds
 @with_keys
-def test_a_question_whose_token_is_refused_is_asked_again_with_a_new_one(kind: Kind, provider: str) -> None:
+def test_a_lookup_whose_token_is_refused_is_retried_with_a_new_one(kind: Kind, provider: str) -> None:
     def state(request: WireRequest) -> Answer:
         return UNAUTHORISED if bearer(request) == "test-token-1" else done(provider)
 
     tokens = Scripted(issued(provider, "test-token-1"), issued(provider, "test-token-2"))
-    made = keyed(provider, transport=SplitTransport(tokens, Asked(state)))
+    made = keyed(provider, transport=SplitTransport(tokens, Answering(state)))
     attempts: list[Attempt] = []
     with caller(kind, made, on_attempt=attempts.append) as client:
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
         assert called(client, "lookup", pending(provider)).status is RefundStatus.SUCCEEDED
-    token, asked = (Operation.TOKEN, tokens_of(provider).status), (Operation.LOOKUP, 200)
-    expected = [token, (Operation.LOOKUP, 401), token, asked, asked]
+    token, requested = (Operation.TOKEN, tokens_of(provider).status), (Operation.LOOKUP, 200)
+    expected = [token, (Operation.LOOKUP, 401), token, requested, requested]
     assert [(attempt.operation, attempt.status) for attempt in attempts] == expected
 
 
 @both_kinds
 @with_keys
-def test_a_question_that_is_refused_with_a_new_token_too_is_not_asked_a_third_time(kind: Kind, provider: str) -> None:
+def test_a_lookup_that_is_refused_with_a_new_token_too_is_not_sent_a_third_time(kind: Kind, provider: str) -> None:
     with shop(kind, provider, state=UNAUTHORISED, retry=THREE_TIMES) as it, pytest.raises(LookupFailed) as error:
         called(it.client, "lookup", pending(provider))
     assert (error.value.http_status, error.value.temporary) == (401, False)
@@ -294,7 +292,7 @@ def test_a_question_that_is_refused_with_a_new_token_too_is_not_asked_a_third_ti
 
 
 @both_kinds
-def test_a_cancel_whose_token_is_refused_is_sent_again_with_a_new_one(kind: Kind) -> None:
+def test_a_cancel_whose_token_is_refused_is_retried_with_a_new_one(kind: Kind) -> None:
     with shop(kind, "lab4pay", answers=[UNAUTHORISED, reply(200)], state=done("lab4pay")) as it:
         assert called(it.client, "cancel", pending("lab4pay")).status is RefundStatus.SUCCEEDED
     assert it.bearers == ["test-token-1", "test-token-2", "test-token-2"]

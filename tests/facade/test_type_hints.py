@@ -1,4 +1,4 @@
-"""The annotations of what is public resolve at run time, whatever was imported before, as FastAPI and others need."""
+"""Public annotations resolve at run time after any imports, as FastAPI and others need."""
 
 import json
 import os
@@ -78,7 +78,7 @@ def test_every_annotation_of_a_public_name_resolves_when_that_name_alone_was_imp
 
 
 @pytest.mark.parametrize("annotation", ["Unheard", "sys", "sys.Unheard", "Any | 'Unheard'", "dict['Unheard', int]"])
-def test_an_annotation_that_does_not_resolve_is_seen(annotation: str) -> None:
+def test_an_annotation_that_does_not_resolve_is_found(annotation: str) -> None:
     class Odd:
         def method(self, one: int) -> None: ...
 
@@ -110,7 +110,7 @@ def test_an_annotation_that_does_not_resolve_is_seen(annotation: str) -> None:
         (StillPending.to_dict, "return", dict[str, Any]),
     ],
 )
-def test_an_annotation_is_the_very_type(function: Callable[..., Any], parameter: str, hint: Any) -> None:
+def test_an_annotation_resolves_to_the_type_itself(function: Callable[..., Any], parameter: str, hint: Any) -> None:
     assert typing.get_type_hints(function)[parameter] == hint
 
 
@@ -121,11 +121,11 @@ def service() -> TestClient:
     app = FastAPI()
 
     @app.get("/refund")
-    def told() -> Refund:
+    def outcome() -> Refund:
         return REFUND
 
     @app.post("/refund")
-    def asked(amount: Money) -> Money:
+    def requested(amount: Money) -> Money:
         return amount + amount
 
     return TestClient(app)
@@ -146,14 +146,14 @@ def test_fastapi_documents_a_refund_without_the_providers_reply() -> None:
     assert "WireReply" not in schemas
 
 
-def test_fastapi_takes_money_and_refuses_what_is_none() -> None:
+def test_fastapi_accepts_money_and_refuses_invalid_money() -> None:
     with service() as client:
         assert client.post("/refund", json={"minor_units": 5, "currency": "EUR"}).json()["minor_units"] == 10
         for amount in ({"minor_units": 0, "currency": "EUR"}, {"minor_units": 5, "currency": "EURO"}, {}):
             assert client.post("/refund", json=amount).status_code == 422
 
 
-def test_pydantic_writes_a_refund_as_to_dict_does_and_reads_it_again() -> None:
+def test_pydantic_writes_a_refund_as_to_dict_does_and_reads_it() -> None:
     adapter = TypeAdapter(Refund)
     written = adapter.dump_json(REFUND)
     assert Refund.from_dict(json.loads(written)) == REFUND
@@ -169,7 +169,7 @@ def test_pydantic_writes_an_event_of_a_callback_without_its_body() -> None:
     assert (written["refund_id"], "raw" in written) == ("refund-1", False)
 
 
-def test_cattrs_takes_a_refund_and_money_apart_and_puts_them_together_again() -> None:
+def test_cattrs_unstructures_and_structures_a_refund_and_money() -> None:
     converter = make_converter()
     for value in (REFUND, REFUND.amount):
         assert converter.loads(converter.dumps(value), type(value)) == value

@@ -1,4 +1,4 @@
-"""Waiting for a refund to be final: when it is asked about, what it lives through, and when it is given up."""
+"""Waits for a final refund: when it is looked up, the failures that a wait survives, and its end."""
 
 import asyncio
 import math
@@ -20,7 +20,7 @@ from refundry import (
     StillPending,
     WireReply,
 )
-from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, asked, pending, second_pending, state
+from tests.facade.questions import HTML, LOST, UNREACHED, LookupScript, looked_up, pending, second_pending, state
 from tests.facade.support import KINDS, Answer, Kind, Scripted, caller, scripted
 from tests.providers import PROVIDERS, RECORDS, account, where
 from tests.providers.record import ONE_EURO, reply
@@ -34,8 +34,8 @@ NOON: Final = 1_700_000_000
 
 
 def waiting(provider: str = "lab4pay") -> WireReply:
-    """Return the state of a refund that is on its way."""
-    return state(provider, RECORDS[provider].states.under_way)
+    """Return the state of a pending refund."""
+    return state(provider, RECORDS[provider].states.in_progress)
 
 
 def done(provider: str = "lab4pay") -> WireReply:
@@ -46,7 +46,7 @@ def done(provider: str = "lab4pay") -> WireReply:
 def waited(kind: Kind, transport: Scripted, refund: Refund | None = None, **options: Any) -> Refund:
     """Wait for a refund, by default one at Lab4Pay that is pending."""
     with scripted(kind, "lab4pay", transport) as client:
-        return asked(client, pending("lab4pay") if refund is None else refund, "wait", **options)
+        return looked_up(client, pending("lab4pay") if refund is None else refund, "wait", **options)
 
 
 def given_up(kind: Kind, transport: Scripted, **options: Any) -> StillPending:
@@ -67,71 +67,69 @@ def too_many(*headers: tuple[str, str]) -> WireReply:
 @both_kinds
 @every_provider
 @pytest.mark.parametrize("status", [SUCCEEDED, FAILED])
-def test_a_refund_that_is_final_is_returned_as_it_is_and_nothing_is_asked(
-    kind: Kind, provider: str, status: RefundStatus
-) -> None:
+def test_a_final_refund_is_returned_unchanged_without_a_lookup(kind: Kind, provider: str, status: RefundStatus) -> None:
     transport = LookupScript(waiting(provider))
     refund = pending(provider, status=status, remaining=7, replayed=True)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, refund, "wait") == refund
-        assert asked(client, refund.to_dict(), "wait") == refund
-    assert transport.asked == []
+        assert looked_up(client, refund, "wait") == refund
+        assert looked_up(client, refund.to_dict(), "wait") == refund
+    assert transport.lookups == []
 
 
 @both_kinds
 @every_provider
 @pytest.mark.parametrize(("word", "expected"), [("done", SUCCEEDED), ("undone", FAILED)])
-def test_a_refund_is_asked_about_until_it_is_final(
+def test_a_refund_is_looked_up_until_it_is_final(
     kind: Kind, provider: str, word: str, expected: RefundStatus, pauses: list[float]
 ) -> None:
     text = getattr(RECORDS[provider].states, word)
     transport = LookupScript(*[waiting(provider)] * 3, state(provider, "MISPLACED"), state(provider, text))
     with scripted(kind, provider, transport) as client:
-        told = asked(client, pending(provider), "wait")
-    assert (told.status, told.provider_code, told.replayed) == (expected, text, False)
-    assert (len(transport.asked), len(pauses)) == (5, 4)
+        outcome = looked_up(client, pending(provider), "wait")
+    assert (outcome.status, outcome.provider_code, outcome.replayed) == (expected, text, False)
+    assert (len(transport.lookups), len(pauses)) == (5, 4)
 
 
 @both_kinds
-def test_a_refund_is_asked_about_at_once(kind: Kind, pauses: list[float]) -> None:
+def test_a_wait_starts_with_a_lookup(kind: Kind, pauses: list[float]) -> None:
     assert waited(kind, LookupScript(done())).status is SUCCEEDED
     assert pauses == []
 
 
 @both_kinds
-def test_what_was_kept_of_a_refund_may_be_waited_for(kind: Kind, pauses: list[float]) -> None:
+def test_a_stored_refund_may_be_waited_for(kind: Kind, pauses: list[float]) -> None:
     with scripted(kind, "lab4pay", LookupScript(waiting(), done())) as client:
-        assert asked(client, pending("lab4pay").to_dict(), "wait").status is SUCCEEDED
+        assert looked_up(client, pending("lab4pay").to_dict(), "wait").status is SUCCEEDED
     assert len(pauses) == 1
 
 
 @both_kinds
-def test_the_time_between_two_questions_grows_to_twenty_seconds(kind: Kind, pauses: list[float]) -> None:
+def test_the_time_between_two_lookups_grows_to_twenty_seconds(kind: Kind, pauses: list[float]) -> None:
     waited(kind, LookupScript(*[waiting()] * 20, done()), timeout=3600.0)
     longest = [min(1.5**number, 20.0) for number in range(20)]
     assert all(one / 2 <= pause <= one for pause, one in zip(pauses, longest, strict=True))
 
 
 @both_kinds
-def test_a_longer_poll_is_kept_to(kind: Kind, pauses: list[float]) -> None:
+def test_a_longer_poll_is_respected(kind: Kind, pauses: list[float]) -> None:
     waited(kind, LookupScript(*[waiting()] * 10, done()), timeout=3600.0, poll=60)
     assert len(pauses) == 10
     assert all(30.0 <= pause <= 60.0 for pause in pauses)
 
 
 @both_kinds
-def test_the_pauses_of_two_who_wait_are_not_the_same(kind: Kind, pauses: list[float]) -> None:
+def test_two_waits_have_different_pauses(kind: Kind, pauses: list[float]) -> None:
     for _ in range(2):
         waited(kind, LookupScript(*[waiting()] * 10, done()), timeout=3600.0)
     assert pauses[:10] != pauses[10:]
 
 
-# What it lives through.
+# The failures that a wait survives.
 
 
 @both_kinds
 @every_provider
-def test_a_question_that_fails_for_the_moment_is_asked_again(kind: Kind, provider: str, pauses: list[float]) -> None:
+def test_a_temporary_failure_of_a_lookup_does_not_end_the_wait(kind: Kind, provider: str, pauses: list[float]) -> None:
     passing: list[Answer | BaseException] = [
         LOST,
         UNREACHED,
@@ -147,16 +145,16 @@ def test_a_question_that_fails_for_the_moment_is_asked_again(kind: Kind, provide
     ]
     transport = LookupScript(*passing, waiting(provider), *passing, done(provider))
     with scripted(kind, provider, transport) as client:
-        assert asked(client, pending(provider), "wait").status is SUCCEEDED
-    assert len(transport.asked) == len(pauses) + 1 == 2 * len(passing) + 2
+        assert looked_up(client, pending(provider), "wait").status is SUCCEEDED
+    assert len(transport.lookups) == len(pauses) + 1 == 2 * len(passing) + 2
 
 
 @both_kinds
-def test_a_question_is_not_also_asked_again_by_itself(kind: Kind, pauses: list[float]) -> None:
+def test_a_lookup_of_a_wait_is_not_retried_by_itself(kind: Kind, pauses: list[float]) -> None:
     transport = LookupScript(LOST, done())
     made = account("lab4pay", transport=transport)
     with caller(kind, made, retry=Retry(attempts=5, first_wait=20.0)) as client:
-        asked(client, pending("lab4pay"), "wait", poll=1)
+        looked_up(client, pending("lab4pay"), "wait", poll=1)
     assert len(pauses) == 1
     assert pauses[0] <= 1.0
 
@@ -169,9 +167,9 @@ def test_a_refusal_of_the_credentials_ends_the_wait(
 ) -> None:
     transport = LookupScript(waiting(provider), answer, done(provider))
     with scripted(kind, provider, transport) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending(provider), "wait")
+        looked_up(client, pending(provider), "wait")
     assert not failed.value.temporary
-    assert failed.value.refund.provider_code == RECORDS[provider].states.under_way
+    assert failed.value.refund.provider_code == RECORDS[provider].states.in_progress
     assert len(pauses) == 1
 
 
@@ -183,12 +181,12 @@ def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]
         waiting(provider), state(provider, RECORDS[provider].states.undone, **wrong), done(provider)
     )
     with scripted(kind, provider, transport) as client, pytest.raises(RefundMismatch) as mismatch:
-        asked(client, pending(provider), "wait")
+        looked_up(client, pending(provider), "wait")
     assert mismatch.value.resend is Resend.NEVER
     assert len(pauses) == 1
 
 
-# How long it is asked to wait.
+# The waits that the provider requests.
 
 
 @both_kinds
@@ -197,21 +195,21 @@ def test_a_mismatch_ends_the_wait(kind: Kind, provider: str, pauses: list[float]
 def test_a_retry_after_in_seconds_is_honoured(kind: Kind, provider: str, status: int, pauses: list[float]) -> None:
     asking = reply(status, b"{}", (("retry-after", "30"),))
     with scripted(kind, provider, LookupScript(asking, waiting(provider), done(provider))) as client:
-        assert asked(client, pending(provider), "wait").status is SUCCEEDED
+        assert looked_up(client, pending(provider), "wait").status is SUCCEEDED
     first, second = pauses
     assert first == 30.0
     assert second <= 1.5
 
 
 @both_kinds
-def test_a_retry_after_as_a_date_is_honoured_by_the_clock_of_the_other_side(kind: Kind, pauses: list[float]) -> None:
+def test_a_retry_after_as_a_date_is_honoured_by_the_clock_of_the_server(kind: Kind, pauses: list[float]) -> None:
     date, until = formatdate(NOON, usegmt=True), formatdate(NOON + 30, usegmt=True)
     waited(kind, LookupScript(too_many(("date", date), ("retry-after", until)), done()))
     assert pauses == [30.0]
 
 
 @both_kinds
-def test_a_retry_after_as_a_date_is_honoured_without_a_clock_of_the_other_side(kind: Kind, pauses: list[float]) -> None:
+def test_a_retry_after_as_a_date_is_honoured_without_a_clock_of_the_server(kind: Kind, pauses: list[float]) -> None:
     until = math.ceil(time.time()) + 30
     waited(kind, LookupScript(too_many(("retry-after", formatdate(until, usegmt=True))), done()))
     assert until - time.time() <= pauses[0] <= 31.0
@@ -234,7 +232,7 @@ def test_a_shorter_retry_after_than_the_poll_changes_nothing(kind: Kind, pauses:
         (("retry-after", "9" * 30),),
     ],
 )
-def test_a_retry_after_past_the_end_gives_up_and_does_not_ask_too_early(
+def test_a_retry_after_past_the_end_ends_the_wait_without_an_early_lookup(
     kind: Kind, headers: tuple[tuple[str, str], ...], pauses: list[float]
 ) -> None:
     transport = LookupScript(waiting(), too_many(*headers), done())
@@ -243,11 +241,11 @@ def test_a_retry_after_past_the_end_gives_up_and_does_not_ask_too_early(
     assert isinstance(error.__cause__, LookupFailed)
     assert error.__cause__.retry_after is not None
     assert error.__cause__.retry_after > 120
-    assert (len(transport.asked), len(pauses)) == (2, 1)
+    assert (len(transport.lookups), len(pauses)) == (2, 1)
 
 
 @both_kinds
-def test_two_minutes_are_waited_unless_another_time_is_given(kind: Kind, pauses: list[float]) -> None:
+def test_a_wait_lasts_two_minutes_by_default(kind: Kind, pauses: list[float]) -> None:
     asking = too_many(("retry-after", "110"))
     waited(kind, LookupScript(asking, done()))
     given_up(kind, LookupScript(asking, done()), timeout=100.0)
@@ -255,7 +253,7 @@ def test_two_minutes_are_waited_unless_another_time_is_given(kind: Kind, pauses:
     assert pauses == [110.0, 110.0]
 
 
-# When it is given up.
+# The end of a wait.
 
 
 @both_kinds
@@ -267,14 +265,12 @@ def test_a_refund_that_is_not_final_in_time_is_still_pending_with_its_last_state
     assert (error.raw, error.refund.raw, error.provider_code) == (last, last, "IN_PROGRESS")
     assert error.__cause__ is None
     assert error.__suppress_context__
-    assert len(transport.asked) > 2
+    assert len(transport.lookups) > 2
 
 
 @both_kinds
 @pytest.mark.parametrize("answer", [LOST, UNREACHED, reply(503, HTML), reply(404, b"{}")], ids=repr)
-def test_a_refund_that_could_not_be_asked_about_at_the_end_is_still_pending_for_that(
-    kind: Kind, answer: Answer
-) -> None:
+def test_a_failed_last_lookup_is_the_cause_of_still_pending(kind: Kind, answer: Answer) -> None:
     error = given_up(kind, LookupScript(waiting(), answer), timeout=0.5, poll=0.02)
     assert error.refund.provider_code == "IN_PROGRESS"
     assert isinstance(error.__cause__, LookupFailed)
@@ -283,20 +279,20 @@ def test_a_refund_that_could_not_be_asked_about_at_the_end_is_still_pending_for_
 
 
 @both_kinds
-def test_a_failure_that_was_followed_by_an_answer_is_not_the_cause(kind: Kind) -> None:
+def test_a_failure_before_an_answer_is_not_the_cause(kind: Kind) -> None:
     assert given_up(kind, LookupScript(LOST, reply(500), waiting()), timeout=0.5, poll=0.02).__cause__ is None
 
 
 @both_kinds
 @pytest.mark.parametrize("poll", [0.05, 0.8, 60.0])
-def test_a_refund_is_not_given_up_long_before_the_time_is_over(kind: Kind, poll: float) -> None:
+def test_a_wait_does_not_end_long_before_its_time(kind: Kind, poll: float) -> None:
     began = time.monotonic()
     given_up(kind, LookupScript(waiting()), timeout=0.8, poll=poll)
     assert time.monotonic() - began >= 0.6
 
 
 @both_kinds
-def test_each_question_is_given_no_more_time_than_is_left(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_lookup_gets_no_more_time_than_is_left(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[float] = []
     transport = LookupScript(waiting())
     answer = transport.send
@@ -315,18 +311,18 @@ def test_each_question_is_given_no_more_time_than_is_left(kind: Kind, monkeypatc
 @both_kinds
 @pytest.mark.parametrize("name", ["timeout", "poll"])
 @pytest.mark.parametrize("value", [0, -1, 0.0, math.nan, math.inf, 86_401, "1", None, True, [1]])
-def test_a_time_that_is_none_is_refused_and_nothing_is_asked(kind: Kind, name: str, value: object) -> None:
+def test_an_invalid_time_is_refused_and_nothing_is_sent(kind: Kind, name: str, value: object) -> None:
     transport = LookupScript(done())
     for refund in (pending("lab4pay"), pending("lab4pay", status=SUCCEEDED)):
         with pytest.raises(InvalidRefund) as refused:
             waited(kind, transport, refund, **{name: value})
         assert refused.value.field == name
-    assert transport.asked == transport.sent == []
+    assert transport.lookups == transport.sent == []
 
 
 @both_kinds
 @pytest.mark.parametrize("name", ["timeout", "poll"])
-def test_a_time_that_is_none_says_nothing_of_the_refund(kind: Kind, name: str) -> None:
+def test_an_invalid_time_says_nothing_about_the_refund(kind: Kind, name: str) -> None:
     options: dict[str, Any] = {name: 0}
     with pytest.raises(InvalidRefund) as refused:
         waited(kind, LookupScript(done()), **options)
@@ -334,7 +330,7 @@ def test_a_time_that_is_none_says_nothing_of_the_refund(kind: Kind, name: str) -
     assert (error.resend, error.provider, error.reference) == (Resend.NEVER, "lab4pay", "reference-1")
 
 
-# What a client learns by waiting.
+# The states that a wait records.
 
 
 @both_kinds
@@ -342,39 +338,37 @@ def test_a_time_that_is_none_says_nothing_of_the_refund(kind: Kind, name: str) -
 def test_a_refund_that_was_waited_for_is_replayed_as_done(kind: Kind, provider: str, pauses: list[float]) -> None:
     transport = LookupScript(waiting(provider), done(provider), answers=[RECORDS[provider].pending])
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider), "wait").status is SUCCEEDED
-        again = client.ask(provider)
-    assert (again.status, again.replayed, len(transport.sent), len(pauses)) == (SUCCEEDED, True, 1, 1)
+        assert looked_up(client, client.ask(provider), "wait").status is SUCCEEDED
+        second = client.ask(provider)
+    assert (second.status, second.replayed, len(transport.sent), len(pauses)) == (SUCCEEDED, True, 1, 1)
 
 
 @both_kinds
 @every_provider
-def test_a_refund_that_came_to_nothing_while_it_was_waited_for_may_be_asked_for_again(
-    kind: Kind, provider: str, pauses: list[float]
-) -> None:
+def test_a_refund_that_failed_during_a_wait_may_be_resent(kind: Kind, provider: str, pauses: list[float]) -> None:
     answers = [RECORDS[provider].pending, second_pending(provider)]
     transport = LookupScript(waiting(provider), state(provider, RECORDS[provider].states.undone), answers=answers)
     with scripted(kind, provider, transport) as client:
-        assert asked(client, client.ask(provider), "wait").status is FAILED
+        assert looked_up(client, client.ask(provider), "wait").status is FAILED
         assert not client.ask(provider).replayed
     assert (len(transport.sent), len(pauses)) == (2, 1)
 
 
 @both_kinds
-def test_a_refund_that_is_still_pending_is_not_sent_again(kind: Kind) -> None:
+def test_a_refund_that_is_still_pending_is_not_resent(kind: Kind) -> None:
     transport = LookupScript(waiting(), answers=[RECORDS["lab4pay"].pending])
     with scripted(kind, "lab4pay", transport) as client:
         refund = client.ask("lab4pay")
         with pytest.raises(StillPending):
-            asked(client, refund, "wait", timeout=0.1, poll=0.02)
-        again = client.ask("lab4pay")
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+            looked_up(client, refund, "wait", timeout=0.1, poll=0.02)
+        second = client.ask("lab4pay")
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)
 
 
-# Many at once.
+# Simultaneous waits.
 
 
-def test_many_refunds_are_waited_for_by_the_tasks_of_one_client() -> None:
+def test_the_tasks_of_one_client_wait_for_many_refunds() -> None:
     async def wait_for_all() -> list[Refund]:
         transport = LookupScript(*[waiting()] * 50, done())
         async with AsyncRefundClient([account("lab4pay", transport=transport)]) as client:
@@ -384,19 +378,19 @@ def test_many_refunds_are_waited_for_by_the_tasks_of_one_client() -> None:
     assert {refund.status for refund in asyncio.run(wait_for_all())} == {SUCCEEDED}
 
 
-def test_a_wait_that_is_cancelled_ends_at_once_and_leaves_the_refund_as_it_was() -> None:
+def test_a_cancelled_wait_ends_at_once_and_leaves_the_refund_unchanged() -> None:
     transport = LookupScript(waiting(), answers=[RECORDS["lab4pay"].pending])
 
     async def cancelled() -> Refund:
         async with AsyncRefundClient([account("lab4pay", transport=transport)]) as client:
             refund = await client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
             task = asyncio.create_task(client.wait(refund))
-            while not transport.asked:
+            while not transport.lookups:
                 await asyncio.sleep(0)
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
             return await client.refund_unreferenced("lab4pay", amount=ONE_EURO, reference="r-1")
 
-    again = asyncio.run(cancelled())
-    assert (again.status, again.replayed, len(transport.sent)) == (PENDING, True, 1)
+    second = asyncio.run(cancelled())
+    assert (second.status, second.replayed, len(transport.sent)) == (PENDING, True, 1)

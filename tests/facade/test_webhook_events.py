@@ -1,4 +1,4 @@
-"""An event of a callback: how it is told from another, what asking makes of it, and what it teaches."""
+"""An event of a callback: its identity, and its confirmation by the provider."""
 
 import json
 import os
@@ -52,15 +52,17 @@ def identity(provider: str, body: bytes, **options: Any) -> str:
 
 @both_kinds
 @every_provider
-def test_a_redelivery_has_the_identity_of_the_first_whatever_else_has_changed(kind: Kind, provider: str) -> None:
-    first, again = news(provider, "Success"), news(provider, "success", **RECORDS[provider].callbacks.noise)
-    assert first != again
-    assert identity(provider, first, kind=kind) == identity(provider, again, kind=kind)
+def test_a_redelivery_has_the_identity_of_the_first_delivery_whatever_else_has_changed(
+    kind: Kind, provider: str
+) -> None:
+    first, second = news(provider, "Success"), news(provider, "success", **RECORDS[provider].callbacks.noise)
+    assert first != second
+    assert identity(provider, first, kind=kind) == identity(provider, second, kind=kind)
 
 
 @both_kinds
 @every_provider
-def test_other_news_have_another_identity(kind: Kind, provider: str) -> None:
+def test_a_different_event_has_a_different_identity(kind: Kind, provider: str) -> None:
     first = news(provider, "Success")
     others = [news(provider, "Error"), news(provider, "Success", refund_id="refund-2"), news(provider, "REVERTED")]
     identities = [identity(provider, body, kind=kind) for body in (first, *others)]
@@ -77,12 +79,12 @@ def test_ids_that_differ_in_case_alone_are_two_refunds(provider: str) -> None:
 
 
 @pytest.mark.parametrize("code", ["BYRD200", "BYRD201", "BYRD999"])
-def test_another_state_under_the_same_code_is_other_news(code: str) -> None:
+def test_another_state_under_the_same_code_has_another_identity(code: str) -> None:
     states = ("Processing", "Success", "Denied", "MISPLACED")
     assert len({identity("paybyrd", news("paybyrd", state, code=code)) for state in states}) == len(states)
 
 
-def test_a_refund_that_is_pending_for_a_contradiction_is_other_news_than_its_success() -> None:
+def test_a_refund_that_is_pending_for_a_contradiction_has_another_identity_than_its_success() -> None:
     contradicted, agreed = (
         news("paybyrd", "Success", code="BYRD200", event=f"transaction.refund.{word}")
         for word in ("pending", "success")
@@ -93,7 +95,7 @@ def test_a_refund_that_is_pending_for_a_contradiction_is_other_news_than_its_suc
 
 
 @with_proof
-def test_of_what_is_about_no_refund_each_body_is_other_news(provider: str) -> None:
+def test_each_body_about_no_refund_has_its_own_identity(provider: str) -> None:
     one, other = (
         json.dumps(
             {"id": f"payment-{n}", "status": "SUCCESS", "tags": ["charge"], "content": {"operationType": "Payment"}}
@@ -129,11 +131,11 @@ def test_an_event_cannot_be_changed_and_does_not_show_the_body(provider: str) ->
     assert pickle.loads(pickle.dumps(event)) == event
 
 
-# Asking the provider whether it is so.
+# Confirming an event.
 
 
 def at_sandbox(kind: Kind, sandbox: Sandbox) -> Caller:
-    """Return a client of the three accounts at a sandbox, by static credentials."""
+    """Return a client of the three accounts at a sandbox, with fixed credentials."""
     transport = HttpxTransport(SandboxTransport(sandbox))
     return caller(
         kind,
@@ -164,7 +166,7 @@ def refunded(client: Caller, provider: str, *, pending: bool) -> str:
 
 
 def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
-    """Return the event after the provider was asked about it."""
+    """Return the event after the provider has confirmed it."""
     return answer(client, client.client.confirm(event))
 
 
@@ -212,7 +214,7 @@ def test_a_confirmed_event_has_the_payment_that_the_provider_gives(kind: Kind) -
 
 @both_kinds
 @every_provider
-def test_an_event_about_what_the_provider_does_not_know_cannot_be_confirmed(kind: Kind, provider: str) -> None:
+def test_an_event_about_an_unknown_transaction_cannot_be_confirmed(kind: Kind, provider: str) -> None:
     with at_sandbox(kind, Sandbox()) as client:
         with pytest.raises(LookupFailed) as failed:
             confirmed(client, event_of(client, provider, "Success", "not-there"))
@@ -229,11 +231,11 @@ def test_an_event_about_no_refund_cannot_be_confirmed(kind: Kind, provider: str)
         with pytest.raises(InvalidRefund) as refused:
             confirmed(client, event)
     assert refused.value.field == "refund_id"
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
 
 
 @both_kinds
-def test_an_event_of_an_account_that_this_client_has_not_cannot_be_confirmed(kind: Kind) -> None:
+def test_an_event_of_an_account_outside_the_client_cannot_be_confirmed(kind: Kind) -> None:
     event = receive("blink", {}, news("blink", "completed"), name="shop")
     with at_sandbox(kind, Sandbox()) as client:
         with pytest.raises(InvalidRefund) as refused:
@@ -242,8 +244,8 @@ def test_an_event_of_an_account_that_this_client_has_not_cannot_be_confirmed(kin
 
 
 @both_kinds
-def test_what_an_unproved_callback_claims_does_not_use_up_the_identity_of_the_news_to_come(kind: Kind) -> None:
-    """Whoever knows the address can claim anything. The news is what the provider says when it is asked."""
+def test_an_unproved_callback_does_not_use_up_the_identity_of_a_later_event(kind: Kind) -> None:
+    """Anyone who knows the address can claim anything. The state counts that the provider confirms."""
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund_id = refunded(client, "blink", pending=True)

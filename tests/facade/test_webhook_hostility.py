@@ -1,4 +1,4 @@
-"""Callbacks: whatever comes is an event or refused, and nothing unproved is believed."""
+"""Callbacks: any body is an event or refused, and nothing unproved is believed."""
 
 import json
 from typing import Any, Final
@@ -16,7 +16,7 @@ from tests.providers.record import REFUND
 
 
 def deep(before: bytes, after: bytes, depth: int) -> bytes:
-    """Return JSON that is nested so deep."""
+    """Return JSON of this depth."""
     return before * depth + b"1" + after * depth
 
 
@@ -64,7 +64,7 @@ HOSTILE: Final = [
 
 
 def believed(provider: str, headers: Headers, body: bytes, **options: Any) -> tuple[RefundEvent, ...] | None:
-    """Return the events of a callback, None where it is rejected. Nothing else is raised, and too little believed."""
+    """Return the events of a callback, or None where it is rejected. Fails on any other exception."""
     caller_, _ = receiving("sync", provider, **options)
     with caller_ as client:
         try:
@@ -87,7 +87,7 @@ def believed(provider: str, headers: Headers, body: bytes, **options: Any) -> tu
     ("provider", "options"), [("lab4pay", {}), ("lab4pay", SORTED_KEYS), ("paybyrd", {}), ("blink", {})]
 )
 def test_a_hostile_body_is_an_event_or_rejected(provider: str, options: dict[str, Any], body: bytes) -> None:
-    """Also one that its provider has signed, or that came with its secret."""
+    """A body may be hostile although its provider signed it, or although it came with the secret."""
     assert believed(provider, {}, body, **options) is None or provider == "blink"
     events = believed(provider, proof(provider, body), body, **options)
     if provider != "blink" and not options:
@@ -134,9 +134,7 @@ ANY_HEADERS: Final = st.lists(st.tuples(ANY_NAME, ANY_VALUE), max_size=4)
 
 @every_provider
 @given(body=ANY_BODY, headers=ANY_HEADERS)
-def test_whatever_comes_without_a_proof_is_not_believed(
-    provider: str, body: bytes, headers: list[tuple[str, str]]
-) -> None:
+def test_any_body_without_a_proof_is_not_believed(provider: str, body: bytes, headers: list[tuple[str, str]]) -> None:
     events = believed(provider, headers, body, **(BASIC if provider == "paybyrd" else {}))
     assert events is None or provider == "blink"
 
@@ -146,7 +144,5 @@ def test_whatever_comes_without_a_proof_is_not_believed(
 )
 @given(body=ANY_BODY)
 @example(body=json.dumps({"transaction_id": REFUND, "status": "\ud800"}).encode())
-def test_whatever_comes_with_a_proof_is_an_event_or_rejected(
-    provider: str, options: dict[str, Any], body: bytes
-) -> None:
+def test_any_body_with_a_proof_is_an_event_or_rejected(provider: str, options: dict[str, Any], body: bytes) -> None:
     believed(provider, proof(provider, body), body, **options)

@@ -1,4 +1,4 @@
-"""What an event of a callback teaches of a refund that is known, and what it teaches a client."""
+"""The refund that follows from a known refund and an event, and the state that a client records."""
 
 from dataclasses import replace
 from itertools import product
@@ -26,14 +26,14 @@ from tests.facade.support import NO_STATE, Answer, Caller, Kind, Scripted, accep
 from tests.providers import PROVIDERS, RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT, REFUND, reply
 
-# All that follows: (what is known, what is told, whether its word undoes what was done).
+# Every pair that follows: the known state, the state of the event, and whether its word undoes a success.
 FOLLOWING: Final = {
     (PENDING, SUCCEEDED, False),
     (PENDING, FAILED, False),
     (PENDING, FAILED, True),
     (SUCCEEDED, FAILED, True),
 }
-TOLD: Final = [(SUCCEEDED, False), (PENDING, False), (FAILED, False), (FAILED, True)]
+REPORTED: Final = [(SUCCEEDED, False), (PENDING, False), (FAILED, False), (FAILED, True)]
 
 KNOWN: Final = Refund("shop", "order-1/1", PENDING, ONE_EURO, REFUND, PAYMENT, 7, raw=WireReply(200, (), b"{}"))
 EVENT: Final = RefundEvent("shop", "refund", REFUND, PAYMENT, SUCCEEDED, "signature", "", provider_code="SUCCESS")
@@ -44,19 +44,19 @@ def as_event(status: RefundStatus | None, undone: bool = False) -> RefundEvent:
     return replace(EVENT, status=status, undone=undone)
 
 
-@pytest.mark.parametrize(("known", "told"), [*product(RefundStatus, TOLD)])
-def test_a_state_never_moves_backwards(known: RefundStatus, told: tuple[RefundStatus, bool]) -> None:
-    status, undone = told
+@pytest.mark.parametrize(("known", "outcome"), [*product(RefundStatus, REPORTED)])
+def test_a_state_never_moves_backwards(known: RefundStatus, outcome: tuple[RefundStatus, bool]) -> None:
+    status, undone = outcome
     follows = (known, status, undone) in FOLLOWING
     assert may_follow(known, status, undone=undone) is follows
     assert as_event(status, undone).supersedes(known) is follows
-    taught = refund_after(as_event(status, undone), replace(KNOWN, status=known))
-    assert (taught and taught.status) == (status if follows else None)
+    updated = refund_after(as_event(status, undone), replace(KNOWN, status=known))
+    assert (updated and updated.status) == (status if follows else None)
 
 
-@pytest.mark.parametrize("told", TOLD)
-def test_of_a_refund_that_nothing_is_known_of_every_state_is_news(told: tuple[RefundStatus, bool]) -> None:
-    assert as_event(*told).supersedes(None)
+@pytest.mark.parametrize("outcome", REPORTED)
+def test_every_state_of_an_unknown_refund_is_news(outcome: tuple[RefundStatus, bool]) -> None:
+    assert as_event(*outcome).supersedes(None)
 
 
 @pytest.mark.parametrize("known", [None, *RefundStatus])
@@ -67,7 +67,7 @@ def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None
 
 @both_kinds
 @pytest.mark.parametrize(
-    ("words", "kept"),
+    ("words", "stored"),
     [
         (["INITIATED", "SUCCESS", "REVERTED"], [PENDING, SUCCEEDED, FAILED]),
         (["REVERTED", "SUCCESS", "INITIATED"], [FAILED, FAILED, FAILED]),
@@ -77,8 +77,8 @@ def test_an_event_without_a_state_is_no_news(known: RefundStatus | None) -> None
         (["IN_PROGRESS", "EXPIRED", "SUCCESS"], [PENDING, FAILED, FAILED]),
     ],
 )
-def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
-    kind: Kind, words: list[str], kept: list[RefundStatus]
+def test_the_last_state_is_kept_for_every_order_of_callbacks(
+    kind: Kind, words: list[str], stored: list[RefundStatus]
 ) -> None:
     known: RefundStatus | None = None
     states = []
@@ -87,14 +87,14 @@ def test_in_whatever_order_callbacks_come_the_last_news_is_kept(
         event = receive("lab4pay", proof("lab4pay", body), body, kind=kind)
         known = event.status if event.supersedes(known) else known
         states.append(known)
-    assert states == kept
+    assert states == stored
 
 
-def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
+def test_a_recorded_state_is_the_refund_as_it_is_now() -> None:
     assert refund_after(EVENT, KNOWN) == replace(KNOWN, status=SUCCEEDED, remaining=None, provider_code="SUCCESS")
-    taught = refund_after(EVENT, KNOWN)
-    assert taught is not None
-    assert taught.raw is None
+    updated = refund_after(EVENT, KNOWN)
+    assert updated is not None
+    assert updated.raw is None
 
 
 @pytest.mark.parametrize(
@@ -108,21 +108,21 @@ def test_what_is_learnt_is_the_refund_as_it_is_now() -> None:
         {"amount": Money.of("1.00", "GBP")},
     ],
 )
-def test_an_event_of_another_refund_teaches_nothing(other: dict[str, Any]) -> None:
+def test_an_event_of_another_refund_changes_nothing(other: dict[str, Any]) -> None:
     assert refund_after(replace(EVENT, **other), KNOWN) is None
 
 
 @pytest.mark.parametrize("less", [{"payment_id": None}, {"amount": ONE_EURO}, {"about": "transaction"}])
-def test_what_an_event_does_not_say_does_not_keep_it_from_teaching(less: dict[str, Any]) -> None:
-    taught = refund_after(replace(EVENT, **less), KNOWN)
-    assert taught is not None
-    assert (taught.payment_id, taught.amount) == (PAYMENT, ONE_EURO)
+def test_an_event_with_missing_fields_is_still_recorded(less: dict[str, Any]) -> None:
+    updated = refund_after(replace(EVENT, **less), KNOWN)
+    assert updated is not None
+    assert (updated.payment_id, updated.amount) == (PAYMENT, ONE_EURO)
 
 
-def test_what_was_not_known_of_a_refund_is_learnt_with_its_state() -> None:
-    taught = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
-    assert taught is not None
-    assert (taught.amount, taught.payment_id) == (ONE_EURO, PAYMENT)
+def test_missing_fields_of_a_refund_are_recorded_with_its_state() -> None:
+    updated = refund_after(replace(EVENT, amount=ONE_EURO), replace(KNOWN, amount=None, payment_id=None))
+    assert updated is not None
+    assert (updated.amount, updated.payment_id) == (ONE_EURO, PAYMENT)
 
 
 UNNAMED: Final = Refund("shop", "till-1/1", PENDING, ONE_EURO)
@@ -130,11 +130,11 @@ ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
 
 
 @pytest.mark.parametrize("status", RefundStatus)
-def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundStatus) -> None:
-    """As one is whose outcome is unknown: its reply was lost, and the provider echoes the reference."""
-    taught = refund_after(replace(ECHOED, status=status), UNNAMED)
-    assert taught is not None
-    assert (taught.refund_id, taught.status, taught.reference) == (REFUND, status, "till-1/1")
+def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(status: RefundStatus) -> None:
+    """The outcome is unknown: the reply was lost, and the provider echoes the reference."""
+    updated = refund_after(replace(ECHOED, status=status), UNNAMED)
+    assert updated is not None
+    assert (updated.refund_id, updated.status, updated.reference) == (REFUND, status, "till-1/1")
 
 
 @pytest.mark.parametrize(
@@ -142,15 +142,15 @@ def test_a_refund_without_an_id_is_taught_by_its_own_reference(status: RefundSta
     [
         {"reference": None},
         {"reference": "till-1/2"},
-        {"about": "transaction"},  # a payment may have been given the same name
+        {"about": "transaction"},  # a payment may have the same name
         {"amount": Money.of("2.00", "EUR")},
     ],
 )
-def test_a_refund_without_an_id_is_taught_by_nothing_else(other: dict[str, Any]) -> None:
+def test_an_event_that_does_not_match_a_refund_without_an_id_changes_nothing(other: dict[str, Any]) -> None:
     assert refund_after(replace(ECHOED, **other), UNNAMED) is None
 
 
-def test_a_reference_does_not_stand_in_for_an_id_that_is_known() -> None:
+def test_a_reference_does_not_replace_a_known_id() -> None:
     assert refund_after(ECHOED, replace(UNNAMED, refund_id="refund-2")) is None
 
 
@@ -159,7 +159,7 @@ FREEING: Final[dict[Proof, bool]] = {"signature": True, "asked": True, "shared s
 
 @pytest.mark.parametrize("status", RefundStatus)
 @pytest.mark.parametrize(("proved_by", "frees"), FREEING.items())
-def test_a_failure_frees_a_reference_only_by_a_signature_or_by_asking(
+def test_a_failure_frees_a_reference_only_with_a_signature_or_a_lookup(
     status: RefundStatus, proved_by: Proof, frees: bool
 ) -> None:
     assert may_free(replace(EVENT, status=status, proof=proved_by)) is (frees and status is FAILED)
@@ -174,7 +174,7 @@ def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_prov
 
 
 @pytest.mark.parametrize(
-    ("status", "proved_by", "refund_id", "asked_first"),
+    ("status", "proved_by", "refund_id", "looked_up_first"),
     [
         (FAILED, "shared secret", REFUND, True),
         (FAILED, "signature", REFUND, False),
@@ -186,13 +186,13 @@ def test_whether_a_failure_frees_a_reference_follows_from_what_the_provider_prov
         (None, "shared secret", None, False),
     ],
 )
-def test_what_is_to_be_confirmed_is_what_nothing_proves_and_a_failure_by_a_shared_secret(
-    status: RefundStatus | None, proved_by: Proof, refund_id: str | None, asked_first: bool
+def test_an_unproved_event_and_a_failure_with_a_shared_secret_need_a_confirmation(
+    status: RefundStatus | None, proved_by: Proof, refund_id: str | None, looked_up_first: bool
 ) -> None:
-    assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is asked_first
+    assert replace(EVENT, status=status, proof=proved_by, refund_id=refund_id).to_be_confirmed is looked_up_first
 
 
-# What a client learns.
+# The states that a client records.
 
 LOST: Final = SendFailure(Evidence.MAYBE_SENT, "the network failed")
 
@@ -210,12 +210,12 @@ def event_for_caller(client: Caller, provider: str, word: str, **more: Any) -> R
 
 
 def learn(client: Caller, event: RefundEvent) -> None:
-    """Let a client of either kind learn of an event."""
+    """Let a client of either kind record an event."""
     answer(client, client.client.learn(event))
 
 
 def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
-    """Return the event after the provider was asked about it."""
+    """Return the event after the provider has confirmed it."""
     return answer(client, client.client.confirm(event))
 
 
@@ -223,16 +223,16 @@ UNLINKED: Final = {"linked_transaction_id": None, "client_transaction_id": "refe
 
 
 @both_kinds
-def test_a_client_that_has_learnt_a_state_gives_it_under_the_same_reference(kind: Kind) -> None:
+def test_a_client_replays_a_recorded_state_under_the_same_reference(kind: Kind) -> None:
     it, transport = learning(kind, "lab4pay", accepted("lab4pay"))
     with it as client:
         assert client.ask("lab4pay").status is PENDING
         for word in ("SUCCESS", "SUCCESS", "IN_PROGRESS", "FAILED"):
             learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
-            again = client.ask("lab4pay")
-            assert (again.status, again.replayed, again.refund_id) == (SUCCEEDED, True, REFUND)
-            assert (again.reference, again.amount, again.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
-    assert (len(transport.sent), transport.asked) == (1, [])
+            second = client.ask("lab4pay")
+            assert (second.status, second.replayed, second.refund_id) == (SUCCEEDED, True, REFUND)
+            assert (second.reference, second.amount, second.provider_code) == ("reference-1", ONE_EURO, "SUCCESS")
+    assert (len(transport.sent), transport.lookups) == (1, [])
 
 
 @both_kinds
@@ -243,15 +243,17 @@ def test_a_signed_failure_frees_the_reference_for_good(kind: Kind, words: list[s
         client.ask("lab4pay")
         for word in words:
             learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
-        again = client.ask("lab4pay")
-        assert (again.replayed, again.refund_id) == (False, "refund-2")
-        learn(client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED))  # that of the first, come late
+        second = client.ask("lab4pay")
+        assert (second.replayed, second.refund_id) == (False, "refund-2")
+        learn(
+            client, event_for_caller(client, "lab4pay", "FAILED", **UNLINKED)
+        )  # the callback of the first state, delivered late
         assert client.ask("lab4pay").replayed
     assert len(transport.sent) == 2
 
 
 @both_kinds
-def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked(kind: Kind) -> None:
+def test_a_failure_with_a_shared_secret_frees_nothing_before_a_lookup(kind: Kind) -> None:
     content = {"transactionId": REFUND, "operationType": "Refund", "isoAmount": -100, "currency": "EUR"}
     done = reply(200, {**content, "status": "Success", "code": "BYRD200"})
     it, transport = learning(kind, "paybyrd", accepted("paybyrd"), state=done)
@@ -262,14 +264,14 @@ def test_a_failure_by_a_shared_secret_frees_nothing_until_the_provider_was_asked
         learn(client, claim)
         learn(client, confirmed(client, claim))
         assert client.ask("paybyrd").replayed
-    assert (len(transport.sent), len(transport.asked)) == (1, 1)
+    assert (len(transport.sent), len(transport.lookups)) == (1, 1)
 
 
 @both_kinds
 def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) -> None:
-    came_to_nothing = reply(200, {"status": "FAILED"})
+    failed_since = reply(200, {"status": "FAILED"})
     second = reply(200, {"transaction_id": "refund-2"})
-    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=came_to_nothing)
+    it, transport = learning(kind, "lab4pay", accepted("lab4pay"), second, state=failed_since)
     with it as client:
         client.ask("lab4pay")
         event = confirmed(client, event_for_caller(client, "lab4pay", "SUCCESS", **UNLINKED))
@@ -281,14 +283,14 @@ def test_a_failure_that_the_provider_confirms_frees_the_reference(kind: Kind) ->
 
 @both_kinds
 @pytest.mark.parametrize("word", ["SUCCESS", "IN_PROGRESS"])
-def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference(kind: Kind, word: str) -> None:
+def test_a_refund_whose_reply_is_lost_is_resolved_by_an_event_with_its_reference(kind: Kind, word: str) -> None:
     it, transport = learning(kind, "lab4pay", LOST)
     with it as client:
         with pytest.raises(OutcomeUnknown):
             client.ask("lab4pay")
         for other in (
             {**UNLINKED, "client_transaction_id": "reference-2"},
-            {**UNLINKED, "tags": []},  # it may be a payment of the same name
+            {**UNLINKED, "tags": []},  # a payment may have the same name
             {"linked_transaction_id": PAYMENT},
         ):
             learn(client, event_for_caller(client, "lab4pay", word, **other))
@@ -303,19 +305,19 @@ def test_a_refund_whose_reply_was_lost_is_settled_by_an_event_with_its_reference
 
 @both_kinds
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_client_learns_nothing_of_what_it_has_not_asked_for(kind: Kind, provider: str) -> None:
+def test_a_client_records_nothing_about_a_refund_that_it_did_not_send(kind: Kind, provider: str) -> None:
     it, transport = learning(kind, provider, accepted(provider))
     with it as client:
         learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
         refund = client.ask(provider)
         learn(client, event_for_caller(client, provider, "FAILED", refund_id="refund-2"))
         assert client.ask(provider) == replace(refund, replayed=True)
-    assert (len(transport.sent), transport.asked) == (1, [])
+    assert (len(transport.sent), transport.lookups) == (1, [])
 
 
 @both_kinds
-def test_the_row_of_a_refund_accepted_by_a_link_alone_is_found_by_asking_about_each(kind: Kind) -> None:
-    """As docs/callbacks.md has it: two equal parts of one payment, and a callback about the second."""
+def test_the_row_of_a_refund_accepted_with_only_a_link_is_found_by_a_lookup_of_each(kind: Kind) -> None:
+    """The case in docs/callbacks.md: two equal parts of one payment, and a callback about the second."""
     sandbox = Sandbox()
     shop = Paybyrd(
         api_key=CREDENTIALS["paybyrd"],

@@ -1,4 +1,4 @@
-"""Callbacks: what each says of which refund, or that it is about something else."""
+"""Callbacks: the refund and the state that each reports, or its other subject."""
 
 import json
 from typing import Any, Final
@@ -24,7 +24,7 @@ from tests.facade.support import Kind
 from tests.providers import RECORDS, account
 from tests.providers.record import PAYMENT, REFUND
 
-# What a callback says.
+# The content of a callback.
 
 
 @both_kinds
@@ -43,7 +43,7 @@ def test_each_listed_word_is_its_status(kind: Kind, provider: str, word: str, st
 @both_kinds
 @with_proof
 @pytest.mark.parametrize("word", ["MISPLACED", "SUCCESSFUL", "not success", "refunded", "", 7, None, ["SUCCESS"]])
-def test_a_word_that_is_not_listed_is_pending_and_told(kind: Kind, provider: str, word: object) -> None:
+def test_an_unlisted_word_is_pending_and_reported(kind: Kind, provider: str, word: object) -> None:
     body = news(provider, {} if word is None else word).replace(b"{}", b"null")
     event, deviations = received(provider, proof(provider, body), body, kind=kind)
     assert (event.status, event.refund_id, event.authentic) == (PENDING, REFUND, True)
@@ -52,7 +52,9 @@ def test_a_word_that_is_not_listed_is_pending_and_told(kind: Kind, provider: str
 
 @both_kinds
 @with_proof
-def test_what_is_told_names_the_account_and_the_contract_and_no_operation(kind: Kind, provider: str) -> None:
+def test_a_deviation_of_a_callback_names_the_account_and_the_contract_and_no_operation(
+    kind: Kind, provider: str
+) -> None:
     body = news(provider, "MISPLACED")
     caller_, _ = receiving(kind, provider, name="shop")
     with caller_ as client:
@@ -66,7 +68,7 @@ def test_what_is_told_names_the_account_and_the_contract_and_no_operation(kind: 
     assert len(bytes.fromhex(deviation.contract)) == 32
 
 
-def test_a_hook_that_fails_does_not_keep_an_event_back(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_hook_that_fails_does_not_suppress_an_event(caplog: pytest.LogCaptureFixture) -> None:
     def broken(_: object) -> None:
         raise ValueError("broken")
 
@@ -77,22 +79,22 @@ def test_a_hook_that_fails_does_not_keep_an_event_back(caplog: pytest.LogCapture
 
 
 def unreadable(provider: str, body: bytes) -> list[str]:
-    """Return the pointers of what is told of a callback that is proved, and that cannot be read."""
+    """Return the pointers of the deviations of a callback that is proved and unreadable."""
     caller_, transport = receiving("sync", provider)
     with caller_ as client, pytest.raises(WebhookUnreadable) as raised:
         client.client.webhooks(provider, headers=proof(provider, body), body=body)
     error = raised.value
     assert (error.provider, error.resend, error.raw) == (provider, Resend.NEVER, None)
     assert not isinstance(error, WebhookRejected)
-    assert (transport.sent, transport.asked) == ([], [])
+    assert (transport.sent, transport.lookups) == ([], [])
     return [deviation.pointer for deviation in client.deviations]
 
 
-# Lab4Pay: its form is taken from a sister product.
+# Lab4Pay: the form is assumed from a sister product.
 
 
 def lab4pay(value: object) -> tuple[RefundEvent, list[tuple[str, str]]]:
-    """Return what is made of a signed callback of Lab4Pay."""
+    """Return the events of a signed callback of Lab4Pay."""
     body = json.dumps(value).encode()
     return received("lab4pay", proof("lab4pay", body), body)
 
@@ -144,9 +146,7 @@ def test_each_transaction_of_a_callback_of_lab4pay_is_an_event(kind: Kind, value
 
 @both_kinds
 @pytest.mark.parametrize(("value", "held"), [([DONE, {**DONE, "id": "refund-2"}], 2), ([], 0)])
-def test_a_callback_that_holds_several_events_or_none_is_not_taken_for_one(
-    kind: Kind, value: object, held: int
-) -> None:
+def test_a_callback_with_several_events_or_none_is_not_read_as_one(kind: Kind, value: object, held: int) -> None:
     body = json.dumps(value).encode()
     with pytest.raises(WebhookUnreadable, match=rf"{held} events.*webhooks\(") as unreadable:
         receive("lab4pay", proof("lab4pay", body), body, kind=kind)
@@ -174,18 +174,18 @@ def test_a_callback_that_holds_several_events_or_none_is_not_taken_for_one(
         {"event": "transaction.success"},
     ],
 )
-def test_a_callback_of_lab4pay_that_holds_anything_but_transactions_is_unreadable_and_told(value: object) -> None:
+def test_a_callback_of_lab4pay_with_anything_but_transactions_is_unreadable_and_reported(value: object) -> None:
     assert len(unreadable("lab4pay", json.dumps(value).encode())) == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"\xff", b'{"id": NaN, "status": "SUCCESS"}', b"[" * 100_000])
 @with_proof
-def test_a_proved_callback_that_is_no_json_is_unreadable_and_told(provider: str, body: bytes) -> None:
+def test_a_proved_callback_that_is_not_json_is_unreadable_and_reported(provider: str, body: bytes) -> None:
     assert unreadable(provider, body) == [""]
 
 
 @with_proof
-def test_an_id_that_is_a_number_is_its_digits_and_told(provider: str) -> None:
+def test_an_id_that_is_a_number_is_read_as_its_digits_and_reported(provider: str) -> None:
     body = news(provider, "Success", refund_id=12345678901234567890)
     event, deviations = received(provider, proof(provider, body), body)
     assert (event.refund_id, event.status) == ("12345678901234567890", SUCCEEDED)
@@ -206,7 +206,7 @@ def test_a_callback_of_blink_may_name_its_transaction_by_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told_of", "about", "reference"),
+    ("fields", "about", "reference"),
     [
         ({"linked_transaction_id": PAYMENT}, "refund", None),
         ({"linked_transaction_id": PAYMENT, "client_transaction_id": "order-1/1"}, "refund", None),
@@ -216,14 +216,14 @@ def test_a_callback_of_blink_may_name_its_transaction_by_a_number() -> None:
         ({"client_transaction_id": "till-1/1", "tags": ["charge"]}, "payment", None),
     ],
 )
-def test_lab4pay_echoes_the_reference_of_what_is_tied_to_no_payment(
-    told_of: dict[str, Any], about: str, reference: str | None
+def test_lab4pay_echoes_the_reference_of_an_unreferenced_refund(
+    fields: dict[str, Any], about: str, reference: str | None
 ) -> None:
-    event, deviations = lab4pay({"id": REFUND, "status": "SUCCESS", **told_of})
+    event, deviations = lab4pay({"id": REFUND, "status": "SUCCESS", **fields})
     assert (event.about, event.reference, deviations) == (about, reference, [])
 
 
-def test_only_a_reference_that_is_a_text_is_one() -> None:
+def test_only_a_reference_that_is_text_is_read() -> None:
     event, deviations = lab4pay({"id": REFUND, "status": "SUCCESS", "tags": ["refund"], "client_transaction_id": 7})
     assert (event.reference, [pointer for pointer, _ in deviations]) == (None, ["/client_transaction_id"])
 
@@ -268,11 +268,11 @@ FAMILIES: Final = {
 
 @both_kinds
 @pytest.mark.parametrize(("name", "about"), FAMILIES.items())
-@pytest.mark.parametrize("kept", [{}, {"operationType": "Payment", "referencedTransactions": None}])
+@pytest.mark.parametrize("stored", [{}, {"operationType": "Payment", "referencedTransactions": None}])
 def test_an_event_of_another_family_is_believed_and_says_what_it_is_about(
-    kind: Kind, name: str, about: str, kept: dict[str, Any]
+    kind: Kind, name: str, about: str, stored: dict[str, Any]
 ) -> None:
-    body = news("paybyrd", "success", event=name, **kept)
+    body = news("paybyrd", "success", event=name, **stored)
     event, deviations = received("paybyrd", proof("paybyrd", body), body, kind=kind)
     assert (event.about, event.refund_id, event.payment_id, event.status) == (about, None, None, None)
     assert (event.authentic, deviations) == (True, [])
@@ -289,7 +289,7 @@ def test_an_event_of_another_family_needs_no_content(name: str, about: str, cont
 
 @pytest.mark.parametrize("name", ["refund.success", "success", "payout.created", "transaction.release.success"])
 @pytest.mark.parametrize(("kind_of", "about"), {"Payment": "payment", "Release": "other", "": "other"}.items())
-def test_an_event_of_a_family_that_is_not_listed_is_about_what_its_transaction_is_and_told(
+def test_an_event_of_an_unlisted_family_has_the_subject_of_its_transaction_and_is_reported(
     name: str, kind_of: str, about: str
 ) -> None:
     body = news("paybyrd", "success", event=name, operationType=kind_of)
@@ -298,7 +298,7 @@ def test_an_event_of_a_family_that_is_not_listed_is_about_what_its_transaction_i
 
 
 @pytest.mark.parametrize("name", ["refund.success", "success", "transaction.release.success"])
-def test_a_refund_under_the_name_of_an_event_that_is_not_listed_is_pending_and_told(name: str) -> None:
+def test_a_refund_under_an_unlisted_event_name_is_pending_and_reported(name: str) -> None:
     body = news("paybyrd", "success", event=name)
     event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.refund_id, event.status) == ("refund", REFUND, PENDING)
@@ -313,7 +313,7 @@ def test_without_the_name_of_an_event_a_content_with_an_order_id_alone_is_an_ord
 
 
 BY_EVENT: Final = {"pending": PENDING, "success": SUCCEEDED, "failed": FAILED, "error": FAILED, "canceled": FAILED}
-# With a code that says that the failure is final, Error means so too.
+# With a code of a final failure, Error is a final failure too.
 FINAL_ERROR: Final = {"code": "BYRD290"}
 WITH_ITS_CODE: Final = {**WORDS["paybyrd"], "Error": FAILED}
 
@@ -350,7 +350,7 @@ def test_an_event_and_a_transaction_that_say_the_same_are_believed(word: str, st
         if is_so is not status
     ],
 )
-def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_told(
+def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_reported(
     kind: Kind, word: str, state: str
 ) -> None:
     body = news("paybyrd", state, event=f"transaction.refund.{word}", **(FINAL_ERROR if state == "Error" else {}))
@@ -360,7 +360,7 @@ def test_an_event_and_a_transaction_that_contradict_each_other_are_pending_and_t
 
 
 @pytest.mark.parametrize(("state", "code"), [("Success", "BYRD205"), ("Success", "BYRD203"), ("Denied", "BYRD200")])
-def test_a_code_that_contradicts_the_state_is_pending_and_told(state: str, code: str) -> None:
+def test_a_code_that_contradicts_the_state_is_pending_and_reported(state: str, code: str) -> None:
     body = news("paybyrd", state, code=code)
     event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
@@ -369,7 +369,7 @@ def test_a_code_that_contradicts_the_state_is_pending_and_told(state: str, code:
 
 @pytest.mark.parametrize("state", ["Success", "Denied", None])
 @pytest.mark.parametrize("name", ["misplaced", "success.again", ""])
-def test_an_event_of_a_refund_that_is_not_listed_is_pending_and_told(state: str | None, name: str) -> None:
+def test_an_unlisted_event_of_a_refund_is_pending_and_reported(state: str | None, name: str) -> None:
     body = news("paybyrd", state, event=f"transaction.refund.{name}".rstrip("."))
     event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.refund_id, event.status) == (REFUND, PENDING)
@@ -377,7 +377,7 @@ def test_an_event_of_a_refund_that_is_not_listed_is_pending_and_told(state: str 
 
 
 @pytest.mark.parametrize("name", [7, {"name": "transaction.refund.success"}, ["transaction.refund.success"]])
-def test_an_event_that_is_not_named_by_a_text_is_told(name: object) -> None:
+def test_an_event_whose_name_is_not_text_is_reported(name: object) -> None:
     body = news("paybyrd", "Success", event=name)
     _, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert [pointer for pointer, _ in deviations] == ["/event"]
@@ -400,14 +400,14 @@ def test_without_the_name_of_an_event_a_transaction_of_another_kind_is_no_refund
 
 
 @pytest.mark.parametrize("kind_of", ["", None, 7, "PartialRefund", "Refund reversal"])
-def test_without_the_name_of_an_event_a_transaction_that_may_be_a_refund_is_unreadable_and_told(
+def test_without_the_name_of_an_event_a_transaction_that_may_be_a_refund_is_unreadable_and_reported(
     kind_of: object,
 ) -> None:
     assert unreadable("paybyrd", news("paybyrd", "Success", operationType=kind_of)) == [""]
 
 
 @pytest.mark.parametrize("content", [b"null", b"[]", b'"{}"', b"7", None])
-def test_a_refund_of_paybyrd_without_a_content_is_unreadable_and_told(content: bytes | None) -> None:
+def test_a_refund_of_paybyrd_without_a_content_is_unreadable_and_reported(content: bytes | None) -> None:
     more = b"" if content is None else b', "content": %b' % content
     assert unreadable("paybyrd", b'{"event": "transaction.refund.success"%b}' % more) == [""]
 
@@ -415,12 +415,12 @@ def test_a_refund_of_paybyrd_without_a_content_is_unreadable_and_told(content: b
 @pytest.mark.parametrize(
     "body", [b"{}", b"[]", b'"x"', b"null", b'{"content": {}}', b'{"content": {"status": "Success"}}']
 )
-def test_a_callback_of_paybyrd_that_says_nothing_of_what_it_is_about_is_unreadable_and_told(body: bytes) -> None:
+def test_a_callback_of_paybyrd_without_a_subject_is_unreadable_and_reported(body: bytes) -> None:
     assert unreadable("paybyrd", body) == [""]
 
 
 @pytest.mark.parametrize("refund_id", [None, {}, "", 7.5, ["refund-1"]])
-def test_a_refund_that_is_not_named_is_unreadable_and_told(refund_id: object) -> None:
+def test_a_refund_without_an_id_is_unreadable_and_reported(refund_id: object) -> None:
     body = news("paybyrd", "Success", event="transaction.refund.success", refund_id=refund_id)
     assert unreadable("paybyrd", body) == ["/content/transactionId"]
     without = json.dumps({"event": "transaction.refund.success", "content": {"status": "Success"}}).encode()
@@ -447,5 +447,7 @@ def test_a_refund_of_paybyrd_says_its_amount_where_it_says_its_currency(
 
 @with_proof
 @pytest.mark.parametrize("refund_id", ["a/b", "../x", "..", "a b", "a%2fb", "x" * 201, "\ud800"])
-def test_a_refund_with_an_id_that_could_lead_elsewhere_is_unreadable_and_told(provider: str, refund_id: str) -> None:
+def test_a_refund_with_an_id_that_could_lead_to_another_path_is_unreadable_and_reported(
+    provider: str, refund_id: str
+) -> None:
     assert len(unreadable(provider, news(provider, "Success", refund_id=refund_id))) == 1

@@ -1,4 +1,4 @@
-"""Callbacks: which are believed, which are refused, and that none brings anything else about."""
+"""Callbacks: which are believed, which are refused, and that none has any other effect."""
 
 import copy
 import json
@@ -45,7 +45,7 @@ LAB4PAY_BODY: Final = b'{"status": "SUCCESS",  "id":"refund-1"}'
 @both_kinds
 @pytest.mark.parametrize("name", ["Signature", "signature", "SIGNATURE"])
 @pytest.mark.parametrize("given", [signature(LAB4PAY_BODY), signature(LAB4PAY_BODY).upper()])
-def test_a_callback_of_lab4pay_is_believed_by_the_signature_of_its_very_bytes(
+def test_a_callback_of_lab4pay_is_believed_by_the_signature_of_its_exact_bytes(
     kind: Kind, name: str, given: str
 ) -> None:
     event = receive("lab4pay", {"Host": "shop.example", name: given}, LAB4PAY_BODY, kind=kind)
@@ -87,7 +87,7 @@ def test_a_body_that_differs_from_what_was_signed_in_one_byte_is_rejected(place:
 
 
 @pytest.mark.parametrize("body", [LAB4PAY_BODY + b"\n", b" " + LAB4PAY_BODY, LAB4PAY_BODY[:-1], b""])
-def test_a_body_that_was_made_longer_or_shorter_is_rejected(body: bytes) -> None:
+def test_a_body_that_was_lengthened_or_shortened_is_rejected(body: bytes) -> None:
     with pytest.raises(WebhookRejected):
         receive("lab4pay", {"Signature": signature(LAB4PAY_BODY)}, body)
 
@@ -103,7 +103,7 @@ SORTED: Final = [
 
 @both_kinds
 @pytest.mark.parametrize("signed", SORTED)
-def test_the_signature_of_the_json_with_sorted_keys_counts_where_that_was_chosen(kind: Kind, signed: bytes) -> None:
+def test_with_sorted_keys_the_signature_of_the_sorted_json_is_believed(kind: Kind, signed: bytes) -> None:
     body = json.dumps(UNSORTED, indent=2).encode()
     event = receive("lab4pay", {"Signature": signature(signed)}, body, kind=kind, **SORTED_KEYS)
     assert (event.authentic, event.refund_id, event.status, event.raw) == (True, REFUND, SUCCEEDED, body)
@@ -112,7 +112,7 @@ def test_the_signature_of_the_json_with_sorted_keys_counts_where_that_was_chosen
 
 
 @both_kinds
-def test_where_sorted_keys_were_chosen_the_signature_of_the_bytes_counts_no_more(kind: Kind) -> None:
+def test_with_sorted_keys_the_signature_of_the_bytes_is_rejected(kind: Kind) -> None:
     body = json.dumps(UNSORTED).encode()
     with pytest.raises(WebhookRejected):
         receive("lab4pay", {"Signature": signature(body)}, body, kind=kind, **SORTED_KEYS)
@@ -120,7 +120,7 @@ def test_where_sorted_keys_were_chosen_the_signature_of_the_bytes_counts_no_more
 
 
 @pytest.mark.parametrize("body", [b"", b"no JSON", b"\xff", b'{"id": NaN}', b"[" * 100_000])
-def test_where_sorted_keys_were_chosen_a_body_that_is_no_json_is_rejected(body: bytes) -> None:
+def test_with_sorted_keys_a_body_that_is_not_json_is_rejected(body: bytes) -> None:
     with pytest.raises(WebhookRejected):
         receive("lab4pay", {"Signature": signature(body)}, body, **SORTED_KEYS)
 
@@ -242,7 +242,7 @@ def test_a_callback_of_blink_that_names_no_transaction_is_rejected(kind: Kind, b
 @both_kinds
 @pytest.mark.parametrize("form", [dict, list, tuple, iter])
 @with_proof
-def test_headers_come_as_a_mapping_or_as_pairs(kind: Kind, form: Any, provider: str) -> None:
+def test_headers_may_be_a_mapping_or_pairs(kind: Kind, form: Any, provider: str) -> None:
     body = news(provider, "Success")
     headers = proof(provider, body)
     assert receive(provider, form(headers if form is dict else headers.items()), body, kind=kind).authentic
@@ -265,7 +265,7 @@ def test_headers_come_as_a_mapping_or_as_pairs(kind: Kind, form: Any, provider: 
         ("paybyrd", BASIC, {"x-api-key": "test-other", "authorization": basic("other")}),
     ],
 )
-def test_a_comparison_in_constant_time_alone_decides_whether_a_secret_is_right(
+def test_only_a_comparison_in_constant_time_checks_a_secret(
     provider: str, options: dict[str, Any], headers: Headers, given: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = []
@@ -299,13 +299,13 @@ ROTATIONS: Final[list[tuple[str, dict[str, Any], list[tuple[str, str]]]]] = [
 
 
 def body_of(provider: str) -> bytes:
-    """Return the body that the proofs of a rotation are for."""
+    """Return the body of the callbacks during a change of secrets."""
     return LAB4PAY_BODY if provider == "lab4pay" else news(provider, "success")
 
 
 @both_kinds
 @pytest.mark.parametrize(("provider", "options", "headers"), ROTATIONS)
-def test_while_a_secret_is_changed_the_one_before_proves_a_callback_too(
+def test_during_a_change_of_secrets_the_previous_one_proves_a_callback_too(
     kind: Kind, provider: str, options: dict[str, Any], headers: Headers
 ) -> None:
     event = receive(provider, headers, body_of(provider), kind=kind, **options)
@@ -317,7 +317,7 @@ def test_while_a_secret_is_changed_the_one_before_proves_a_callback_too(
 
 @both_kinds
 @pytest.mark.parametrize(("provider", "options"), [(provider, options) for provider, options, _ in ROTATIONS])
-def test_while_a_secret_is_changed_the_new_one_proves_a_callback_and_a_third_does_not(
+def test_during_a_change_of_secrets_the_new_one_proves_a_callback_and_a_third_does_not(
     kind: Kind, provider: str, options: dict[str, Any]
 ) -> None:
     body = body_of(provider)
@@ -340,7 +340,7 @@ def test_while_a_secret_is_changed_the_new_one_proves_a_callback_and_a_third_doe
         ("paybyrd", {**BASIC, "previous_webhook_password": OLD}, "previous_webhook_username"),
     ],
 )
-def test_a_secret_of_before_without_the_one_of_now_is_refused_with_what_is_missing(
+def test_a_previous_secret_without_the_current_one_is_refused_with_what_is_missing(
     provider: str, options: dict[str, Any], missing: str
 ) -> None:
     with pytest.raises(InvalidRefund, match=missing) as refused:
@@ -349,7 +349,7 @@ def test_a_secret_of_before_without_the_one_of_now_is_refused_with_what_is_missi
 
 
 @pytest.mark.parametrize(("provider", "options", "headers"), ROTATIONS)
-def test_the_secrets_of_a_change_come_from_the_environment_too(
+def test_the_previous_secret_can_come_from_the_environment(
     provider: str, options: dict[str, Any], headers: Headers
 ) -> None:
     needed = {"lab4pay": {"integrator_id": "test-i", "access_token": "test-key"}, "paybyrd": {"api_key": "test-key"}}
@@ -360,8 +360,10 @@ def test_the_secrets_of_a_change_come_from_the_environment_too(
 
 
 @pytest.mark.parametrize("where", ["headers", "reading"])
-def test_what_interrupts_the_reading_of_a_callback_passes_through(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the time limit of a job does, whose exception may be of any class."""
+def test_an_interruption_of_the_reading_of_a_callback_reaches_the_caller(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limit of a job may raise an exception of any class."""
 
     class TooLong(ValueError, RecursionError):
         pass
@@ -387,7 +389,7 @@ def test_what_interrupts_the_reading_of_a_callback_passes_through(where: str, mo
         signal.signal(signal.SIGUSR1, before)
 
 
-# What is refused here.
+# Calls that are refused.
 
 
 @both_kinds
@@ -425,7 +427,7 @@ def test_a_body_that_is_not_bytes_is_refused(kind: Kind, provider: str, body: ob
 
 @every_provider
 @pytest.mark.parametrize("form", [bytearray, memoryview])
-def test_a_body_may_be_what_holds_bytes(provider: str, form: Any) -> None:
+def test_a_body_may_be_any_bytes_like_object(provider: str, form: Any) -> None:
     body = news(provider, "Success")
     event = receive(provider, proof(provider, body), form(body))
     assert (type(event.raw), event.raw) == (bytes, body)
@@ -445,7 +447,7 @@ def test_a_callback_of_more_than_a_mebibyte_is_rejected(kind: Kind, provider: st
 
 @both_kinds
 @pytest.mark.parametrize("provider", ["stripe", "", None])
-def test_a_callback_for_an_account_that_is_not_there_is_refused(kind: Kind, provider: Any) -> None:
+def test_a_callback_for_an_unknown_account_is_refused(kind: Kind, provider: Any) -> None:
     caller_, _ = receiving(kind, "paybyrd")
     with caller_ as client, pytest.raises(InvalidRefund) as refused:
         client.client.webhook(provider, headers={"x-api-key": KEY}, body=b"{}")
@@ -462,7 +464,7 @@ def test_the_secret_of_one_account_proves_nothing_to_another(kind: Kind) -> None
             client.client.webhook("shop-2", headers=headers, body=body)
 
 
-# What is rejected gives nothing away.
+# A rejected callback leaks nothing.
 
 CANARIED: Final = {
     "id": CANARY,
@@ -485,7 +487,7 @@ CANARIED: Final = {
         ("blink", {}, MAX_BYTES),
     ],
 )
-def test_what_is_said_of_a_rejected_callback_holds_nothing_of_it_and_no_secret(
+def test_the_error_of_a_rejected_callback_holds_nothing_of_it_and_no_secret(
     kind: Kind, provider: str, options: dict[str, Any], size: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -515,7 +517,7 @@ def test_a_rejected_callback_can_be_pickled_and_copied() -> None:
 
 @both_kinds
 @with_proof
-def test_what_is_logged_and_told_of_a_believed_callback_holds_nothing_of_it_and_no_secret(
+def test_the_log_and_the_reports_of_a_believed_callback_hold_nothing_of_it_and_no_secret(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -533,7 +535,7 @@ def test_what_is_logged_and_told_of_a_believed_callback_holds_nothing_of_it_and_
 @both_kinds
 @with_proof
 @pytest.mark.parametrize("headers", [None, 7, "signature", [("signature",)], {"signature": 7}])
-def test_headers_that_are_no_texts_are_refused_as_such(kind: Kind, provider: str, headers: Any) -> None:
+def test_headers_that_are_not_text_are_refused(kind: Kind, provider: str, headers: Any) -> None:
     caller_, _ = receiving(kind, provider)
     with caller_ as client, pytest.raises(InvalidRefund) as refused:
         client.client.webhook(provider, headers=headers, body=b"{}")

@@ -1,4 +1,4 @@
-"""Requests and replies as plain values: what they show, and what is taken out of a reply."""
+"""Requests and replies as plain values: what their repr shows, and what redaction removes from a reply."""
 
 import pickle
 from typing import Any
@@ -13,13 +13,13 @@ SECRET = Secret("test-key-of-some-length")
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, None, "5"])
 @pytest.mark.parametrize("name", ["connect", "read", "total"])
-def test_a_timeout_that_is_no_time_to_wait_is_refused(name: str, seconds: Any) -> None:
+def test_an_invalid_timeout_is_refused(name: str, seconds: Any) -> None:
     with pytest.raises(InvalidRefund, match=name) as refused:
         Timeout(**{name: seconds})
     assert refused.value.field == "timeout"
 
 
-def test_a_timeout_is_finite_unless_told_otherwise() -> None:
+def test_a_timeout_is_finite_by_default() -> None:
     timeout = Timeout()
     assert 0 < timeout.connect <= timeout.read <= timeout.total < 3600
     assert Timeout(1, 2.5, 3) == Timeout(connect=1, read=2.5, total=3)

@@ -1,4 +1,4 @@
-"""What the tests of access tokens share: accounts with keys, and a provider that gives tokens."""
+"""Shared by the tests of access tokens: accounts with keys, and a provider that issues tokens."""
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -47,29 +47,29 @@ Given = Answer | BaseException | Callable[[WireRequest], Answer]
 
 
 class SplitTransport:
-    """A transport of both kinds in two parts: one that gives tokens, and one for everything else."""
+    """A transport of both kinds in two parts: one that issues tokens, and one for everything else."""
 
     def __init__(self, tokens: Scripted, rest: Scripted) -> None:
         self._tokens = tokens
         self._rest = rest
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """Let the part answer that it is for."""
+        """Pass the request to its part."""
         part = self._tokens if request.target in TOKEN_PATHS else self._rest
         return part.send(request, timeout)
 
     async def asend(self, request: WireRequest, timeout: Timeout) -> Answer:
-        """As send."""
+        """Do the same as `send`."""
         return self.send(request, timeout)
 
     def close(self) -> None:
-        """Keep open: it is nobody's own."""
+        """Stay open: no client owns it."""
 
     async def aclose(self) -> None:
-        """Keep open: it is nobody's own."""
+        """Stay open: no client owns it."""
 
 
-class Asked(Scripted):
+class Answering(Scripted):
     """A transport that answers each request by a function, lookups too."""
 
     def __init__(self, answer: Callable[[WireRequest], Answer]) -> None:
@@ -78,7 +78,7 @@ class Asked(Scripted):
 
     def send(self, request: WireRequest, timeout: Timeout) -> Answer:
         """Record the request and answer it."""
-        (self.asked if request.method == "GET" else self.sent).append(request)
+        (self.lookups if request.method == "GET" else self.sent).append(request)
         return self._answer(request)
 
 
@@ -94,10 +94,10 @@ class Shop:
     @property
     def bearers(self) -> list[str]:
         """The token of each request, except the requests for tokens."""
-        return [bearer(request) for request in (*self.rest.sent, *self.rest.asked)]
+        return [bearer(request) for request in (*self.rest.sent, *self.rest.lookups)]
 
     @property
-    def told(self) -> list[tuple[Operation, int | None, str]]:
+    def reported(self) -> list[tuple[Operation, int | None, str]]:
         """The operation, the status and the outcome of each attempt."""
         return [(attempt.operation, attempt.status, attempt.outcome) for attempt in self.attempts]
 
@@ -112,7 +112,7 @@ def shop(
     keys: dict[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[Shop]:
-    """Open a shop with these answers to its requests. By default each token is new, and each refund is accepted."""
+    """Yield a shop with these answers to its requests. By default each token is new, and each refund is accepted."""
     numbered = [issued(provider, f"test-token-{number}") for number in range(1, 10)]
     at, rest = Scripted(*(tokens or numbered)), Scripted(*(answers or [accepted(provider)]), state=state)
     attempts: list[Attempt] = []
@@ -127,7 +127,7 @@ def keyed(provider: str, **options: Any) -> Account:
 
 
 def issued(provider: str, token: str = "test-token-1", seconds: float = 1800) -> WireReply:
-    """Return a reply that gives a token for so many seconds, in the form that the provider documents."""
+    """Return a reply that issues a token for so many seconds, in the form that the provider documents."""
     return tokens_of(provider).issued(token, seconds)
 
 
@@ -149,12 +149,12 @@ def called(client: Caller, name: str, *arguments: Any, **named: Any) -> Any:
 
 
 def pending(provider: str) -> Refund:
-    """Return a refund that can be asked about."""
+    """Return a refund that can be looked up."""
     return Refund(provider, "reference-1", RefundStatus.PENDING, refund_id="refund-1")
 
 
 def tokenless(value: str) -> Callable[[str], WireReply]:
-    """Return what makes a reply whose access_token is this JSON."""
+    """Return a function that makes a reply whose access_token is this JSON."""
     return lambda provider: reply(tokens_of(provider).status, f'{{"access_token": {value}}}'.encode())
 
 
@@ -173,7 +173,7 @@ FAILURES: Final[dict[str, Callable[[str], Given]]] = {
     "429": always(reply(429)),
     "408": always(reply(408)),
 }
-LASTING_FAILURES: Final[dict[str, Callable[[str], Given]]] = {
+PERMANENT_FAILURES: Final[dict[str, Callable[[str], Given]]] = {
     "a certificate that is not trusted": always(SendFailure(Evidence.NOT_SENT, "not trusted", permanent=True)),
     **{f"{status}": always(reply(status, {"message": "no"})) for status in (400, 401, 403, 404, 409, 422)},
     **{f"{status} with a page": always(reply(status, b"<html>no</html>")) for status in (400, 401, 403, 404)},
@@ -210,7 +210,7 @@ TOKENLESS: Final[dict[str, Callable[[str], Given]]] = {
     },
     "a token without an end": tokenless(f'"{"t" * 5000}"'),
 }
-FAILED: Final = {**FAILURES, **LASTING_FAILURES, **TOKENLESS}
+FAILED: Final = {**FAILURES, **PERMANENT_FAILURES, **TOKENLESS}
 
 
 def failure_for_caller(provider: str, failure: str) -> type[RefundError]:

@@ -1,4 +1,4 @@
-"""Breaks a call off at one of its lines: in refundry, in a library, or in asyncio."""
+"""Interrupts a call at one of its lines: in refundry, in a library, or in asyncio."""
 
 import sys
 import threading
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Broken(BaseException):
-    """Stands for KeyboardInterrupt, which would end the test run."""
+    """Replaces KeyboardInterrupt, which would end the test run."""
 
 
 class Breaker:
@@ -33,7 +33,7 @@ class Breaker:
         return len(self._places)
 
     def run(self, call: Callable[[], T]) -> T:
-        """Make the call in a thread of its own: a break within an `except` may leave its exception to the thread."""
+        """Make the call in a new thread: a break within an `except` may leave its exception to the thread."""
         with ThreadPoolExecutor(1) as pool:
             return pool.submit(self._traced, call).result()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import trustme
 
-from tests.faults.support import Way, Wired
+from tests.faults.support import Route, Wired
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +21,13 @@ def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """An authority that nobody trusts unless a test says so."""
+    """Return an authority that only a test with `trusting` trusts."""
     return trustme.CA()
 
 
 @pytest.fixture(scope="session")
 def certified(authority: trustme.CA) -> Callable[[str], ssl.SSLContext]:
-    """Makes the TLS of a server whose certificate has this name."""
+    """Return a function that makes the TLS context of a server with a certificate of this name."""
 
     def context(name: str) -> ssl.SSLContext:
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -39,15 +39,15 @@ def certified(authority: trustme.CA) -> Callable[[str], ssl.SSLContext]:
 
 @pytest.fixture(scope="session")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The TLS of a client that trusts the authority."""
+    """Return the TLS context of a client that trusts the authority."""
     made = ssl.create_default_context()
     authority.configure_trust(made)
     return made
 
 
 @pytest.fixture
-def litter() -> Iterator[None]:
-    """For a test that breaks calls off at any line: it leaves half-made objects to the garbage collector."""
+def garbage_ignored() -> Iterator[None]:
+    """Silence warnings of a test that interrupts calls at any line: it leaves half-made objects to the collector."""
     before = sys.unraisablehook
     sys.unraisablehook = lambda _: None
     yield
@@ -57,7 +57,9 @@ def litter() -> Iterator[None]:
 
 
 @pytest.fixture
-def way(request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext) -> Wired:
-    """The way that this test uses."""
-    way: Way = request.param
-    return Wired(way, certified("localhost") if way.encryption else None, trusting)
+def route(
+    request: pytest.FixtureRequest, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext
+) -> Wired:
+    """Return the route of this test, with the TLS contexts of both ends."""
+    route: Route = request.param
+    return Wired(route, certified("localhost") if route.encryption else None, trusting)

@@ -34,7 +34,7 @@ KEYS: Final[dict[str, dict[str, str]]] = {
 
 @contextmanager
 def at_sandbox(kind: Kind, sandbox: Sandbox, **options: Any) -> Iterator[Caller]:
-    """Give a client of all three providers of a sandbox, with access tokens that are always good."""
+    """Yield a client of all three providers of a sandbox, with access tokens that never expire."""
     with SandboxServer(sandbox) as server:
         accounts = [account(provider, base_url=server.base_url, **keys) for provider, keys in KEYS.items()]
         with caller(kind, *accounts, **{"timeout": AMPLE, **options}) as client:
@@ -49,8 +49,8 @@ def refund_of(
 
 def explained(client: Caller, refused: RefundRejected) -> RefundRejected:
     given: Any = client.client.explain(refused)
-    told: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
-    return told
+    outcome: RefundRejected = client.run(given) if inspect.iscoroutine(given) else given
+    return outcome
 
 
 def answer(provider: str, word: str) -> bytes:

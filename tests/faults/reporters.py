@@ -1,4 +1,4 @@
-"""What error reporters show of an exception: its traceback, with the variables of each function."""
+"""Error reporters: each shows an exception's traceback with the variables of each function."""
 
 import json
 import traceback
@@ -24,7 +24,7 @@ def reported(error: BaseException) -> dict[str, str]:
 def _rich(error: BaseException) -> str:
     shown: list[str] = []
     for longest in (80, 100_000):  # by default, and without a limit
-        with suppress(AttributeError):  # it cannot show an object that is half made
+        with suppress(AttributeError):  # the reporter cannot show a half-made object
             trace = Traceback.extract(
                 *(type(error), error, error.__traceback__),
                 show_locals=True,
@@ -39,7 +39,7 @@ def _rich(error: BaseException) -> str:
 
 
 class _Keeping(Transport):
-    """Keeps what would be sent."""
+    """Keeps the events in place of sending them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Keeping(Transport):
 
 def _sentry(error: BaseException) -> str:
     keeping = _Keeping()
-    # Its integrations patch other libraries for good, and do not change how it shows a traceback.
+    # The integrations of the reporter patch other libraries for good, and do not change its tracebacks.
     with sentry_sdk.Client(
         dsn="https://key@sentry.invalid/1", transport=keeping, default_integrations=False, max_value_length=100_000
     ) as client:

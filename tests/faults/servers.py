@@ -95,20 +95,20 @@ class Peer:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def wait(self) -> None:
-        """Wait until something has come."""
+        """Wait until bytes have arrived."""
         select.select([self._socket], [], [], SECONDS)
 
     def reset(self, after: float = 0) -> None:
-        """Break the connection off after a time, so that the client gets an RST."""
+        """Abort the connection after a time, so that the client gets an RST."""
         self._server.stopping.wait(after)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
     def close(self) -> None:
-        """Close the connection, also where another thread waits on it."""
+        """Close the connection, even where another thread waits on it."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(OSError):  # a client that is broken off within the library may close its file twice
+        with contextlib.suppress(OSError):  # a client that is interrupted within the library may close its file twice
             self._socket.close()
 
     def hold(self) -> None:
@@ -120,11 +120,11 @@ class Peer:
                     return
 
     def secure(self, context: ssl.SSLContext) -> None:
-        """Go on in TLS."""
+        """Start TLS on the connection."""
         self._socket = context.wrap_socket(self._socket, server_side=True)
 
     def relay(self, port: int) -> None:
-        """Pass on all that comes, both ways, to a port of this machine."""
+        """Relay all bytes, both ways, to a port of this machine."""
         with socket.create_connection(("127.0.0.1", port), SECONDS) as other, contextlib.suppress(OSError):
             ends: dict[socket.socket, socket.socket] = {self._socket: other, other: self._socket}
             while not self._server.stopping.is_set():
@@ -143,7 +143,7 @@ class Server:
     """Listens on a port, and runs the next script for each connection. The last script repeats.
 
     With `records`, each line that it sends is in two TLS records of its own.
-    `requests` are those that came whole, `connections` counts the accepted ones, `failures` are the server's own.
+    `requests` are the complete ones, `connections` counts the accepted ones, `failures` are the server's own.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class Server:
         self.connections = 0
         self.failures: list[Exception] = []
         self.stopping = threading.Event()
-        self.came = threading.Event()
+        self.arrived = threading.Event()
         self._scripts = list(scripts)
         self._tls = tls
         self._serving: list[tuple[Peer, threading.Thread]] = []
@@ -165,14 +165,14 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address of the server."""
         return f"https://localhost:{self.port}" if self._tls else f"http://127.0.0.1:{self.port}"
 
     def received(self, request: Received) -> None:
         """Record a request."""
         with self._lock:
             self.requests.append(request)
-        self.came.set()
+        self.arrived.set()
 
     def __enter__(self) -> Self:
         self._accepting.start()
@@ -206,9 +206,9 @@ class Server:
             if self._tls is not None:
                 peer.secure(self._tls)
             script(peer)
-        except OSError:  # the client went away, which is its right
+        except OSError:  # the client disconnected, which it may
             pass
-        except Exception as error:  # noqa: BLE001 (a thread cannot raise: the test is told when the server stops)
+        except Exception as error:  # noqa: BLE001 (a thread cannot raise: the server raises it when it stops)
             self.failures.append(error)
         finally:
             peer.close()

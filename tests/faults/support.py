@@ -1,4 +1,4 @@
-"""What the fault tests share: the ways from a client to a server, and the checks of a failed refund."""
+"""Shared by the fault tests: the routes from a client to a server, and the checks of a failed refund."""
 
 import ssl
 import sys
@@ -19,7 +19,7 @@ from tests.faults.servers import Script, Server
 SHORT: Final = Timeout(connect=0.6, read=0.6, total=1.2)
 AMPLE: Final = Timeout(connect=5, read=5, total=8)
 
-# Combinations of transport, loop and TLS are the same for every Python: the oldest one alone tries them all.
+# Combinations of transport, loop and TLS are the same for every Python: only the oldest one tries them all.
 EVERY_COMBINATION: Final = sys.version_info[:2] == (3, 11)
 
 LOOPS: Final[tuple[Kind, ...]] = (*KINDS, "uvloop") if EVERY_COMBINATION else KINDS
@@ -29,7 +29,7 @@ every_loop = pytest.mark.parametrize("kind", LOOPS)
 
 
 @dataclass(frozen=True)
-class Way:
+class Route:
     """How a refund reaches a server: the client, and the connection.
 
     `encryption` is "" for plain http, "tls", or "records": TLS with a record for each line that the server sends, all
@@ -45,43 +45,45 @@ class Way:
         return f"{self.kind}{over}-{self.encryption or 'plain'}"
 
 
-WAYS: Final[tuple[Way, ...]] = tuple(
-    Way(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if EVERY_COMBINATION else ("",))
+ROUTES: Final[tuple[Route, ...]] = tuple(
+    Route(kind, encryption) for kind in LOOPS for encryption in (("", "tls", "records") if EVERY_COMBINATION else ("",))
 )
-"""Those over refundry's own transports."""
-READING_WAYS: Final[tuple[Way, ...]] = tuple(way for way in WAYS if way.encryption != "tls")
-"""Those in which the bytes of one reply arrive differently: a whole reply in one record arrives as it does in plain."""
-HTTPX_WAYS: Final[tuple[Way, ...]] = tuple(Way(kind, over_httpx=True) for kind in KINDS if EVERY_COMBINATION)
-"""Those over the transport of httpx. Its TLS is its own."""
+"""The routes over refundry's own transports."""
+READING_ROUTES: Final[tuple[Route, ...]] = tuple(route for route in ROUTES if route.encryption != "tls")
+"""The routes on which the bytes of a reply arrive differently. A reply in one TLS record arrives as in plain http."""
+HTTPX_ROUTES: Final[tuple[Route, ...]] = tuple(Route(kind, over_httpx=True) for kind in KINDS if EVERY_COMBINATION)
+"""The routes over the transport of httpx, which has its own TLS."""
 
-every_way = pytest.mark.parametrize("way", WAYS, ids=str, indirect=True)
-every_reading_way = pytest.mark.parametrize("way", READING_WAYS, ids=str, indirect=True)
-every_reading_way_and_httpx = pytest.mark.parametrize("way", [*READING_WAYS, *HTTPX_WAYS], ids=str, indirect=True)
+every_route = pytest.mark.parametrize("route", ROUTES, ids=str, indirect=True)
+every_reading_route = pytest.mark.parametrize("route", READING_ROUTES, ids=str, indirect=True)
+every_reading_route_and_httpx = pytest.mark.parametrize(
+    "route", [*READING_ROUTES, *HTTPX_ROUTES], ids=str, indirect=True
+)
 
 
 @dataclass(frozen=True)
 class Wired:
-    """A way, with the TLS of both ends."""
+    """A route, with the TLS contexts of both ends."""
 
-    way: Way
+    route: Route
     tls: ssl.SSLContext | None
     trusting: ssl.SSLContext
 
     @property
     def kind(self) -> Kind:
-        """The kind of client."""
-        return self.way.kind
+        """Return the kind of client."""
+        return self.route.kind
 
     def server(self, *scripts: Script) -> Server:
-        """Return a server that is reached this way."""
-        return Server(*scripts, tls=self.tls, records=self.way.encryption == "records")
+        """Return a server at the end of this route."""
+        return Server(*scripts, tls=self.tls, records=self.route.encryption == "records")
 
     @contextmanager
     def client(
         self, server: Server, provider: str = "paybyrd", timeout: Timeout = AMPLE, **options: Any
     ) -> Iterator[Caller]:
-        """Give a client of one account at a server."""
-        if not self.way.over_httpx:
+        """Yield a client of one account at a server."""
+        if not self.route.over_httpx:
             with client_of(self.kind, server, provider, timeout, ssl_context=self.trusting, **options) as client:
                 yield client
             return
@@ -112,7 +114,7 @@ def failed(
     evidence: Evidence,
     status: int | None = None,
 ) -> RefundError:
-    """Refund one euro. The call has to fail like this; return the exception."""
+    """Refund one euro. Fail unless the call raises exactly this; return the exception."""
     with pytest.raises(RefundError) as raised:
         client.ask(provider)
     error = raised.value

@@ -1,4 +1,4 @@
-"""Calls that run out of time while writing, and calls that are broken off between two attempts."""
+"""Calls that time out while writing, and calls that are interrupted between two attempts."""
 
 import asyncio
 import socket
@@ -29,12 +29,12 @@ from tests.faults.servers import Server, answering, once, reply
 from tests.faults.support import AMPLE, every_loop, within
 
 LATER = Retry(first_wait=30, longest_wait=30)
-"""Far more time between two attempts than a test takes."""
+"""A wait between two attempts that is far longer than a test."""
 
 
 @contextmanager
 def deaf() -> Iterator[str]:
-    """The origin of a server that accepts one connection and never reads from it."""
+    """Yield the origin of a server that accepts one connection and never reads from it."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         accepted: list[socket.socket] = []
         accepting = threading.Thread(target=lambda: accepted.append(listening.accept()[0]))
@@ -89,7 +89,7 @@ async def cancelled_while_waiting(client: AsyncRefundClient, provider: str, atte
         await call
 
 
-def test_a_call_cancelled_while_it_waits_to_send_again_stays_unknown_where_it_was_lost() -> None:
+def test_a_call_cancelled_before_a_retry_stays_unknown_where_an_attempt_was_lost() -> None:
     attempts: list[Attempt] = []
 
     async def run(server: Server) -> None:
@@ -106,7 +106,7 @@ def test_a_call_cancelled_while_it_waits_to_send_again_stays_unknown_where_it_wa
     assert first == second
 
 
-def test_a_call_cancelled_while_it_waits_to_send_again_leaves_nothing_behind_where_nothing_was_sent() -> None:
+def test_a_call_cancelled_before_a_retry_leaves_the_reference_free_where_nothing_was_sent() -> None:
     attempts: list[Attempt] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
@@ -125,7 +125,7 @@ def test_a_call_cancelled_while_it_waits_to_send_again_leaves_nothing_behind_whe
 
 
 class Interrupted(BaseException):
-    """Stands for KeyboardInterrupt, which would end the test run."""
+    """Replaces KeyboardInterrupt, which would end the test run."""
 
 
 @pytest.mark.parametrize(("provider", "resend"), [("blink", Resend.NEVER), ("lab4pay", Resend.NEVER)])
@@ -139,7 +139,7 @@ def test_a_thread_that_is_interrupted_after_sending_leaves_the_reference_unknown
             raise Interrupted
 
         def close(self) -> None:
-            """Nothing is open."""
+            """Do nothing: nothing is open."""
 
     made = account(provider, transport=Interrupting())
     with RefundClient([made], on_attempt=attempts.append) as client:

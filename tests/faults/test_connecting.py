@@ -1,4 +1,4 @@
-"""Failures to connect: nothing was sent, and the refund may be sent again."""
+"""Failures to connect: nothing was sent, and the refund may be resent."""
 
 import asyncio
 import dataclasses
@@ -58,7 +58,7 @@ def test_a_connection_that_is_refused_sent_nothing(kind: Kind, provider: str, sc
 
 
 @every_loop
-def test_a_refused_connection_may_be_tried_again_under_the_same_reference(kind: Kind) -> None:
+def test_a_refund_with_a_refused_connection_may_be_resent_under_the_same_reference(kind: Kind) -> None:
     port = free_port()
     with caller(kind, account("paybyrd", base_url=f"http://127.0.0.1:{port}"), timeout=AMPLE) as client:
         not_sent(client, "the connection was refused")
@@ -133,7 +133,7 @@ def test_a_host_that_does_not_speak_tls_sent_nothing(kind: Kind, trusting: ssl.S
 
 
 @every_loop
-def test_a_host_that_hangs_up_during_tls_sent_nothing(kind: Kind, trusting: ssl.SSLContext) -> None:
+def test_a_host_that_closes_during_tls_sent_nothing(kind: Kind, trusting: ssl.SSLContext) -> None:
     with Server(lambda _: None) as server:
         made = account("paybyrd", base_url=f"https://localhost:{server.port}")
         with caller(kind, made, timeout=AMPLE, ssl_context=trusting) as client:
@@ -166,7 +166,7 @@ def test_an_authority_is_trusted_that_the_environment_names(
 
 
 @every_loop
-def test_certificates_that_the_environment_names_and_that_are_not_there_sent_nothing(
+def test_missing_certificates_of_the_environment_sent_nothing(
     kind: Kind, certified: Certified, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
@@ -201,7 +201,7 @@ def test_a_connection_that_breaks_under_tls_after_the_request_is_unknown(
     ],
     ids=ascii,
 )
-def test_a_request_with_a_line_break_in_its_head_does_not_leave(kind: Kind, changes: dict[str, Any]) -> None:
+def test_a_request_with_a_line_break_in_its_head_is_not_sent(kind: Kind, changes: dict[str, Any]) -> None:
     request = WireRequest("POST", "", "/a", (), (), b"{}")
     with Server(answering()) as server:
         broken = dataclasses.replace(request, **{"origin": server.url, **changes})

@@ -1,4 +1,4 @@
-"""Kept connections: used again where this is safe, and never where a request could be lost."""
+"""Idle connections: reused where this is safe, and never where a request could be lost."""
 
 import asyncio
 import os
@@ -29,12 +29,12 @@ from refundry.transport import aio, sync
 from refundry.transport.sync import HttpTransport
 from tests.facade.support import ONE_EURO, PAYMENT, Caller, Kind, account, caller
 from tests.faults.servers import SUCCESS, Peer, Script, Server, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_way, failed
+from tests.faults.support import AMPLE, SHORT, Wired, every_loop, every_route, failed
 
 
-def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
-    """Refund twice, with a pause between, and return the connection that each came on."""
-    with way.client(server, **options) as client:
+def two_refunds(route: Wired, server: Server, pause: float = 0.1, **options: Any) -> list[int]:
+    """Refund twice, with a pause between, and return the connection of each request."""
+    with route.client(server, **options) as client:
         for reference in ("r-1", "r-2"):
             assert client.ask("paybyrd", reference=reference).refund_id == "refund-1"
             client.pause(pause)
@@ -42,7 +42,7 @@ def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) 
     return [request.connection for request in server.requests]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     "script",
     [
@@ -53,12 +53,12 @@ def two_refunds(way: Wired, server: Server, pause: float = 0.1, **options: Any) 
     ],
     ids=["with a length", "in chunks", "after an interim reply", "in HTTP/1.0 that says so"],
 )
-def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
-    with way.server(script) as server:
-        assert two_refunds(way, server) == [1, 1]
+def test_two_refunds_share_one_connection(route: Wired, script: Script) -> None:
+    with route.server(script) as server:
+        assert two_refunds(route, server) == [1, 1]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     "script",
     [
@@ -86,12 +86,12 @@ def test_two_refunds_share_one_connection(way: Wired, script: Script) -> None:
         "with a second reply later",
     ],
 )
-def test_a_connection_that_is_not_good_is_not_used_again(way: Wired, script: Script) -> None:
-    with way.server(script) as server:
-        assert two_refunds(way, server) == [1, 2]
+def test_a_broken_connection_is_not_reused(route: Wired, script: Script) -> None:
+    with route.server(script) as server:
+        assert two_refunds(route, server) == [1, 2]
 
 
-def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -> None:
+def test_a_connection_closed_while_the_event_loop_was_busy_is_not_reused() -> None:
     async def refunded_twice(server: Server) -> None:
         async with AsyncRefundClient([account("blink", base_url=server.url)], timeout=AMPLE) as client:
             for reference in ("r-1", "r-2"):
@@ -104,7 +104,7 @@ def test_a_connection_closed_while_the_event_loop_was_busy_is_not_used_again() -
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
+def test_a_connection_of_another_event_loop_is_not_reused() -> None:
     async def refunded(reference: str) -> bool:
         refund = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=reference)
         return refund.replayed
@@ -118,32 +118,32 @@ def test_a_connection_of_another_event_loop_is_not_used_again() -> None:
     assert [request.connection for request in server.requests] == [1, 2, 2]
 
 
-@every_way
-def test_a_connection_is_not_used_again_after_a_reply_that_could_not_be_read(way: Wired) -> None:
+@every_route
+def test_a_connection_is_not_reused_after_an_unreadable_reply(route: Wired) -> None:
     def late(peer: Peer) -> None:
         peer.request()
         peer.send(reply()[:-1])
         peer.hold()
 
-    with way.server(late, answering()) as server, way.client(server, timeout=SHORT) as client:
+    with route.server(late, answering()) as server, route.client(server, timeout=SHORT) as client:
         with pytest.raises(OutcomeUnknown):
             client.ask("paybyrd")
         assert client.ask("paybyrd").refund_id == "refund-1"
     assert [request.connection for request in server.requests] == [1, 2]
 
 
-@every_way
-def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
+@every_route
+def test_a_connection_that_idled_too_long_is_not_reused(route: Wired, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
-    with way.server(answering()) as server, way.client(server) as client:
+    with route.server(answering()) as server, route.client(server) as client:
         for reference, seconds in (("r-1", 3.0), ("r-2", 5.0), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
             now[0] += seconds
     assert [request.connection for request in server.requests] == [1, 1, 2]
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize(
     ("said", "connections"),
     [
@@ -158,11 +158,11 @@ def test_a_connection_that_was_kept_too_long_is_not_used_again(way: Wired, monke
     ],
 )
 def test_a_connection_is_kept_for_less_time_than_the_server_says(
-    way: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
+    route: Wired, said: str, connections: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
     monkeypatch.setattr("refundry.transport.pool.monotonic", lambda: now[0])
-    with way.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, way.client(server) as client:
+    with route.server(answering(reply(SUCCESS, f"Keep-Alive: {said}"))) as server, route.client(server) as client:
         for reference, seconds in (("r-1", 0.5), ("r-2", 1.5), ("r-3", 0.0)):
             client.ask("paybyrd", reference=reference)
             now[0] += seconds
@@ -170,26 +170,26 @@ def test_a_connection_is_kept_for_less_time_than_the_server_says(
 
 
 def slow_after_connecting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let everything that the host sends at once arrive before the client goes on, and before its event loop does."""
+    """Let all bytes that the host sends at once arrive before the client and its event loop continue."""
     made, is_silent = sync._Connection.__init__, aio._Connection.is_silent
 
-    def slowly_made(self: sync._Connection, connected: socket.socket) -> None:
+    def slow_connection(self: sync._Connection, connected: socket.socket) -> None:
         made(self, connected)
         time.sleep(0.1)
 
-    async def slowly_asked(self: aio._Connection) -> bool:
+    async def slow_request(self: aio._Connection) -> bool:
         await asyncio.sleep(0)  # uvloop writes the end of the handshake with its next turn
         time.sleep(0.1)
         return await is_silent(self)
 
-    monkeypatch.setattr(sync._Connection, "__init__", slowly_made)
-    monkeypatch.setattr(aio._Connection, "is_silent", slowly_asked)
+    monkeypatch.setattr(sync._Connection, "__init__", slow_connection)
+    monkeypatch.setattr(aio._Connection, "is_silent", slow_request)
 
 
-@every_way
+@every_route
 @pytest.mark.parametrize("parts", [(reply(),), (b"x",), ()], ids=["a reply", "garbage", "the end"])
-def test_what_a_host_sends_before_it_was_asked_is_no_reply(
-    way: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
+def test_bytes_before_the_request_are_not_a_reply(
+    route: Wired, parts: tuple[bytes, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def speaking_first(peer: Peer) -> None:
         peer.send(*parts)
@@ -197,36 +197,36 @@ def test_what_a_host_sends_before_it_was_asked_is_no_reply(
             peer.hold()
 
     slow_after_connecting(monkeypatch)
-    with way.server(speaking_first) as server, way.client(server) as client:
+    with route.server(speaking_first) as server, route.client(server) as client:
         failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
     assert server.requests == []
 
 
-@every_way
-def test_a_new_connection_in_tls_is_good_whatever_tls_itself_sends_on_it(
-    way: Wired, monkeypatch: pytest.MonkeyPatch
+@every_route
+def test_a_new_tls_connection_is_usable_after_any_message_of_tls_itself(
+    route: Wired, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have come
-    with way.server(answering()) as server:
-        assert two_refunds(way, server, pause=0) == [1, 1]
+    slow_after_connecting(monkeypatch)  # the session tickets of TLS 1.3 have arrived
+    with route.server(answering()) as server:
+        assert two_refunds(route, server, pause=0) == [1, 1]
 
 
-@every_way
-def test_each_origin_has_connections_of_its_own(way: Wired) -> None:
-    with way.server(answering()) as one, way.server(answering()) as other:
+@every_route
+def test_each_origin_has_its_own_connections(route: Wired) -> None:
+    with route.server(answering()) as one, route.server(answering()) as other:
         for server in (one, other):
-            assert two_refunds(way, server) == [1, 1]
+            assert two_refunds(route, server) == [1, 1]
 
 
-@every_way
-def test_closing_the_client_closes_its_connections(way: Wired) -> None:
+@every_route
+def test_closing_the_client_closes_its_connections(route: Wired) -> None:
     closed = threading.Event()
 
     def script(peer: Peer) -> None:
         answering()(peer)
         closed.set()
 
-    with way.server(script) as server, way.client(server) as client:
+    with route.server(script) as server, route.client(server) as client:
         client.ask("paybyrd")
         assert not closed.wait(0.1)
         client.close()
@@ -234,7 +234,7 @@ def test_closing_the_client_closes_its_connections(way: Wired) -> None:
         assert closed.wait(5)
 
 
-def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after_it() -> None:
+def test_a_client_closed_during_a_refund_closes_the_connection_after_it() -> None:
     go_on, closed = threading.Event(), threading.Event()
 
     def script(peer: Peer) -> None:
@@ -248,7 +248,7 @@ def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after
         client = RefundClient([account("paybyrd", base_url=server.url)], timeout=AMPLE)
         thread = threading.Thread(target=refund, args=(client, "r-1"))
         thread.start()
-        assert server.came.wait(5)
+        assert server.arrived.wait(5)
         client.close()
         go_on.set()
         thread.join(5)
@@ -256,14 +256,14 @@ def test_a_client_closed_while_a_refund_is_under_way_closes_its_connection_after
 
 
 def waiting_to_be_closed(server: Server) -> int:
-    """The number of connections that the server has closed and the client has not."""
+    """Return the number of connections that the server has closed and the client has not."""
     lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
     fields = [line.split() for line in lines]
     close_wait, port = "08", f"{server.port:04X}"
     return sum(field[2].endswith(f":{port}") and field[3] == close_wait for field in fields)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of connections where Linux tells them")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the states of connections from /proc")
 @every_loop
 def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
@@ -286,7 +286,7 @@ def test_idle_connections_that_the_server_closed_are_closed_without_a_call_to_it
 
 
 def many_at_once(client: Caller, number: int) -> None:
-    """Make this number of refunds at once."""
+    """Make this number of refunds at the same time."""
     made = client.client
     names = [f"many-{one}" for one in range(number)]
     if isinstance(made, RefundClient):
@@ -295,8 +295,8 @@ def many_at_once(client: Caller, number: int) -> None:
         return
 
     async def all_of_them() -> None:
-        asked = (made.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=name) for name in names)
-        await asyncio.gather(*asked)
+        requested = (made.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference=name) for name in names)
+        await asyncio.gather(*requested)
 
     client.run(all_of_them())
 
@@ -329,7 +329,7 @@ def test_closing_a_transport_while_many_use_it_neither_raises_nor_leaves_a_conne
         assert all(not thread.is_alive() for _, thread in server._serving)
 
 
-def test_no_more_connections_are_kept_than_are_useful(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_keeps_a_limited_number_of_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("refundry.transport.pool._MOST_KEPT", 1)
     together = threading.Barrier(3, timeout=5)
     ended = threading.Semaphore(0)
@@ -392,8 +392,8 @@ def test_sixty_four_tasks_over_one_client_send_each_refund_once() -> None:
                 for number in range(64)
             ]
             refunds = await asyncio.gather(*calls)
-            again = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference="r-63")
-            assert [refund.replayed for refund in (*refunds, again)] == [False] * 64 + [True]
+            second = await client.refund("paybyrd", payment_id=PAYMENT, amount=ONE_EURO, reference="r-63")
+            assert [refund.replayed for refund in (*refunds, second)] == [False] * 64 + [True]
 
     with Server(answering()) as server:
         asyncio.run(all_at_once(server))
@@ -417,7 +417,7 @@ def test_a_call_cancelled_after_sending_leaves_the_reference_unknown(provider: s
                 return await client.refund(provider, payment_id=PAYMENT, amount=ONE_EURO, reference="r-1")
 
             call = asyncio.create_task(ask())
-            assert await asyncio.to_thread(server.came.wait, 5)
+            assert await asyncio.to_thread(server.arrived.wait, 5)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
@@ -436,7 +436,7 @@ def test_a_call_cancelled_after_sending_leaves_the_reference_unknown(provider: s
 
 
 def run_python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a process of its own, where every warning is an error."""
+    """Run code in a new process, where every warning is an error."""
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-W", "error", "-c", code, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
@@ -490,7 +490,7 @@ client.close()
 """
 
 
-def test_a_client_whose_first_refunds_come_at_once_closes_all_its_connections() -> None:
+def test_a_client_with_simultaneous_first_refunds_closes_all_its_connections() -> None:
     with Server(answering()) as server:
         run = run_python(AT_ONCE, server.url)
     assert (run.returncode, run.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""An httpx transport as the transport of a client: every failure of httpx, and what is certain after it."""
+"""An httpx transport as the transport of a client: every failure of httpx, and its evidence."""
 
 import gzip
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +19,7 @@ NOTHING_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeo
 
 
 def every(base: type[Exception]) -> list[type[Exception]]:
-    """Return an exception class with all that derive from it."""
+    """Return an exception class and all its subclasses."""
     return [base, *(further for direct in base.__subclasses__() for further in every(direct))]
 
 
@@ -28,7 +28,7 @@ def over(kind: Kind, inner: Any, provider: str = "paybyrd", timeout: Timeout = A
 
 
 def real(kind: Kind, library: Any = httpx) -> Any:
-    """Return the transport that httpx itself sends with."""
+    """Return the transport of httpx itself."""
     return library.HTTPTransport() if kind == "sync" else library.AsyncHTTPTransport()
 
 
@@ -44,14 +44,14 @@ def test_only_a_failure_that_comes_before_the_first_byte_says_that_nothing_was_s
     cls: type[RefundError] = NotSent if nothing_sent else OutcomeUnknown
     evidence = Evidence.NOT_SENT if nothing_sent else Evidence.MAYBE_SENT
     with over(kind, httpx.MockTransport(fail), "blink") as client:
-        told = failed(client, "blink", cls, Resend.SAFE if nothing_sent else Resend.NEVER, evidence)
-    assert error.__name__ in str(told)
-    assert "the words of httpx" not in str(told)
+        outcome = failed(client, "blink", cls, Resend.SAFE if nothing_sent else Resend.NEVER, evidence)
+    assert error.__name__ in str(outcome)
+    assert "the words of httpx" not in str(outcome)
 
 
 @both_kinds
 @pytest.mark.parametrize("error", [httpx.InvalidURL("x"), httpx.StreamClosed(), RuntimeError("x"), KeyError("x")])
-def test_any_other_exception_is_taken_as_maybe_sent(kind: Kind, error: Exception) -> None:
+def test_any_other_exception_means_maybe_sent(kind: Kind, error: Exception) -> None:
     def fail(_: httpx.Request) -> httpx.Response:
         raise error
 
@@ -93,7 +93,7 @@ def test_a_redirect_is_not_followed(kind: Kind) -> None:
 
 
 class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A body that comes in parts, and may fail after them."""
+    """A body that arrives in parts, and may fail after them."""
 
     def __init__(self, parts: Iterator[bytes], error: Exception | None = None) -> None:
         self._parts = parts
@@ -110,22 +110,22 @@ class Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
             yield part
 
     def close(self) -> None:
-        """Record that it was closed."""
+        """Record the close."""
         self.closed = True
 
     async def aclose(self) -> None:
-        """Record that it was closed."""
+        """Record the close."""
         self.closed = True
 
 
 @both_kinds
 @pytest.mark.parametrize("error", [httpx.ReadError("x"), httpx.RemoteProtocolError("x"), httpx.ReadTimeout("x")])
-def test_a_body_that_ends_early_is_unknown_with_what_came_of_it(kind: Kind, error: Exception) -> None:
+def test_a_truncated_body_is_unknown_and_kept_in_raw(kind: Kind, error: Exception) -> None:
     stream = Stream(iter([SUCCESS]), error)
     with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
-        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-    assert told.raw is not None
-    assert (told.raw.body, told.raw.complete) == (SUCCESS, False)
+        outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert outcome.raw is not None
+    assert (outcome.raw.body, outcome.raw.complete) == (SUCCESS, False)
 
 
 @both_kinds
@@ -139,9 +139,9 @@ def test_a_body_over_one_mebibyte_is_cut_off_and_unknown(kind: Kind) -> None:
 
     stream = Stream(endless())
     with over(kind, httpx.MockTransport(lambda _: httpx.Response(200, stream=stream))) as client:
-        told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-    assert told.raw is not None
-    assert (len(told.raw.body), told.raw.complete) == (MAX_REPLY_BYTES, False)
+        outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+    assert outcome.raw is not None
+    assert (len(outcome.raw.body), outcome.raw.complete) == (MAX_REPLY_BYTES, False)
     assert len(read) == MAX_REPLY_BYTES // 65536 + 1
     assert stream.closed
 
@@ -160,9 +160,9 @@ def test_a_compressed_body_is_read_within_bounds(kind: Kind, body: bytes, comple
         if complete:
             assert client.ask("paybyrd").refund_id == "refund-1"
         else:
-            told = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
-            assert told.raw is not None
-            assert len(told.raw.body) <= MAX_REPLY_BYTES
+            outcome = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
+            assert outcome.raw is not None
+            assert len(outcome.raw.body) <= MAX_REPLY_BYTES
 
 
 @both_kinds

@@ -1,4 +1,4 @@
-"""What a signal handler raises, of whatever class and wherever: it ends the call, and nothing half-read is used."""
+"""An exception of a signal handler, of any class and at any place, ends the call, and nothing half-read is used."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ from tests.faults.support import AMPLE, SHORT, both_kinds, every_loop, within
 
 
 class TimeLimit(Exception):
-    """What a worker's time limit raises."""
+    """The exception of a worker's time limit."""
 
 
 RAISED: Final = [TimeLimit(), TimeoutError(), ConnectionResetError(), ValueError(), Broken()]
@@ -30,7 +30,7 @@ RAISED: Final = [TimeLimit(), TimeoutError(), ConnectionResetError(), ValueError
 
 @pytest.fixture(params=RAISED, ids=type)
 def handled(request: pytest.FixtureRequest) -> Iterator[BaseException]:
-    """What the handler of SIGUSR1 raises."""
+    """The exception of the handler of SIGUSR1."""
     raised: BaseException = request.param
 
     def handler(*_: object) -> None:
@@ -46,7 +46,7 @@ def interrupt(*_: object, **__: object) -> Any:
 
 
 def interrupting(name: str) -> Callable[..., Any]:
-    """What stands in for a function, and is interrupted; as the parser calls it where the parser does."""
+    """Return a replacement of a function that is interrupted, with the parser's signature where the parser calls it."""
     return http11._keeping_error(interrupt) if name.startswith("on_") else interrupt
 
 
@@ -55,7 +55,7 @@ PLACES: Final[dict[str, tuple[object, str, Evidence]]] = {
     "a header of the reply": (http11.Reply, "on_header", Evidence.MAYBE_SENT),
     "the end of the head": (http11.Reply, "on_headers_complete", Evidence.MAYBE_SENT),
     "the end of the reply": (http11.Reply, "on_message_complete", Evidence.MAYBE_SENT),
-    "taking what came": (http11.Reply, "receive", Evidence.MAYBE_SENT),
+    "taking the received bytes": (http11.Reply, "receive", Evidence.MAYBE_SENT),
     "the reply as a value": (http11, "decompressed", Evidence.MAYBE_SENT),
 }
 
@@ -65,7 +65,7 @@ ANSWERING: Final = answering(reply(b"{}"))
 
 @every_loop
 @pytest.mark.parametrize("place", PLACES)
-def test_what_a_signal_handler_raises_passes_through(
+def test_an_exception_of_a_signal_handler_reaches_the_caller(
     kind: Kind, place: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner, name, evidence = PLACES[place]
@@ -73,7 +73,7 @@ def test_what_a_signal_handler_raises_passes_through(
 
 
 @pytest.mark.parametrize("name", ["getaddrinfo", "create_default_context"])
-def test_what_a_signal_handler_raises_while_connecting_passes_through(
+def test_an_exception_of_a_signal_handler_while_connecting_reaches_the_caller(
     name: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In a thread, as with an event loop, no signal is handled.
@@ -83,7 +83,7 @@ def test_what_a_signal_handler_raises_while_connecting_passes_through(
 
 @pytest.mark.parametrize("kind", ["async"])
 @pytest.mark.parametrize("name", ["data_received", "eof_received"])
-def test_what_a_signal_handler_raises_within_the_event_loop_reaches_the_call(
+def test_an_exception_of_a_signal_handler_in_the_event_loop_reaches_the_call(
     kind: Kind, name: str, handled: BaseException, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aio._Connection, name, aio._forwarding(interrupt))
@@ -142,9 +142,9 @@ def numbered(peer: Peer) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @both_kinds
-def test_a_call_that_was_broken_off_leaves_no_reply_for_the_next_one(
+def test_an_interrupted_call_leaves_no_reply_for_the_next_one(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext
 ) -> None:
     outcomes: list[tuple[bool, object]] = []

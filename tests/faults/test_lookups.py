@@ -19,7 +19,7 @@ from refundry import (
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, Fault, Sandbox, SandboxServer
 from refundry_lab4pay.api.transactions import revert_transaction
 from refundry_lab4pay.client import AuthenticatedClient
-from tests.facade.questions import DONE, UNDONE, VOIDS, asked, pending, state
+from tests.facade.questions import DONE, UNDONE, VOID_HINTS, looked_up, pending, state
 from tests.facade.support import ONE_EURO, Kind, account, caller
 from tests.faults.lookups import (
     BRIEFLY,
@@ -40,7 +40,7 @@ from tests.faults.lookups import (
 from tests.faults.servers import Server, answering, head, once, reply
 from tests.faults.support import AMPLE, SHORT, both_kinds, client_of
 
-# A refund of a transaction at Lab4Pay, and what becomes of it.
+# A refund of a transaction at Lab4Pay, and its states.
 
 
 @both_kinds
@@ -48,11 +48,11 @@ def test_a_refund_of_a_transaction_is_pending_and_waited_for_until_it_is_done(ki
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox, on_attempt=lambda _: sandbox.advance()) as client:
         refund = refund_of(client)
-        told = asked(client, refund, "wait", timeout=10, poll=0.01)
-        again = refund_of(client)
+        outcome = looked_up(client, refund, "wait", timeout=10, poll=0.01)
+        second = refund_of(client)
     assert (refund.status, refund.payment_id, refund.amount) == (PENDING, PAYMENT, ONE_EURO)
-    assert (told.status, told.refund_id, told.payment_id) == (SUCCEEDED, refund.refund_id, PAYMENT)
-    assert (again.status, again.replayed) == (SUCCEEDED, True)
+    assert (outcome.status, outcome.refund_id, outcome.payment_id) == (SUCCEEDED, refund.refund_id, PAYMENT)
+    assert (second.status, second.replayed) == (SUCCEEDED, True)
     assert [(one.refund_id, one.payment_id, one.amount) for one in sandbox.refunds("lab4pay")] == [
         (refund.refund_id, PAYMENT, 100)
     ]
@@ -61,15 +61,15 @@ def test_a_refund_of_a_transaction_is_pending_and_waited_for_until_it_is_done(ki
 
 
 @both_kinds
-def test_each_state_of_a_refund_at_the_terminal_is_told(kind: Kind) -> None:
+def test_each_state_of_a_refund_at_the_terminal_is_returned(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
-        told = [asked(client, refund)]
+        outcome = [looked_up(client, refund)]
         for _ in range(3):
             sandbox.advance()
-            told.append(asked(client, refund))
-    assert [(one.status, one.provider_code) for one in told] == [
+            outcome.append(looked_up(client, refund))
+    assert [(one.status, one.provider_code) for one in outcome] == [
         (PENDING, "INITIATED"),
         (PENDING, "IN_PROGRESS"),
         (SUCCEEDED, "SUCCESS"),
@@ -79,24 +79,24 @@ def test_each_state_of_a_refund_at_the_terminal_is_told(kind: Kind) -> None:
 
 @both_kinds
 @pytest.mark.parametrize("word", ["DECLINED", "EXPIRED", "FAILED", "CANCELED"])
-def test_a_refund_that_the_terminal_did_not_carry_out_may_be_asked_for_again(kind: Kind, word: str) -> None:
+def test_a_refund_that_the_terminal_did_not_execute_may_be_resent(kind: Kind, word: str) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
         sandbox.settle("lab4pay", refund.refund_id or "", word)
-        assert asked(client, refund, "wait").status is FAILED
-        again = refund_of(client)
-        assert (again.status, again.replayed) == (PENDING, False)
-        assert again.refund_id != refund.refund_id
+        assert looked_up(client, refund, "wait").status is FAILED
+        second = refund_of(client)
+        assert (second.status, second.replayed) == (PENDING, False)
+        assert second.refund_id != refund.refund_id
     assert len(sandbox.refunds("lab4pay")) == 2
 
 
 @both_kinds
-def test_a_state_that_the_contract_does_not_list_is_waited_over(kind: Kind) -> None:
+def test_a_wait_continues_over_an_unlisted_state(kind: Kind) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, operation="get_transaction_status")
     with at_sandbox(kind, sandbox, on_attempt=lambda _: sandbox.advance()) as client:
-        assert asked(client, refund_of(client), "wait", timeout=10, poll=0.01).status is SUCCEEDED
+        assert looked_up(client, refund_of(client), "wait", timeout=10, poll=0.01).status is SUCCEEDED
         assert [deviation.pointer for deviation in client.deviations] == ["/status", "/status"]
 
 
@@ -131,13 +131,13 @@ def test_a_payment_that_was_voided_cannot_be_refunded_and_the_refusal_says_so(ki
             error = explained(client, refused.value)
     assert (error.reason, error.resend, error.http_status) == (Reason.NOT_REFUNDABLE, Resend.SAFE, 400)
     assert "REVERTED" in str(error)
-    assert VOIDS["lab4pay"] in str(error)
+    assert VOID_HINTS["lab4pay"] in str(error)
     assert attempts == [(Operation.REFUND, 400), (Operation.LOOKUP, 200)]
     assert sandbox.refunds("lab4pay") == ()
 
 
 @both_kinds
-def test_a_payment_at_blink_that_has_not_settled_cannot_be_refunded_and_the_refusal_says_so(kind: Kind) -> None:
+def test_an_unsettled_payment_at_blink_cannot_be_refunded_and_the_refusal_says_so(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         with pytest.raises(RefundRejected) as refused:
@@ -147,7 +147,7 @@ def test_a_payment_at_blink_that_has_not_settled_cannot_be_refunded_and_the_refu
         assert refund_of(client, "blink", "blink-captured", Money.of("1.00", "GBP")).status is SUCCEEDED
     assert (error.reason, error.resend, error.http_status) == (Reason.NOT_REFUNDABLE, Resend.SAFE, 400)
     assert "captured" in str(error)
-    assert VOIDS["blink"] in str(error)
+    assert VOID_HINTS["blink"] in str(error)
 
 
 SILENT_FAULTS: Final = (
@@ -170,7 +170,7 @@ SILENT_FAULTS: Final = (
 
 @both_kinds
 @pytest.mark.parametrize("fault", SILENT_FAULTS)
-def test_a_refusal_stays_as_it_was_where_the_payment_cannot_be_asked_about(kind: Kind, fault: Fault) -> None:
+def test_a_refusal_is_unchanged_where_the_payment_cannot_be_looked_up(kind: Kind, fault: Fault) -> None:
     sandbox = Sandbox()
     sandbox.script("blink", fault, operation="get_transaction")
     with at_sandbox(kind, sandbox, timeout=SHORT, retry=BRIEFLY) as client, pytest.raises(RefundRejected) as refused:
@@ -188,10 +188,10 @@ def test_a_202_is_followed_to_its_end(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox, on_attempt=lambda _: sandbox.advance()) as client:
         refund = refund_of(client, "paybyrd", "paybyrd-pending")
-        told = asked(client, json.loads(json.dumps(refund.to_dict())), "wait", timeout=10, poll=0.01)
+        outcome = looked_up(client, json.loads(json.dumps(refund.to_dict())), "wait", timeout=10, poll=0.01)
     (executed,) = sandbox.refunds("paybyrd")
     assert (refund.status, refund.refund_id) == (PENDING, None)
-    assert (told.status, told.refund_id, told.amount) == (SUCCEEDED, executed.refund_id, ONE_EURO)
+    assert (outcome.status, outcome.refund_id, outcome.amount) == (SUCCEEDED, executed.refund_id, ONE_EURO)
     assert sandbox.violations == ()
 
 
@@ -200,24 +200,24 @@ def test_full_at_blink_is_followed_to_its_end_and_has_its_amount_then(kind: Kind
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox, on_attempt=lambda _: sandbox.advance()) as client:
         refund = refund_of(client, "blink", "blink-pending", FULL)
-        told = asked(client, refund, "wait", timeout=10, poll=0.01)
+        outcome = looked_up(client, refund, "wait", timeout=10, poll=0.01)
     assert (refund.status, refund.amount) == (PENDING, None)
-    assert (told.status, told.amount) == (SUCCEEDED, Money.of("100.00", "GBP"))
+    assert (outcome.status, outcome.amount) == (SUCCEEDED, Money.of("100.00", "GBP"))
 
 
 @both_kinds
-def test_the_older_reply_of_blink_names_no_transaction_to_ask_about(kind: Kind) -> None:
+def test_the_older_reply_of_blink_names_no_transaction_to_look_up(kind: Kind) -> None:
     with at_sandbox(kind, Sandbox(blink_reply="success")) as client:
         refund = refund_of(client, "blink", "blink-gbp", FULL)
         with pytest.raises(UnsupportedOperation) as refused:
-            asked(client, refund)
+            looked_up(client, refund)
     assert (refused.value.field, refused.value.resend) == ("refund_id", Resend.NEVER)
 
 
 @both_kinds
 @pytest.mark.parametrize("provider", ["paybyrd", "blink"])
 @pytest.mark.parametrize("word", ["undone", "misplaced"])
-def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_not(
+def test_a_failed_refund_frees_its_reference_and_an_unlisted_state_does_not(
     kind: Kind, provider: str, word: str
 ) -> None:
     sandbox = Sandbox()
@@ -226,8 +226,8 @@ def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_
         refund = refund_of(client, provider, f"{provider}-pending", amount)
         (executed,) = sandbox.refunds(provider)
         sandbox.settle(provider, executed.refund_id, UNDONE[provider] if word == "undone" else "Misplaced")
-        assert asked(client, refund).status is (FAILED if word == "undone" else PENDING)
-        if word == "undone" and provider == "paybyrd":  # it answers with the refund that has failed
+        assert looked_up(client, refund).status is (FAILED if word == "undone" else PENDING)
+        if word == "undone" and provider == "paybyrd":  # Paybyrd answers with the failed refund
             with pytest.raises(RefundRejected) as refused:
                 refund_of(client, provider, f"{provider}-pending", amount)
             assert refused.value.same_answer_until is not None
@@ -240,13 +240,13 @@ def test_a_pending_refund_that_comes_to_nothing_is_told_and_one_nobody_knows_is_
 
 @both_kinds
 @pytest.mark.parametrize("fault", UNANSWERED)
-def test_a_question_without_an_answer_is_asked_again_and_then_no_state(kind: Kind, fault: str) -> None:
+def test_a_lookup_without_an_answer_is_retried_and_then_gives_no_state(kind: Kind, fault: str) -> None:
     with (
         Server(UNANSWERED[fault]) as server,
         client_of(kind, server, timeout=SHORT if fault in SILENT else AMPLE, retry=BRIEFLY) as client,
         pytest.raises(LookupFailed) as failed,
     ):
-        asked(client, pending("paybyrd"))
+        looked_up(client, pending("paybyrd"))
     error = failed.value
     assert (error.temporary, error.retry_after, error.raw) == (True, None, None)
     assert (error.refund, error.resend) == (pending("paybyrd"), Resend.NEVER)
@@ -256,14 +256,14 @@ def test_a_question_without_an_answer_is_asked_again_and_then_no_state(kind: Kin
 
 @both_kinds
 @every_provider
-def test_an_answer_that_ends_early_is_asked_for_again_and_then_no_state(kind: Kind, provider: str) -> None:
+def test_a_truncated_answer_is_retried_and_then_gives_no_state(kind: Kind, provider: str) -> None:
     whole = reply(state(provider, DONE[provider]).body)
     with (
         Server(once(whole[:-1])) as server,
         client_of(kind, server, provider, retry=BRIEFLY) as client,
         pytest.raises(LookupFailed) as failed,
     ):
-        asked(client, pending(provider))
+        looked_up(client, pending(provider))
     assert failed.value.temporary
     assert "ended early" in str(failed.value)
     assert server.connections == 3
@@ -271,11 +271,11 @@ def test_an_answer_that_ends_early_is_asked_for_again_and_then_no_state(kind: Ki
 
 @both_kinds
 @every_provider
-def test_a_provider_that_cannot_be_reached_gives_no_state(kind: Kind, provider: str) -> None:
+def test_an_unreachable_provider_gives_no_state(kind: Kind, provider: str) -> None:
     with Server(answering()) as server:
         pass
     with client_of(kind, server, provider, retry=BRIEFLY) as client, pytest.raises(LookupFailed) as failed:
-        asked(client, pending(provider))
+        looked_up(client, pending(provider))
     assert (failed.value.temporary, failed.value.refund) == (True, pending(provider))
 
 
@@ -289,17 +289,17 @@ def test_a_redirect_is_not_followed(kind: Kind, status: str) -> None:
             client_of(kind, server, "blink", retry=BRIEFLY) as client,
             pytest.raises(LookupFailed) as failed,
         ):
-            asked(client, pending("blink"))
+            looked_up(client, pending("blink"))
     assert failed.value.http_status == int(status[:3])
     assert (server.connections, elsewhere.connections) == (1, 0)
 
 
 @both_kinds
 @every_provider
-def test_a_question_is_asked_until_there_is_an_answer(kind: Kind, provider: str) -> None:
+def test_a_lookup_is_retried_until_there_is_an_answer(kind: Kind, provider: str) -> None:
     scripts = [once(), refusing("503 Service Unavailable"), once(answer(provider, DONE[provider]))]
     with Server(*scripts) as server, client_of(kind, server, provider, retry=BRIEFLY) as client:
-        assert asked(client, pending(provider)).status is SUCCEEDED
+        assert looked_up(client, pending(provider)).status is SUCCEEDED
     first, second, third = server.requests
     assert first.line == second.line == third.line
     assert first.line.startswith("GET ")
@@ -316,14 +316,14 @@ def test_a_link_that_leads_elsewhere_opens_no_connection(kind: Kind) -> None:
         with client_of(kind, server) as client:
             for link in [*links, "/api/v2/transactions/../refund/payment-1", "/api/v2/refund/payment-1"]:
                 with pytest.raises(InvalidRefund) as refused:
-                    asked(client, pending("paybyrd", refund_id=None, tracking_id=link))
+                    looked_up(client, pending("paybyrd", refund_id=None, tracking_id=link))
                 assert refused.value.field == "tracking_id"
     assert server.connections == elsewhere.connections == 0
 
 
 @both_kinds
-def test_a_link_to_the_very_same_server_is_followed(kind: Kind) -> None:
+def test_a_link_to_the_same_server_is_followed(kind: Kind) -> None:
     with Server(answering(reply(b"[]"))) as server, client_of(kind, server) as client:
         for link in ("/api/v2/transactions?requestId=a", f"{server.url}/api/v2/transactions?requestId=a"):
-            assert asked(client, pending("paybyrd", refund_id=None, tracking_id=link)).status is PENDING
+            assert looked_up(client, pending("paybyrd", refund_id=None, tracking_id=link)).status is PENDING
     assert [request.line for request in server.requests] == ["GET /api/v2/transactions?requestId=a HTTP/1.1"] * 2

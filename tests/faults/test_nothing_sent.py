@@ -1,4 +1,4 @@
-"""Whatever goes wrong before the first byte is written, and of whatever class it is: nothing was sent."""
+"""After any exception before the first byte is written, nothing was sent."""
 
 import asyncio
 import os
@@ -81,32 +81,32 @@ def test_a_call_that_fails_before_its_first_byte_has_sent_nothing(
 ) -> None:
     owner, name, error = BROKEN[what]
     if kind == "sync" and owner is threading.Thread:
-        name, owner = "DefaultSelector", selectors  # a thread is not needed, but what waits for sockets is
+        name, owner = "DefaultSelector", selectors  # no thread is needed, but the selector of the loop is
 
     def fail(*_: object, **__: object) -> None:
         raise error
 
     request = fresh("https://127.0.0.1:9")
     with asyncio.Runner() as runner, monkeypatch.context() as patched:
-        loop = runner.get_loop()  # made while there are sockets
+        loop = runner.get_loop()  # made while sockets are available
         patched.setattr(owner, name, fail)
         if kind == "sync":
             answer = HttpTransport().send(request, AMPLE)
         else:
             answer = loop.run_until_complete(AsyncHttpTransport().asend(request, AMPLE))
-    told = assert_nothing_sent(answer, request, type(error))
-    assert str(error) not in told.detail or not str(error)
+    failure = assert_nothing_sent(answer, request, type(error))
+    assert str(error) not in failure.detail or not str(error)
 
 
 @both_kinds
 @pytest.mark.parametrize(
     "given", ["", object(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)], ids=["text", "object", "server"]
 )
-def test_an_ssl_context_that_is_none_for_a_client_has_sent_nothing(kind: Kind, given: object) -> None:
+def test_an_ssl_context_for_servers_has_sent_nothing(kind: Kind, given: object) -> None:
     with Server(lambda peer: peer.hold()) as server:
         request = fresh(f"https://127.0.0.1:{server.port}")
-        told = assert_nothing_sent(sent(kind, request, ssl_context=given), request, Exception)
-    assert "ssl_context is no ssl.SSLContext of a client" in told.detail
+        failure = assert_nothing_sent(sent(kind, request, ssl_context=given), request, Exception)
+    assert "ssl_context is no ssl.SSLContext of a client" in failure.detail
 
 
 def test_an_event_loop_whose_threads_have_ended_has_sent_nothing() -> None:
@@ -118,15 +118,15 @@ def test_an_event_loop_whose_threads_have_ended_has_sent_nothing() -> None:
     assert_nothing_sent(asyncio.run(send()), request, RuntimeError)
 
 
-def test_under_another_event_loop_nothing_was_sent_and_what_to_do_is_told() -> None:
+def test_under_another_event_loop_nothing_was_sent_and_the_error_says_what_to_do() -> None:
     async def send() -> object:
         return await AsyncHttpTransport().asend(request, AMPLE)
 
     request = fresh()
-    told = assert_nothing_sent(trio.run(send), request, Exception)
-    assert "asyncio" in told.detail
-    assert "HttpxTransport" in told.detail
-    assert told.permanent
+    failure = assert_nothing_sent(trio.run(send), request, Exception)
+    assert "asyncio" in failure.detail
+    assert "HttpxTransport" in failure.detail
+    assert failure.permanent
 
 
 def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_time() -> None:
@@ -142,19 +142,19 @@ def test_the_transport_of_httpx_carries_a_request_under_trio_within_the_total_ti
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
 @both_kinds
-def test_a_transport_of_the_other_kind_has_sent_nothing_and_is_named(kind: Kind, library: Any) -> None:
+def test_a_transport_of_the_wrong_kind_has_sent_nothing_and_is_named(kind: Kind, library: Any) -> None:
     request = fresh()
     if kind == "sync":
         answer = HttpxTransport(library.AsyncHTTPTransport()).send(request, AMPLE)
     else:
         answer = with_async(kind, lambda: _Closing(library.HTTPTransport()), request, AMPLE)
-    told = assert_nothing_sent(answer, request, Exception)
+    failure = assert_nothing_sent(answer, request, Exception)
     named = {
         "sync": "AsyncHTTPTransport, which is for AsyncRefundClient and not for RefundClient",
         "async": "HTTPTransport, which is for RefundClient and not for AsyncRefundClient",
     }
-    assert named[kind] in told.detail
-    assert told.permanent
+    assert named[kind] in failure.detail
+    assert failure.permanent
 
 
 class _Closing(HttpxTransport):
@@ -163,7 +163,7 @@ class _Closing(HttpxTransport):
 
 
 @both_kinds
-def test_what_is_no_transport_at_all_has_sent_nothing(kind: Kind) -> None:
+def test_an_object_that_is_not_a_transport_has_sent_nothing(kind: Kind) -> None:
     request = fresh()
     with httpx.Client() as client:
         transport = HttpxTransport(client)
@@ -186,7 +186,7 @@ def test_a_transport_of_httpx_whose_thread_cannot_be_started_has_sent_nothing(mo
 
 
 @every_loop
-def test_time_that_connecting_used_up_has_sent_nothing(
+def test_a_timeout_while_connecting_has_sent_nothing(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
@@ -194,7 +194,7 @@ def test_time_that_connecting_used_up_has_sent_nothing(
         monkeypatch.setattr(f"refundry.transport.{module}.monotonic", lambda: now[0])
 
     class Slow(network.Trust):
-        """It is late when the certificates have been read."""
+        """Reading the certificates takes 100 seconds."""
 
         def context(self) -> ssl.SSLContext:
             now[0] += 100
@@ -210,7 +210,7 @@ def test_time_that_connecting_used_up_has_sent_nothing(
 
 @contextmanager
 def full() -> Iterator[int]:
-    """The port of an address that never answers: its queue is full, and so the system drops who asks."""
+    """Yield the port of an address that never answers: its queue is full, so the system drops connections."""
     with ExitStack() as stack:
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port: int = listening.getsockname()[1]
@@ -247,7 +247,7 @@ def test_four_addresses_that_do_not_answer_take_no_more_time_than_one(
 
 @linux
 @both_kinds
-def test_an_address_that_does_not_answer_does_not_keep_the_others_from_being_tried(
+def test_the_other_addresses_are_tried_beside_one_that_does_not_answer(
     kind: Kind, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server(answering()) as server, full() as port, within(4):
@@ -307,7 +307,7 @@ async def _asend_own(request: WireRequest) -> object:
     return await AsyncHttpTransport().asend(request, AMPLE)
 
 
-def test_a_lock_that_another_thread_held_at_a_fork_does_not_hold_the_child() -> None:
+def test_a_lock_that_another_thread_held_at_a_fork_does_not_block_the_child() -> None:
     code = """
 import os, sys, threading
 from refundry.transport.network import Trust
@@ -335,14 +335,14 @@ from refundry import AsyncRefundClient, Money, Paybyrd, RefundClient
 if __debug__:
     sys.exit("not optimised")
 account = Paybyrd(api_key="test-key", base_url=sys.argv[1])
-asked = dict(payment_id="payment-1", amount=Money.of("1.00", "EUR"))
+arguments = dict(payment_id="payment-1", amount=Money.of("1.00", "EUR"))
 
 async def refunded(reference):
     async with AsyncRefundClient([account]) as client:
-        return (await client.refund("paybyrd", reference=reference, **asked)).status.name
+        return (await client.refund("paybyrd", reference=reference, **arguments)).status.name
 
 with RefundClient([account]) as client:
-    print(client.refund("paybyrd", reference="r-1", **asked).status.name)
+    print(client.refund("paybyrd", reference="r-1", **arguments).status.name)
 print(asyncio.run(refunded("r-2")))
 if "uvloop" in sys.argv:
     import uvloop

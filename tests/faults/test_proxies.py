@@ -1,4 +1,4 @@
-"""The proxy that the environment names: used for https alone, and never a reason to think that anything was sent."""
+"""The proxy of the environment: used only for https, and a failure at it means that nothing was sent."""
 
 import base64
 import ssl
@@ -19,13 +19,13 @@ PASSWORD: Final = "p@ss:word"
 
 @pytest.fixture
 def origin(certified: Callable[[str], ssl.SSLContext]) -> Iterator[Server]:
-    """A provider under a name that only the proxy can find."""
+    """Yield a provider under a name that only the proxy can resolve."""
     with Server(answering(), tls=certified(HOST)) as server:
         yield server
 
 
 def tunnel_to(origin: Server) -> Script:
-    """Return a proxy that lets every connection through, to one server."""
+    """Return a proxy that connects every tunnel to one server."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -81,7 +81,7 @@ def test_a_host_that_the_environment_excepts_is_reached_without_the_proxy(
 
 
 @every_loop
-def test_plain_http_to_this_machine_goes_past_every_proxy(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plain_http_to_this_machine_bypasses_every_proxy(kind: Kind, monkeypatch: pytest.MonkeyPatch) -> None:
     with Server(once()) as proxy, Server(answering()) as direct:
         for variable in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
             monkeypatch.setenv(variable, proxy.url)
@@ -91,7 +91,7 @@ def test_plain_http_to_this_machine_goes_past_every_proxy(kind: Kind, monkeypatc
 
 
 def refusing(*parts: bytes) -> Script:
-    """Return a proxy that answers so, and leaves the connection open."""
+    """Return a proxy that answers with these bytes, and leaves the connection open."""
 
     def script(peer: Peer) -> None:
         peer.request()
@@ -158,7 +158,7 @@ def test_a_proxy_that_takes_too_long_is_given_up_in_time(
 
 @every_loop
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "proxy.invalid:3128"])
-def test_a_proxy_that_is_not_there_sent_nothing(kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_proxy_sent_nothing(kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
     with caller(kind, account("paybyrd", base_url=f"https://{HOST}"), timeout=AMPLE) as client:
         failed(client, "paybyrd", NotSent, Resend.SAFE, Evidence.NOT_SENT)
@@ -166,7 +166,7 @@ def test_a_proxy_that_is_not_there_sent_nothing(kind: Kind, address: str, monkey
 
 @every_loop
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "socks4", "https"])
-def test_a_proxy_of_another_kind_sent_nothing_and_is_named(
+def test_an_unsupported_kind_of_proxy_sent_nothing_and_is_named(
     kind: Kind, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ALL_PROXY", f"{scheme}://user:s3cr3t@proxy.example:1080")
@@ -179,7 +179,7 @@ def test_a_proxy_of_another_kind_sent_nothing_and_is_named(
 
 @every_loop
 @pytest.mark.parametrize("address", ["http://:3128", "http://proxy.example:port", "http://[::1"])
-def test_a_proxy_with_a_broken_address_sent_nothing_and_is_to_blame(
+def test_a_proxy_with_an_invalid_address_sent_nothing_and_is_named(
     kind: Kind, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", address)
@@ -244,7 +244,7 @@ def test_no_proxy_is_read_in_the_forms_that_other_clients_read(host: str, no_pro
     assert is_excepted(host, 443, no_proxy) is excepted
 
 
-def test_no_proxy_for_all_below_a_domain_is_not_for_the_domain_itself() -> None:
+def test_no_proxy_for_subdomains_does_not_cover_the_domain_itself() -> None:
     excepted = {
         entry: is_excepted("example.com", 443, entry) for entry in ("example.com", ".example.com", "*.example.com")
     }
@@ -255,7 +255,7 @@ def test_no_proxy_for_all_below_a_domain_is_not_for_the_domain_itself() -> None:
 def test_every_address_of_a_proxy_is_tried(
     kind: Kind, origin: Server, trusting: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # localhost has the address of IPv6 too, where nothing listens.
+    # localhost also has an IPv6 address, where nothing listens.
     with Server(tunnel_to(origin)) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:{proxy.port}")
         made = account("paybyrd", base_url=f"https://{HOST}:{origin.port}")

@@ -1,4 +1,4 @@
-"""Replies over a real connection: each form of HTTP, and each way to fail with its outcome."""
+"""Replies over a real connection: each form of HTTP, and each failure with its outcome."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from refundry import Evidence, OutcomeUnknown, RefundStatus, Resend
 from refundry.wire import MAX_REPLY_BYTES
 from tests.facade.support import ACCEPTED, PROVIDERS
 from tests.faults.servers import SUCCESS, Peer, Script, answering, head, once, reply
-from tests.faults.support import AMPLE, SHORT, Wired, every_reading_way, every_reading_way_and_httpx, failed, within
+from tests.faults.support import AMPLE, SHORT, Wired, every_reading_route, every_reading_route_and_httpx, failed, within
 
 CHUNKED: Final = "Transfer-Encoding: chunked"
 MEGABYTE: Final = b" " * MAX_REPLY_BYTES
@@ -69,19 +69,19 @@ NO_REPLY: Final[dict[str, Script]] = {
 }
 
 
-@every_reading_way
+@every_reading_route
 @pytest.mark.parametrize("fault", NO_REPLY)
-def test_a_request_without_a_reply_that_can_be_read_is_unknown(way: Wired, fault: str) -> None:
-    with way.server(NO_REPLY[fault]) as server, way.client(server) as client:
+def test_a_request_without_a_readable_reply_is_unknown(route: Wired, fault: str) -> None:
+    with route.server(NO_REPLY[fault]) as server, route.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.MAYBE_SENT)
     assert error.raw is None
     assert len(server.requests) == 1
 
 
-@every_reading_way
+@every_reading_route
 @pytest.mark.parametrize("script", [closes_unread, resets_soon])
-def test_a_connection_that_is_closed_before_the_request_was_read_is_unknown(way: Wired, script: Script) -> None:
-    with way.server(script) as server, way.client(server) as client:
+def test_a_connection_closed_before_the_request_was_read_is_unknown(route: Wired, script: Script) -> None:
+    with route.server(script) as server, route.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.MAYBE_SENT)
     assert server.requests == []
     assert server.connections == 1
@@ -98,10 +98,10 @@ PART: Final[dict[str, Script]] = {
 }
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize("fault", PART)
-def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, fault: str) -> None:
-    with way.server(PART[fault]) as server, way.client(server) as client:
+def test_a_truncated_reply_is_unknown_after_any_number_of_bytes(route: Wired, fault: str) -> None:
+    with route.server(PART[fault]) as server, route.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert error.raw is not None
     assert not error.raw.complete
@@ -109,14 +109,16 @@ def test_a_reply_that_ends_early_is_unknown_whatever_came_of_it(way: Wired, faul
     assert len(server.requests) == 1
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(way: Wired, provider: str) -> None:
+def test_a_refund_whose_reply_is_lost_may_be_resent_only_where_the_provider_knows_keys(
+    route: Wired, provider: str
+) -> None:
     knows_keys = provider == "paybyrd"
     resend = Resend.SAME_REFERENCE if knows_keys else Resend.NEVER
     with (
-        way.server(once(), answering(reply(json.dumps(ACCEPTED[provider]).encode()))) as server,
-        way.client(server, provider) as client,
+        route.server(once(), answering(reply(json.dumps(ACCEPTED[provider]).encode()))) as server,
+        route.client(server, provider) as client,
     ):
         failed(client, provider, OutcomeUnknown, resend, Evidence.MAYBE_SENT)
         if knows_keys:
@@ -128,7 +130,7 @@ def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(
             assert len(client.attempts) == len(server.requests) == 1
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize(
     ("script", "evidence", "status"),
     [
@@ -143,9 +145,9 @@ def test_a_lost_reply_may_be_asked_for_again_only_where_the_provider_knows_keys(
     ids=["no byte", "in the head", "after an interim reply", "in the body", "no length", "slow head", "slow body"],
 )
 def test_a_server_that_takes_too_long_is_given_up_in_time(
-    way: Wired, script: Script, evidence: Evidence, status: int | None
+    route: Wired, script: Script, evidence: Evidence, status: int | None
 ) -> None:
-    with way.server(script) as server, way.client(server, timeout=SHORT) as client, within(3 * SHORT.total):
+    with route.server(script) as server, route.client(server, timeout=SHORT) as client, within(3 * SHORT.total):
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, evidence, status)
         assert "timed out" in str(error) or "Timeout" in str(error) or status is not None
     assert len(server.requests) == 1
@@ -161,10 +163,10 @@ TOO_LONG: Final[dict[str, bytes]] = {
 }
 
 
-@every_reading_way
+@every_reading_route
 @pytest.mark.parametrize("form", TOO_LONG)
-def test_a_reply_over_one_mebibyte_is_cut_off_and_unknown(way: Wired, form: str) -> None:
-    with way.server(once(TOO_LONG[form])) as server, way.client(server) as client:
+def test_a_reply_over_one_mebibyte_is_cut_off_and_unknown(route: Wired, form: str) -> None:
+    with route.server(once(TOO_LONG[form])) as server, route.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert error.raw is not None
     assert len(error.raw.body) <= MAX_REPLY_BYTES
@@ -206,10 +208,10 @@ READABLE: Final[dict[str, Script]] = {
 }
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize("form", READABLE)
-def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> None:
-    with way.server(READABLE[form]) as server, way.client(server) as client:
+def test_a_reply_is_read_in_every_form_that_http_has(route: Wired, form: str) -> None:
+    with route.server(READABLE[form]) as server, route.client(server) as client:
         refund = client.ask("paybyrd")
     assert (refund.status, refund.refund_id) == (RefundStatus.SUCCEEDED, "refund-1")
     assert refund.raw is not None
@@ -218,7 +220,7 @@ def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> N
     assert len(server.requests) == 1
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize(
     "encoded",
     [
@@ -229,45 +231,45 @@ def test_a_reply_is_read_in_every_form_that_http_has(way: Wired, form: str) -> N
         (gzip.compress(gzip.compress(SUCCESS)), "gzip, gzip"),
     ],
 )
-def test_a_reply_that_does_not_decompress_is_unknown(way: Wired, encoded: tuple[bytes, str]) -> None:
+def test_a_reply_that_does_not_decompress_is_unknown(route: Wired, encoded: tuple[bytes, str]) -> None:
     body, encoding = encoded
     script = answering(reply(body, f"Content-Encoding: {encoding}"))
-    with way.server(script) as server, way.client(server) as client:
+    with route.server(script) as server, route.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert len(server.requests) == 1
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br"])
-def test_an_empty_body_is_empty_in_every_encoding(way: Wired, encoding: str) -> None:
-    with way.server(answering(reply(b"", f"Content-Encoding: {encoding}"))) as server, way.client(server) as client:
+def test_an_empty_body_is_empty_in_every_encoding(route: Wired, encoding: str) -> None:
+    with route.server(answering(reply(b"", f"Content-Encoding: {encoding}"))) as server, route.client(server) as client:
         error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 200)
     assert error.raw is not None
     assert (error.raw.body, error.raw.complete) == (b"", True)
 
 
-@every_reading_way
+@every_reading_route
 @pytest.mark.parametrize("name", ["Content-Encoding", "X-Trailer"])
-def test_a_trailer_is_no_header(way: Wired, name: str) -> None:
+def test_a_trailer_is_no_header(route: Wired, name: str) -> None:
     chunks = b"%x\r\n%b\r\n0\r\n%b: gzip\r\n\r\n" % (len(SUCCESS), SUCCESS, name.encode())
-    with way.server(answering(head(CHUNKED) + chunks)) as server, way.client(server) as client:
+    with route.server(answering(head(CHUNKED) + chunks)) as server, route.client(server) as client:
         refund = client.ask("paybyrd")
     assert refund.raw is not None
     assert refund.raw.header(name.lower()) is None
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(way: Wired, status: int) -> None:
-    with way.server(answering(reply(SUCCESS, "Location: /again", status=f"{status} Elsewhere"))) as server:
-        with way.client(server) as client:
+def test_a_redirect_is_not_followed(route: Wired, status: int) -> None:
+    with route.server(answering(reply(SUCCESS, "Location: /again", status=f"{status} Elsewhere"))) as server:
+        with route.client(server) as client:
             error = failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, status)
         assert error.raw is not None
         assert error.raw.header("location") == "/again"
     assert len(server.requests) == 1
 
 
-@every_reading_way_and_httpx
+@every_reading_route_and_httpx
 @pytest.mark.parametrize(
     ("parts", "status"),
     [
@@ -280,23 +282,23 @@ def test_a_redirect_is_not_followed(way: Wired, status: int) -> None:
         (reply(status="999 Beyond"), 999),
     ],
 )
-def test_a_reply_that_proves_nothing_is_unknown(way: Wired, parts: bytes, status: int) -> None:
-    with way.server(answering(parts)) as server, way.client(server, timeout=AMPLE) as client:
+def test_a_reply_that_proves_nothing_is_unknown(route: Wired, parts: bytes, status: int) -> None:
+    with route.server(answering(parts)) as server, route.client(server, timeout=AMPLE) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, status)
     assert len(server.requests) == 1
 
 
-@every_reading_way
-def test_a_change_of_protocol_proves_nothing(way: Wired) -> None:
+@every_reading_route
+def test_a_change_of_protocol_proves_nothing(route: Wired) -> None:
     switched = head("Connection: Upgrade", "Upgrade: websocket", status="101 Switching Protocols")
-    with way.server(answering(switched)) as server, way.client(server) as client:
+    with route.server(answering(switched)) as server, route.client(server) as client:
         failed(client, "paybyrd", OutcomeUnknown, Resend.SAME_REFERENCE, Evidence.ANSWERED, 101)
 
 
-@every_reading_way
-def test_what_follows_a_reply_changes_nothing_of_it(way: Wired) -> None:
+@every_reading_route
+def test_bytes_after_a_reply_change_nothing_of_it(route: Wired) -> None:
     for trailing in (b"garbage", reply(b"{}", "X-Second: 1"), head("X-Second: 1", status="103 Early Hints")):
-        with way.server(answering(reply(SUCCESS, "X-First: 1") + trailing)) as server, way.client(server) as client:
+        with route.server(answering(reply(SUCCESS, "X-First: 1") + trailing)) as server, route.client(server) as client:
             refund = client.ask("paybyrd")
         assert refund.raw is not None
         assert refund.raw.body == SUCCESS

@@ -1,4 +1,4 @@
-"""Calls that fail or are broken off at any line: the traceback and its variables show no credential."""
+"""Calls that fail or are interrupted at any line: the traceback and its variables show no credential."""
 
 import asyncio
 import ssl
@@ -24,7 +24,7 @@ from tests.faults.test_proxies import tunnel_to
 KINDS: Final = ("sync", "async", "sync-httpx", "async-httpx", *(["uvloop"] if EVERY_COMBINATION else []))
 PROXY: Final = "http://user:canary%2Bof%2Fthe~key%3D%3D@127.0.0.1"
 OWN: Final = ("refundry/transport",)
-"""A call is broken off at every line of these,"""
+"""A call is interrupted at every line of these,"""
 OTHERS: Final = ("ssl.py", "asyncio/selector_events.py", "asyncio/sslproto.py", "httpx/", "httpcore/", "h11/", "anyio/")
 """and at as many lines of these as MOST, evenly over the whole of it."""
 MOST: Final = 40
@@ -46,7 +46,7 @@ def sent(kind: str, request: WireRequest, trusting: ssl.SSLContext, timeout: Tim
     if kind == "sync":
         return closing(HttpTransport(trusting), request, timeout)
     if kind == "sync-httpx":
-        # Not closed: a call that was broken off may have left httpcore's lock held.
+        # Not closed: an interrupted call may have left httpcore's lock held.
         return HttpxTransport(httpx.HTTPTransport(verify=trusting)).send(request, timeout)
     with asyncio.Runner(loop_factory=new_loop("uvloop" if kind == "uvloop" else "async")) as runner:
         made: Any = AsyncHttpTransport(trusting)
@@ -70,9 +70,9 @@ async def aclosing(transport: Any, request: WireRequest, timeout: Timeout) -> ob
 
 
 def assert_nothing_shows(error: BaseException) -> None:
-    told = reported(error)
-    assert "request = " in told["traceback"]  # the variables of its callers
-    for text in told.values():
+    report = reported(error)
+    assert "request = " in report["traceback"]  # the variables of its callers
+    for text in report.values():
         assert_hidden(text)
         assert "canary" not in text
 
@@ -83,7 +83,7 @@ def hold(peer: Peer) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("script", [once(), once(b"SSH-2.0\r\n\r\n"), hold], ids=["closed", "not HTTP", "hangs"])
 def test_the_cause_of_a_failure_shows_no_credential(
@@ -100,9 +100,9 @@ def test_the_cause_of_a_failure_shows_no_credential(
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.usefixtures("litter")
+@pytest.mark.usefixtures("garbage_ignored")
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_call_that_is_broken_off_shows_no_credential(
+def test_an_interrupted_call_shows_no_credential(
     kind: str,
     certified: Callable[[str], ssl.SSLContext],
     trusting: ssl.SSLContext,
@@ -114,12 +114,14 @@ def test_a_call_that_is_broken_off_shows_no_credential(
         breaker = Breaker(within, place, among)
         try:
             assert isinstance(breaker.run(lambda: sent(kind, request_to(origin.url), trusting)), WireReply)
-        except (Broken, BaseExceptionGroup) as error:  # anyio makes a group of it
+        except (Broken, BaseExceptionGroup) as error:  # anyio raises it as a group
             assert_nothing_shows(error)
         return breaker
 
     with Server(answering(), tls=certified("localhost")) as origin, Server(tunnel_to(origin)) as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"{PROXY}:{proxy.port}")  # its credentials are in the variables, too
+        monkeypatch.setenv(
+            "HTTPS_PROXY", f"{PROXY}:{proxy.port}"
+        )  # the credentials of the token call are in the variables too
         sent(kind, request_to(origin.url), trusting)
         own = broken_at(None, OWN).places
         others = broken_at(None, OTHERS).places

@@ -1,4 +1,4 @@
-"""Credentials of a provider and of a proxy, over a real connection: no outcome shows them."""
+"""Credentials of a provider and of a proxy over a real connection: no outcome shows them."""
 
 import ssl
 import traceback
@@ -46,9 +46,7 @@ FAULTS: Final[dict[str, Script]] = {
 @every_loop
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_server_does_not_bring_credentials_to_light(
-    kind: Kind, provider: str, fault: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_server_leaks_no_credential(kind: Kind, provider: str, fault: str, caplog: pytest.LogCaptureFixture) -> None:
     with Server(FAULTS[fault]) as server:
         with caller(kind, canaried(provider, base_url=server.url), timeout=SHORT) as client:
             text = watched(client, provider, caplog)
@@ -58,7 +56,7 @@ def test_a_server_does_not_bring_credentials_to_light(
 
 
 @every_loop
-def test_a_failed_handshake_does_not_bring_credentials_to_light(
+def test_a_failed_handshake_leaks_no_credential(
     kind: Kind, certified: Callable[[str], ssl.SSLContext], caplog: pytest.LogCaptureFixture
 ) -> None:
     with (
@@ -72,7 +70,7 @@ def test_a_failed_handshake_does_not_bring_credentials_to_light(
 
 @every_loop
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
-def test_a_proxy_that_refuses_does_not_bring_its_credentials_to_light(
+def test_a_proxy_that_refuses_leaks_none_of_its_credentials(
     kind: Kind, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Server(once(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")) as proxy:

@@ -1,4 +1,4 @@
-"""Access tokens over real connections: a fetch that fails, hangs, or is broken off."""
+"""Access tokens over real connections: a fetch that fails, hangs, or is interrupted."""
 
 import asyncio
 import os
@@ -73,7 +73,7 @@ FAULTS: Final = (
     Fault.HANG_AFTER,
     Fault.SLOW_DRIP,
 )
-FOR_NOW: Final = (
+TEMPORARY: Final = (
     Fault.SERVER_ERROR_BEFORE,
     Fault.STATUS_520,
     Fault.CUT_BEFORE,
@@ -85,9 +85,7 @@ FOR_NOW: Final = (
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_again(
-    kind: Kind, provider: str, fault: Fault
-) -> None:
+def test_a_refund_without_a_token_is_not_sent_and_may_be_resent(kind: Kind, provider: str, fault: Fault) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     sandbox.script(provider, fault, operation="create_token")
@@ -106,8 +104,8 @@ def test_a_refund_whose_token_cannot_be_had_is_not_sent_and_may_be_asked_for_aga
 
 @both_kinds
 @with_keys
-@pytest.mark.parametrize("fault", FOR_NOW)
-def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str, fault: Fault) -> None:
+@pytest.mark.parametrize("fault", TEMPORARY)
+def test_a_temporary_failure_of_a_token_fetch_is_retried(kind: Kind, provider: str, fault: Fault) -> None:
     sandbox = Watched()
     sandbox.script(provider, fault, fault, operation="create_token")
     with (
@@ -121,20 +119,20 @@ def test_a_token_that_fails_for_now_is_asked_for_again(kind: Kind, provider: str
 
 @both_kinds
 @with_keys
-def test_a_token_is_not_asked_for_again_before_the_time_that_the_provider_names(kind: Kind, provider: str) -> None:
+def test_a_token_fetch_is_not_retried_before_the_time_that_the_provider_names(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     when: list[float] = []
     sandbox.script(provider, Fault.TOO_MANY_REQUESTS, operation="create_token")
     options: dict[str, Any] = {"retry": QUICKLY, "on_attempt": lambda _: when.append(time.monotonic())}
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), **options) as client:
         ended([client.start(refund(provider, "r-1"))])
-    refused, granted, _ = when
-    assert granted - refused >= 1
+    refused, issued, _ = when
+    assert issued - refused >= 1
 
 
 @both_kinds
 @with_keys
-def test_keys_that_are_wrong_are_sent_once_and_no_refund(kind: Kind, provider: str) -> None:
+def test_wrong_keys_are_sent_once_and_no_refund_follows(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     wrong = {"client_secret": "test-wrong"} if provider == "lab4pay" else {"secret_key": "test-wrong"}
@@ -151,7 +149,7 @@ def test_keys_that_are_wrong_are_sent_once_and_no_refund(kind: Kind, provider: s
 
 @both_kinds
 @with_keys
-def test_where_nobody_listens_nothing_is_sent_and_the_refund_may_be_asked_for_later(kind: Kind, provider: str) -> None:
+def test_without_a_listener_nothing_is_sent_and_the_refund_may_be_resent_later(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     attempts: list[Attempt] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -169,7 +167,7 @@ def test_where_nobody_listens_nothing_is_sent_and_the_refund_may_be_asked_for_la
 
 @both_kinds
 @with_keys
-def test_keys_are_not_sent_where_the_certificate_is_not_trusted(
+def test_keys_are_not_sent_to_an_untrusted_certificate(
     kind: Kind, provider: str, certified: Callable[[str], ssl.SSLContext]
 ) -> None:
     attempts: list[Attempt] = []
@@ -187,13 +185,13 @@ def test_keys_are_not_sent_where_the_certificate_is_not_trusted(
 
 
 @with_keys
-def test_where_the_call_that_fetches_is_cancelled_the_others_fetch_anew_and_its_reference_is_free(
+def test_a_cancelled_fetch_frees_its_reference_and_the_waiting_calls_fetch_themselves(
     provider: str,
 ) -> None:
     sandbox, names = Watched(), references(1, 20)
     with SandboxServer(sandbox) as server, Tasks(keyed(provider, server), timeout=AMPLE) as client, sandbox.held():
         fetching = client.start(refund(provider, "r-0000"))
-        assert sandbox.was_asked()
+        assert sandbox.was_called()
         waiting = client.start_at_once([refund(provider, name) for name in names])
         ended([client.start(lambda _: asyncio.sleep(0.05))])
         assert not any(future.done() for future in waiting)
@@ -209,7 +207,7 @@ def test_where_the_call_that_fetches_is_cancelled_the_others_fetch_anew_and_its_
 
 
 @with_keys
-def test_a_call_that_is_cancelled_while_it_waits_for_the_fetch_of_another_disturbs_nobody(provider: str) -> None:
+def test_a_call_cancelled_while_it_waits_for_the_fetch_of_another_disturbs_no_other(provider: str) -> None:
     sandbox = Watched()
     with (
         SandboxServer(sandbox) as server,
@@ -217,7 +215,7 @@ def test_a_call_that_is_cancelled_while_it_waits_for_the_fetch_of_another_distur
         sandbox.held() as go_on,
     ):
         fetching = client.start(refund(provider, "r-1"))
-        assert sandbox.was_asked()
+        assert sandbox.was_called()
         waiting = client.start_at_once([refund(provider, "r-2"), refund(provider, "r-3")])
         ended([client.start(lambda _: asyncio.sleep(0.05))])
         assert waiting[0].cancel()
@@ -229,10 +227,10 @@ def test_a_call_that_is_cancelled_while_it_waits_for_the_fetch_of_another_distur
 
 
 class Deaf:
-    """A transport of both kinds that waits for an event before it gives a token, and ignores the timeout."""
+    """A transport of both kinds that waits for an event before it issues a token, and ignores the timeout."""
 
     def __init__(self, provider: str) -> None:
-        self.asked, self.go_on = threading.Event(), threading.Event()
+        self.fetching, self.go_on = threading.Event(), threading.Event()
         self.sent: list[WireRequest] = []
         self._provider = provider
 
@@ -241,7 +239,7 @@ class Deaf:
         self.sent.append(request)
         if request.target not in TOKEN_PATHS:
             return accepted(self._provider)
-        self.asked.set()
+        self.fetching.set()
         assert self.go_on.wait(SECONDS)
         return WireReply(200, (), b'{"access_token": "test-token"}')
 
@@ -252,11 +250,11 @@ class Deaf:
 
 @contextmanager
 def hanging(kind: Kind, provider: str, **options: Any) -> Iterator[tuple[Threads | Tasks, Deaf]]:
-    """Give a client with a call whose token fetch hangs until the block ends."""
+    """Yield a client with a call whose token fetch hangs until the block ends."""
     transport = Deaf(provider)
     with calling(kind, keyed(provider, "https://provider.invalid", transport=transport), **options) as client:
         fetching = client.start(refund(provider, "r-0"))
-        assert transport.asked.wait(SECONDS)
+        assert transport.fetching.wait(SECONDS)
         try:
             yield client, transport
             assert not fetching.done()
@@ -279,7 +277,7 @@ def test_the_wait_of_a_refund_for_the_fetch_of_another_call_ends_with_the_deadli
 
 @both_kinds
 @with_keys
-def test_the_wait_of_a_question_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
+def test_the_wait_of_a_lookup_for_the_fetch_of_another_call_ends_with_the_deadline(kind: Kind, provider: str) -> None:
     with hanging(kind, provider, retry=Retry(deadline=0.3)) as (client, transport), within(15):
         error = failure(client.start(lookup(pending(provider))))
     assert isinstance(error, LookupFailed)
@@ -289,7 +287,7 @@ def test_the_wait_of_a_question_for_the_fetch_of_another_call_ends_with_the_dead
 
 @both_kinds
 @with_keys
-def test_a_fetch_that_ends_with_the_deadline_of_its_call_is_not_the_end_for_those_who_have_more_time(
+def test_a_fetch_that_ends_with_the_deadline_of_its_call_does_not_end_calls_with_more_time(
     kind: Kind, provider: str
 ) -> None:
     sandbox = Watched()
@@ -299,7 +297,7 @@ def test_a_fetch_that_ends_with_the_deadline_of_its_call_is_not_the_end_for_thos
         sandbox.held(),
     ):
         hurried = client.start(lambda client: client.wait(pending(provider), timeout=0.5))
-        assert sandbox.was_asked()
+        assert sandbox.was_called()
         refunded = client.start(refund(provider, "r-1"))
         assert isinstance(failure(hurried), StillPending)
         assert not ended([refunded])[0].replayed
@@ -311,14 +309,14 @@ import os, signal, sys, threading
 from refundry import Blink, Lab4Pay, Money, RefundClient, WireReply
 
 parent = os.getpid()
-asked, go_on = threading.Event(), threading.Event()
+fetching, go_on = threading.Event(), threading.Event()
 
 class Provider:
     def send(self, request, timeout):
         if request.target not in ("/v1/auth/token/", "/api/pay/v1/tokens"):
             return WireReply(200, (), b'{"transaction_id": "payment-1", "success": true}')
         if os.getpid() == parent:
-            asked.set()
+            fetching.set()
             assert go_on.wait(20)
         return WireReply(200, (), b'{"access_token": "test-token"}')
 
@@ -335,7 +333,7 @@ def refund(reference):
 ended = []
 threads = [threading.Thread(target=refund, args=(reference,)) for reference in ("fetches", "waits")]
 threads[0].start()
-assert asked.wait(20)
+assert fetching.wait(20)
 threads[1].start()
 child = os.fork()
 if child == 0:

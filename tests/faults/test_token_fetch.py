@@ -23,7 +23,7 @@ from tests.faults.tokens import (
     AT_ONCE,
     CROWDED,
     KEYED,
-    LIFE,
+    LIFETIME,
     REFUND,
     Watched,
     calling,
@@ -50,12 +50,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return later
 
 
-# One fetch for all.
+# One fetch for all calls.
 
 
 @both_kinds
 @with_keys
-def test_all_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> None:
+def test_calls_that_start_together_share_one_fetch(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, AT_ONCE[kind])
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), timeout=CROWDED) as client:
         refunds = ended(client.start_at_once([refund(provider, name) for name in names]))
@@ -67,7 +67,7 @@ def test_all_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> No
 
 @both_kinds
 @with_keys
-def test_all_whose_token_has_expired_share_one_renewal_and_each_refund_is_executed_once(
+def test_calls_with_an_expired_token_share_one_renewal_and_each_refund_is_executed_once(
     kind: Kind, provider: str
 ) -> None:
     sandbox, number = Watched(), AT_ONCE[kind]
@@ -87,7 +87,7 @@ def test_all_whose_token_has_expired_share_one_renewal_and_each_refund_is_execut
 
 @both_kinds
 @with_keys
-def test_all_that_wait_for_a_fetch_that_fails_for_now_share_the_next_one(kind: Kind, provider: str) -> None:
+def test_calls_that_wait_for_a_temporarily_failed_fetch_share_the_next_one(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, AT_ONCE[kind])
     sandbox.script(provider, Fault.SERVER_ERROR_BEFORE, operation="create_token")
     options: dict[str, Any] = {"timeout": CROWDED, "retry": Retry(first_wait=0.01)}
@@ -99,24 +99,24 @@ def test_all_that_wait_for_a_fetch_that_fails_for_now_share_the_next_one(kind: K
 
 @both_kinds
 @with_keys
-def test_a_refund_and_a_question_that_start_at_once_share_one_fetch(kind: Kind, provider: str) -> None:
+def test_a_refund_and_a_lookup_that_start_together_share_one_fetch(kind: Kind, provider: str) -> None:
     sandbox = Watched()
     with (
         SandboxServer(sandbox) as server,
         calling(kind, keyed(provider, server)) as client,
         sandbox.held() as go_on,
     ):
-        refunded, asked = client.start_at_once([refund(provider, "r-1"), lookup(pending(provider))])
-        assert sandbox.was_asked()
+        refunded, requested = client.start_at_once([refund(provider, "r-1"), lookup(pending(provider))])
+        assert sandbox.was_called()
         go_on.set()
         assert refunded.result(SECONDS).reference == "r-1"
-        assert isinstance(failure(asked), LookupFailed)  # the sandbox does not know that one
+        assert isinstance(failure(requested), LookupFailed)  # the sandbox does not know that refund
     assert sandbox.fetches == 1
 
 
 @both_kinds
 @with_keys
-def test_two_accounts_that_start_at_once_fetch_a_token_each(kind: Kind, provider: str) -> None:
+def test_two_accounts_that_start_together_fetch_one_token_each(kind: Kind, provider: str) -> None:
     sandbox, names = Watched(), references(0, 10)
     with SandboxServer(sandbox) as server:
         shops = [keyed(provider, server, name=name) for name in ("shop-1", "shop-2")]
@@ -130,7 +130,7 @@ def test_two_accounts_that_start_at_once_fetch_a_token_each(kind: Kind, provider
 
 
 @both_kinds
-def test_a_token_of_a_short_life_is_renewed_before_the_provider_refuses_it(kind: Kind) -> None:
+def test_a_token_with_a_short_lifetime_is_renewed_before_the_provider_refuses_it(kind: Kind) -> None:
     sandbox = Watched(token_seconds=2.0)
     attempts: list[Attempt] = []
     with (
@@ -146,11 +146,11 @@ def test_a_token_of_a_short_life_is_renewed_before_the_provider_refuses_it(kind:
 
 @both_kinds
 @with_keys
-def test_a_token_is_renewed_by_time_alone(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+def test_a_token_is_renewed_before_its_expiry(kind: Kind, provider: str, clock: Callable[[float], None]) -> None:
+    sandbox = Watched(token_seconds=LIFETIME)
     attempts: list[Attempt] = []
     with SandboxServer(sandbox) as server, calling(kind, keyed(provider, server), on_attempt=attempts.append) as client:
-        for name, later in zip(references(0, 3), (LIFE / 2, LIFE / 2 - 1, 0), strict=True):
+        for name, later in zip(references(0, 3), (LIFETIME / 2, LIFETIME / 2 - 1, 0), strict=True):
             ended([client.start(refund(provider, name))])
             clock(later)
     assert sandbox.fetches == 2
@@ -159,20 +159,20 @@ def test_a_token_is_renewed_by_time_alone(kind: Kind, provider: str, clock: Call
 
 @both_kinds
 @with_keys
-def test_while_a_renewal_hangs_the_other_calls_go_on_with_the_token_that_is_still_good(
+def test_other_calls_use_the_valid_token_while_a_renewal_hangs(
     kind: Kind, provider: str, clock: Callable[[float], None]
 ) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+    sandbox = Watched(token_seconds=LIFETIME)
     with (
         SandboxServer(sandbox) as server,
         calling(kind, keyed(provider, server)) as client,
     ):
         ended([client.start(refund(provider, "r-1"))])
-        assert sandbox.was_asked()
-        clock(LIFE - 20)
+        assert sandbox.was_called()
+        clock(LIFETIME - 20)
         with sandbox.held() as go_on:
             renewing = client.start(refund(provider, "r-2"))
-            assert sandbox.was_asked()
+            assert sandbox.was_called()
             ended([client.start(refund(provider, name)) for name in ("r-3", "r-4", "r-5")])
             assert not renewing.done()
             go_on.set()
@@ -184,16 +184,16 @@ def test_while_a_renewal_hangs_the_other_calls_go_on_with_the_token_that_is_stil
 @both_kinds
 @with_keys
 @pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.CUT_BEFORE, Fault.SERVER_ERROR_BEFORE, Fault.HTML_200])
-def test_a_renewal_that_fails_leaves_the_old_token_in_use(
+def test_a_failed_renewal_leaves_the_old_token_in_use(
     kind: Kind, provider: str, fault: Fault, clock: Callable[[float], None]
 ) -> None:
-    sandbox = Watched(token_seconds=LIFE)
+    sandbox = Watched(token_seconds=LIFETIME)
     with (
         SandboxServer(sandbox) as server,
         calling(kind, keyed(provider, server), timeout=SHORT, retry=ONCE) as client,
     ):
         ended([client.start(refund(provider, "r-1"))])
-        clock(LIFE - 20)
+        clock(LIFETIME - 20)
         sandbox.script(provider, fault, operation="create_token")
         ended([client.start(refund(provider, "r-2"))])
     assert sandbox.fetches == 2
@@ -205,7 +205,7 @@ def test_a_renewal_that_fails_leaves_the_old_token_in_use(
 
 @both_kinds
 @with_keys
-def test_a_token_server_that_echoes_the_keys_brings_none_to_light(
+def test_a_token_server_that_echoes_the_keys_leaks_none(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -221,7 +221,7 @@ def test_a_token_server_that_echoes_the_keys_brings_none_to_light(
 
 @both_kinds
 @with_keys
-def test_a_token_that_was_fetched_does_not_come_to_light_where_the_provider_echoes_it(
+def test_a_fetched_token_is_not_leaked_where_the_provider_echoes_it(
     kind: Kind, provider: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -236,7 +236,7 @@ def test_a_token_that_was_fetched_does_not_come_to_light_where_the_provider_echo
 
 
 @pytest.mark.parametrize("provider", KEYED)
-def test_the_environment_names_the_keys_that_tokens_are_fetched_with(provider: str) -> None:
+def test_the_environment_names_the_keys_for_the_token_fetch(provider: str) -> None:
     sandbox = Watched()
     integrator = {"integrator_id": INTEGRATOR_ID} if provider == "lab4pay" else {}
     with SandboxServer(sandbox) as server:

@@ -12,7 +12,7 @@ from refundry import (
     Timeout,
 )
 from refundry.sandbox import Sandbox
-from tests.facade.questions import DONE, asked, pending
+from tests.facade.questions import DONE, looked_up, pending
 from tests.facade.support import Kind
 from tests.faults.lookups import (
     SILENT,
@@ -31,7 +31,7 @@ from tests.faults.support import both_kinds, client_of, within
 
 @both_kinds
 @every_provider
-def test_a_wait_lives_through_what_goes_wrong_in_between(kind: Kind, provider: str) -> None:
+def test_a_wait_survives_failures_between_two_states(kind: Kind, provider: str) -> None:
     waiting = "pending" if provider == "blink" else {"lab4pay": "IN_PROGRESS", "paybyrd": "Processing"}[provider]
     scripts = [
         once(answer(provider, waiting)),
@@ -44,32 +44,32 @@ def test_a_wait_lives_through_what_goes_wrong_in_between(kind: Kind, provider: s
         once(answer(provider, DONE[provider])),
     ]
     with Server(*scripts) as server, client_of(kind, server, provider) as client:
-        told = asked(client, pending(provider), "wait", timeout=20, poll=0.01)
-    assert told.status is SUCCEEDED
+        outcome = looked_up(client, pending(provider), "wait", timeout=20, poll=0.01)
+    assert outcome.status is SUCCEEDED
     assert server.connections == len(scripts)
 
 
 @both_kinds
-def test_a_retry_after_is_kept_to_on_the_wire(kind: Kind) -> None:
-    came: list[float] = []
+def test_a_retry_after_is_respected_on_the_wire(kind: Kind) -> None:
+    arrivals: list[float] = []
 
     def noting(script: Script) -> Script:
-        def noted(peer: Peer) -> None:
-            came.append(time.monotonic())
+        def recording(peer: Peer) -> None:
+            arrivals.append(time.monotonic())
             script(peer)
 
-        return noted
+        return recording
 
     scripts = refusing("429 Too Many Requests", "Retry-After: 1"), once(answer("lab4pay", "SUCCESS"))
     with Server(*map(noting, scripts)) as server, client_of(kind, server, "lab4pay") as client:
-        assert asked(client, pending("lab4pay"), "wait", timeout=20, poll=0.01).status is SUCCEEDED
-    first, second = came
+        assert looked_up(client, pending("lab4pay"), "wait", timeout=20, poll=0.01).status is SUCCEEDED
+    first, second = arrivals
     assert second - first >= 1.0
 
 
 @both_kinds
 @pytest.mark.parametrize("fault", [*SILENT, "dripping"])
-def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kind, fault: str) -> None:
+def test_the_timeout_bounds_the_whole_wait_also_where_the_server_hangs(kind: Kind, fault: str) -> None:
     drip = once(*(bytes([byte]) for byte in answer("lab4pay", "SUCCESS")), pause=0.1)
     script = drip if fault == "dripping" else UNANSWERED[fault]
     with (
@@ -78,30 +78,30 @@ def test_the_time_to_wait_bounds_the_whole_also_where_the_server_hangs(kind: Kin
         within(12),
         pytest.raises(StillPending) as still,
     ):
-        asked(client, pending("lab4pay"), "wait", timeout=0.5, poll=0.05)
+        looked_up(client, pending("lab4pay"), "wait", timeout=0.5, poll=0.05)
     assert still.value.refund == pending("lab4pay")
     assert isinstance(still.value.__cause__, LookupFailed)
     assert server.connections == 1
 
 
 @both_kinds
-def test_a_wait_for_a_provider_that_cannot_be_reached_ends_with_the_reason(kind: Kind) -> None:
+def test_a_wait_for_an_unreachable_provider_ends_with_the_reason(kind: Kind) -> None:
     with Server(answering()) as server:
         pass
     with client_of(kind, server, "paybyrd") as client, within(12), pytest.raises(StillPending) as still:
-        asked(client, pending("paybyrd"), "wait", timeout=0.3, poll=0.05)
+        looked_up(client, pending("paybyrd"), "wait", timeout=0.3, poll=0.05)
     assert isinstance(still.value.__cause__, LookupFailed)
     assert "refused" in str(still.value.__cause__)
     assert (still.value.resend, still.value.refund) == (Resend.NEVER, pending("paybyrd"))
 
 
 @both_kinds
-def test_a_wait_that_ends_in_time_tells_the_last_state(kind: Kind) -> None:
+def test_a_wait_that_times_out_has_the_last_state(kind: Kind) -> None:
     sandbox = Sandbox()
     with at_sandbox(kind, sandbox) as client:
         refund = refund_of(client)
         sandbox.advance()
         with pytest.raises(StillPending) as still:
-            asked(client, refund, "wait", timeout=1.0, poll=0.02)
+            looked_up(client, refund, "wait", timeout=1.0, poll=0.02)
     assert still.value.refund == replace(refund, provider_code="IN_PROGRESS")
     assert still.value.__cause__ is None

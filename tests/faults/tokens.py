@@ -31,8 +31,8 @@ KEYED: Final = ("lab4pay", "blink")
 TOKEN_PATHS: Final = ("/v1/auth/token/", "/api/pay/v1/tokens")
 REFUND: Final = {"lab4pay": Operation.REFUND_UNREFERENCED, "blink": Operation.REFUND}
 CENT: Final = {"lab4pay": Money.of("0.01", "EUR"), "blink": Money.of("0.01", "GBP")}
-LIFE: Final = 1800
-"""For how many seconds the tokens of the sandbox are good."""
+LIFETIME: Final = 1800
+"""The lifetime of the sandbox's tokens in seconds."""
 AT_ONCE: Final = {"sync": 32, "async": 128}
 CROWDED: Final = Timeout(connect=20, read=20, total=40)
 QUICKLY: Final = Retry(attempts=3, first_wait=0.001)
@@ -44,12 +44,12 @@ Call = Callable[[Any], Any]
 
 
 class Watched(Sandbox):
-    """A sandbox that counts the token fetches, and can hold one back."""
+    """A sandbox that counts the token fetches, and can delay one."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.fetches = 0
-        self.asked = threading.Semaphore(0)
+        self.fetching = threading.Semaphore(0)
         self._held: list[threading.Event] = []
         self._counting = threading.Lock()
 
@@ -59,14 +59,14 @@ class Watched(Sandbox):
             with self._counting:
                 self.fetches += 1
                 go_on = self._held.pop(0) if self._held else None
-            self.asked.release()
+            self.fetching.release()
             if go_on is not None:
                 go_on.wait(SECONDS)
         return super().handle(request)
 
     @contextmanager
     def held(self) -> Iterator[threading.Event]:
-        """Hold the next token fetch back until the event is set, or the block ends."""
+        """Delay the next token fetch until the event is set, or the block ends."""
         go_on = threading.Event()
         self._held.append(go_on)
         try:
@@ -74,9 +74,9 @@ class Watched(Sandbox):
         finally:
             go_on.set()
 
-    def was_asked(self, times: int = 1) -> bool:
+    def was_called(self, times: int = 1) -> bool:
         """Wait for this number of further token fetches."""
-        return all(self.asked.acquire(timeout=SECONDS) for _ in range(times))
+        return all(self.fetching.acquire(timeout=SECONDS) for _ in range(times))
 
     def executed(self, provider: str) -> list[str]:
         """The references of the refunds that were executed, sorted."""
@@ -91,11 +91,11 @@ class Threads:
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE["sync"])
 
     def start(self, call: Call) -> Future[Any]:
-        """Begin a call."""
+        """Start a call."""
         return self._pool.submit(call, self._client)
 
     def start_at_once(self, calls: Sequence[Call]) -> list[Future[Any]]:
-        """Begin these calls at the same moment."""
+        """Start these calls at the same moment."""
         together = threading.Barrier(len(calls), timeout=SECONDS)
 
         def run(call: Call) -> Any:
@@ -121,11 +121,11 @@ class Tasks:
         self._thread = threading.Thread(target=self._loop.run_forever)
 
     def start(self, call: Call) -> Future[Any]:
-        """Begin a call."""
+        """Start a call."""
         return asyncio.run_coroutine_threadsafe(call(self._client), self._loop)
 
     def start_at_once(self, calls: Sequence[Call]) -> list[Future[Any]]:
-        """Begin these calls in one turn of the event loop."""
+        """Start these calls in one turn of the event loop."""
         go_on = threading.Event()
         self._loop.call_soon_threadsafe(go_on.wait, SECONDS)
         futures = [self.start(call) for call in calls]

@@ -1,4 +1,4 @@
-"""The operations of the generated packages as cases, calls of them, and a provider on loopback that answers."""
+"""The operations of the generated packages as cases, calls of them, and a provider on loopback."""
 
 import asyncio
 import functools
@@ -25,15 +25,15 @@ TOKEN = "test-key"
 
 @functools.cache
 def contract_of(provider: str) -> dict[str, Any]:
-    """Return a provider's effective contract, made once. Not to be changed."""
+    """Return a provider's effective contract, made once. Do not change it."""
     return effective(provider)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One operation of one generated package, and what goes with it.
+    """One operation of one generated package, with its arguments and replies.
 
-    `body_class` is None where nothing is sent in a body, `auth` is None where the operation needs no credential.
+    `body_class` is None where the operation has no body, `auth` is None where the operation needs no credential.
     `accepted` is a reply with status 200, None where that has no content, and `reply` is the name of its model.
     """
 
@@ -72,7 +72,7 @@ class Case:
         return next(node for node in nodes if node["operationId"] == self.operation)
 
     def reads(self, status: int) -> bool:
-        """Whether the contract has a schema for the reply with this status."""
+        """Return whether the contract has a schema for the reply with this status."""
         responses = self.described["responses"]
         response = responses.get(str(status)) or responses.get(f"{status // 100}XX") or {}
         if "$ref" in response:
@@ -86,7 +86,7 @@ class Case:
         return {**body, **self.arguments, **changes}
 
     def client(self, base_url: str = "https://provider.invalid", **options: Any) -> Any:
-        """Return a client that heeds no proxy of the environment and reads no certificates, which takes its time."""
+        """Return a client that ignores the proxies of the environment and reads no certificates, which takes long."""
         options = {"httpx_args": {"trust_env": False}, "verify_ssl": False, **options}
         if self.auth is None:
             return self.module("client").Client(base_url=base_url, **options)
@@ -281,7 +281,7 @@ class Seen:
 
 @dataclass
 class Server:
-    """A provider on loopback that gives one reply to everything and remembers what it saw."""
+    """A provider on loopback that gives one reply to every request and records the requests."""
 
     status: int = 200
     content: bytes = b""
@@ -293,7 +293,7 @@ class Server:
 
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Run a server on a free port for the time of the block."""
+    """Run a server on a free port until the block ends."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -370,12 +370,12 @@ def call(case: Case, caller: str, client: Any, **changes: Any) -> Any:
 
 
 def unreadable(case: Case, status: int, content: bytes) -> bool:
-    """Whether these bytes, one of UNREADABLE, are no reply with this status: an empty array of transactions is one."""
+    """Return whether this status makes these bytes, one of UNREADABLE, unreadable: an empty array may be a reply."""
     return case.reads(status) and not (status == 200 and isinstance(case.accepted, list) and content == b"[]")
 
 
 def plain(reply: Any) -> Any:
-    """Return what was read as it would be written."""
+    """Return a parsed value in its written form."""
     if isinstance(reply, list):
         return [plain(entry) for entry in reply]
     return None if reply is None else reply.to_dict()

@@ -1,7 +1,7 @@
 """Projects to generate into, and a build whose outcome is known."""
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,13 +10,14 @@ from scripts.contracts.document import Document
 from scripts.contracts.providers import package_name
 from scripts.packages import generate
 from tests.generation.generated_support import ROOT
+from tests.generation.site_support import serving
 
 TEMPLATES = "scripts/packages/templates"
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what the lock is about, as a clean checkout has it."""
+    """Return a copy of the files that the lock covers, as a clean checkout has them."""
     for name in ("specs", "generated", TEMPLATES):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -32,7 +33,7 @@ def checkout(project: Path) -> Path:
 
 @pytest.fixture
 def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the command build the committed packages by copying them: what they are is for the tests of `build`."""
+    """Make the command build the committed packages by copying them: other tests cover `build`."""
 
     def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
         providers = [provider for provider, _ in contracts]
@@ -43,3 +44,10 @@ def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
         return providers
 
     monkeypatch.setattr(generate, "build", build)
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """The address of a documentation site on loopback, which answers as `Site.replies` says."""
+    with serving() as address:
+        yield address

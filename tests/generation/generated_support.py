@@ -1,4 +1,4 @@
-"""What the tests of the generated packages share: their operations as cases, inline contracts, a loopback server."""
+"""Shared by the tests of the generated packages: inline contracts, and packages generated from them."""
 
 import importlib
 import json
@@ -95,7 +95,7 @@ class Made:
 def make(source: Mapping[str, Any], folder: Path) -> Made:
     """Generate a package from a contract with both tools, and make it importable for the rest of the test run.
 
-    The same contract gives the same package again: `folder` takes the first one.
+    The same contract gives the same package: `folder` is only for the first one.
     """
     key = json.dumps(source, sort_keys=True)
     if key not in _made:

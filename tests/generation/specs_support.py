@@ -1,4 +1,4 @@
-"""A small invented contract, and what the tests of specs/ and of its scripts do with it."""
+"""A small invented contract, and helpers for the tests of specs/ and of its scripts."""
 
 from pathlib import Path
 
@@ -54,7 +54,7 @@ def document(text: str = CONTRACT, name: str = "openapi.yaml") -> Document:
 
 
 def changed(old: str, new: str, text: str = CONTRACT) -> Document:
-    """Return the contract with `old`, which has to be in it, replaced by `new`."""
+    """Return the contract with `old`, which must occur in it, replaced by `new`."""
     assert old in text
     return document(text.replace(old, new))
 

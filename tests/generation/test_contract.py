@@ -18,7 +18,7 @@ from scripts.contracts.checks import check
 from scripts.contracts.contract import effective, effective_document, vendored_document
 from scripts.contracts.document import dump, parse
 from scripts.contracts.errors import ContractError
-from scripts.contracts.ingest import evidence_problems
+from scripts.contracts.evidence import problems as evidence_problems
 from scripts.contracts.openapi import python_name, reason_phrase, walk
 from scripts.contracts.pointers import resolve
 from scripts.contracts.providers import PROVIDERS
@@ -107,7 +107,7 @@ def test_every_operation_but_the_token_needs_a_credential(provider: str) -> None
 
 
 @each_provider
-def test_every_part_that_an_overlay_adds_names_what_it_rests_on_and_how_sure_that_is(provider: str) -> None:
+def test_every_part_that_an_overlay_adds_names_its_source_and_the_grade_of_that_source(provider: str) -> None:
     document = effective_document(provider)
     added = [pointer for pointer, place in document.places.items() if "overlay.yaml:" in place]
     assert added
@@ -467,7 +467,7 @@ json_values = st.recursive(
 
 
 @given(json_values.filter(lambda value: not (isinstance(value, dict) and "<<" in value)))
-def test_what_is_written_as_yaml_is_read_again_as_the_same_and_by_another_reader_too(value: Any) -> None:
+def test_written_yaml_is_read_as_the_same_here_and_by_another_reader(value: Any) -> None:
     written = dump({"key": value}, "made by a test")
     assert written.startswith("# made by a test\n")
     assert parse(written, "a.yaml").data == {"key": value}

@@ -18,7 +18,7 @@ from scripts.packages.trees import tree
 from scripts.packages.workers import worker
 from tests.generation.generated_support import ROOT, contract, documented, run
 
-# --- the command as the maintainer runs it: the same bytes in each way
+# --- the command as the maintainer runs it: the same bytes each time
 
 
 def test_generating_writes_the_committed_packages_and_lock_over_whatever_was_there(checkout: Path) -> None:
@@ -56,12 +56,13 @@ def test_building_says_a_line_for_each_provider_and_returns_them(tmp_path: Path)
 
 def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_names(tmp_path: Path) -> None:
     refused = (
-        ({"type": "string", "enum": ["txt", "TXT"]}, "/components/schemas/Code", "ValueError: Duplicate key TXT"),
-        ({"enum": ["a", 1]}, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+        ({"type": "string", "enum": []}, 7, "/components/schemas/Code", "Failed to parse"),
+        ({"enum": ["a", 1]}, 7, "/paths/~1things~1{thing_id}/post", "WARNING parsing POST"),
+        ({"enum": ["a"], "description": "\ud800"}, 1, "document", "the tool stopped: UnicodeEncodeError"),
     )
     reply = {"type": "object", "properties": {"code": {"$ref": "#/components/schemas/Code"}}}
     with worker("client") as tool:
-        for number, (code, pointer, problem) in enumerate(refused):
+        for number, (code, line, pointer, problem) in enumerate(refused):
             folder = tmp_path / f"{number}"
             folder.mkdir()
             source = contract(schemas={"Reply": reply, "Code": code})
@@ -71,7 +72,7 @@ def test_whatever_a_tool_says_or_raises_is_one_line_with_the_place_of_what_it_na
             with pytest.raises(ContractError) as raised:
                 tool.finish("demo", document)
             message = str(raised.value)
-            assert message.startswith(f"openapi.yaml:7: {pointer}: demo: ")
+            assert message.startswith(f"openapi.yaml:{line}: {pointer}: demo: ")
             assert problem in message
             assert "\n" not in message
 
@@ -216,7 +217,9 @@ def test_generating_beside_a_lock_that_cannot_be_read_is_one_line_and_nothing_is
 
 
 @from_packages_built_before
-def test_generating_into_what_is_no_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_generating_into_a_path_that_is_not_a_folder_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     assert main(["--provider", "blink", "--output", str(tmp_path / "file" / "out")]) == 2
     assert re.fullmatch(r"error: [^\n]*:1: [^\n]*; [^\n]*\n", capsys.readouterr().err)

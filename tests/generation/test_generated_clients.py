@@ -183,7 +183,7 @@ def test_an_unreadable_reply_is_raised_by_the_plain_callers_and_returned_by_the_
 
 @pytest.mark.parametrize("caller", ["sync", "asyncio"])
 @any_case
-def test_an_undescribed_status_is_raised_unless_the_client_says_otherwise(case: Case, caller: str) -> None:
+def test_an_undescribed_status_is_raised_by_default(case: Case, caller: str) -> None:
     with serving(Server(status=418, content=b"{}")) as server:
         with pytest.raises(case.module("errors").UnexpectedStatus) as raised:
             call(case, caller, case.client(server.url))

@@ -33,8 +33,9 @@ def test_the_cases_are_all_operations_of_all_providers() -> None:
 def test_a_package_holds_its_marker_and_contract_and_nothing_left_over(case: Case) -> None:
     package = ROOT / "generated" / f"refundry_{case.provider}"
     files = {path.name for path in package.iterdir() if path.name != "__pycache__"}
-    modules = {"__init__.py", "client.py", "errors.py", "schemas.py", "types.py"}
-    assert files == {*modules, "api", "models", "contract.json", "py.typed"}
+    modules = {"__init__", "client", "contracts", "enums", "errors", "extras", "schemas", "strict", "types"}
+    documents = {"contract.json", "definitions.json", "vendored.json"}
+    assert files == {*(f"{module}.py" for module in modules), *documents, "api", "models", "py.typed"}
     assert not [path for path in package.rglob("*") if path.name in (".ruff_cache", "README.md", "pyproject.toml")]
 
 

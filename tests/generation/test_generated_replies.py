@@ -1,4 +1,4 @@
-"""Whatever a reply holds, a generated package reads it without loss, or says that it cannot be read."""
+"""A generated package reads any reply without loss, or says that it is unreadable."""
 
 import json
 from typing import Any
@@ -133,11 +133,11 @@ def test_any_shape_of_a_lifetime_leaves_the_token_readable(value: object) -> Non
 @pytest.mark.parametrize("status", [200, 201])
 def test_a_token_of_blink_is_read_under_both_statuses_with_what_the_account_adds(status: int) -> None:
     case = case_of("blink", "create_token")
-    told = {"access_token": TOKEN, "payment_types": "credit-card", "account": {"a": 1}}
-    reply = case.api.read_reply(status, json.dumps(told).encode())
+    body = {"access_token": TOKEN, "payment_types": "credit-card", "account": {"a": 1}}
+    reply = case.api.read_reply(status, json.dumps(body).encode())
     assert reply.access_token == TOKEN
     assert reply.additional_properties == {"account": {"a": 1}}
-    assert reply.to_dict() == told
+    assert reply.to_dict() == body
 
 
 @pytest.mark.parametrize("value", [{}, {"status": "success"}, {"data": [], "total": 0}, {"code": "BYRD901"}])

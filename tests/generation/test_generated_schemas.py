@@ -78,7 +78,7 @@ def test_an_amount_that_is_no_whole_number_is_refused(provider: str, value: obje
 
 
 @pytest.mark.parametrize("case", TOKENS, ids=str)
-def test_a_secret_is_shown_and_written_masked_and_can_be_had_by_asking_for_it(case: Case) -> None:
+def test_a_secret_is_shown_and_written_masked_and_can_be_read_explicitly(case: Case) -> None:
     module = schemas(case.provider)
     request = getattr(module, str(case.body_class))(**case.body)
     reply = module.TokenResponse.model_validate_json(json.dumps(case.accepted))

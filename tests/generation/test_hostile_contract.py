@@ -4,6 +4,7 @@ import ast
 import contextlib
 import copy
 import json
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from scripts.contracts.document import parse
 from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import package_name
 from scripts.packages.generators import CONFIGURATION, write_client, write_schemas
+from scripts.packages.overrides import OURS
 from tests.generation.generated_support import run
 
 REFERENCE = "#/components/schemas/"
@@ -27,7 +29,7 @@ CONTRACT: dict[str, Any] = {
         "contact": {"name": "Support"},
         "termsOfService": "https://provider.invalid/terms",
     },
-    "servers": [{"url": "https://provider.invalid", "description": "Production"}],
+    "servers": [{"url": "https://provider.invalid", "description": "Production", "x-environments": ["production"]}],
     "security": [{"key": []}],
     "tags": [{"name": "refunds", "description": "About the tag"}],
     "paths": {
@@ -75,7 +77,7 @@ CONTRACT: dict[str, Any] = {
                 "required": ["amount"],
                 "properties": {
                     "amount": {"type": "string", "description": "How much", "pattern": "^1$", "example": "1.00"},
-                    "note": {"type": "string", "title": "A note", "default": "nothing", "format": "uri"},
+                    "note": {"type": "string", "title": "A note", "default": "urn:x:nothing", "format": "uri"},
                 },
             },
             "Reply": {
@@ -90,7 +92,7 @@ CONTRACT: dict[str, Any] = {
     },
 }
 
-# Each way out of the place where a string ends up: docstring, text in either quotes, f-string and str.format, comment
+# Each escape from the place of a string: docstring, text in either quotes, f-string and str.format, comment
 # line, template of the generator, a trailing backslash. Short, since the tools break long words in two.
 CALL = "__import__('os').mkdir('{canary}')"
 PAYLOADS: dict[str, Callable[[str], str]] = {
@@ -150,10 +152,15 @@ def generated(source: dict[str, Any], provider: str, folder: Path) -> list[str]:
     for name, write in (("client", write_client), ("schemas", write_schemas)):
         scratch = folder / f"{provider}-{name}"
         scratch.mkdir()
-        # A tool may stop in any way it likes; what it must not do is run the code.
+        # A tool may stop with any error, but must not run the code.
         with contextlib.suppress(Exception):
             write(provider, source, scratch)
             done.append(name)
+        if name == "schemas":
+            # The modules of a package that its models are built on.
+            (scratch / "__init__.py").touch()
+            for module in ("enums", "extras"):
+                shutil.copy(OURS / f"{module}.py.jinja", scratch / f"{module}.py")
     return done
 
 
@@ -170,7 +177,6 @@ for file in sorted(Path.cwd().rglob("*.py")):
     if sys.argv[1] in file.read_text(encoding="utf-8"):
         root = next(p for p in (file.parent, *file.parents) if not (p / "__init__.py").exists())
         sys.path.insert(0, str(root))
-        sys.modules.pop("schemas", None)
         try:
             importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__"))
         except Exception:
@@ -194,7 +200,7 @@ def calls(folder: Path, word: str) -> set[str]:
     """Return the modules that have `word` in them and would run the payload when one of their functions is called."""
     found = set()
     for name in holding(folder, word):
-        # What is no Python cannot run.
+        # A file that is not Python cannot run.
         with contextlib.suppress(SyntaxError):
             nodes = ast.walk(ast.parse((folder / name).read_text(encoding="utf-8")))
             if any(isinstance(node, ast.Name) and node.id in ("__import__", "cycler") for node in nodes):
@@ -216,7 +222,7 @@ def test_the_contract_without_a_payload_is_generated_and_imported(tmp_path: Path
     assert {"demo-schemas/schemas.py", f"demo-client/{package_name('demo')}/api/refunds/act.py"} <= imported
 
 
-# Text for people, which both tools carry whatever it is: code is hidden in all of it at once. In any other string it is
+# Text for people, which both tools carry unchanged: code is hidden in all of it at once. In any other string it is
 # hidden alone, because a tool that refuses one string writes nothing of the others.
 TEXTS = frozenset(
     (path, is_key)
@@ -241,12 +247,12 @@ def test_code_hidden_in_any_string_runs_neither_at_generation_nor_at_import_nor_
         written = generated(replaced(texts), f"demo{number}", tmp_path)
         assert not list(tmp_path.glob("canary*")), "ran at generation"
         if number == 0:
-            # The test would show nothing if what it hides were refused.
+            # The test would show nothing if the contract with the hidden code were refused.
             assert written == ["client", "schemas"]
     imported = import_all(tmp_path, "canary")
     assert [places[file.name] for file in tmp_path.glob("canary*")] == []
     assert calls(tmp_path, "canary") == set()
-    # Nor would it show anything if code that one text lets out stood in a module that another text breaks.
+    # Nor would it show anything if one text broke the module in which another text lets code run.
     assert {name for name in holding(tmp_path, "canary") if name.startswith("demo0-")} <= imported
     assert len(imported) > 20
 
@@ -260,7 +266,7 @@ def test_a_key_that_makes_the_schema_tool_import_code_does_not_pass_the_contract
         check(parse(json.dumps(source), "demo"))
 
 
-def test_neither_tool_is_told_to_run_a_hook_or_to_fetch_anything() -> None:
+def test_neither_tool_is_configured_to_run_a_hook_or_to_fetch_anything() -> None:
     assert CONFIGURATION["client"]["post_hooks"] == []
     assert CONFIGURATION["schemas"]["allow_remote_refs"] is False
     assert CONFIGURATION["schemas"]["strict_refs"] is True

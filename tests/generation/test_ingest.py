@@ -1,4 +1,4 @@
-"""A published page becomes a vendored contract: exactly the contract, without the prose, or nothing at all."""
+"""A published page becomes a vendored contract: exactly the contract without the prose, or an error."""
 
 import datetime
 import errno
@@ -6,23 +6,17 @@ import hashlib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from scripts.contracts import ingest
 from scripts.contracts.checks import check
 from scripts.contracts.contract import vendored_document
-from scripts.contracts.document import Document, parse
+from scripts.contracts.document import parse
 from scripts.contracts.errors import ContractError
-from scripts.contracts.pointers import resolve
 from scripts.contracts.providers import PROVIDERS, SPECS
-from tests.generation.specs_support import CONTRACT, specs_with
-
-ADDRESS = "https://docs.example.com/returns"
-INTRODUCTION = "# Give money back\n\nSome words about it.\n\n```bash\ncurl https://pay.example.com\n```\n\n"
-TODAY = datetime.date(2026, 11, 22)
-
+from tests.generation.ingest_support import ADDRESS, INTRODUCTION, TODAY, contract_of, ingested, page_of, taken
+from tests.generation.specs_support import CONTRACT
 
 SAMPLE = """\
   description: |
@@ -32,33 +26,14 @@ SAMPLE = """\
 """
 
 
-def page_of(block: str, info: str = "yaml POST /returns/{id}", fence: str = "````", indent: str = "") -> str:
-    lines = [f"{fence}{info}", *block.splitlines(), fence]
-    return INTRODUCTION + "".join(f"{indent}{line}".rstrip() + "\n" for line in lines)
-
-
-def taken(tmp_path: Path, page: str | bytes, *options: str, provider: str = "paybyrd") -> int:
-    saved = tmp_path / "page.md"
-    saved.write_bytes(page.encode() if isinstance(page, str) else page)
-    return ingest.main([provider, str(saved), "--specs", str(tmp_path / "specs"), *options])
-
-
-def ingested(tmp_path: Path, page: str | bytes, *options: str) -> tuple[bytes, bytes]:
-    assert taken(tmp_path, page, "--address", ADDRESS, "--retrieved", TODAY.isoformat(), *options) == 0
-    folder = tmp_path / "specs" / "paybyrd"
-    return (folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()
-
-
-def contract_of(written: bytes) -> Any:
-    return parse(written.decode(), "openapi.yaml").data
-
-
 def test_the_contract_on_a_page_is_kept_exactly_and_its_source_is_recorded(tmp_path: Path) -> None:
     page = page_of(CONTRACT)
     written, source = ingested(tmp_path, page)
     assert contract_of(written) == parse(CONTRACT, "page").data
     assert written.startswith(b"# Written by `nox -s ingest` from the provider's page, never by hand.")
     assert tomllib.loads(source.decode()) == {
+        "hosts": [],
+        "fetch": "by hand",
         "address": ADDRESS,
         "retrieved": TODAY,
         "kind": "published",
@@ -112,7 +87,7 @@ def test_the_block_has_one_hash_however_the_page_fences_and_ends_its_lines(tmp_p
     assert len(hashes) == 1
 
 
-def test_taking_the_same_page_again_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_run_on_the_same_page_gives_the_same_bytes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = ingested(tmp_path, page_of(CONTRACT))
     capsys.readouterr()
     assert taken(tmp_path, page_of(CONTRACT)) == 0
@@ -468,101 +443,6 @@ def test_check_writes_nothing_and_shows_what_the_page_would_change(
     assert "-          type: integer\n+          type: number\n" in out
     folder = tmp_path / "specs" / "paybyrd"
     assert ((folder / "openapi.yaml").read_bytes(), (folder / "source.toml").read_bytes()) == before
-
-
-TRANSCRIBED = """\
-openapi: 3.1.0
-info: {title: Invented API, version: '1', x-evidence: docs.example.com/about (A)}
-servers:
-  - {url: https://pay.example.com, x-evidence: docs.example.com/hosts (A)}
-paths:
-  /returns:
-    post:
-      x-evidence: ['page line 3: /returns']
-      requestBody:
-        x-evidence: ['page line 5: cents', github.com/example/plugin (B)]
-        content:
-          application/json:
-            schema:
-              type: object
-              x-evidence: 'page line 5: cents'
-              properties:
-                cents: {type: integer, x-evidence: 'page line 5: cents'}
-      responses:
-        '200': {description: OK, x-evidence: docs.example.com/replies (D)}
-"""
-TRANSCRIBED_PAGE = "# Returns\n\nPOST /returns\n\n- cents, a number\n"
-
-
-def transcribed(tmp_path: Path, contract: str, page: str, *options: str) -> int:
-    specs_with(tmp_path, "", contract, "blink")
-    return taken(tmp_path, page, "--transcribed", "--address", ADDRESS, *options, provider="blink")
-
-
-def test_a_transcribed_contract_that_rests_on_its_page_gets_its_source_and_is_not_touched(tmp_path: Path) -> None:
-    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--retrieved", TODAY.isoformat()) == 0
-    folder = tmp_path / "specs" / "blink"
-    assert (folder / "openapi.yaml").read_text(encoding="utf-8") == TRANSCRIBED
-    assert tomllib.loads((folder / "source.toml").read_text(encoding="utf-8")) == {
-        "address": ADDRESS,
-        "retrieved": TODAY,
-        "kind": "transcribed",
-        "page_sha256": hashlib.sha256(TRANSCRIBED_PAGE.encode()).hexdigest(),
-        "contract_sha256": hashlib.sha256(TRANSCRIBED.encode()).hexdigest(),
-    }
-
-
-def test_the_hash_of_the_page_as_published_is_recorded_when_the_saved_copy_was_altered(tmp_path: Path) -> None:
-    published = hashlib.sha256(b"with a token").hexdigest()
-    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE, "--published-sha256", published) == 0
-    source = tomllib.loads((tmp_path / "specs" / "blink" / "source.toml").read_text(encoding="utf-8"))
-    assert source["page_sha256"] == published
-
-
-def test_a_page_that_differs_from_the_one_transcribed_is_seen(tmp_path: Path) -> None:
-    assert transcribed(tmp_path, TRANSCRIBED, TRANSCRIBED_PAGE) == 0
-    assert taken(tmp_path, TRANSCRIBED_PAGE, "--transcribed", "--check", provider="blink") == 0
-    assert taken(tmp_path, TRANSCRIBED_PAGE + "More.\n", "--transcribed", "--check", provider="blink") == 1
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("      x-evidence: ['page line 3: /returns']\n", "", "7: /paths/~1returns/post: no x-evidence"),
-        (", x-evidence: 'page line 5: cents'}", "}", "17: /paths/~1returns/post/requestBody/content/"),
-        (", x-evidence: docs.example.com/about (A)}", "}", "2: /info: no x-evidence"),
-        (", x-evidence: docs.example.com/hosts (A)}", "}", "4: /servers/0: no x-evidence"),
-        (
-            "            schema:\n",
-            "            example: {}\n            schema:\n",
-            "12: /paths/~1returns/post/requestBody/content/",
-        ),
-        ("['page line 3: /returns']", "[]", "8: /paths/~1returns/post: no x-evidence"),
-        ("docs.example.com/hosts (A)", "docs.example.com/hosts", "4: /servers/0: evidence 'docs.example.com/hosts'"),
-        ("docs.example.com/hosts (A)", "docs.example.com/hosts (E)", "4: /servers/0: evidence "),
-        ("docs.example.com/hosts (A)", "it is well known (A)", "4: /servers/0: evidence "),
-        ("line 3: /returns", "line 4: /returns", "8: /paths/~1returns/post: line 4 of the page has no '/returns'"),
-        ("line 3: /returns", "line 99: /returns", "8: /paths/~1returns/post: line 99 of the page has no '/returns'"),
-    ],
-)
-def test_a_node_that_does_not_rest_on_the_page_is_one_line_and_exit_2_and_writes_nothing(
-    old: str, new: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert old in TRANSCRIBED
-    assert transcribed(tmp_path, TRANSCRIBED.replace(old, new), TRANSCRIBED_PAGE) == 2
-    expected = f"error: {tmp_path}/specs/blink/openapi.yaml:{message}"
-    err = capsys.readouterr().err
-    assert err.startswith(expected)
-    assert err.count("\n") == 1
-    assert not (tmp_path / "specs" / "blink" / "source.toml").exists()
-
-
-def test_every_node_of_a_committed_transcribed_contract_has_evidence() -> None:
-    document = vendored_document("blink")
-    assert ingest.evidence_problems(document) == []
-    with_one_less = parse("x: 1", "x").data | document.data
-    del resolve(with_one_less, "/components/schemas/RefundRequest/properties/amount")["x-evidence"]
-    assert len(ingest.evidence_problems(Document(with_one_less, document.places))) == 1
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

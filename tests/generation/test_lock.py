@@ -1,4 +1,4 @@
-"""The lock names everything that has changed since the packages were made."""
+"""The lock names every change since the packages were generated."""
 
 import hashlib
 import shutil
@@ -78,7 +78,7 @@ def test_another_page_is_a_line(project: Path) -> None:
 
 
 def moved_away(path: Path) -> None:
-    """Put a link in the place of a file or folder, to where it is now."""
+    """Replace a file or folder by a link to its new place."""
     project = next(parent for parent in path.parents if (parent / "specs").is_dir())
     path.symlink_to(path.rename(project / f"moved-{path.name}"))
 

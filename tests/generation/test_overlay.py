@@ -17,7 +17,7 @@ Action = dict[str, Any]
 
 def action(**changes: Any) -> Action:
     made = {"x-name": "made", "x-reason": "to test", "x-source": "ours", "x-expect": "absent", "target": SCHEMA}
-    return made | {key.replace("x_", "x-"): value for key, value in changes.items()}
+    return made | {key.replace("_", "-"): value for key, value in changes.items()}
 
 
 def overlay_of(*actions: Any) -> Document:
@@ -180,6 +180,76 @@ def test_an_action_that_is_no_longer_needed_is_an_error(changes: Action) -> None
 def test_an_action_that_is_given_twice_is_an_error() -> None:
     once = action(update={"description": "d"})
     assert "'again': the contract already says so at /description" in refusal(once, once | {"x-name": "again"})
+
+
+def test_every_action_that_does_not_fit_is_named_and_those_that_fit_are_applied() -> None:
+    lost = action(x_name="lost", target="$.components.schemas.Gone", update={"x-a": 1})
+    described = action(update={"description": "d"})
+    late = action(x_name="late", target="$.info.title", x_expect="Other", update="Ours")
+    with pytest.raises(ContractError) as refused:
+        overlay.apply(document(), overlay_of(lost, described, late))
+    first, second = str(refused.value).split("\n")
+    assert first.startswith("overlay.yaml:7: action 'lost': ")
+    assert second.startswith("overlay.yaml:21: action 'late': ")
+    applied_all = overlay.apply_all(document(), overlay_of(lost, described, late))
+    assert [*applied_all.unfit] == ["lost", "late"]
+    assert applied_all.touched == {"made": ("/components/schemas/Return/description",)}
+    assert applied_all.document.data["components"]["schemas"]["Return"]["description"] == "d"
+
+
+def test_an_action_can_be_left_out() -> None:
+    applied_all = overlay.apply_all(document(), overlay_of(action(update={"description": "d"})), without={"made"})
+    assert (applied_all.document.data, applied_all.unfit, applied_all.touched) == (document().data, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("target", "update", "problem"),
+    [
+        (SCHEMA, {"properties": {"gone": {"description": "d"}}}, "no schema 'gone' at /components/schemas/Return/prop"),
+        (SCHEMA, {"properties": {"gone": {"properties": {"a": {"description": "d"}}}}}, "no schema 'gone'"),
+        ("$.components", {"schemas": {"Gone": {"description": "d"}}}, "no schema 'Gone' at /components/schemas/Gone"),
+        ("$.components", {"responses": {"Gone": {"description": "d"}}}, "no response 'Gone'"),
+        ("$.paths.*.post.responses", {"202": {"description": "d"}}, "no response '202'"),
+        (
+            "$.paths.*.post.responses['200']",
+            {"content": {"text/plain": {"example": "a"}}},
+            "no media type 'text/plain'",
+        ),
+        ("$.paths", {"/gone": {"description": "d"}}, "no path '/gone'"),
+        ("$.paths['/returns/{id}']", {"get": {"operationId": "look"}}, "no operation 'get'"),
+        ("$.paths.*.post.parameters", [{"description": "d"}], "no parameter '1'"),
+        ("$.components", {"securitySchemes": {"key": {"description": "d"}}}, "no security scheme 'key'"),
+    ],
+)
+def test_an_update_that_only_describes_a_name_that_the_contract_does_not_have_is_an_error(
+    target: str, update: Any, problem: str
+) -> None:
+    refused = refusal(action(target=target, update=update))
+    assert refused.startswith("overlay.yaml:7: action 'made': the contract has ")
+    assert problem in refused
+
+
+def test_an_update_that_defines_a_name_adds_it_with_parts_that_say_little() -> None:
+    more = {"type": "object", "properties": {"some": {"description": "Its type is not documented."}}}
+    data = applied(action(update={"properties": {"more": more}}))
+    assert data["components"]["schemas"]["Return"]["properties"]["more"] == more
+
+
+def test_an_update_that_requires_a_property_that_the_contract_does_not_have_is_an_error() -> None:
+    one = action(target=f"{SCHEMA}.required", update=["gone"])
+    assert "it requires 'gone', and the contract has no such property at /components/schemas/Return" in refusal(one)
+
+
+def test_a_value_can_be_expected_to_be_that_of_another_place() -> None:
+    bare = action(x_name="dropped", target=f"{SCHEMA}.required", x_expect_as=f"{SCHEMA}['x-known']", remove=True)
+    del bare["x-expect"]
+    known, copied = (
+        action(update={"x-known": []}),
+        action(x_name="copied", target=f"{SCHEMA}['x-known']", x_expect=[], copy=f"{SCHEMA}.required"),
+    )
+    assert "required" not in applied(known, copied, bare)["components"]["schemas"]["Return"]
+    assert "it expects [] and finds ['cents', 'note']" in refusal(known, bare)
+    assert "it has x-expect and x-expect-as" in refusal(known, bare | {"x-expect": []})
 
 
 def test_two_actions_of_one_name_are_an_error() -> None:

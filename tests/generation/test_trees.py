@@ -1,4 +1,4 @@
-"""Files and packages are written whole or not at all, and what a killed run left is gone after the next one."""
+"""Files and packages are written whole or not at all, and the next run removes the leftovers of a killed one."""
 
 import re
 import resource

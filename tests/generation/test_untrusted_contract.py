@@ -1,4 +1,4 @@
-"""A contract is untrusted input: it cannot make a tool fetch, follow something for ever, or die without a word."""
+"""A contract is untrusted input: it cannot make a tool fetch a URL, loop for ever, or fail without a message."""
 
 import json
 import threading
@@ -30,24 +30,24 @@ def ref(name: str) -> dict[str, str]:
 
 @contextmanager
 def server() -> Iterator[tuple[str, list[str]]]:
-    """A loopback server that answers with a schema; its address, and the paths that were asked for."""
-    asked: list[str] = []
+    """A loopback server that answers with a schema; its address, and the requested paths."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b'{"type": "object"}')
 
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as listening:
         thread = threading.Thread(target=listening.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listening.server_port}/schema", asked
+            yield f"http://127.0.0.1:{listening.server_port}/schema", requested
         finally:
             listening.shutdown()
             thread.join()
@@ -64,14 +64,14 @@ def discriminated(target: object) -> dict[str, Any]:
 
 
 def outcome(ask: Callable[[], object]) -> str:
-    """Return what a call gives or raises, as text."""
+    """Return the result or the exception of a call as text."""
     try:
         return repr(ask())
-    except Exception as error:  # noqa: BLE001 - whatever a library raises: what counts is that it fetched nothing
+    except Exception as error:  # noqa: BLE001 - a library may raise anything: the test is that it fetched nothing
         return repr(error)
 
 
-# --- what would be fetched
+# --- fetches
 
 
 @pytest.mark.parametrize("target", ["Reply", "#/components/schemas/Reply"])
@@ -111,7 +111,7 @@ def test_the_validators_retrieve_nothing_even_from_a_contract_that_was_not_check
 ) -> None:
     local = tmp_path / "schema.json"
     local.write_text('{"type": "object", "const": "content of a local file"}')
-    with server() as (address, asked):
+    with server() as (address, requested):
         for target in (address, local.as_uri(), str(local), "schema.json"):
             for schema in (discriminated(target), {"$ref": target, "default": {}, "example": {}}):
                 data = contract(openapi=version, schemas={"Either": schema})
@@ -121,27 +121,27 @@ def test_the_validators_retrieve_nothing_even_from_a_contract_that_was_not_check
                     lambda data=data: schema_findings(Document(data, {"": "openapi.yaml:1"})),
                 ):
                     assert "content of a local file" not in outcome(ask)
-        assert asked == []
+        assert requested == []
 
 
 def test_taking_a_hostile_page_fetches_nothing_and_is_one_line(tmp_path: Path) -> None:
-    with server() as (address, asked):
+    with server() as (address, requested):
         data = contract(schemas={"Either": discriminated(address)})
         (tmp_path / "page.md").write_text(f"```yaml\n{json.dumps(data, indent=1)}\n```\n")
         done = run(
             *("-m", "scripts.contracts.ingest", "paybyrd", str(tmp_path / "page.md"), "--specs", str(tmp_path)),
             *("--address", "https://docs.example.com/a"),
         )
-        assert (done.returncode, done.stdout, asked) == (2, "", [])
+        assert (done.returncode, done.stdout, requested) == (2, "", [])
     assert "discriminator/mapping/a" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-# --- what would never end
+# --- endless work
 
 
 @pytest.mark.parametrize(
-    ("schemas", "way"),
+    ("schemas", "path"),
     [
         ({"A": ref("A")}, "A -> A"),
         ({"A": ref("B"), "B": ref("C"), "C": ref("A")}, "A -> B -> C -> A"),
@@ -150,8 +150,10 @@ def test_taking_a_hostile_page_fetches_nothing_and_is_one_line(tmp_path: Path) -
         ({"A": {"anyOf": [{"if": ref("A")}]}}, "A -> A/anyOf/0 -> A/anyOf/0/if -> A"),
     ],
 )
-def test_a_schema_that_is_defined_by_itself_is_refused_and_the_way_is_named(schemas: dict[str, Any], way: str) -> None:
-    named = " -> ".join(f"/components/schemas/{one}" for one in way.split(" -> "))
+def test_a_schema_that_is_defined_by_itself_is_refused_and_the_cycle_is_named(
+    schemas: dict[str, Any], path: str
+) -> None:
+    named = " -> ".join(f"/components/schemas/{one}" for one in path.split(" -> "))
     problem = f"openapi.yaml:1: /components/schemas/A: it is defined by itself: {named}; "
     with pytest.raises(ContractError) as refused:
         checked(**schemas)
@@ -166,7 +168,7 @@ def test_any_other_reference_to_itself_is_refused_too(group: str) -> None:
         check(parse(json.dumps(data), "openapi.yaml"))
 
 
-def test_a_schema_that_holds_others_of_its_kind_is_none_that_is_defined_by_itself() -> None:
+def test_a_schema_that_contains_others_of_its_type_is_not_defined_by_itself() -> None:
     checked(
         Node={"type": "object", "properties": {"next": ref("Node"), "all": {"type": "array", "items": ref("Node")}}}
     )
@@ -180,7 +182,7 @@ def test_schemas_that_double_at_each_level_are_refused() -> None:
         checked(**levels, L40={"type": "object"})
 
 
-def test_whatever_a_validator_dies_of_is_one_line() -> None:
+def test_any_failure_of_a_validator_is_one_line() -> None:
     tree: dict[str, Any] = {"Tree": {"type": "array", "items": ref("Tree")}, "Body": {"allOf": [ref("Tree")]}}
     with pytest.raises(
         ContractError, match=r"^openapi.yaml:1: document: the validator stopped: RecursionError: [^\n]*$"
@@ -191,8 +193,8 @@ def test_whatever_a_validator_dies_of_is_one_line() -> None:
 BACKTRACKS = r"^(a+)+$"
 
 
-def test_a_pattern_that_would_backtrack_for_ever_is_tried_and_ends() -> None:
-    # In a process of its own, with a time limit: a check that does not end fails the test.
+def test_a_pattern_that_would_backtrack_for_ever_is_tried_within_a_time_limit() -> None:
+    # In a separate process, with a time limit: a check that does not end fails the test.
     contracts = {
         f"{version} {keyword}": contract(
             openapi=version, schemas={"Code": {"type": "string", "pattern": BACKTRACKS, keyword: "a" * 60 + "!"}}
@@ -255,7 +257,7 @@ def test_a_page_of_blanks_is_read_as_fast_as_any_other(tmp_path: Path) -> None:
             page = tmp_path / f"{name}-{number}.md"
             page.write_text(text.replace("{}", blank * 100_000))
             pages.append(page)
-    # In a process of its own, with a time limit: a pattern that goes back at each blank takes hours.
+    # In a separate process, with a time limit: a pattern that goes back at each blank takes hours.
     code = """
 import sys
 from scripts.contracts.ingest import main
@@ -269,7 +271,7 @@ for page in pages:
         assert line.startswith(f"error: {page}:1: page: no OpenAPI block; ")
 
 
-# --- what would stop later, without its place
+# --- errors that would come later, without a place
 
 
 @pytest.mark.parametrize(

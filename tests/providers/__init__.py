@@ -1,4 +1,4 @@
-"""The records of the providers: the suites are parametrised over them."""
+"""The records of the providers. The suites are parametrised over them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,7 +14,7 @@ PROVIDERS: Final = tuple(RECORDS)
 
 
 def where(holds: Callable[[ProviderRecord], object]) -> tuple[str, ...]:
-    """Return the providers for whose record this holds."""
+    """Return the providers whose record fulfils a condition."""
     return tuple(name for name, record in RECORDS.items() if holds(record))
 
 
@@ -23,7 +23,7 @@ WITH_TOKENS: Final = where(lambda record: record.tokens)
 WITH_PROOF: Final = where(lambda record: record.callbacks.account)
 """The providers that prove their callbacks."""
 WITH_PAYMENT_STATES: Final = where(lambda record: record.payments)
-"""The providers that are asked why a payment cannot be refunded."""
+"""The providers with a lookup of the reason why a payment cannot be refunded."""
 WITHOUT_WINDOW: Final = where(lambda record: not record.deduplicates)
 """The providers that do not de-duplicate."""
 
@@ -41,7 +41,7 @@ def tokens_of(provider: str) -> TokenRecord:
 
 
 def payments_of(provider: str) -> PaymentRecord:
-    """Return how a provider is asked why a payment cannot be refunded."""
+    """Return how a provider's lookup of a payment's state works."""
     record = RECORDS[provider].payments
     assert record is not None
     return record

@@ -10,11 +10,11 @@ from refundry.sandbox import CREDENTIALS
 from scripts.contracts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
+    DENIED,
     DONE,
+    IN_PROGRESS,
     MISMATCH,
-    NO_ACCESS,
     REFUSED,
-    UNDER_WAY,
     UNKNOWN,
     another_amount,
     flag_of,
@@ -45,7 +45,7 @@ from tests.providers.record import (
 ORIGIN: Final = "https://secure.blinkpayment.co.uk"
 _TRANSACTIONS: Final = "/api/pay/v1/transactions"
 
-# Words for a transaction, of the page on refunds and of the glossary of states.
+# The state words of the page on refunds and of the glossary of states.
 _WORDS: Final = {
     "completed": SUCCEEDED,
     "Accepted": SUCCEEDED,
@@ -68,7 +68,7 @@ _WORDS: Final = {
     "voided": FAILED,
     "expired": FAILED,
 }
-_RESULTS: Final = {SUCCEEDED: DONE, PENDING: UNDER_WAY, FAILED: REFUSED}
+_RESULTS: Final = {SUCCEEDED: DONE, PENDING: IN_PROGRESS, FAILED: REFUSED}
 _ALONE: Final = ("completed", "pending", "failed")
 """The words of a reply without `success`. Any other may be the payment's."""
 
@@ -98,21 +98,23 @@ def _accepting(call: Call) -> dict[str, Any]:
     return {"status": "completed", "success": True, "amount": float(major_units(call.amount)), **facts}
 
 
-def _under_way(call: Call) -> dict[str, Any]:
+def _in_progress(call: Call) -> dict[str, Any]:
     return {**_accepting(call), "status": "pending"}
 
 
 def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
     if said is None:
-        return NO_ACCESS if answer.status == 401 else UNKNOWN
+        return DENIED if answer.status == 401 else UNKNOWN
     success = flag_of(said.get("success"))
     if answer.status == 200:
         return _of_refund(call, said, success)
     word = text_of(said, "status")
-    if success or (word is not None and _BY_WORD.get(_plain(word), UNKNOWN) <= ACCEPTED):  # a body denies its status
+    if success or (
+        word is not None and _BY_WORD.get(_plain(word), UNKNOWN) <= ACCEPTED
+    ):  # a body that contradicts its status
         return UNKNOWN
     if answer.status in (401, 403):
-        return NO_ACCESS
+        return DENIED
     if answer.status not in (400, 402, 404, 422):  # 409 conflicts with another request, which may be this refund
         return UNKNOWN
     by_message = "success" not in said and answer.status != 402 and (text_of(said, "message") or text_of(said, "error"))
@@ -122,8 +124,8 @@ def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> fro
 def _of_refund(call: Call, said: dict[str, Any], success: bool | None) -> frozenset[str]:
     verdict = _verdict(text_of(said, "status"), success)
     differs = any(
-        reported not in (None, asked)
-        for reported, asked in (
+        reported not in (None, requested)
+        for reported, requested in (
             (id_of(said, "transaction_id"), call.payment_id),
             (id_of(said, "reference"), call.reference),
         )
@@ -141,7 +143,7 @@ def _verdict(word: str | None, success: bool | None) -> frozenset[str]:
     if success is None:
         return meant if meant is not None and _plain(word) in _ALONE else UNKNOWN
     if meant is None:
-        return UNDER_WAY if success else UNKNOWN
+        return IN_PROGRESS if success else UNKNOWN
     return meant if (meant <= ACCEPTED) is success else UNKNOWN
 
 
@@ -203,7 +205,7 @@ RECORD: Final = ProviderRecord(
         unlisted=("settled", "Success", "reversed", "Finished", "Referred", "Pending%20Submission", "Fully refunded"),
         done="completed",
         undone="declined",
-        under_way="Captured",
+        in_progress="Captured",
         at="/data/status",
         transaction={"transaction_id": REFUND, "amount": 1},
         other_amount={"amount": 0.99},
@@ -216,7 +218,7 @@ RECORD: Final = ProviderRecord(
             *("Captured", "Received", "Approved", "Deferred", "Tendered", "Pre-Auth", "Preauth", "Referred"),
             *("Reversed", "Rejected", "Finished", "Canceled", "cancelled", "voided", "declined", "failed", "expired"),
         ),
-        void="cancel_transaction of refundry_blink",
+        void_hint="cancel_transaction of refundry_blink",
     ),
     callbacks=CallbackRecord(
         proves="nothing",
@@ -235,7 +237,7 @@ RECORD: Final = ProviderRecord(
         ),
         payment_ids=("BL-2349AGB", "a:b;c=d,e'(f)*!$&+~@_"),
         accepting=_accepting,
-        under_way=_under_way,
+        in_progress=_in_progress,
         refusing={"success": False, "message": "no"},
         by_status={
             200: "SUCCEEDED",
@@ -281,6 +283,6 @@ RECORD: Final = ProviderRecord(
         },
         refund_id_at="refunded_transaction_id",
         steps=1,
-        questions=frozenset({("POST", "/api/pay/v1/tokens"), ("GET", f"{_TRANSACTIONS}/{{}}")}),
+        other_requests=frozenset({("POST", "/api/pay/v1/tokens"), ("GET", f"{_TRANSACTIONS}/{{}}")}),
     ),
 )

@@ -1,4 +1,4 @@
-"""The providers that the tests of this folder go over: those of the package, and the made-up one."""
+"""The providers of the tests in this folder: those of the package, and the made-up one."""
 
 from typing import Final
 

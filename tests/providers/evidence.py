@@ -1,4 +1,4 @@
-"""How a reply is read as evidence: shared by the records, and written without a look at the facade's readers."""
+"""Reads a reply as evidence. Shared by the records, and independent of the facade's readers."""
 
 import json
 import re
@@ -8,32 +8,32 @@ from typing import Any, NoReturn
 UNKNOWN = frozenset({"OutcomeUnknown"})
 MISMATCH = frozenset({"RefundMismatch"})
 DONE = frozenset({"SUCCEEDED"})
-UNDER_WAY = frozenset({"PENDING"})
+IN_PROGRESS = frozenset({"PENDING"})
 REFUSED = frozenset({"RefundRejected"})
-NO_ACCESS = frozenset({"AuthenticationFailed"})
-ACCEPTED = DONE | UNDER_WAY
+DENIED = frozenset({"AuthenticationFailed"})
+ACCEPTED = DONE | IN_PROGRESS
 
 
 def another_amount(*amounts: tuple[object, Decimal | None, Decimal]) -> bool:
-    """Whether amounts, each with what is read of it and what was asked for, tell of another than was asked for.
+    """Return whether reported amounts contradict the requested ones. Each pair: the amount read, the amount requested.
 
-    One that is there and cannot be read does too, where no other can.
+    An unreadable amount contradicts too, where no readable one is beside it.
     """
-    read = [(number, asked) for _, number, asked in amounts if number is not None]
+    read = [(number, requested) for _, number, requested in amounts if number is not None]
     if read:
-        return any(number != asked for number, asked in read)
+        return any(number != requested for number, requested in read)
     return any(value not in (None, "") for value, _, _ in amounts)
 
 
 def flag_of(value: object) -> bool | None:
-    """A success, also as programs write it that have no true and false."""
+    """Return the success flag, also in the forms of programs without booleans."""
     if isinstance(value, bool):
         return value
     return next((flag for flag, forms in ((True, ("1", "true")), (False, ("0", "false"))) if str(value) in forms), None)
 
 
 def body_of(body: bytes) -> dict[str, Any] | None:
-    """The body as a JSON object, or None where it is not one, or has two values under one name."""
+    """Return the body as a JSON object, or None where it is not one, or has two values under one name."""
     try:
         value = json.loads(body.decode("utf-8-sig"), parse_constant=_no_json, object_pairs_hook=_named_once)
     except (ValueError, RecursionError):
@@ -54,7 +54,7 @@ def _named_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def id_of(said: dict[str, Any], name: str) -> str | None:
-    """An id: a text, or a whole number, whose digits it is. One with more of them than a float holds is none."""
+    """Return an id: a text, or the digits of a whole number. A number with more digits than a float holds is no id."""
     value = said.get(name)
     if isinstance(value, bool) or (isinstance(value, float) and abs(value) >= 2**53):
         return None
@@ -69,7 +69,7 @@ def text_of(said: dict[str, Any], name: str) -> str | None:
 
 
 def number_of(value: object, *, fraction: bool = True) -> Decimal | None:
-    """A reported amount, as a number or as a text, without its sign: refunds may be shown below zero."""
+    """Return a reported amount, a number or a text, without its sign: refunds may be shown as negative amounts."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Decimal(value if isinstance(value, int) else repr(value)).copy_abs()
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?" if fraction else r"-?[0-9]+", value):

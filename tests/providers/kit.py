@@ -1,4 +1,4 @@
-"""The kit: what has to be there for a provider, and the sentence that says what is missing."""
+"""The kit: the pieces that every provider needs, and one sentence for each that is missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,22 +18,22 @@ SPECS = Path(__file__).resolve().parents[2] / "specs"
 
 @dataclass(frozen=True)
 class Kit:
-    """All the places that know the providers. A provider has one entry in each."""
+    """Every place that lists the providers. A provider has one entry in each."""
 
     kinds: Mapping[str, type[Account]]
     """The classes of the accounts, by the provider's name."""
     translations: Mapping[type[Account], str]
     records: Mapping[str, ProviderRecord]
     contracts: Callable[[str], bool]
-    """Whether there is a contract of the provider."""
+    """Whether a contract of the provider exists."""
     packages: Callable[[str], bool]
-    """Whether there is a generated package of the provider."""
+    """Whether a generated package of the provider exists."""
     machines: frozenset[str]
     """The providers of the sandbox."""
 
 
 def shipped() -> Kit:
-    """Return the kit of the package as it is."""
+    """Return the kit of the package."""
     return Kit(
         kinds=KINDS,
         translations=TRANSLATIONS,
@@ -51,12 +51,12 @@ def has_package(provider: str) -> bool:
 
 
 def gaps(kit: Kit) -> list[str]:
-    """Return one sentence for each piece that a provider lacks. It says what to write, and where."""
+    """Return one sentence for each missing piece of a provider. It says what to write, and where."""
     return [gap for provider in providers(kit) for gap in _gaps_of(kit, provider)]
 
 
 def providers(kit: Kit) -> list[str]:
-    """Return the name of every provider that any place knows; of a class that has no name, the class's own."""
+    """Return the name of every provider in any place; for an account class without a name, the class's own name."""
     named = {cls: provider for provider, cls in kit.kinds.items()}
     by_record = {record.account_class: provider for provider, record in kit.records.items()}
     registered = [named.get(cls) or by_record.get(cls) or cls.__name__.lower() for cls in kit.translations]
@@ -98,11 +98,11 @@ def _translation_gaps(kit: Kit, provider: str) -> Iterator[str]:
     for place in places:
         module, name = place.split(":")
         if kit.packages(provider) and not (find_spec(module) and hasattr(import_module(module), name)):
-            yield f"{provider} has no translation at {place}: write the class there, or mend TRANSLATIONS"
+            yield f"{provider} has no translation at {place}: write the class there, or fix TRANSLATIONS"
 
 
 def _empty_parts(record: ProviderRecord) -> Iterator[str]:
-    """The parts of a record without which a suite would try nothing."""
+    """The parts of a record that a suite cannot do without."""
     parts: Mapping[str, object] = {
         "refusals": record.refusals,
         "states.words": record.states.words,

@@ -1,4 +1,4 @@
-"""Lab4Pay: refunds that a card terminal pays out later, to the card that is presented."""
+"""Lab4Pay: refunds that a card terminal pays out later, to the presented card."""
 
 import hmac
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any, Final
 from refundry import AuthenticationFailed, Lab4Pay, Money, Operation, Reason, WireReply
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID
 from scripts.contracts.contract import effective
-from tests.providers.evidence import NO_ACCESS, REFUSED, UNDER_WAY, UNKNOWN, id_of
+from tests.providers.evidence import DENIED, IN_PROGRESS, REFUSED, UNKNOWN, id_of
 from tests.providers.record import (
     FAILED,
     PAYMENT,
@@ -66,11 +66,11 @@ def _accepting(_: Call) -> dict[str, Any]:
 
 def _evidence(_: Call, answer: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
     if answer.status == 401:
-        return NO_ACCESS
-    if answer.status == 400:  # no body is documented: an object, or nothing at all
+        return DENIED
+    if answer.status == 400:  # no body is documented: an object, or an empty body
         return REFUSED if said is not None or not answer.body else UNKNOWN
     if answer.status == 200 and said is not None and id_of(said, "transaction_id"):
-        return UNDER_WAY  # the terminal knows of it; no reply says more
+        return IN_PROGRESS  # the terminal has the refund; no reply says more
     return UNKNOWN
 
 
@@ -109,14 +109,14 @@ RECORD: Final = ProviderRecord(
         unlisted=("CANCELLED", "COMPLETED", "SUCCESSFUL", "PENDING", "SUCCESS.", "NOT_SUCCESS", "FAILED DECLINED"),
         done="SUCCESS",
         undone="DECLINED",
-        under_way="IN_PROGRESS",
+        in_progress="IN_PROGRESS",
         at="/status",
     ),
     payments=PaymentRecord(
         url=f"{ORIGIN}{_TRANSACTIONS}/{PAYMENT}/status/",
         refusal=reply(400),
         unrefundable=tuple(word for word in _WORDS if word != "SUCCESS"),
-        void="revert_transaction of refundry_lab4pay",
+        void_hint="revert_transaction of refundry_lab4pay",
     ),
     callbacks=CallbackRecord(
         proves="signature",
@@ -134,7 +134,7 @@ RECORD: Final = ProviderRecord(
         ),
         payment_ids=("T-20260101", "a:b;c=d,e'(f)*!$&+~@_"),
         accepting=_accepting,
-        under_way=_accepting,
+        in_progress=_accepting,
         refusing={"detail": "no"},
         by_status={
             200: "PENDING",
@@ -166,7 +166,7 @@ RECORD: Final = ProviderRecord(
         },
         refund_id_at="transaction_id",
         steps=2,
-        questions=frozenset(
+        other_requests=frozenset(
             {
                 ("POST", "/v1/auth/token/"),
                 ("GET", f"{_TRANSACTIONS}/{{}}/status/"),

@@ -11,9 +11,9 @@ from refundry.sandbox import CREDENTIALS
 from scripts.contracts.contract import effective
 from tests.providers.evidence import (
     ACCEPTED,
+    DENIED,
+    IN_PROGRESS,
     MISMATCH,
-    NO_ACCESS,
-    UNDER_WAY,
     UNKNOWN,
     another_amount,
     id_of,
@@ -40,7 +40,7 @@ from tests.providers.record import (
 
 ORIGIN: Final = "https://gateway.paybyrd.com"
 
-# docs.paybyrd.com/api-reference/api-code-reference: under which status each code comes, and what it means there.
+# docs.paybyrd.com/api-reference/api-code-reference: the status and the meaning of each code.
 _CODES: Final = {
     "BYRD010": (202, "PENDING"),
     "BYRD200": (200, "SUCCEEDED"),
@@ -86,7 +86,7 @@ def _accepting(call: Call) -> dict[str, Any]:
     return {"code": "BYRD200", "transactionId": "T-1", "sourceTransaction": source, **amounts}
 
 
-def _under_way(call: Call) -> dict[str, Any]:
+def _in_progress(call: Call) -> dict[str, Any]:
     return {**_accepting(call), "code": "BYRD201"}
 
 
@@ -94,17 +94,17 @@ def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> fro
     code = text_of(said or {}, "code")
     verdict = frozenset({_CODES[code][1].partition(" ")[0]}) if code in _CODES else UNKNOWN
     if said is None:
-        return NO_ACCESS if answer.status == 401 else UNKNOWN
+        return DENIED if answer.status == 401 else UNKNOWN
     match answer.status:
         case 200:
             return MISMATCH if verdict <= ACCEPTED and _differs(call, said) else verdict
         case 202:
-            return UNDER_WAY if code is None or verdict <= ACCEPTED else UNKNOWN
+            return IN_PROGRESS if code is None or verdict <= ACCEPTED else UNKNOWN
         case 400 | 404:
             return UNKNOWN if verdict <= ACCEPTED else verdict
         case 401 | 403:
-            # A code that says that it was done, or that asks to query first, contradicts the status.
-            return UNKNOWN if code in _CODES and verdict <= ACCEPTED | UNKNOWN else NO_ACCESS
+            # A code of a success, or one that requires a query first, contradicts the status.
+            return UNKNOWN if code in _CODES and verdict <= ACCEPTED | UNKNOWN else DENIED
         case _:
             return UNKNOWN
 
@@ -113,9 +113,9 @@ def _differs(call: Call, said: dict[str, Any]) -> bool:
     source = said.get("sourceTransaction")
     payment_id = id_of(source, "transactionId") if isinstance(source, dict) else None
     minor, major = said.get("isoAmount"), said.get("amount")
-    asked = (Decimal(call.amount.minor_units), call.amount.decimal)
+    requested = (Decimal(call.amount.minor_units), call.amount.decimal)
     return payment_id not in (None, call.payment_id) or another_amount(
-        (minor, number_of(minor, fraction=False), asked[0]), (major, number_of(major), asked[1])
+        (minor, number_of(minor, fraction=False), requested[0]), (major, number_of(major), requested[1])
     )
 
 
@@ -172,7 +172,7 @@ RECORD: Final = ProviderRecord(
             "TemporaryFailed": PENDING,
             "Denied": FAILED,
             "Canceled": FAILED,
-            "Error": PENDING,  # alone: it stands for failures that are not known yet too
+            "Error": PENDING,  # without a final code: it covers failures that are not known yet too
         },
         listed_at="/components/schemas/Transaction/properties/status/x-extensible-enum",
         unlisted=(
@@ -187,7 +187,7 @@ RECORD: Final = ProviderRecord(
         ),
         done="Success",
         undone="Denied",
-        under_way="Processing",
+        in_progress="Processing",
         at="/status",
         transaction={"transactionId": REFUND, "code": "BYRD200", "isoAmount": 100},
         other_amount={"isoAmount": -99},
@@ -210,7 +210,7 @@ RECORD: Final = ProviderRecord(
         ),
         payment_ids=("c16ce479-319d-4e7b-a966-7735c34b2cc5", "a:b;c=d,e'(f)*!$&+~@_"),
         accepting=_accepting,
-        under_way=_under_way,
+        in_progress=_in_progress,
         refusing={"code": "BYRD900", "description": "Invalid input"},
         bodies={202: {"code": "BYRD010", "links": {"href": "/api/v2/transactions?requestId=93ce3e62"}}},
         by_status={
@@ -250,6 +250,6 @@ RECORD: Final = ProviderRecord(
         refund_id_at="transactionId",
         steps=1,
         traces=True,
-        questions=frozenset({("GET", "/api/v2/transactions?requestId={}"), ("GET", "/api/v2/transactions/{}")}),
+        other_requests=frozenset({("GET", "/api/v2/transactions?requestId={}"), ("GET", "/api/v2/transactions/{}")}),
     ),
 )

@@ -1,4 +1,4 @@
-"""What a record of a provider holds: every fact about it that the tests rely on, written down once."""
+"""The record of a provider: every fact about it that the tests rely on, written down once."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,7 +22,7 @@ PAYMENT: Final = "payment-1"
 REFUND: Final = "refund-1"
 ONE_EURO: Final = Money.of("1.00", "EUR")
 NOON: Final = datetime(2026, 1, 1, 12, tzinfo=UTC)
-"""When each token of a record is issued."""
+"""The issue time of each token of a record."""
 WEBHOOK_KEY: Final = "test-webhook-key"
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
@@ -43,9 +43,9 @@ def until(seconds: float) -> str:
 
 @dataclass(frozen=True)
 class Call:
-    """One refund that is asked for. Without a payment it is one that is tied to none.
+    """One requested refund. Without a payment it is an unreferenced one.
 
-    The amount is of any type, for calls that are to be refused.
+    The amount may be of any type, for calls that are refused.
     """
 
     provider: str
@@ -61,7 +61,7 @@ class Refusal:
     answer: WireReply
     raises: type[RefundRejected | AuthenticationFailed] = RefundRejected
     reason: Reason | None = None
-    """Of a RefundRejected."""
+    """The reason of a RefundRejected."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +69,16 @@ class TokenRecord:
     """How access tokens are issued."""
 
     keys: Mapping[str, str]
-    """What a token is fetched with, by the name of the account's argument."""
+    """The keys of a token fetch, by the name of the account's argument."""
     path: str
     status: int
     """The status of the provider's reply."""
     described: tuple[int, ...]
-    """The statuses under which the contract describes a token."""
+    """The statuses for which the contract describes a token."""
     keys_refused: tuple[int, ...]
-    """The statuses that say that the keys are wrong."""
+    """The statuses of wrong keys."""
     body: Callable[[str, float], Mapping[str, Any]]
-    """The body of the reply that issues this token for so many seconds from NOON on."""
+    """The body of the reply that issues this token for so many seconds from NOON."""
 
     def issued(self, token: str, seconds: float) -> WireReply:
         """Return the reply that issues this token at NOON."""
@@ -88,69 +88,69 @@ class TokenRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class StateRecord:
-    """How the provider is asked for the state of a refund, and what it answers."""
+    """The provider's lookup of a refund, and its answers."""
 
     url: str
-    """Where it is asked about REFUND."""
+    """The path of the lookup of REFUND."""
     words: Mapping[str, RefundStatus]
-    """Every word that the contract lists for the state of a transaction."""
+    """Every word of the contract for the state of a transaction."""
     listed_at: str
     """The JSON pointer to these words in the effective contract."""
     unlisted: tuple[str, ...]
-    """Words that look like listed ones and are not."""
+    """Unlisted words that look like listed ones."""
     done: str
     undone: str
-    under_way: str
+    in_progress: str
     at: str
     """The JSON pointer to the word in the reply."""
     transaction: Mapping[str, Any] = field(default_factory=dict)
-    """What else a transaction says that is REFUND, of ONE_EURO."""
+    """The other fields of a transaction that is REFUND, of ONE_EURO."""
     other_amount: Mapping[str, Any] = field(default_factory=dict)
-    """What a transaction says that is of another amount than ONE_EURO, where it reports its amount."""
+    """The fields of a transaction with another amount than ONE_EURO, where it reports its amount."""
     id_at: str | None = None
     """The JSON pointer to the refund's id in the reply, where it has one."""
 
     def reply(self, word: object = ..., status: int = 200, **more: Any) -> WireReply:
         """Return a reply with this word for the state, or with none."""
         *outer, own = self.at.split("/")[1:]
-        told: Any = {own: word, **more} if word is not ... else more
+        value: Any = {own: word, **more} if word is not ... else more
         for name in reversed(outer):
-            told = {name: told}
-        return reply(status, told)
+            value = {name: value}
+        return reply(status, value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PaymentRecord:
-    """How the provider is asked why a payment cannot be refunded."""
+    """The provider's lookup of the reason why a payment cannot be refunded."""
 
     url: str
-    """Where it is asked about PAYMENT."""
+    """The path of the lookup of PAYMENT."""
     refusal: WireReply
-    """A refusal whose reason the state of the payment explains."""
+    """A refusal that the state of the payment explains."""
     unrefundable: tuple[str, ...]
     """The words of payments that cannot be refunded."""
-    void: str
-    """What cancels such a payment."""
+    void_hint: str
+    """The hint that names the void of such a payment."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CallbackRecord:
-    """How callbacks come, and what proves them."""
+    """The form of callbacks, and their proof."""
 
     proves: Literal["signature", "shared secret", "nothing"]
-    """What proves one."""
+    """The kind of proof."""
     account: Mapping[str, str]
-    """The account's arguments that prove a callback; empty where nothing proves one."""
+    """The account's arguments for the proof of a callback; empty where nothing proves one."""
     proof: Callable[[bytes], dict[str, str]]
-    """The headers by which a callback with this body is believed."""
+    """The headers that prove a callback with this body."""
     body: Callable[[Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
-    """The body about a refund with these facts (`id`, and `status` where it says one), and what else it holds."""
+    """The body about a refund with these facts (`id`, and `status` where it has one), and its other fields."""
     words: Mapping[str, RefundStatus]
     """Spellings of words in callbacks, beside those of `StateRecord.words`. Empty where callbacks have no status."""
     at: str | None
     """The JSON pointer to the word, where a callback's word is read."""
     noise: Mapping[str, Any]
-    """What may differ between two deliveries of one callback."""
+    """The fields that may differ between two deliveries of one callback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,52 +160,52 @@ class SandboxRecord:
     headers: Mapping[str, str]
     """The fixed credentials of the sandbox."""
     payment: str
-    """A payment that can be refunded; "" where the refund that is asked for here is tied to none."""
+    """A payment that can be refunded; "" where the operation is the unreferenced refund."""
     pending_payment: str
-    """One whose refunds wait for `Sandbox.advance`."""
+    """A payment whose refunds wait for `Sandbox.advance`."""
     currency: str
     operation: str
-    """The operationId that asks for a refund of `payment`."""
+    """The operationId of a refund of `payment`."""
     body: Mapping[str, Any]
     """The body of that request, for 100 minor units."""
     operations: Mapping[str, tuple[str, str]]
-    """Method and path of each operation that the tests ask for, by operationId."""
+    """Method and path of each operation that the tests use, by operationId."""
     refund_id_at: str
     """The member of the reply that has the refund's id."""
     steps: int
     """How often `Sandbox.advance` moves a refund until it is final."""
-    questions: frozenset[tuple[str, str]]
-    """Method and path of all that a client sends beside the refund itself, ids left out."""
+    other_requests: frozenset[tuple[str, str]]
+    """Method and path of all requests of a client beside the refund itself, without ids."""
     traces: bool = False
-    """Whether every reply has an id by which the provider can be asked for the refund."""
+    """Whether every reply has an id for a lookup of the refund."""
 
     @property
     def path(self) -> str:
-        """The path of the request that asks for a refund of a payment."""
+        """Return the path of a refund of a payment."""
         return self.operations[self.operation][1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContractRecord:
-    """What the provider's documents say of replies, written down without a look at the facade's tables."""
+    """The provider's documents on replies, written down independently of the facade's tables."""
 
     effective: Callable[[], Mapping[str, Any]]
-    """The effective contract. Not to be changed."""
+    """The effective contract. Do not change it."""
     calls: tuple[Call, ...]
-    """Refunds that replies are made for, the simplest first."""
+    """Refunds for which replies are made, the simplest first."""
     payment_ids: tuple[str, ...]
     accepting: Callable[[Call], dict[str, Any]]
     """The body that accepts a call with status 200."""
-    under_way: Callable[[Call], dict[str, Any]]
+    in_progress: Callable[[Call], dict[str, Any]]
     """The body that accepts a call and leaves it pending."""
     refusing: Mapping[str, Any]
     """The body of an error that refuses a call."""
     bodies: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
     """The body of a success under another status than 200."""
     by_status: Mapping[int, str]
-    """The result under each status that the contract describes, with a body that goes with it."""
+    """The result under each status that the contract describes, with a matching body."""
     by_code: Mapping[str, tuple[int, str]] = field(default_factory=dict)
-    """The status under which each code comes, and the result."""
+    """The status of each code, and the result."""
     codes_at: str | None = None
     """The JSON pointer to the list of codes in the effective contract."""
     code_name: str = ""
@@ -217,45 +217,45 @@ class ContractRecord:
     amount_at: str
     """The member of a request that has the amount."""
     major_units: bool = False
-    """Whether that is a number of major units."""
+    """Whether that amount is a number of major units."""
     evidence: Evidence
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProviderRecord:
-    """All that the tests know of one provider."""
+    """Every fact about one provider that the tests use."""
 
     name: str
     account_class: type[Account]
     credentials: Mapping[str, str]
     """Fixed fake credentials, by the name of the account's argument."""
     proof: Mapping[str, str]
-    """The headers that prove with these credentials who sends a request."""
+    """The headers of a request with these credentials."""
     origin: str
     """The production host."""
     operation: Operation = Operation.REFUND
-    """What `ask` refunds by: a refund of PAYMENT, or one that is tied to no payment."""
+    """The operation of `ask`: a refund of PAYMENT, or an unreferenced refund."""
     url: str
-    """Where that refund is asked for."""
+    """The path of that refund."""
     counts_minor_units: bool
     has_currency: bool
     window: timedelta | None = None
-    """For how long the provider de-duplicates by the reference."""
+    """How long the provider de-duplicates by the reference."""
     accepted: Mapping[str, Any]
-    """The least that the provider says, with status 200, of ONE_EURO refunded of PAYMENT."""
+    """The shortest acceptance with status 200 of ONE_EURO of PAYMENT."""
     accepted_as: RefundStatus
     pending: WireReply
-    """What accepts ONE_EURO of PAYMENT as REFUND, and has not refunded it yet."""
+    """The acceptance of ONE_EURO of PAYMENT as REFUND that is still pending."""
     whole: Mapping[str, Any]
-    """All that the provider says of ONE_EURO refunded of PAYMENT as REFUND."""
+    """The whole acceptance of ONE_EURO of PAYMENT as REFUND."""
     whole_pending: WireReply
-    """The same of a refund that is under way."""
+    """The whole acceptance of a pending refund."""
     refusals: Mapping[str, Refusal]
-    """One of each kind, by a word for people. The first is a RefundRejected."""
+    """One refusal of each kind, by a name. The first is a RefundRejected."""
     refund_id_at: str
     """The member of a reply that has the refund's id."""
     reports: frozenset[str] = frozenset()
-    """What of the request a reply reports, so that it is compared: "amount", "payment_id", "reference"."""
+    """The values of the request that a reply reports and the facade compares: "amount", "payment_id", "reference"."""
     differing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """For each of `reports`, an acceptance that reports another value."""
     tokens: TokenRecord | None = None
@@ -276,20 +276,20 @@ class ProviderRecord:
 
     @property
     def refused(self) -> WireReply:
-        """A reply that refuses the refund."""
+        """Return a reply that refuses the refund."""
         return next(iter(self.refusals.values())).answer
 
     @property
     def cancels(self) -> bool:
-        """Whether a pending refund can be called off."""
-        return any("cancel" in path for _, path in self.sandbox.questions)
+        """Return whether a pending refund can be cancelled."""
+        return any("cancel" in path for _, path in self.sandbox.other_requests)
 
     @property
     def deduplicates(self) -> bool:
-        """Whether a refund whose outcome is unknown may be sent again under its reference."""
+        """Return whether an unknown refund may be resent under its reference."""
         return self.window is not None
 
 
 def major_units(amount: Amount, otherwise: str = "1.01") -> str:
-    """Return the text of an amount in major units; what stands for FULL is `otherwise`."""
+    """Return the text of an amount in major units, or `otherwise` for FULL."""
     return str(amount.decimal) if isinstance(amount, Money) else otherwise

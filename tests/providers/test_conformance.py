@@ -1,4 +1,4 @@
-"""What every provider's translation keeps to: replies to a refund, whatever they hold."""
+"""Properties of every provider's translation: replies to a refund, with any content."""
 
 import json
 import pickle
@@ -98,11 +98,11 @@ def test_an_acceptance_for_later_is_pending_and_has_an_id(record: ProviderRecord
 
 
 @every_record
-def test_an_acceptance_is_replayed_under_its_reference_and_not_sent_again(record: ProviderRecord) -> None:
+def test_an_acceptance_is_replayed_under_its_reference_and_not_resent(record: ProviderRecord) -> None:
     transport = Scripted(whole(record))
     with scripted("sync", record.name, transport) as client:
-        first, again = client.ask(record.name), client.ask(record.name)
-    assert (first.status, again.status, again.replayed) == (record.accepted_as, record.accepted_as, True)
+        first, second = client.ask(record.name), client.ask(record.name)
+    assert (first.status, second.status, second.replayed) == (record.accepted_as, record.accepted_as, True)
     assert len(transport.sent) == 1
 
 
@@ -110,7 +110,7 @@ def test_an_acceptance_is_replayed_under_its_reference_and_not_sent_again(record
     ("record", "name"),
     [pytest.param(record, name, id=f"{record.name}-{name}") for record in ALL for name in sorted(record.reports)],
 )
-def test_a_reply_that_reports_another_value_than_was_asked_for_is_a_mismatch(record: ProviderRecord, name: str) -> None:
+def test_a_reply_with_another_value_than_the_request_is_a_mismatch(record: ProviderRecord, name: str) -> None:
     mismatch = outcome_for_caller(record.name, reply(200, record.differing[name]))
     assert isinstance(mismatch, RefundMismatch)
     assert [difference[0] for difference in mismatch.differences] == [name]
@@ -121,7 +121,7 @@ def test_a_reply_that_reports_another_value_than_was_asked_for_is_a_mismatch(rec
 
 
 @every_refusal
-def test_a_refusal_is_told_as_what_it_is_and_may_be_sent_again(record: ProviderRecord, refusal: Refusal) -> None:
+def test_a_refusal_has_its_own_exception_and_may_be_resent(record: ProviderRecord, refusal: Refusal) -> None:
     error = outcome_for_caller(record.name, refusal.answer)
     assert type(error) is refusal.raises
     assert isinstance(error, RefundRejected | AuthenticationFailed)
@@ -132,13 +132,13 @@ def test_a_refusal_is_told_as_what_it_is_and_may_be_sent_again(record: ProviderR
 
 
 @every_refusal
-def test_a_refusal_can_be_pickled_and_kept_as_json(record: ProviderRecord, refusal: Refusal) -> None:
+def test_a_refusal_can_be_pickled_and_stored_as_json(record: ProviderRecord, refusal: Refusal) -> None:
     error = outcome_for_caller(record.name, refusal.answer)
     assert isinstance(error, RefundError)
-    again = pickle.loads(pickle.dumps(error))
-    assert (type(again), again.args, vars(again)) == (type(error), error.args, vars(error))
-    kept = RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
-    assert (type(kept), str(kept), kept.resend) == (type(error), str(error), error.resend)
+    second = pickle.loads(pickle.dumps(error))
+    assert (type(second), second.args, vars(second)) == (type(error), error.args, vars(error))
+    stored = RefundError.from_dict(json.loads(json.dumps(error.to_dict())))
+    assert (type(stored), str(stored), stored.resend) == (type(error), str(error), error.resend)
 
 
 @every_refusal
@@ -156,7 +156,7 @@ def test_a_refused_reference_is_free(record: ProviderRecord, refusal: Refusal) -
 
 @every_record
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 500, 502, 503, 504])
-def test_a_reply_that_cannot_be_read_is_unknown_whatever_its_status(record: ProviderRecord, status: int) -> None:
+def test_an_unreadable_reply_is_unknown_under_every_status(record: ProviderRecord, status: int) -> None:
     unreadable = (HTML, b"[]", b"null", b'"refunded"', b"7", b"{", b"\xff", b"NaN", b"[" * 50_000)
     for body in (*unreadable, b'{"a":' + b"9" * 5_000):
         result = outcome_for_caller(record.name, reply(status, body))
@@ -180,7 +180,7 @@ def test_an_empty_acceptance_is_unknown(record: ProviderRecord) -> None:
 
 @every_record
 @pytest.mark.parametrize("body", [HTML, b"", b"{}", b"[]", b"\xff"])
-def test_401_is_a_refusal_of_the_credentials_whatever_its_body(record: ProviderRecord, body: bytes) -> None:
+def test_401_is_a_refusal_of_the_credentials_with_any_body(record: ProviderRecord, body: bytes) -> None:
     result = outcome_for_caller(record.name, reply(401, body))
     assert type(result) is AuthenticationFailed
     assert (result.resend, result.http_status) == (Resend.SAFE, 401)
@@ -188,14 +188,14 @@ def test_401_is_a_refusal_of_the_credentials_whatever_its_body(record: ProviderR
 
 @every_record
 @pytest.mark.parametrize("status", [200, 400, 401])
-def test_a_reply_that_ended_early_is_unknown_whatever_it_says(record: ProviderRecord, status: int) -> None:
+def test_a_truncated_reply_is_unknown_whatever_it_says(record: ProviderRecord, status: int) -> None:
     result = outcome_for_caller(record.name, WireReply(status, (), whole(record).body, complete=False))
     assert type(result) is OutcomeUnknown
     assert "ended early" in str(result)
 
 
 @every_record
-def test_what_is_unknown_may_be_sent_again_only_where_the_provider_de_duplicates(record: ProviderRecord) -> None:
+def test_an_unknown_refund_may_be_resent_only_where_the_provider_de_duplicates(record: ProviderRecord) -> None:
     transport = Scripted(reply(500), whole(record))
     with scripted("sync", record.name, transport) as client:
         with pytest.raises(OutcomeUnknown) as unknown:
@@ -213,13 +213,13 @@ def test_what_is_unknown_may_be_sent_again_only_where_the_provider_de_duplicates
 
 
 def echo(status: int, body: Mapping[str, Any], request: WireRequest) -> WireReply:
-    """Answer with the credentials that the request came with, in a header and in the body."""
+    """Answer with the credentials of the request, in a header and in the body."""
     sent = " ".join(secret.reveal() for _, secret in request.credentials)
     return WireReply(status, (("x-echo", sent),), json.dumps({**body, "note": sent}).encode())
 
 
 @every_record
-def test_no_credential_shows_in_a_refund_or_an_error_even_where_the_provider_sends_it_back(
+def test_no_credential_shows_in_a_refund_or_an_error_where_the_provider_echoes_it(
     record: ProviderRecord,
 ) -> None:
     for status, body in ((200, record.accepted), (400, record.contract.refusing), (401, {}), (500, {})):
@@ -245,7 +245,7 @@ def test_an_account_shows_no_credential_and_is_not_pickled(record: ProviderRecor
 
 
 @every_record
-def test_what_a_provider_says_that_it_can_do_is_what_its_record_says(record: ProviderRecord) -> None:
+def test_the_capabilities_of_a_provider_are_those_of_its_record(record: ProviderRecord) -> None:
     capabilities = RefundClient([record.account()]).capabilities(record.name)
     assert record.operation in capabilities
     for able in capabilities.values():
@@ -258,7 +258,7 @@ def test_what_a_provider_says_that_it_can_do_is_what_its_record_says(record: Pro
 
 
 @every_record
-def test_what_a_provider_cannot_do_is_refused_before_anything_is_sent(record: ProviderRecord) -> None:
+def test_a_missing_capability_is_refused_before_anything_is_sent(record: ProviderRecord) -> None:
     transport = Scripted(whole(record))
     capabilities = RefundClient([record.account()]).capabilities(record.name)
     with scripted("sync", record.name, transport) as client:

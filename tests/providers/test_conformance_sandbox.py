@@ -1,4 +1,4 @@
-"""What every provider keeps to at its sandbox and by its contract."""
+"""Properties of every provider at its sandbox and by its contract."""
 
 import re
 from collections.abc import Mapping
@@ -35,11 +35,11 @@ from tests.providers.cases import every_record
 from tests.providers.record import Call, ProviderRecord, reply
 
 TIMED = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP)
-"""The faults that take time: a sandbox in the process neither hangs nor drips."""
+"""The faults that take time: a sandbox within the process neither hangs nor drips."""
 
 
 class Recorder:
-    """A transport to a sandbox that keeps what it carries."""
+    """A transport to a sandbox that records its requests and replies."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sent: list[WireRequest] = []
@@ -54,7 +54,7 @@ class Recorder:
 
 
 def at_sandbox(record: ProviderRecord, sandbox: Sandbox) -> tuple[RefundClient, Recorder]:
-    """Return a client of an account that fetches its token, where there are tokens, and what it sends."""
+    """Return a client of an account that fetches its token, where there are tokens, and its transport."""
     recorder = Recorder(sandbox)
     fixed = {"X-Fourth-Key": "key"}
     made = [one for one in sandbox.accounts(transport=recorder) if one.name == record.name]
@@ -94,12 +94,12 @@ def test_a_refund_is_followed_to_its_end_and_every_request_fits_the_contract(rec
     found = [violations(record.contract.effective(), request) for request in recorder.sent]
     assert found == [set()] * len(recorder.sent)
     others = [one for one in recorder.sent if "/refund" not in one.target or one.method == "GET"]
-    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == record.sandbox.questions
+    assert {(one.method, re.sub(r"[0-9a-f-]{36}", "{}", one.target)) for one in others} == record.sandbox.other_requests
 
 
 @every_record
 @pytest.mark.parametrize("fault", [fault for fault in Fault if fault not in TIMED])
-def test_a_fault_executes_what_it_says_and_is_never_taken_for_a_refusal(record: ProviderRecord, fault: Fault) -> None:
+def test_a_fault_executes_what_it_says_and_is_never_read_as_a_refusal(record: ProviderRecord, fault: Fault) -> None:
     sandbox = Sandbox()
     client, _ = at_sandbox(record, sandbox)
     operation = record.sandbox.operation.replace("unreferenced", "transaction")  # that of a payment
@@ -160,7 +160,7 @@ def test_every_request_fits_the_effective_contract(record: ProviderRecord) -> No
     references = set()
     for call in every_call(record.name):
         if call.reference in references and call.amount.__class__ is Money:
-            continue  # every amount of one currency, and every reference, is tried in tests/contract
+            continue  # tests/contract tries every amount of one currency, and every reference
         references.add(call.reference)
         request = prepared(call)
         assert (violations(contract, request), undocumented_headers(contract, request)) == (set(), set())
@@ -172,7 +172,7 @@ def test_the_hosts_of_an_account_are_the_servers_of_the_contract(record: Provide
 
 
 @every_record
-def test_every_word_of_the_contract_has_a_state_and_every_code_a_verdict(record: ProviderRecord) -> None:
+def test_every_word_of_the_contract_has_a_state_and_every_code_an_outcome(record: ProviderRecord) -> None:
     contract = record.contract.effective()
     plain = {re.sub(r"[\s_-]+", " ", word).lower() for word in record.states.words}
     listed = resolve(contract, record.states.listed_at)
@@ -182,7 +182,7 @@ def test_every_word_of_the_contract_has_a_state_and_every_code_a_verdict(record:
 
 
 def verdict(record: ProviderRecord, status: int, body: Mapping[str, Any]) -> tuple[str, list[str]]:
-    """Return what a reply becomes, and the pointers of its deviations."""
+    """Return the outcome of a reply, and the pointers of its deviations."""
     pointers: list[str] = []
     script = Script(reply(status, body))
     options: Any = {"retry": ONCE, "on_deviation": lambda deviation: pointers.append(deviation.pointer)}
@@ -199,14 +199,14 @@ def first(record: ProviderRecord) -> Call:
 
 
 def described_by(record: ProviderRecord, status: int) -> Mapping[str, Any]:
-    """Return a body that goes with a status that the contract describes."""
+    """Return a body for a status that the contract describes."""
     if status >= 300:
         return record.contract.refusing
     return record.contract.bodies.get(status, record.contract.accepting(first(record)))
 
 
 @every_record
-def test_every_status_that_the_contract_describes_comes_to_the_verdict_of_the_documents(record: ProviderRecord) -> None:
+def test_every_status_of_the_contract_has_the_outcome_of_the_documents(record: ProviderRecord) -> None:
     statuses = [one.statuses[0] for one in described(record.name)]
     bodiless = {status for status in record.contract.by_status if status not in statuses}
     assert {status: verdict(record, status, described_by(record, status)) for status in [*statuses, *bodiless]} == {
@@ -215,7 +215,7 @@ def test_every_status_that_the_contract_describes_comes_to_the_verdict_of_the_do
 
 
 @every_record
-def test_every_code_that_the_contract_lists_comes_to_the_verdict_of_the_documents(record: ProviderRecord) -> None:
+def test_every_code_of_the_contract_has_the_outcome_of_the_documents(record: ProviderRecord) -> None:
     name = record.contract.code_name
     for code, (status, result) in record.contract.by_code.items():
         assert verdict(record, status, {name: code}) == (result, []), code
@@ -224,7 +224,7 @@ def test_every_code_that_the_contract_lists_comes_to_the_verdict_of_the_document
 
 
 @every_record
-def test_a_status_that_the_contract_does_not_describe_is_unknown_and_told(record: ProviderRecord) -> None:
+def test_a_status_that_the_contract_does_not_describe_is_unknown_and_reported(record: ProviderRecord) -> None:
     known = {status for one in described(record.name) for status in one.statuses} | {*record.contract.by_status}
     for status in set(range(200, 600)) - known:
         for body in (record.contract.refusing, record.contract.accepting(first(record))):
@@ -232,7 +232,7 @@ def test_a_status_that_the_contract_does_not_describe_is_unknown_and_told(record
 
 
 @every_record
-def test_a_reply_that_was_cut_off_is_unknown_whatever_its_status_and_body(record: ProviderRecord) -> None:
+def test_a_truncated_reply_is_unknown_under_every_status_and_body(record: ProviderRecord) -> None:
     for status in record.contract.by_status:
         answer = reply(status, described_by(record, status))
         cut = WireReply(status, (), answer.body, complete=False)

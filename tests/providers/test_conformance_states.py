@@ -1,4 +1,4 @@
-"""What every provider's translation keeps to: lookups, callbacks and access tokens."""
+"""Properties of every provider's translation: lookups, callbacks and access tokens."""
 
 import json
 from typing import Any
@@ -17,7 +17,7 @@ from refundry import (
     UnsupportedOperation,
     WebhookRejected,
 )
-from tests.facade.questions import asked, found, pending, second_pending
+from tests.facade.questions import found, looked_up, pending, second_pending
 from tests.facade.support import NO_STATE, Scripted, scripted
 from tests.facade.tokens import bearer, shop
 from tests.providers.cases import ALL, client_of, every_record
@@ -36,11 +36,11 @@ with_tokens = pytest.mark.parametrize("record", [record for record in ALL if rec
 def test_a_lookup_is_a_get_of_the_refunds_own_transaction(record: ProviderRecord) -> None:
     transport = Scripted(NO_STATE, state=record.states.reply(record.states.done))
     with scripted("sync", record.name, transport) as client:
-        refund = asked(client, pending(record.name))
-    (question,) = transport.asked
+        refund = looked_up(client, pending(record.name))
+    (lookup,) = transport.lookups
     assert (refund.status, transport.sent) == (RefundStatus.SUCCEEDED, [])
-    assert (question.method, question.url, question.body) == ("GET", record.states.url, b"")
-    assert {name: secret.reveal() for name, secret in question.credentials} == record.proof
+    assert (lookup.method, lookup.url, lookup.body) == ("GET", record.states.url, b"")
+    assert {name: secret.reveal() for name, secret in lookup.credentials} == record.proof
 
 
 @every_record
@@ -53,7 +53,7 @@ def test_every_word_for_a_state_means_what_the_record_says(record: ProviderRecor
 
 
 @every_record
-def test_a_word_that_is_not_listed_is_pending_and_told(record: ProviderRecord) -> None:
+def test_an_unlisted_word_is_pending_and_reported(record: ProviderRecord) -> None:
     words: tuple[object, ...] = (*record.states.unlisted, "", " ", "\u0130N_PROGRESS", "\uff33uccess")
     for word in (*words, None, True, 7, 1.5, [], ["SUCCESS"], {}, {"status": "Success"}, ...):
         refund, deviations = found(record.name, record.states.reply(word))
@@ -79,7 +79,7 @@ def test_the_state_of_another_refund_is_a_mismatch(record: ProviderRecord) -> No
 
 
 @every_record
-def test_an_error_is_no_state_whatever_it_says(record: ProviderRecord) -> None:
+def test_an_error_gives_no_state_whatever_it_says(record: ProviderRecord) -> None:
     saying = [record.states.reply(word).body for word in record.states.words]
     bodies = [b"", b"{}", b"[]", b"\xff", b"<html>", b'{"success": true, "code": "BYRD200"}', *saying]
     for status in range(400, 600):  # each status with some bodies, and each body with the statuses that differ
@@ -92,22 +92,22 @@ def test_an_error_is_no_state_whatever_it_says(record: ProviderRecord) -> None:
 
 
 @every_record
-def test_a_refund_without_a_fit_id_is_not_asked_about(record: ProviderRecord) -> None:
+def test_a_refund_without_a_valid_id_is_not_looked_up(record: ProviderRecord) -> None:
     transport = Scripted(NO_STATE, state=record.states.reply(record.states.done))
     with scripted("sync", record.name, transport) as client:
         with pytest.raises(UnsupportedOperation):
-            asked(client, pending(record.name, refund_id=None))
+            looked_up(client, pending(record.name, refund_id=None))
         for unfit in ("..", "", "a/b", "a?b", "a%2fb", "a\r\nb", "\xe9", "a" * 201):
             with pytest.raises(InvalidRefund):
-                asked(client, pending(record.name, refund_id=unfit))
-    assert transport.asked == transport.sent == []
+                looked_up(client, pending(record.name, refund_id=unfit))
+    assert transport.lookups == transport.sent == []
 
 
 @every_record
-def test_a_failure_that_is_learnt_frees_the_reference(record: ProviderRecord) -> None:
+def test_a_recorded_failure_frees_the_reference(record: ProviderRecord) -> None:
     transport = Scripted(record.pending, second_pending(record.name), state=record.states.reply(record.states.undone))
     with scripted("sync", record.name, transport) as client:
-        assert asked(client, client.ask(record.name)).status is RefundStatus.FAILED
+        assert looked_up(client, client.ask(record.name)).status is RefundStatus.FAILED
         assert not client.ask(record.name).replayed
     assert len(transport.sent) == 2
 
@@ -151,7 +151,7 @@ def test_a_callback_is_not_believed_by_an_account_that_cannot_prove_it(record: P
 
 
 @every_record
-def test_a_redelivery_has_the_identity_of_the_first(record: ProviderRecord) -> None:
+def test_a_redelivery_has_the_identity_of_the_first_delivery(record: ProviderRecord) -> None:
     client = client_of(record, Scripted(NO_STATE), **record.callbacks.account)
     identities = []
     for word, more in (
@@ -182,7 +182,7 @@ def test_a_token_is_fetched_once_with_the_keys_and_sent_with_each_refund(record:
 
 @with_tokens
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 503, 520])
-def test_a_refund_whose_token_cannot_be_had_is_not_sent(record: ProviderRecord, status: int) -> None:
+def test_a_refund_without_a_token_is_not_sent(record: ProviderRecord, status: int) -> None:
     assert record.tokens is not None
     expected = AuthenticationFailed if status in record.tokens.keys_refused else NotSent
     for body in (b"{}", b"<html>"):

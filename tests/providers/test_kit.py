@@ -1,4 +1,4 @@
-"""What a provider needs, and that nothing of it can be left out unnoticed."""
+"""The pieces that a provider needs, and that a missing one is noticed."""
 
 import ast
 from collections.abc import Callable
@@ -59,11 +59,11 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
     ),
     "the class of the translation": (
         lambda kit: replace(kit, translations={**kit.translations, Fourth: TRANSLATION + "2"}),
-        f"fourth has no translation at {TRANSLATION}2: write the class there, or mend TRANSLATIONS",
+        f"fourth has no translation at {TRANSLATION}2: write the class there, or fix TRANSLATIONS",
     ),
     "the module of the translation": (
         lambda kit: replace(kit, translations={**kit.translations, Fourth: "tests.providers.fourth.other:Other"}),
-        "fourth has no translation at tests.providers.fourth.other:Other: write the class there, or mend TRANSLATIONS",
+        "fourth has no translation at tests.providers.fourth.other:Other: write the class there, or fix TRANSLATIONS",
     ),
     "the contract": (
         lambda kit: replace(kit, contracts=lambda provider: provider != "fourth"),
@@ -96,13 +96,13 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
 
 
 @pytest.mark.parametrize("piece", REMOVALS)
-def test_a_piece_that_is_left_out_is_named_in_one_sentence(piece: str) -> None:
+def test_a_missing_piece_is_named_in_one_sentence(piece: str) -> None:
     remove, sentence = REMOVALS[piece]
     assert gaps(remove(whole())) == [sentence]
 
 
-def test_an_account_that_is_registered_alone_is_named_with_all_that_it_lacks() -> None:
-    """As a provider begins: a class in the registry, and nothing else."""
+def test_an_account_registered_alone_is_named_with_all_that_it_lacks() -> None:
+    """A new provider starts as a class in the registry, and nothing else."""
     records = {name: RECORDS[name] for name in PROVIDERS}
     kinds = {name: KINDS[name] for name in PROVIDERS}
     begun = replace(
@@ -137,5 +137,5 @@ def listing(path: Path) -> list[int]:
 SUITES = sorted(path for suite in ("facade", "contract", "sandbox") for path in (TESTS / suite).glob("*.py"))
 
 
-def test_no_suite_lists_the_providers_by_itself_so_that_a_new_one_is_tried_by_each() -> None:
+def test_no_suite_has_its_own_list_of_providers() -> None:
     assert {path.name: lines for path in SUITES if (lines := listing(path))} == {}

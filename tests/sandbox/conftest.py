@@ -14,7 +14,7 @@ from tests.sandbox.support import mounted as mounted_as
 
 @pytest.fixture(scope="session", autouse=True)
 def _contracts_are_read_once() -> Iterator[None]:
-    """A contract is the same for every sandbox, and reading it takes longer than most tests."""
+    """Read each contract once: it is the same for every sandbox, and reading it takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Contract, "shipped", cache(read_contract))
         yield

@@ -1,4 +1,4 @@
-"""What the tests of the sandbox share: a sandbox as a transport or as a server, requests, and clients of the facade."""
+"""Shared by the tests of the sandbox: a sandbox as a transport or a server, requests, and clients of the facade."""
 
 import asyncio
 import json
@@ -28,11 +28,11 @@ OPERATIONS = [
     for operation in record.sandbox.operations
     if operation != record.sandbox.operation
 ]
-"""The operations that are asked for beside a refund."""
+"""The operations beside a refund."""
 ONCE = Retry(attempts=1)
 
 read_contract = Contract.shipped
-"""Reads a contract anew. The tests of the sandbox read each contract once a run (conftest.py)."""
+"""Reads a contract without a cache. The tests of the sandbox read each contract once a run (conftest.py)."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Mounted:
     base_url: str | None
 
     def post(self, provider: str, payment_id: str | None = None, **options: Any) -> httpx.Response:
-        """Ask for a refund with a body that fits, unless options say otherwise."""
+        """Request a refund, by default with a valid body."""
         path = RECORDS[provider].sandbox.path.format(payment_id or RECORDS[provider].sandbox.payment)
         headers = {**RECORDS[provider].sandbox.headers, **options.pop("headers", {})}
         if "content" not in options:
@@ -53,25 +53,25 @@ class Mounted:
         return self.http.post(path, headers=headers, **options)
 
     def ask(self, provider: str, operation: str, about: str = "", **options: Any) -> httpx.Response:
-        """Ask for an operation, about the id that its path holds."""
+        """Request an operation, with this id in its path."""
         method, path = RECORDS[provider].sandbox.operations[operation]
         headers = {**RECORDS[provider].sandbox.headers, **options.pop("headers", {})}
         return self.http.request(method, path.format(about), headers=headers, **options)
 
     def token(self, provider: str, **other: Any) -> httpx.Response:
-        """Ask for a token with the right credentials, but for what is other."""
+        """Request a token with the right credentials, except where `other` replaces one."""
         method, path = RECORDS[provider].sandbox.operations["create_token"]
         grant = {"grant_type": "client_credentials"} if provider == "lab4pay" else {}
         return self.http.request(method, path, json={**grant, **TOKEN_CREDENTIALS[provider], **other})
 
     def accounts(self) -> list[Account]:
-        """The facade's accounts at this sandbox."""
+        """Return the facade's accounts at this sandbox."""
         if self.kind == "server":
             return self.sandbox.accounts(base_url=self.base_url)
         return self.sandbox.accounts(transport=HttpxTransport(SandboxTransport(self.sandbox)))
 
     def refund(self, provider: str, *, reference: str, sync: bool, retry: Retry = ONCE) -> Refund:
-        """One refund of one unit of money through a client of the facade, of its own."""
+        """Refund one unit of money through a new client of the facade."""
         amount = Money.from_minor(100, RECORDS[provider].sandbox.currency)
         options: dict[str, Any] = {"timeout": Timeout(connect=2.0, read=0.2, total=0.4), "retry": retry}
         arguments: dict[str, Any] = {"amount": amount, "reference": reference}
@@ -93,13 +93,13 @@ class Mounted:
 
 @cache
 def shipped_contract(provider: str) -> dict[str, Any]:
-    """The contract in the provider's generated package. Not to be changed."""
+    """Return the contract in the provider's generated package. Do not change it."""
     document: dict[str, Any] = json.loads(files(f"refundry_{provider}").joinpath("contract.json").read_text("utf-8"))
     return document
 
 
 def fits(provider: str, reply: httpx.Response) -> bool:
-    """Whether the contract describes this status of the operation called, and the body is what it describes."""
+    """Return whether the contract describes this status of the operation, and the body fits the description."""
     document = shipped_contract(provider)
     (item,) = (
         item
@@ -125,14 +125,14 @@ def mounted(sandbox: Sandbox, kind: Kind, **options: Any) -> Iterator[Mounted]:
         return
     with (
         SandboxServer(sandbox, **options) as server,
-        # Plain http to this machine: reading the certificates to trust would take most of the time of a test.
+        # Plain http to this machine: reading the trusted certificates would take most of the time of a test.
         httpx.Client(base_url=server.base_url, trust_env=False, verify=False, timeout=5.0) as http,
     ):
         yield Mounted(sandbox, kind, http, server.base_url)
 
 
 def outcome(ask: Callable[[], Refund]) -> str:
-    """The name of the refund's status, or of the exception that comes in its place."""
+    """Return the name of the refund's status, or of the exception."""
     try:
         return ask().status.name
     except RefundError as error:

@@ -1,4 +1,4 @@
-"""What each provider of the sandbox answers, and what it then has on its books."""
+"""The answers of each provider of the sandbox, and the refunds that it records."""
 
 import json
 from collections.abc import Callable
@@ -17,9 +17,7 @@ Mount = Callable[[Sandbox], Mounted]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books(
-    mounted: Mounted, provider: str
-) -> None:
+def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_recorded(mounted: Mounted, provider: str) -> None:
     reply = mounted.post(provider)
     assert reply.status_code == 200
     assert fits(provider, reply)
@@ -28,12 +26,12 @@ def test_an_accepted_refund_is_answered_as_the_contract_says_and_is_on_the_books
     assert mounted.sandbox.violations == ()
 
 
-def test_paybyrd_tells_the_refund_and_what_is_left_of_its_payment(mounted: Mounted) -> None:
+def test_paybyrd_returns_the_refund_and_the_remainder_of_its_payment(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": 50})
-    told = mounted.post("paybyrd", json={"isoAmount": 100}).json()
-    assert (told["code"], told["amount"], told["isoAmount"]) == ("BYRD200", "1.00", 100)
-    assert told["transactionId"] == mounted.sandbox.refunds("paybyrd")[1].refund_id
-    assert told["sourceTransaction"] == {
+    answer = mounted.post("paybyrd", json={"isoAmount": 100}).json()
+    assert (answer["code"], answer["amount"], answer["isoAmount"]) == ("BYRD200", "1.00", 100)
+    assert answer["transactionId"] == mounted.sandbox.refunds("paybyrd")[1].refund_id
+    assert answer["sourceTransaction"] == {
         "amount": "100.00",
         "isoAmount": 10_000,
         "refundedAmount": "1.50",
@@ -67,7 +65,7 @@ def test_blink_counts_an_amount_in_major_units_exactly(
 
 
 @pytest.mark.parametrize("amount", ["0.001", "0", "-1", "1e400", "1e-9", "1.0000000000000000000000000000001"])
-def test_blink_refuses_an_amount_that_is_none_of_the_currency(mounted: Mounted, amount: str) -> None:
+def test_blink_refuses_an_amount_that_its_currency_does_not_have(mounted: Mounted, amount: str) -> None:
     body = f'{{"partial_refund": true, "amount": {amount}}}'
     reply = mounted.post("blink", content=body, headers={"Content-Type": "application/json"})
     assert (reply.status_code, reply.json()["success"]) == (400, False)
@@ -84,13 +82,13 @@ def test_blink_needs_an_amount_for_a_part_and_none_for_the_whole(mounted: Mounte
 
 
 @pytest.mark.parametrize(
-    ("reply", "told"),
+    ("reply", "body"),
     [
         ("status", {"status": "completed", "amount": 79.1}),
         ("success", {"success": True, "message": "Refund successful", "amount": "79.10"}),
     ],
 )
-def test_blink_answers_in_the_age_of_reply_that_is_chosen(mount: Mount, reply: Any, told: dict[str, Any]) -> None:
+def test_blink_answers_with_the_chosen_generation_of_replies(mount: Mount, reply: Any, body: dict[str, Any]) -> None:
     mounted = mount(Sandbox(blink_reply=reply))
     answer = mounted.post("blink", json={"partial_refund": True, "amount": 79.1, "reference": "order-7/1"})
     fields = answer.json()
@@ -98,7 +96,7 @@ def test_blink_answers_in_the_age_of_reply_that_is_chosen(mount: Mount, reply: A
     (refund,) = mounted.sandbox.refunds("blink")
     common = {"transaction_id": "blink-gbp", "reference": "order-7/1"}
     new = {"refunded_transaction_id": refund.refund_id} if reply == "status" else {}
-    assert fields == {**common, **told, **new}
+    assert fields == {**common, **body, **new}
 
 
 @pytest.mark.parametrize(("provider", "parts"), [("paybyrd", ("isoAmount", 4000, 6000)), ("blink", ("amount", 40, 60))])
@@ -150,26 +148,26 @@ def test_lab4pay_refuses_an_amount_that_is_not_above_zero(mounted: Mounted) -> N
     assert mounted.sandbox.refunds("lab4pay") == ()
 
 
-def test_paybyrd_accepts_for_later_with_a_link_and_is_done_a_step_on(mounted: Mounted) -> None:
+def test_paybyrd_answers_202_with_a_link_and_is_done_after_one_step(mounted: Mounted) -> None:
     reply = mounted.post("paybyrd", "paybyrd-pending")
-    told = reply.json()
-    assert (reply.status_code, told["code"]) == (202, "BYRD010")
+    answer = reply.json()
+    assert (reply.status_code, answer["code"]) == (202, "BYRD010")
     assert fits("paybyrd", reply)
-    assert told["links"]["href"].startswith("/api/v2/transactions?requestId=")
-    assert {name: told["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
-    assert "transactionId" not in told
+    assert answer["links"]["href"].startswith("/api/v2/transactions?requestId=")
+    assert {name: answer["links"][name] for name in ("rel", "type")} == {"rel": "transactions", "type": "GET"}
+    assert "transactionId" not in answer
     assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Processing"]
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds("paybyrd")] == ["Success"]
 
 
-def test_blink_says_pending_until_a_step_on(mounted: Mounted) -> None:
+def test_blink_says_pending_until_the_next_step(mounted: Mounted) -> None:
     assert mounted.post("blink", "blink-pending").json()["status"] == "pending"
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds("blink")] == ["completed"]
 
 
-def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Mounted) -> None:
+def test_the_terminal_of_lab4pay_is_done_after_two_steps(mounted: Mounted) -> None:
     mounted.post("lab4pay")
     states = []
     for _ in range(4):
@@ -183,16 +181,16 @@ def test_the_terminal_of_lab4pay_takes_two_steps_and_then_no_more(mounted: Mount
 def test_missing_and_wrong_credentials_are_unauthorised_and_no_violation(
     mounted: Mounted, provider: str, authorization: dict[str, str]
 ) -> None:
-    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
+    fixed = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
     path = RECORDS[provider].sandbox.path.format(RECORDS[provider].sandbox.payment)
-    reply = mounted.http.post(path, headers={**kept, **authorization}, json=RECORDS[provider].sandbox.body)
+    reply = mounted.http.post(path, headers={**fixed, **authorization}, json=RECORDS[provider].sandbox.body)
     assert reply.status_code == 401
     assert fits(provider, reply)
     assert mounted.sandbox.refunds(provider) == ()
     assert mounted.sandbox.violations == ()
 
 
-def test_another_scheme_than_bearer_is_unauthorised(mounted: Mounted) -> None:
+def test_a_scheme_other_than_bearer_is_unauthorised(mounted: Mounted) -> None:
     reply = mounted.post("blink", headers={"Authorization": f"Basic {CREDENTIALS['blink']}"})
     assert reply.status_code == 401
 
@@ -214,26 +212,24 @@ def test_credentials_and_the_terminal_can_be_chosen(mount: Mount) -> None:
     assert [refund.currency for refund in sandbox.refunds("lab4pay")] == ["JPY"]
 
 
-def test_a_key_that_paybyrd_knows_is_answered_the_same_and_refunds_once(mounted: Mounted) -> None:
+def test_a_key_that_paybyrd_knows_gets_the_same_answer_and_refunds_once(mounted: Mounted) -> None:
     headers = {"idempotency-key": "key-1"}
     first = mounted.post("paybyrd", headers=headers)
-    again = mounted.post("paybyrd", headers=headers)
+    second = mounted.post("paybyrd", headers=headers)
     another_body = mounted.post("paybyrd", headers=headers, json={"isoAmount": 200})
-    assert first.content == again.content == another_body.content
-    assert first.headers["RequestId"] == again.headers["RequestId"] == another_body.headers["RequestId"]
+    assert first.content == second.content == another_body.content
+    assert first.headers["RequestId"] == second.headers["RequestId"] == another_body.headers["RequestId"]
     assert [refund.idempotency_key for refund in mounted.sandbox.refunds("paybyrd")] == ["key-1"]
 
 
-def test_another_key_or_none_refunds_again(mounted: Mounted) -> None:
+def test_a_second_request_with_another_key_or_none_refunds_twice(mounted: Mounted) -> None:
     for headers in ({"idempotency-key": "key-1"}, {"idempotency-key": "key-2"}, {}, {}):
         assert mounted.post("paybyrd", headers=headers).status_code == 200
     assert len(mounted.sandbox.refunds("paybyrd")) == 4
 
 
 @pytest.mark.parametrize(("seconds", "refunds"), [(24 * 3600 - 1, 1), (24 * 3600, 2)])
-def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(
-    mount: Mount, seconds: float, refunds: int
-) -> None:
+def test_paybyrd_knows_a_key_for_24_hours_by_the_given_clock(mount: Mount, seconds: float, refunds: int) -> None:
     now = [0.0]
     mounted = mount(Sandbox(clock=lambda: now[0]))
     for now[0] in (0.0, seconds):
@@ -241,7 +237,9 @@ def test_paybyrd_knows_a_key_for_24_hours_of_the_clock_that_is_passed(
     assert len(mounted.sandbox.refunds("paybyrd")) == refunds
 
 
-def test_paybyrd_keeps_a_refusal_under_its_key_but_not_a_wrong_credential_or_a_broken_request(mounted: Mounted) -> None:
+def test_paybyrd_stores_a_refusal_under_its_key_but_no_wrong_credential_and_no_invalid_request(
+    mounted: Mounted,
+) -> None:
     headers = {"idempotency-key": "key-1"}
     assert mounted.post("paybyrd", headers={**headers, "x-api-key": "wrong"}).status_code == 401
     assert mounted.post("paybyrd", headers=headers, json={"isoAmount": "1"}).status_code == 400
@@ -255,7 +253,7 @@ FAULTS = [None, Fault.DECLINED, Fault.TOO_MANY_REQUESTS, Fault.STATUS_520, Fault
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(mount: Mount, provider: str) -> None:
+def test_every_reply_has_one_date_from_the_given_clock(mount: Mount, provider: str) -> None:
     now = [1_000_000_000.9]
     mounted = mount(Sandbox(clock=lambda: now[0]))
     mounted.sandbox.script(provider, *FAULTS)
@@ -270,7 +268,7 @@ def test_every_reply_has_one_date_which_is_that_of_the_clock_that_is_passed(moun
     assert mounted.post(provider).headers["date"] == "Sun, 09 Sep 2001 01:46:41 GMT"
 
 
-def test_an_answer_that_paybyrd_has_kept_has_the_date_of_the_day_it_is_given_again(mount: Mount) -> None:
+def test_a_stored_answer_of_paybyrd_has_the_date_on_which_it_is_repeated(mount: Mount) -> None:
     now = [0.0]
     mounted = mount(Sandbox(clock=lambda: now[0]))
     dates = []
@@ -308,13 +306,13 @@ def test_a_payment_can_be_added_and_refunded(mounted: Mounted) -> None:
         ("paybyrd", 1, "EUR", -1),
     ],
 )
-def test_a_payment_that_cannot_be_is_refused(provider: str, amount: int, currency: str, refunded: int) -> None:
+def test_an_impossible_payment_is_refused(provider: str, amount: int, currency: str, refunded: int) -> None:
     with pytest.raises(ValueError, match=r"\w+") as refusal:
         Sandbox().add_payment(provider, "payment", amount, currency, refunded=refunded)
     assert isinstance(refusal.value, InvalidRefund) == (provider == "paybyrd" and refunded == 0)
 
 
-def test_the_refunds_of_an_unknown_provider_are_an_error_that_names_those_there_are() -> None:
+def test_the_refunds_of_an_unknown_provider_are_an_error_that_names_the_known_ones() -> None:
     with pytest.raises(ValueError, match="'nobody'; there are lab4pay, paybyrd, blink"):
         Sandbox().refunds("nobody")
 
@@ -352,7 +350,7 @@ def test_the_facade_refunds_at_all_three_and_breaks_no_contract(mounted: Mounted
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("reply", ["status", "success"])
-def test_the_facade_reads_both_ages_of_blinks_reply(mount: Mount, reply: Any, sync: bool) -> None:
+def test_the_facade_reads_both_generations_of_blinks_reply(mount: Mount, reply: Any, sync: bool) -> None:
     mounted = mount(Sandbox(blink_reply=reply))
     refund = mounted.refund("blink", reference="order-1/1", sync=sync)
     assert (refund.status, refund.amount) == (RefundStatus.SUCCEEDED, Money.of("1.00", "GBP"))

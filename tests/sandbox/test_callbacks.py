@@ -1,4 +1,4 @@
-"""Callbacks: what each provider would send about a refund, and what the facade makes of it."""
+"""Callbacks: the callback of each provider about a refund, and its event in the facade."""
 
 import hmac
 import json
@@ -52,23 +52,23 @@ def client(mounted: Mounted, deviations: list[ContractDeviation]) -> Iterator[Re
 
 
 def refunded(mounted: Mounted, provider: str) -> str:
-    """The id of a new refund; at Lab4Pay it is tied to no payment."""
-    told: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
-    return told
+    """Return the id of a new refund, unreferenced at Lab4Pay."""
+    answer: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
+    return answer
 
 
 def linked(mounted: Mounted) -> str:
-    """The id of a new refund of a payment at Lab4Pay."""
-    told: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
+    """Return the id of a new refund of a payment at Lab4Pay."""
+    answer: str = mounted.ask("lab4pay", "refund_transaction", "lab4pay-payment", json={"amount": 100}).json()[
         "transaction_id"
     ]
-    return told
+    return answer
 
 
 def content(callback: Callback) -> dict[str, Any]:
-    """The body of a callback."""
-    told: dict[str, Any] = json.loads(callback.body)
-    return told
+    """Return the body of a callback."""
+    answer: dict[str, Any] = json.loads(callback.body)
+    return answer
 
 
 @pytest.mark.parametrize(("provider", "state"), STATUSES)
@@ -105,9 +105,7 @@ def test_the_signature_of_lab4pay_is_over_the_body_that_it_comes_with(mounted: M
     assert first.headers == (("Content-Type", "application/json"), ("Signature", signature))
 
 
-def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_to(
-    mounted: Mounted, client: RefundClient
-) -> None:
+def test_lab4pay_reports_a_refund_with_the_payment_that_it_is_linked_to(mounted: Mounted, client: RefundClient) -> None:
     refund_id = linked(mounted)
     callback = mounted.sandbox.callback("lab4pay", refund_id)
     assert content(callback) == {
@@ -123,12 +121,12 @@ def test_lab4pay_tells_a_refund_of_a_payment_with_the_payment_that_it_is_linked_
     assert (event.refund_id, event.payment_id) == (refund_id, "lab4pay-payment")
 
 
-def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_the_callers_reference(
+def test_lab4pay_reports_an_unreferenced_refund_with_the_reference_of_the_caller(
     mounted: Mounted,
 ) -> None:
-    told = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
-    assert "linked_transaction_id" not in told
-    assert told["client_transaction_id"] == "till-1/1"
+    answer = content(mounted.sandbox.callback("lab4pay", refunded(mounted, "lab4pay")))
+    assert "linked_transaction_id" not in answer
+    assert answer["client_transaction_id"] == "till-1/1"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +142,7 @@ def test_lab4pay_tells_a_refund_that_is_tied_to_no_payment_without_one_and_with_
         ("Canceled", "canceled"),
     ],
 )
-def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(
+def test_paybyrd_reports_the_event_and_the_transaction_as_a_query_does(
     mounted: Mounted, state: str, event: str
 ) -> None:
     refund_id = refunded(mounted, "paybyrd")
@@ -158,7 +156,9 @@ def test_paybyrd_tells_the_event_and_the_transaction_as_a_query_tells_it(
     assert callback.headers == (("Content-Type", "application/json"), ("x-api-key", key))
 
 
-def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Mounted, client: RefundClient) -> None:
+def test_blink_proves_nothing_and_the_facade_confirms_before_it_believes(
+    mounted: Mounted, client: RefundClient
+) -> None:
     refund_id = refunded(mounted, "blink")
     callback = mounted.sandbox.callback("blink", refund_id)
     assert callback.headers == (("Content-Type", "application/json"),)
@@ -177,7 +177,7 @@ def test_blink_proves_nothing_and_the_facade_asks_before_it_believes(mounted: Mo
 
 
 @pytest.mark.parametrize("provider", RECORDS)
-def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
+def test_the_same_state_has_the_same_identity_and_the_next_state_has_another(
     mounted: Mounted, client: RefundClient, provider: str
 ) -> None:
     def identity() -> str:
@@ -185,9 +185,9 @@ def test_the_same_state_is_the_same_news_and_the_next_state_is_other_news(
         return client.webhook(provider, headers=callback.headers, body=callback.body).identity
 
     refund_id = refunded(mounted, provider)
-    first, again = identity(), identity()
+    first, second = identity(), identity()
     mounted.sandbox.settle(provider, refund_id, RECORDS[provider].states.undone)
-    assert first == again != identity()
+    assert first == second != identity()
 
 
 def test_a_callback_that_cannot_be_made_is_an_error_that_says_why(mounted: Mounted) -> None:

@@ -1,4 +1,4 @@
-"""Requests that break a contract: how each is answered, and how it is counted."""
+"""Requests that break a contract: the answer to each, and its violations."""
 
 import sys
 from typing import Any
@@ -55,13 +55,13 @@ def test_a_body_that_breaks_the_contract_is_a_400_and_counted_without_its_values
 
 def test_the_answer_is_in_the_form_of_the_provider(mounted: Mounted) -> None:
     body = {"isoAmount": "", "amount": ""}
-    told = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
-    assert told["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
-    assert told["lab4pay"] == {"message": "/amount: type"}
-    assert told["blink"] == {"success": False, "message": "/amount: type"}
+    answer = {provider: mounted.post(provider, json=body).json() for provider in PROVIDERS}
+    assert answer["paybyrd"] == {"code": "BYRD900", "description": "Invalid input"}
+    assert answer["lab4pay"] == {"message": "/amount: type"}
+    assert answer["blink"] == {"success": False, "message": "/amount: type"}
 
 
-def test_all_that_a_request_breaks_is_counted(mounted: Mounted) -> None:
+def test_every_violation_of_a_request_is_counted(mounted: Mounted) -> None:
     path = "/v1/pay-connect/transactions/refund/"
     authorization = {"Authorization": RECORDS["lab4pay"].sandbox.headers["Authorization"]}
     assert mounted.http.post(path, headers=authorization, json={"amount": "1"}).status_code == 400
@@ -89,13 +89,13 @@ def test_a_content_type_may_have_parameters_and_any_case(mounted: Mounted, conte
         "/api/pay/v1/transactions//refunds",
     ],
 )
-def test_a_path_of_no_contract_is_a_404_and_counted(mounted: Mounted, path: str) -> None:
+def test_a_path_outside_the_contracts_is_a_404_and_counted(mounted: Mounted, path: str) -> None:
     assert mounted.http.post(path, headers=RECORDS["paybyrd"].sandbox.headers, json={"isoAmount": 1}).status_code == 404
     assert mounted.sandbox.violations == (Violation(None, "path", "not in a contract"),)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_a_method_of_no_contract_is_a_405_and_counted(mounted: Mounted, method: str) -> None:
+def test_a_method_outside_the_contracts_is_a_405_and_counted(mounted: Mounted, method: str) -> None:
     assert (
         mounted.http.request(
             method, "/api/v2/refund/paybyrd-eur", headers=RECORDS["paybyrd"].sandbox.headers
@@ -105,7 +105,7 @@ def test_a_method_of_no_contract_is_a_405_and_counted(mounted: Mounted, method: 
     assert mounted.sandbox.violations == (Violation("paybyrd", "method", "not in the contract"),)
 
 
-def test_a_payment_id_is_read_decoded_and_a_query_is_no_part_of_it(mounted: Mounted) -> None:
+def test_a_payment_id_is_decoded_and_excludes_the_query(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("paybyrd", "a/b ü", 100, "EUR")
     assert mounted.post("paybyrd", "a%2Fb%20%C3%BC?x=1").status_code == 200
     assert [refund.payment_id for refund in mounted.sandbox.refunds("paybyrd")] == ["a/b ü"]
@@ -163,7 +163,7 @@ def test_a_body_may_be_left_out_where_it_is_not_required() -> None:
     assert checked[1] == []
 
 
-def test_a_path_is_matched_as_it_stands_and_not_as_a_pattern() -> None:
+def test_a_path_is_matched_literally_and_not_as_a_pattern() -> None:
     assert Contract("any", document("3.1.0")).check(Request("GET", "/v1/a-7/b", {})) is None
 
 
@@ -177,6 +177,6 @@ def test_without_the_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.
 def test_no_violation_holds_a_value_or_a_credential(mounted: Mounted) -> None:
     mounted.post("paybyrd", json={"isoAmount": "canary-value"})
     mounted.http.post("/canary-path", headers=RECORDS["paybyrd"].sandbox.headers)
-    told = repr(mounted.sandbox.violations)
-    assert "canary" not in told
-    assert CREDENTIALS["paybyrd"] not in told
+    answer = repr(mounted.sandbox.violations)
+    assert "canary" not in answer
+    assert CREDENTIALS["paybyrd"] not in answer

@@ -1,4 +1,4 @@
-"""What Lab4Pay and Paybyrd count amounts in: the currency's own minor units, or hundredths whatever it has."""
+"""The units of Lab4Pay and Paybyrd: the currency's own minor units, or always hundredths."""
 
 import json
 from decimal import Decimal
@@ -14,7 +14,7 @@ from tests.sandbox.support import mounted as mounted_as
 
 Counts = Literal["iso", "hundredths"]
 
-# What stands on the wire for an amount in minor units, as a number and as a text.
+# The form of an amount in minor units on the wire, as a number and as a text.
 WRITTEN: list[tuple[Counts, str, int, int, str]] = [
     ("iso", "EUR", 1230, 1230, "12.30"),
     ("iso", "JPY", 500, 500, "500"),
@@ -27,10 +27,10 @@ WRITTEN: list[tuple[Counts, str, int, int, str]] = [
 ]
 
 
-def agree(told: dict[str, Any], decimals: int) -> bool:
-    """Whether each amount of Paybyrd's says the same as a text and as a number."""
+def agree(answer: dict[str, Any], decimals: int) -> bool:
+    """Return whether the text and the number of each amount of Paybyrd agree."""
     pairs = {"amount": "isoAmount", "refundedAmount": "isoRefundedAmount", "remainingAmount": "isoRemainingAmount"}
-    said = [(told[text], told[number]) for text, number in pairs.items() if text in told or number in told]
+    said = [(answer[text], answer[number]) for text, number in pairs.items() if text in answer or number in answer]
     return all(Decimal(text).scaleb(decimals) == units for text, units in said) and {
         len(text.partition(".")[2]) for text, _ in said
     } == {decimals}
@@ -45,16 +45,23 @@ def test_paybyrd_writes_an_amount_as_it_counts_and_its_two_forms_agree(
     decimals = len(text.partition(".")[2])
     with mounted_as(sandbox, "transport") as mounted:
         reply = mounted.post("paybyrd", "payment", json={"isoAmount": units})
-        told = reply.json()
-        asked = mounted.ask("paybyrd", "get_transaction", told["transactionId"])
+        answer = reply.json()
+        requested = mounted.ask("paybyrd", "get_transaction", answer["transactionId"])
         listed = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
         payment = mounted.ask("paybyrd", "get_transaction", "payment")
-    assert (told["isoAmount"], told["amount"]) == (units, text)
-    assert (asked.json()["isoAmount"], asked.json()["amount"]) == (-units, f"-{text}")
-    event = json.loads(sandbox.callback("paybyrd", told["transactionId"]).body)
-    everything = [told, told["sourceTransaction"], asked.json(), *listed.json(), payment.json(), event["content"]]
+    assert (answer["isoAmount"], answer["amount"]) == (units, text)
+    assert (requested.json()["isoAmount"], requested.json()["amount"]) == (-units, f"-{text}")
+    event = json.loads(sandbox.callback("paybyrd", answer["transactionId"]).body)
+    everything = [
+        answer,
+        answer["sourceTransaction"],
+        requested.json(),
+        *listed.json(),
+        payment.json(),
+        event["content"],
+    ]
     assert [agree(one, decimals) for one in everything] == [True] * 6
-    assert all(fits("paybyrd", one) for one in (reply, asked, listed, payment))
+    assert all(fits("paybyrd", one) for one in (reply, requested, listed, payment))
     assert [refund.amount for refund in sandbox.refunds("paybyrd")] == [minor_units]
     assert sandbox.remaining("paybyrd", "payment") == 990_000 - minor_units
 
@@ -101,7 +108,7 @@ def in_hundredths() -> Sandbox:
     return Sandbox(minor_units="hundredths", terminal_currency="JPY")
 
 
-def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths: Sandbox) -> None:
+def test_hundredths_that_are_not_an_amount_of_the_currency_are_refused(in_hundredths: Sandbox) -> None:
     with mounted_as(in_hundredths, "transport") as mounted:
         refused = [
             mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 12_345}),
@@ -114,10 +121,10 @@ def test_hundredths_that_are_no_amount_of_the_currency_are_refused(in_hundredths
     assert in_hundredths.violations == ()
 
 
-def test_who_guesses_wrong_refunds_a_hundredth_and_is_told_so(in_hundredths: Sandbox) -> None:
+def test_a_wrong_guess_of_the_unit_refunds_a_hundredth_and_is_a_mismatch(in_hundredths: Sandbox) -> None:
     with mounted_as(in_hundredths, "transport") as mounted:
-        told = mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 500}).json()
-    assert (told["isoAmount"], told["amount"]) == (500, "5.00")
+        answer = mounted.post("paybyrd", "paybyrd-jpy", json={"isoAmount": 500}).json()
+    assert (answer["isoAmount"], answer["amount"]) == (500, "5.00")
     assert [refund.amount for refund in in_hundredths.refunds("paybyrd")] == [5]
 
 
@@ -138,8 +145,8 @@ def test_blink_counts_in_major_units_whatever_the_others_count_in(in_hundredths:
 
 def test_a_wrong_amount_is_wrong_in_both_of_its_forms(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_AMOUNT)
-    told = mounted.post("paybyrd").json()
-    assert (told["isoAmount"], told["amount"]) == (10_000, "100.00")
+    answer = mounted.post("paybyrd").json()
+    assert (answer["isoAmount"], answer["amount"]) == (10_000, "100.00")
 
 
 def test_another_way_to_count_is_an_error() -> None:

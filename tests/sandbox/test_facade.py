@@ -1,4 +1,4 @@
-"""The facade at the sandbox's accounts: tokens that it fetches, and refunds that it follows to their end."""
+"""The facade at the sandbox's accounts: token fetches, and refunds up to their final state."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,33 +32,33 @@ Mount = Callable[[Sandbox], Mounted]
 
 
 @dataclass
-class Asked:
-    """A client of the sandbox's accounts that sends each thing once, and what it has sent."""
+class Shop:
+    """A client of the sandbox's accounts that sends each request once, with its attempts."""
 
     client: RefundClient
     sent: list[Operation]
     numbers: Iterator[int] = field(default_factory=count)
 
     def refund(self, provider: str, payment_id: str | None = None) -> Refund:
-        """Refund one unit of money of a payment, under a reference of its own."""
+        """Refund one unit of money of a payment, under a new reference."""
         payment_id = payment_id or RECORDS[provider].sandbox.payment or "lab4pay-payment"
         reference = f"order-1/{next(self.numbers)}"
         amount = Money.of("1", RECORDS[provider].sandbox.currency)
         return self.client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
 
 
-Asking = Callable[[Sandbox], Asked]
+OpenShop = Callable[[Sandbox], Shop]
 
 
 @pytest.fixture
-def asking(mount: Mount) -> Iterator[Asking]:
+def open_shop(mount: Mount) -> Iterator[OpenShop]:
     clients: list[RefundClient] = []
 
-    def ask(sandbox: Sandbox) -> Asked:
+    def ask(sandbox: Sandbox) -> Shop:
         sent: list[Operation] = []
         accounts = mount(sandbox).accounts()
         clients.append(RefundClient(accounts, retry=ONCE, on_attempt=lambda attempt: sent.append(attempt.operation)))
-        return Asked(clients[-1], sent)
+        return Shop(clients[-1], sent)
 
     yield ask
     for client in clients:
@@ -66,17 +66,17 @@ def asking(mount: Mount) -> Iterator[Asking]:
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_the_accounts_fetch_a_token_once_and_need_no_standing_credential(asking: Asking, provider: str) -> None:
+def test_the_accounts_fetch_a_token_once_and_need_no_fixed_credential(open_shop: OpenShop, provider: str) -> None:
     sandbox = Sandbox(credentials={name: f"test-key-{name}-two" for name in WITH_TOKENS})
-    asked = asking(sandbox)
+    shop = open_shop(sandbox)
     for _ in range(2):
-        asked.refund(provider)
-    assert asked.sent == [Operation.TOKEN, Operation.REFUND, Operation.REFUND]
+        shop.refund(provider)
+    assert shop.sent == [Operation.TOKEN, Operation.REFUND, Operation.REFUND]
     assert len(sandbox.refunds(provider)) == 2
     assert sandbox.violations == ()
 
 
-def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking) -> None:
+def test_the_accounts_have_the_chosen_credentials(open_shop: OpenShop) -> None:
     sandbox = Sandbox(
         credentials={"paybyrd": "test-key-two"},
         token_credentials={
@@ -85,62 +85,62 @@ def test_the_accounts_are_given_the_credentials_that_were_chosen(asking: Asking)
         },
         integrator_id="test-integrator-two",
     )
-    asked = asking(sandbox)
-    assert [asked.refund(provider).status for provider in RECORDS] == [PENDING, SUCCEEDED, SUCCEEDED]
+    shop = open_shop(sandbox)
+    assert [shop.refund(provider).status for provider in RECORDS] == [PENDING, SUCCEEDED, SUCCEEDED]
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_token_that_the_sandbox_has_ended_is_renewed_and_the_refund_is_executed_once(
-    asking: Asking, provider: str
+def test_a_token_that_the_sandbox_expired_is_renewed_and_the_refund_is_executed_once(
+    open_shop: OpenShop, provider: str
 ) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
-    asked.refund(provider)
+    shop = open_shop(sandbox)
+    shop.refund(provider)
     sandbox.expire_tokens()
-    asked.sent.clear()
-    asked.refund(provider)
-    assert asked.sent == [Operation.REFUND, Operation.TOKEN, Operation.REFUND]
+    shop.sent.clear()
+    shop.refund(provider)
+    assert shop.sent == [Operation.REFUND, Operation.TOKEN, Operation.REFUND]
     assert len(sandbox.refunds(provider)) == 2
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
 @pytest.mark.parametrize(("token_seconds", "tokens"), [(1800.0, 1), (0.05, 2)])
-def test_a_token_is_kept_as_long_as_it_is_good_by_the_sandboxs_own_clock(
-    asking: Asking, provider: str, token_seconds: float, tokens: int
+def test_a_token_is_cached_while_it_is_valid_by_the_clock_of_the_sandbox(
+    open_shop: OpenShop, provider: str, token_seconds: float, tokens: int
 ) -> None:
-    asked = asking(Sandbox(clock=lambda: 1_000_000_000.0, token_seconds=token_seconds, expires_in=float))
-    asked.refund(provider)
+    shop = open_shop(Sandbox(clock=lambda: 1_000_000_000.0, token_seconds=token_seconds, expires_in=float))
+    shop.refund(provider)
     time.sleep(0.1)
-    asked.refund(provider)
-    assert asked.sent.count(Operation.TOKEN) == tokens
-    assert asked.sent.count(Operation.REFUND) == 2
+    shop.refund(provider)
+    assert shop.sent.count(Operation.TOKEN) == tokens
+    assert shop.sent.count(Operation.REFUND) == 2
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_refund_that_gets_no_token_is_not_sent(asking: Asking, provider: str) -> None:
+def test_a_refund_without_a_token_is_not_sent(open_shop: OpenShop, provider: str) -> None:
     sandbox = Sandbox()
     sandbox.script(provider, Fault.STATUS_520, operation="create_token")
-    asked = asking(sandbox)
+    shop = open_shop(sandbox)
     with pytest.raises(NotSent):
-        asked.refund(provider)
-    assert asked.sent == [Operation.TOKEN]
-    assert asked.refund(provider).status in (PENDING, SUCCEEDED)
+        shop.refund(provider)
+    assert shop.sent == [Operation.TOKEN]
+    assert shop.refund(provider).status in (PENDING, SUCCEEDED)
     assert len(sandbox.refunds(provider)) == 1
 
 
-def test_a_token_that_the_sandbox_does_not_take_is_renewed_once_and_no_more(asking: Asking) -> None:
+def test_a_token_that_the_sandbox_refuses_is_renewed_only_once(open_shop: OpenShop) -> None:
     sandbox = Sandbox(token_seconds=0.0)
-    asked = asking(sandbox)
+    shop = open_shop(sandbox)
     with pytest.raises(AuthenticationFailed):
-        asked.refund("blink")
-    assert asked.sent == [Operation.TOKEN, Operation.REFUND] * 2
+        shop.refund("blink")
+    assert shop.sent == [Operation.TOKEN, Operation.REFUND] * 2
     assert sandbox.refunds("blink") == ()
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_a_refund_at_the_terminal_is_followed_to_its_end(asking: Asking, tied: bool) -> None:
+def test_a_refund_at_the_terminal_is_followed_to_its_end(open_shop: OpenShop, tied: bool) -> None:
     sandbox = Sandbox()
-    client = asking(sandbox).client
+    client = open_shop(sandbox).client
     if tied:
         refund = client.refund("lab4pay", payment_id="lab4pay-payment", amount=EURO, reference="till-1/1")
     else:
@@ -155,7 +155,7 @@ def test_a_refund_at_the_terminal_is_followed_to_its_end(asking: Asking, tied: b
 
 
 @pytest.mark.parametrize(
-    ("steps", "heed_cancel", "told", "end"),
+    ("steps", "heed_cancel", "answer", "end"),
     [
         (0, True, FAILED, FAILED),
         (1, True, PENDING, FAILED),
@@ -163,29 +163,29 @@ def test_a_refund_at_the_terminal_is_followed_to_its_end(asking: Asking, tied: b
         (2, True, SUCCEEDED, SUCCEEDED),
     ],
 )
-def test_a_refund_at_the_terminal_is_called_off_while_it_can_be(
-    asking: Asking, steps: int, heed_cancel: bool, told: RefundStatus, end: RefundStatus
+def test_a_refund_at_the_terminal_is_cancelled_while_it_can_be(
+    open_shop: OpenShop, steps: int, heed_cancel: bool, answer: RefundStatus, end: RefundStatus
 ) -> None:
     sandbox = Sandbox(heed_cancel=heed_cancel)
-    asked = asking(sandbox)
-    refund = asked.refund("lab4pay")
+    shop = open_shop(sandbox)
+    refund = shop.refund("lab4pay")
     for _ in range(steps):
         sandbox.advance()
-    assert asked.client.cancel(refund).status is told
+    assert shop.client.cancel(refund).status is answer
     sandbox.advance()
-    assert asked.client.lookup(refund).status is end
+    assert shop.client.lookup(refund).status is end
     assert sandbox.violations == ()
 
 
-def test_a_202_of_paybyrd_is_followed_to_its_end(asking: Asking) -> None:
+def test_a_202_of_paybyrd_is_followed_to_its_end(open_shop: OpenShop) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
-    refund = asked.refund("paybyrd", "paybyrd-pending")
+    shop = open_shop(sandbox)
+    refund = shop.refund("paybyrd", "paybyrd-pending")
     assert (refund.status, refund.refund_id) == (PENDING, None)
     (executed,) = sandbox.refunds("paybyrd")
-    assert asked.client.lookup(refund).status is PENDING
+    assert shop.client.lookup(refund).status is PENDING
     sandbox.advance()
-    done = asked.client.wait(refund, timeout=5)
+    done = shop.client.wait(refund, timeout=5)
     assert (done.status, done.refund_id, done.amount) == (SUCCEEDED, executed.refund_id, EURO)
 
 
@@ -206,82 +206,82 @@ def test_a_202_of_paybyrd_is_followed_to_its_end(asking: Asking) -> None:
     ],
 )
 def test_a_refund_is_in_the_state_that_the_provider_says(
-    asking: Asking, provider: str, state: str, status: RefundStatus
+    open_shop: OpenShop, provider: str, state: str, status: RefundStatus
 ) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
-    refund = asked.refund(provider)
+    shop = open_shop(sandbox)
+    refund = shop.refund(provider)
     sandbox.settle(provider, refund.refund_id or "", state)
-    told = asked.client.lookup(refund)
-    assert (told.status, told.refund_id, told.amount) == (status, refund.refund_id, refund.amount)
+    answer = shop.client.lookup(refund)
+    assert (answer.status, answer.refund_id, answer.amount) == (status, refund.refund_id, refund.amount)
 
 
-def test_a_pending_refund_of_blink_is_followed_to_its_end(asking: Asking) -> None:
+def test_a_pending_refund_of_blink_is_followed_to_its_end(open_shop: OpenShop) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
-    refund = asked.refund("blink", "blink-pending")
-    seen = [refund.status, asked.client.lookup(refund).status]
+    shop = open_shop(sandbox)
+    refund = shop.refund("blink", "blink-pending")
+    seen = [refund.status, shop.client.lookup(refund).status]
     sandbox.advance()
-    assert [*seen, asked.client.lookup(refund).status] == [PENDING, PENDING, SUCCEEDED]
+    assert [*seen, shop.client.lookup(refund).status] == [PENDING, PENDING, SUCCEEDED]
 
 
-def test_a_refund_whose_older_reply_of_blink_names_it_not_cannot_be_asked_about(asking: Asking) -> None:
-    asked = asking(Sandbox(blink_reply="success"))
-    refund = asked.refund("blink")
+def test_a_refund_in_the_older_reply_of_blink_cannot_be_looked_up(open_shop: OpenShop) -> None:
+    shop = open_shop(Sandbox(blink_reply="success"))
+    refund = shop.refund("blink")
     with pytest.raises(UnsupportedOperation) as refused:
-        asked.client.lookup(refund)
+        shop.client.lookup(refund)
     assert refused.value.field == "refund_id"
 
 
-def test_a_provider_that_fails_while_it_is_asked_changes_nothing_of_what_is_known(asking: Asking) -> None:
+def test_a_lookup_that_fails_changes_nothing_of_what_is_known(open_shop: OpenShop) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
-    refund = asked.refund("paybyrd")
+    shop = open_shop(sandbox)
+    refund = shop.refund("paybyrd")
     sandbox.script("paybyrd", Fault.HTML_200)
     with pytest.raises(LookupFailed) as failed:
-        asked.client.lookup(refund)
+        shop.client.lookup(refund)
     assert failed.value.refund == refund
-    assert asked.client.lookup(refund).status is SUCCEEDED
+    assert shop.client.lookup(refund).status is SUCCEEDED
 
 
 @pytest.mark.parametrize(
-    ("provider", "payment_id", "reason", "told"),
+    ("provider", "payment_id", "reason", "answer"),
     [
         ("blink", "blink-captured", Reason.NOT_REFUNDABLE, "voided with cancel_transaction"),
         ("blink", "blink-refunded", Reason.INVALID, "HTTP 400"),
         ("lab4pay", "lab4pay-refunded", Reason.INVALID, "HTTP 400"),
     ],
 )
-def test_a_refusal_is_explained_by_one_question_about_its_payment(
-    asking: Asking, provider: str, payment_id: str, reason: Reason, told: str
+def test_a_refusal_is_explained_by_one_lookup_of_its_payment(
+    open_shop: OpenShop, provider: str, payment_id: str, reason: Reason, answer: str
 ) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
+    shop = open_shop(sandbox)
     with pytest.raises(RefundRejected) as refused:
-        asked.refund(provider, payment_id)
-    assert asked.sent == [Operation.TOKEN, Operation.REFUND]
-    explained = asked.client.explain(refused.value)
-    assert asked.sent == [Operation.TOKEN, Operation.REFUND, Operation.LOOKUP]
+        shop.refund(provider, payment_id)
+    assert shop.sent == [Operation.TOKEN, Operation.REFUND]
+    explained = shop.client.explain(refused.value)
+    assert shop.sent == [Operation.TOKEN, Operation.REFUND, Operation.LOOKUP]
     assert explained.reason is reason
-    assert told in str(explained)
+    assert answer in str(explained)
     assert sandbox.refunds(provider) == ()
     assert sandbox.violations == ()
 
 
-def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(asking: Asking, mount: Mount) -> None:
+def test_a_payment_that_was_reverted_at_the_terminal_is_not_refundable(open_shop: OpenShop, mount: Mount) -> None:
     sandbox = Sandbox()
-    asked = asking(sandbox)
+    shop = open_shop(sandbox)
     assert mount(sandbox).ask("lab4pay", "revert_transaction", "lab4pay-payment").status_code == 200
     sandbox.advance()
     sandbox.advance()
     with pytest.raises(RefundRejected) as refused:
-        asked.refund("lab4pay")
-    explained = asked.client.explain(refused.value)
+        shop.refund("lab4pay")
+    explained = shop.client.explain(refused.value)
     assert "REVERTED" in str(explained)
     assert explained.reason is Reason.NOT_REFUNDABLE
 
 
-def test_the_credentials_of_the_accounts_are_those_that_are_published(mounted: Mounted) -> None:
+def test_the_accounts_have_the_published_credentials(mounted: Mounted) -> None:
     accounts = mounted.accounts()
     sent = {secret.reveal() for account in accounts for secret in account.secrets}
     keys = {value for credentials in TOKEN_CREDENTIALS.values() for value in credentials.values()}

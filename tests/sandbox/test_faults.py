@@ -1,4 +1,4 @@
-"""Faults by script: what the caller meets, and what is on the books then."""
+"""Scripted faults: the outcome for the caller, and the refunds that were executed."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from tests.providers import PROVIDERS, RECORDS, WITHOUT_WINDOW, where
 from tests.sandbox.support import Mounted, outcome
 from tests.sandbox.support import mounted as mounted_as
 
-# Whether a refund that would have been accepted is executed, written down here once more and by hand.
+# Whether a refund that would have been accepted is executed: an independent copy, written by hand.
 EXECUTED = {
     Fault.DECLINED: False,
     Fault.TOO_MANY_REQUESTS: False,
@@ -42,20 +42,20 @@ EXECUTED = {
 }
 ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.items()}
 UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
-# A reply that cannot be relied on, but still has the RequestId by which Paybyrd is asked what came of the request.
+# An unreliable reply that still has the RequestId for a lookup at Paybyrd.
 TRACED = {provider: "SUCCEEDED" if record.sandbox.traces else "OutcomeUnknown" for provider, record in RECORDS.items()}
 REFUSED = dict.fromkeys(PROVIDERS, "RefundRejected")
 
 
 def compared(name: str) -> dict[str, str]:
-    """Return the outcome of a reply that reports this otherwise than it was asked for."""
+    """Return the outcome of a reply that reports another value than the request had."""
     return {
         provider: "RefundMismatch" if name in record.reports else record.accepted_as.name
         for provider, record in RECORDS.items()
     }
 
 
-# What the facade makes of each in one attempt; over a server a cut before executing cannot be told from one after it.
+# The outcome of each in one attempt. Over a server, a cut before the execution looks like one after it.
 OUTCOMES = {
     **dict.fromkeys(EXECUTED, UNKNOWN),
     Fault.DECLINED: REFUSED,
@@ -64,7 +64,7 @@ OUTCOMES = {
     Fault.WRONG_SHAPE: TRACED,
     Fault.TOO_LARGE: TRACED,
     Fault.CUT_IN_REPLY: TRACED,
-    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},  # its reply has no value that could be unknown
+    Fault.UNKNOWN_VALUE: {**TRACED, "lab4pay": "PENDING"},  # Lab4Pay's reply has no value that could be unknown
     Fault.NULL_OBJECT: TRACED,
     Fault.WRONG_AMOUNT: compared("amount"),
     Fault.WRONG_PAYMENT: compared("payment_id"),
@@ -82,9 +82,9 @@ def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     mounted: Mounted, fault: Fault, provider: str, sync: bool
 ) -> None:
     mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
-    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
+    answer = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=sync))
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {})}[fault]
-    assert told == expected[provider]
+    assert answer == expected[provider]
     assert fault.executes == EXECUTED[fault]
     assert [refund.amount for refund in mounted.sandbox.refunds(provider)] == [100] * EXECUTED[fault]
     assert mounted.sandbox.violations == ()
@@ -129,12 +129,10 @@ def test_a_faulty_reply_has_its_status_its_type_and_the_length_that_it_says(
         ("lab4pay", Fault.NULL_OBJECT, {"transaction_id": None}),
     ],
 )
-def test_a_fault_changes_the_fields_that_it_is_about(
-    mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]
-) -> None:
+def test_a_fault_changes_its_own_fields(mounted: Mounted, provider: str, fault: Fault, changed: dict[str, Any]) -> None:
     mounted.sandbox.script(provider, fault)
-    told = mounted.post(provider).json()
-    assert {name: told[name] for name in changed} == changed
+    answer = mounted.post(provider).json()
+    assert {name: answer[name] for name in changed} == changed
 
 
 def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Mounted) -> None:
@@ -143,7 +141,7 @@ def test_a_wrong_payment_at_paybyrd_leaves_the_balance_as_it_is(mounted: Mounted
     assert (source["transactionId"], source["isoRemainingAmount"]) == ("another-payment", 9_900)
 
 
-def test_the_older_reply_of_blink_is_faulty_in_its_own_fields(mount: Callable[[Sandbox], Mounted]) -> None:
+def test_a_fault_changes_the_fields_of_the_older_reply_of_blink(mount: Callable[[Sandbox], Mounted]) -> None:
     mounted = mount(Sandbox(blink_reply="success"))
     mounted.sandbox.script("blink", Fault.UNKNOWN_VALUE, Fault.NULL_OBJECT, Fault.WRONG_AMOUNT)
     unknown, null, wrong = (mounted.post("blink").json() for _ in range(3))
@@ -160,9 +158,7 @@ def test_a_refusal_gets_no_fields_that_it_does_not_have(mounted: Mounted, provid
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade_tells(
-    mounted: Mounted, provider: str
-) -> None:
+def test_echoed_credentials_are_in_the_reply_and_not_in_the_outcome(mounted: Mounted, provider: str) -> None:
     faults = (Fault.ECHO_CREDENTIALS, Fault.ECHO_CREDENTIALS)
     mounted.sandbox.script(provider, *faults, operation=RECORDS[provider].sandbox.operation)
     others = [INTEGRATOR_ID] if provider == "lab4pay" else []
@@ -170,20 +166,20 @@ def test_credentials_that_are_echoed_are_in_the_reply_and_not_in_what_the_facade
     assert all(secret in echoed for secret in (CREDENTIALS[provider], *others))
     refund = mounted.refund(provider, reference="order-1/1", sync=True)
     assert refund.raw is not None
-    # At the two others the facade has fetched a token, each of which begins so.
+    # At the two others the facade has fetched a token, which starts with this text.
     secrets = [CREDENTIALS["paybyrd"]] if provider == "paybyrd" else ["test-token-", *others]
     assert not any(secret.encode() in refund.raw.body for secret in secrets)
     assert refund.raw.body.count(b"[redacted]") == len(secrets)
 
 
-def test_a_reply_that_is_too_large_is_a_byte_above_the_limit_and_still_json(mounted: Mounted) -> None:
+def test_an_oversized_reply_is_one_byte_above_the_limit_and_still_json(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.TOO_LARGE)
     reply = mounted.post("paybyrd")
     assert len(reply.content) == 1024 * 1024 + 1
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_a_client_that_follows_the_redirect_refunds_and_one_that_does_not_has_not(mounted: Mounted) -> None:
+def test_only_a_client_that_follows_the_redirect_refunds(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.REDIRECT, Fault.REDIRECT)
     assert mounted.post("paybyrd").status_code == 307
     assert mounted.sandbox.refunds("paybyrd") == ()
@@ -212,7 +208,7 @@ def test_a_connection_that_fails_raises_what_httpx_raises(
     assert mounted.post("blink").status_code == 200
 
 
-def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Mounted) -> None:
+def test_a_truncated_reply_has_its_status_and_half_its_body(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_IN_REPLY)
     blink = RECORDS["blink"].sandbox
     with mounted.http.stream("POST", blink.path.format(blink.payment), headers=blink.headers, json={}) as reply:
@@ -224,7 +220,7 @@ def test_a_reply_that_is_cut_has_its_status_and_half_its_body(mounted: Mounted) 
     assert len(body) == int(reply.headers["content-length"]) // 2
 
 
-def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
+def test_a_slow_reply_is_complete_in_the_end() -> None:
     with mounted_as(Sandbox(), "server", drip_seconds=0.001) as mounted:
         mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
         started = time.monotonic()
@@ -232,7 +228,7 @@ def test_a_slow_reply_is_whole_in_the_end_and_takes_its_time() -> None:
         assert time.monotonic() - started > 0.1
 
 
-def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Mounted) -> None:
+def test_a_script_applies_in_order_and_only_to_its_provider(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", None, Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.HTML_200)
     assert mounted.post("blink").json()["status"] == "completed"
@@ -241,7 +237,7 @@ def test_a_script_is_met_in_order_and_by_its_provider_alone(mounted: Mounted) ->
     assert [reply.content[:1] for reply in seen] == [b"{", b"<", b"<", b"{"]
 
 
-def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_away(mounted: Mounted) -> None:
+def test_a_fault_of_a_payment_applies_to_each_call_about_it_until_it_is_removed(mounted: Mounted) -> None:
     mounted.sandbox.on_payment("paybyrd-eur", Fault.STATUS_520)
     mounted.sandbox.script("paybyrd", Fault.SERVER_ERROR_BEFORE)
     assert [mounted.post("paybyrd").status_code for _ in range(3)] == [500, 520, 520]
@@ -250,56 +246,58 @@ def test_a_fault_of_a_payment_is_met_by_each_call_about_it_until_it_is_taken_awa
     assert mounted.post("paybyrd").status_code == 200
 
 
-def test_a_fault_does_not_let_a_wrong_credential_or_a_broken_request_through(mounted: Mounted) -> None:
+def test_a_fault_does_not_accept_a_wrong_credential_or_an_invalid_request(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.WRONG_SHAPE, Fault.SERVER_ERROR_AFTER)
     assert mounted.post("paybyrd", headers={"x-api-key": "wrong"}).status_code == 401
     assert mounted.post("paybyrd", json={}).status_code == 400
     assert mounted.sandbox.refunds("paybyrd") == ()
 
 
-# The provider's own answer is kept under the key, a refusal and a 500 too; what happened on the way back is not.
-KEPT = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
+# The key stores the provider's own answer, a refusal and a 500 too, but not a fault on the way back.
+STORED = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeUnknown"}
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_asking_paybyrd_again_under_the_same_reference_never_refunds_twice(
+def test_resending_to_paybyrd_under_the_same_reference_never_refunds_twice(
     mounted: Mounted, fault: Fault, sync: bool
 ) -> None:
     mounted.sandbox.script("paybyrd", fault)
     outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
-    again = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
-    assert again == KEPT.get(fault, "SUCCEEDED")
-    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    second = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync))
+    assert second == STORED.get(fault, "SUCCEEDED")
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in STORED)
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_sends_to_paybyrd_until_it_knows_and_refunds_once(mounted: Mounted, fault: Fault, sync: bool) -> None:
+def test_one_call_retries_at_paybyrd_until_the_outcome_is_known_and_refunds_once(
+    mounted: Mounted, fault: Fault, sync: bool
+) -> None:
     mounted.sandbox.script("paybyrd", fault)
     retry = Retry(first_wait=0.01)
-    told = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
+    answer = outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=sync, retry=retry))
     mismatched = fault in (Fault.WRONG_AMOUNT, Fault.WRONG_PAYMENT)
-    assert told == ("RefundMismatch" if mismatched else KEPT.get(fault, "SUCCEEDED"))
-    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in KEPT)
+    assert answer == ("RefundMismatch" if mismatched else STORED.get(fault, "SUCCEEDED"))
+    assert len(mounted.sandbox.refunds("paybyrd")) == (fault not in STORED)
 
 
 @pytest.mark.parametrize("provider", WITHOUT_WINDOW)
 @pytest.mark.parametrize("fault", Fault)
-def test_one_call_to_a_provider_that_does_not_de_duplicate_sends_again_only_what_was_not_sent(
+def test_one_call_to_a_provider_without_de_duplication_retries_only_what_was_not_sent(
     mounted: Mounted, provider: str, fault: Fault
 ) -> None:
     mounted.sandbox.script(provider, fault, operation=RECORDS[provider].sandbox.operation)
-    told = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
+    answer = outcome(lambda: mounted.refund(provider, reference="order-1/1", sync=True, retry=Retry(first_wait=0.01)))
     not_sent = fault is Fault.CUT_BEFORE and mounted.kind == "transport"
     expected = {**OUTCOMES, **(ONLY_IN_PROCESS if mounted.kind == "transport" else {}), Fault.CUT_BEFORE: UNKNOWN}[
         fault
     ]
-    assert told == (ACCEPTED if not_sent else expected)[provider]
+    assert answer == (ACCEPTED if not_sent else expected)[provider]
     assert len(mounted.sandbox.refunds(provider)) == (EXECUTED[fault] or not_sent)
 
 
-def test_asking_blink_again_from_another_client_refunds_twice_as_it_would_there(mounted: Mounted) -> None:
+def test_resending_to_blink_from_another_client_refunds_twice(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.CUT_AFTER, operation="refund_transaction")
     with pytest.raises(OutcomeUnknown) as lost:
         mounted.refund("blink", reference="order-1/1", sync=True)

@@ -30,7 +30,7 @@ SENT_BODIES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("provider", "operation_id"), ARGUMENTS)
-def test_the_generated_clients_ask_and_read_each_operation(provider: str, operation_id: str) -> None:
+def test_the_generated_clients_send_and_read_each_operation(provider: str, operation_id: str) -> None:
     package = import_module(f"refundry_{provider}")
     tag, given = ARGUMENTS[provider, operation_id]
     module = import_module(f"refundry_{provider}.api.{tag}.{operation_id}")

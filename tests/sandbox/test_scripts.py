@@ -1,4 +1,4 @@
-"""Which calls meet a scripted fault, and how scripts, faults and all the rest are taken back."""
+"""Which calls a scripted fault applies to, and how scripts, faults and all state are reset."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Mount = Callable[[Sandbox], Mounted]
 
 
 def order(mounted: Mounted, name: str, **arguments: str) -> None:
-    """Ask for a control path over HTTP, or for what it does in the process where there is no server."""
+    """Call a control path over HTTP, or its function where there is no server."""
     if mounted.kind == "transport":
         {"clear": mounted.sandbox.clear_faults, "reset": mounted.sandbox.reset}[name](**arguments)
     else:
@@ -51,9 +51,7 @@ def test_calls_for_a_token_leave_the_queue_of_any_call_as_it_is(mounted: Mounted
 
 
 @pytest.mark.parametrize("provider", WITH_TOKENS)
-def test_a_call_with_a_token_that_is_not_good_any_more_leaves_the_fault_to_the_refund_after_it(
-    mounted: Mounted, provider: str
-) -> None:
+def test_a_call_with_an_expired_token_leaves_the_fault_to_the_refund_after_it(mounted: Mounted, provider: str) -> None:
     payment = RECORDS[provider].sandbox.payment or RECORDS[provider].sandbox.pending_payment
     arguments: dict[str, Any] = {"payment_id": payment, "amount": Money.of("1.00", RECORDS[provider].sandbox.currency)}
     with RefundClient(mounted.accounts()) as client:
@@ -96,27 +94,27 @@ def test_a_fault_of_a_payment_ends_when_all_are_cleared_and_not_with_those_of_on
     assert mounted.post("paybyrd").status_code == 200
 
 
-def test_clearing_leaves_what_was_refunded(mounted: Mounted) -> None:
+def test_clearing_keeps_the_executed_refunds(mounted: Mounted) -> None:
     mounted.post("paybyrd")
     order(mounted, "clear")
     assert mounted.sandbox.remaining("paybyrd", "paybyrd-eur") == 9_900
 
 
-def test_the_faults_of_a_provider_that_there_is_not_cannot_be_cleared() -> None:
+def test_the_faults_of_an_unknown_provider_cannot_be_cleared() -> None:
     with pytest.raises(ValueError, match="there is no provider 'nobody'"):
         Sandbox().clear_faults("nobody")
 
 
-def test_a_reset_puts_all_back_to_the_beginning(mount: Mount) -> None:
+def test_a_reset_restores_the_initial_state(mount: Mount) -> None:
     now = [1_000_000_000.0]
     sandbox = Sandbox(clock=lambda: now[0])
     mounted = mount(sandbox)
     beginning = sandbox.state()
 
     def used() -> list[Any]:
-        told = [mounted.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
+        answer = [mounted.post(name, headers={"idempotency-key": "key-1"}).json() for name in PROVIDERS]
         return [
-            *told,
+            *answer,
             mounted.token("blink").json(),
             mounted.ask("paybyrd", "list_transactions", "none").headers["RequestId"],
         ]
@@ -140,7 +138,7 @@ def test_a_reset_puts_all_back_to_the_beginning(mount: Mount) -> None:
 
 
 @pytest.mark.parametrize(("provider", "payment_id"), [("lab4pay", "lab4pay-payment"), ("blink", "blink-gbp")])
-def test_a_client_goes_on_after_a_reset(mounted: Mounted, provider: str, payment_id: str) -> None:
+def test_a_client_works_after_a_reset(mounted: Mounted, provider: str, payment_id: str) -> None:
     arguments: dict[str, Any] = {
         "payment_id": payment_id,
         "amount": Money.of("1.00", RECORDS[provider].sandbox.currency),
@@ -163,7 +161,7 @@ def test_a_client_goes_on_after_a_reset(mounted: Mounted, provider: str, payment
         (b'{"provider": "paybyrd", "operation": "refund_transaction"}', "give an object of a provider alone"),
     ],
 )
-def test_what_cannot_be_cleared_is_a_400_that_says_why_and_clears_nothing(body: bytes, words: str) -> None:
+def test_an_impossible_clearing_is_a_400_that_says_why_and_clears_nothing(body: bytes, words: str) -> None:
     with mounted_as(Sandbox(), "server") as mounted:
         mounted.sandbox.script("paybyrd", Fault.STATUS_520)
         reply = mounted.http.post("/_sandbox/clear", content=body)
@@ -174,11 +172,11 @@ def test_what_cannot_be_cleared_is_a_400_that_says_why_and_clears_nothing(body: 
 def test_a_list_that_ignores_the_request_gives_every_transaction_of_the_account(mounted: Mounted) -> None:
     replies = [mounted.post("paybyrd", payment_id) for payment_id in ("paybyrd-eur", "paybyrd-pending")]
     mounted.sandbox.script("paybyrd", Fault.WHOLE_LIST, operation="list_transactions")
-    told = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
-    assert fits("paybyrd", told)
+    answer = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"])
+    assert fits("paybyrd", answer)
     books = mounted.sandbox.state()["providers"]["paybyrd"]
     ids = [payment["payment_id"] for payment in books["payments"]] + [one["refund_id"] for one in books["refunds"]]
-    assert [transaction["transactionId"] for transaction in told.json()] == ids
+    assert [transaction["transactionId"] for transaction in answer.json()] == ids
     (own,) = mounted.ask("paybyrd", "list_transactions", replies[0].headers["RequestId"]).json()
     assert own["transactionId"] == replies[0].json()["transactionId"]
     assert mounted.sandbox.violations == ()
@@ -195,12 +193,12 @@ def test_a_transaction_of_paybyrd_says_when_it_was_made_by_the_clock_of_every_re
     assert all(reply.json()["createdDate"].endswith("Z") for reply in replies.values())
     assert made["paybyrd-eur"] == datetime.fromtimestamp(1_000_000_000.5, UTC)
     assert made[refund_id] - made["paybyrd-eur"] == timedelta(hours=1)
-    told_at = parsedate_to_datetime(replies[refund_id].headers["Date"])
-    assert told_at.replace(microsecond=500_000) - made[refund_id] == timedelta(minutes=1)
+    dated = parsedate_to_datetime(replies[refund_id].headers["Date"])
+    assert dated.replace(microsecond=500_000) - made[refund_id] == timedelta(minutes=1)
     assert all(fits("paybyrd", reply) for reply in replies.values())
 
 
-def test_a_reply_without_a_body_is_cut_all_the_same(mounted: Mounted) -> None:
+def test_a_reply_without_a_body_is_truncated_too(mounted: Mounted) -> None:
     refund_id = mounted.post("lab4pay").json()[RECORDS["lab4pay"].sandbox.refund_id_at]
     mounted.sandbox.script("lab4pay", Fault.CUT_IN_REPLY)
     with pytest.raises(httpx.RemoteProtocolError):
@@ -211,14 +209,14 @@ def test_a_reply_without_a_body_is_cut_all_the_same(mounted: Mounted) -> None:
 @pytest.mark.parametrize(
     ("provider", "operation"), [*OPERATIONS, *((name, record.sandbox.operation) for name, record in RECORDS.items())]
 )
-def test_no_reply_of_any_operation_is_whole_where_it_is_cut(mounted: Mounted, provider: str, operation: str) -> None:
+def test_no_truncated_reply_of_any_operation_is_complete(mounted: Mounted, provider: str, operation: str) -> None:
     sandbox = RECORDS[provider].sandbox
     about = sandbox.payment or sandbox.pending_payment
-    asked: dict[str, Callable[[], httpx.Response]] = {
+    requested: dict[str, Callable[[], httpx.Response]] = {
         "create_token": lambda: mounted.token(provider),
         RECORDS[provider].sandbox.operation: lambda: mounted.post(provider),
     }
     body: dict[str, Any] = {"json": {"amount": 100}} if operation == "refund_transaction" else {}
     mounted.sandbox.script(provider, Fault.CUT_IN_REPLY, operation=operation)
     with pytest.raises(httpx.RemoteProtocolError):
-        asked.get(operation, lambda: mounted.ask(provider, operation, about, **body))()
+        requested.get(operation, lambda: mounted.ask(provider, operation, about, **body))()

@@ -1,4 +1,4 @@
-"""The HTTP server: its control paths, its bounds, its end, and its command."""
+"""The HTTP server: its control paths, its limits, its shutdown, and its command."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def mounted() -> Iterator[Mounted]:
 
 
 def raw(mounted: Mounted, request: bytes, *, until: bytes = b"") -> bytes:
-    """What comes back for some bytes, until the server closes the connection or the text was seen."""
+    """Send some bytes and return the answer, up to the end of the connection or this text."""
     url = httpx.URL(mounted.base_url or "")
     seen = b""
     with socket.create_connection((url.host, url.port or 0), 5) as connection:
@@ -58,14 +58,14 @@ def test_faults_are_scripted_over_http(mounted: Mounted) -> None:
     assert [mounted.post("paybyrd").status_code for _ in range(2)] == [520, 200]
 
 
-def test_a_fault_of_a_payment_is_set_and_taken_away_over_http(mounted: Mounted) -> None:
+def test_a_fault_of_a_payment_is_set_and_removed_over_http(mounted: Mounted) -> None:
     for fault, status in (("status_520", 520), (None, 200)):
         body = {"payment_id": "paybyrd-eur", "faults": [fault]}
         assert mounted.http.post("/_sandbox/script", json=body).status_code == 200
         assert mounted.post("paybyrd").status_code == status
 
 
-def test_the_state_is_told_over_http_without_a_credential(mounted: Mounted) -> None:
+def test_the_state_is_shown_over_http_without_a_credential(mounted: Mounted) -> None:
     mounted.sandbox.script("blink", Fault.HTML_200, None)
     mounted.post("paybyrd")
     mounted.post("lab4pay", json={})
@@ -98,7 +98,7 @@ def test_a_script_of_one_operation_is_set_over_http_and_seen_in_the_state(mounte
     assert mounted.http.get("/_sandbox/state").json()["providers"]["blink"]["scripts"] == {}
 
 
-def test_a_refund_is_settled_over_http(mounted: Mounted) -> None:
+def test_a_refund_is_put_into_a_state_over_http(mounted: Mounted) -> None:
     refund_id = mounted.post("lab4pay").json()["transaction_id"]
     order = {"provider": "lab4pay", "refund_id": refund_id, "state": "DECLINED"}
     assert mounted.http.post("/_sandbox/settle", json=order).json() == {}
@@ -115,7 +115,7 @@ def test_a_refund_is_settled_over_http(mounted: Mounted) -> None:
         (b'{"provider": "nobody", "refund_id": "none", "state": "FAILED"}', "there is no provider 'nobody'"),
     ],
 )
-def test_a_refund_that_cannot_be_settled_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
+def test_an_impossible_state_of_a_refund_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
     reply = mounted.http.post("/_sandbox/settle", content=body)
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
@@ -128,9 +128,9 @@ def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mo
         order = {"provider": provider, "refund_id": refund_id, **more}
         reply = mounted.http.post("/_sandbox/callback", json=order)
         assert (reply.status_code, set(reply.json())) == (200, {"headers", "body"})
-        told = reply.json()
+        answer = reply.json()
         with RefundClient(mounted.accounts()) as client:
-            return client.webhook(provider, headers=told["headers"], body=told["body"].encode())
+            return client.webhook(provider, headers=answer["headers"], body=answer["body"].encode())
 
     assert event() == event(forged=False)
     assert (event().refund_id, event().authentic) == (refund_id, True)
@@ -155,7 +155,7 @@ def test_a_callback_that_cannot_be_made_is_a_400_that_says_why(mounted: Mounted,
     assert (reply.status_code, words in reply.json()["error"]) == (400, True)
 
 
-def test_tokens_end_over_http(mounted: Mounted) -> None:
+def test_tokens_are_expired_over_http(mounted: Mounted) -> None:
     headers = {"Authorization": f"Bearer {mounted.token('blink').json()['access_token']}"}
     assert mounted.post("blink", headers=headers).status_code == 200
     assert mounted.http.post("/_sandbox/expire").json() == {}
@@ -187,7 +187,7 @@ def test_time_passes_over_http(mounted: Mounted) -> None:
         (b'{"provider": "paybyrd", "operation": "create_token", "faults": []}', "there are refund_transaction, "),
     ],
 )
-def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
+def test_a_command_that_cannot_be_executed_is_a_400_that_says_why(mounted: Mounted, body: bytes, words: str) -> None:
     reply = mounted.http.post("/_sandbox/script", content=body)
     assert reply.status_code == 400
     assert words in reply.json()["error"]
@@ -195,7 +195,7 @@ def test_an_order_that_cannot_be_followed_is_a_400_that_says_why(mounted: Mounte
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "script"), ("POST", "state"), ("GET", "nothing")])
-def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Mounted, method: str, path: str) -> None:
+def test_an_unknown_control_path_is_a_404_that_names_the_known_ones(mounted: Mounted, method: str, path: str) -> None:
     reply = mounted.http.request(method, f"/_sandbox/{path}")
     assert reply.status_code == 404
     assert "GET /_sandbox/state" in reply.json()["error"]
@@ -212,7 +212,7 @@ def test_an_unknown_control_path_is_a_404_that_names_those_there_are(mounted: Mo
         (b"Content-Length: " + b"9" * 5000, b"413"),
     ],
 )
-def test_a_request_whose_length_cannot_be_had_is_refused_and_the_connection_closed(
+def test_a_request_of_unknown_length_is_refused_and_the_connection_closed(
     mounted: Mounted, head: bytes, status: bytes
 ) -> None:
     reply = raw(mounted, b"POST /api/v2/refund/paybyrd-eur HTTP/1.1\r\nHost: x\r\n" + head + b"\r\n\r\n")
@@ -248,7 +248,7 @@ def test_a_connection_is_kept_for_the_next_request(mounted: Mounted) -> None:
     assert len(ports) == 1
 
 
-def test_many_at_once_refund_no_more_than_there_is(mounted: Mounted) -> None:
+def test_simultaneous_refunds_refund_no_more_than_the_payment(mounted: Mounted) -> None:
     with ThreadPoolExecutor(16) as pool:
         replies = list(pool.map(lambda _: mounted.post("paybyrd", json={"isoAmount": 1000}).status_code, range(32)))
     assert sorted(replies) == [200] * 10 + [400] * 22
@@ -257,7 +257,7 @@ def test_many_at_once_refund_no_more_than_there_is(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP])
-def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
+def test_a_hanging_or_dripping_reply_ends_when_the_server_closes(fault: Fault) -> None:
     sandbox = Sandbox()
     sandbox.script("lab4pay", fault)
     seen: list[type[Exception]] = []
@@ -281,7 +281,7 @@ def test_what_hangs_or_drips_ends_when_the_server_closes(fault: Fault) -> None:
     assert seen == [httpx.RemoteProtocolError]
 
 
-def test_a_hang_ends_when_the_client_goes(mounted: Mounted) -> None:
+def test_a_hang_ends_when_the_client_disconnects(mounted: Mounted) -> None:
     threads = threading.active_count()
     mounted.sandbox.script("lab4pay", Fault.HANG_BEFORE)
     with pytest.raises(httpx.ReadTimeout):
@@ -292,7 +292,7 @@ def test_a_hang_ends_when_the_client_goes(mounted: Mounted) -> None:
     assert threading.active_count() == threads
 
 
-def test_a_client_that_goes_in_the_middle_of_a_reply_does_no_harm(
+def test_a_client_that_disconnects_in_the_middle_of_a_reply_does_no_harm(
     mounted: Mounted, capfd: pytest.CaptureFixture[str]
 ) -> None:
     mounted.sandbox.script("lab4pay", Fault.SLOW_DRIP)
@@ -302,7 +302,7 @@ def test_a_client_that_goes_in_the_middle_of_a_reply_does_no_harm(
     assert capfd.readouterr().err == ""
 
 
-def test_a_closed_server_is_reached_no_more() -> None:
+def test_a_closed_server_cannot_be_reached() -> None:
     with SandboxServer(Sandbox()) as server:
         assert httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False).status_code == 200
     with pytest.raises(httpx.ConnectError):
@@ -334,26 +334,26 @@ def test_a_host_that_is_not_loopback_is_refused(host: str) -> None:
         (["--verbose"], "unrecognized arguments: --verbose"),
     ],
 )
-def test_the_command_refuses_what_it_cannot_use_with_one_line_and_code_2(
+def test_the_command_refuses_invalid_arguments_with_one_line_and_code_2(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    told = capsys.readouterr()
+    answer = capsys.readouterr()
     assert ended.value.code == 2
-    assert told.out == ""
-    assert told.err.startswith("error: ")
-    assert words in told.err
-    assert told.err.count("\n") == 1
+    assert answer.out == ""
+    assert answer.err.startswith("error: ")
+    assert words in answer.err
+    assert answer.err.count("\n") == 1
 
 
 def test_the_command_says_that_its_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
     with SandboxServer(Sandbox()) as server:
         port = httpx.URL(server.base_url).port
         assert main(["--port", str(port)]) == 2
-    told = capsys.readouterr()
-    assert told.err == f"error: --port {port}: Address already in use; choose another, 0 takes a free one\n"
-    assert told.out == ""
+    answer = capsys.readouterr()
+    assert answer.err == f"error: --port {port}: Address already in use; choose another, 0 takes a free one\n"
+    assert answer.out == ""
 
 
 def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
@@ -365,17 +365,17 @@ def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
     assert run.stderr.endswith("pip install 'refundry[sandbox]'\n")
 
 
-def test_the_help_tells_every_fault_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_lists_every_fault_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
-    told = capsys.readouterr().out
+    answer = capsys.readouterr().out
     assert ended.value.code == 0
-    assert all(fault.value in told and fault.meaning in told for fault in Fault)
+    assert all(fault.value in answer and fault.meaning in answer for fault in Fault)
     names = ("POST /_sandbox/script", "POST /_sandbox/advance", "POST /_sandbox/callback", "GET  /_sandbox/state")
-    assert all(name in told for name in names)
+    assert all(name in answer for name in names)
 
 
-def test_the_command_gives_the_signals_back_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_restores_the_signal_handlers_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGTERM)
     stop = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
     stop.start()
@@ -402,11 +402,11 @@ def test_the_command_serves_until_it_is_stopped(stop: signal.Signals) -> None:
             if run.poll() is None:
                 os.kill(run.pid, signal.SIGKILL)
     assert (run.returncode, rest, errors) == (0, "The sandbox has stopped.\n", "")
-    told = "".join(lines)
+    answer = "".join(lines)
     named = [*TOKEN_CREDENTIALS.values(), *WEBHOOK_SECRETS.values(), {"integrator_id": INTEGRATOR_ID}]
     named += [{"access_token": CREDENTIALS[provider]} for provider in ("lab4pay", "blink")]
     named += [{"api_key": CREDENTIALS["paybyrd"]}]
-    assert all(f"{name}={value}" in told for credentials in named for name, value in credentials.items())
+    assert all(f"{name}={value}" in answer for credentials in named for name, value in credentials.items())
     ids = [payment["payment_id"] for provider in state["providers"].values() for payment in provider["payments"]]
     assert len(ids) == 13
-    assert all(payment_id in told for payment_id in ids)
+    assert all(payment_id in answer for payment_id in ids)

@@ -1,4 +1,4 @@
-"""What becomes of a transaction after it was started: asked, followed to its end, called off, or voided."""
+"""A transaction after its start: queried, advanced to its end, cancelled, or voided."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,33 +14,33 @@ Mount = Callable[[Sandbox], Mounted]
 
 NOW = 1_000_000_000.25
 DATE = "2001-09-09T01:46:40.250Z"
-"""The same, as Paybyrd writes it."""
+"""Return the time as Paybyrd writes it."""
 
 
 def status(mounted: Mounted, transaction_id: str) -> str:
-    """What Lab4Pay says of a transaction."""
+    """Return the state of a transaction at Lab4Pay."""
     reply = mounted.ask("lab4pay", "get_transaction_status", transaction_id)
     assert fits("lab4pay", reply)
-    told: str = reply.json()["status"]
-    return told
+    answer: str = reply.json()["status"]
+    return answer
 
 
 def refunded(mounted: Mounted, amount: int = 100, payment_id: str = "lab4pay-payment") -> str:
-    """The id of a new refund of a payment at Lab4Pay."""
+    """Return the id of a new refund of a payment at Lab4Pay."""
     reply = mounted.ask("lab4pay", "refund_transaction", payment_id, json={"amount": amount})
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told: str = reply.json()["transaction_id"]
-    return told
+    answer: str = reply.json()["transaction_id"]
+    return answer
 
 
 def cancelled(mounted: Mounted, transaction_id: str) -> None:
-    """Lab4Pay has taken a cancel, and said no more than that."""
+    """Cancel a transaction at Lab4Pay, which accepts with an empty reply."""
     reply = mounted.ask("lab4pay", "cancel_transaction", transaction_id)
     assert (reply.status_code, reply.content) == (200, b"")
 
 
-def test_lab4pay_refunds_a_payment_and_takes_the_amount_from_what_is_left_of_it(mounted: Mounted) -> None:
+def test_lab4pay_refunds_a_payment_and_subtracts_the_amount_from_its_remainder(mounted: Mounted) -> None:
     refund_id = refunded(mounted, 4_000)
     (refund,) = mounted.sandbox.refunds("lab4pay")
     assert (refund.refund_id, refund.payment_id, refund.amount) == (refund_id, "lab4pay-payment", 4_000)
@@ -70,7 +70,7 @@ def test_lab4pay_refuses_a_refund_that_its_payment_does_not_allow(
 
 
 @pytest.mark.parametrize("tied", [True, False])
-def test_lab4pay_tells_how_far_a_refund_is(mounted: Mounted, tied: bool) -> None:
+def test_lab4pay_returns_the_state_of_a_refund(mounted: Mounted, tied: bool) -> None:
     refund_id = refunded(mounted) if tied else mounted.post("lab4pay").json()["transaction_id"]
     seen = []
     for _ in range(4):
@@ -80,14 +80,14 @@ def test_lab4pay_tells_how_far_a_refund_is(mounted: Mounted, tied: bool) -> None
     assert mounted.sandbox.violations == ()
 
 
-def test_lab4pay_tells_the_state_of_a_payment_and_refuses_an_id_that_it_does_not_know(mounted: Mounted) -> None:
+def test_lab4pay_returns_the_state_of_a_payment_and_refuses_an_unknown_id(mounted: Mounted) -> None:
     assert status(mounted, "lab4pay-payment") == "SUCCESS"
     unknown = mounted.ask("lab4pay", "get_transaction_status", "none")
     assert unknown.status_code == 400
     assert fits("lab4pay", unknown)
 
 
-def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the_amount_back(mounted: Mounted) -> None:
+def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_amount_is_refundable(mounted: Mounted) -> None:
     refund_id = refunded(mounted, 10_000)
     cancelled(mounted, refund_id)
     assert status(mounted, refund_id) == "CANCELED"
@@ -98,7 +98,7 @@ def test_a_refund_that_is_not_begun_is_cancelled_at_once_and_its_payment_has_the
 
 
 @pytest.mark.parametrize(("heed_cancel", "end", "remaining"), [(True, "CANCELED", 10_000), (False, "SUCCESS", 9_900)])
-def test_a_refund_that_the_terminal_is_at_is_only_signalled_and_ends_as_the_terminal_will(
+def test_a_cancel_of_a_refund_in_progress_at_the_terminal_is_only_a_signal(
     mount: Mount, heed_cancel: bool, end: str, remaining: int
 ) -> None:
     mounted = mount(Sandbox(heed_cancel=heed_cancel))
@@ -120,14 +120,14 @@ def test_a_refund_that_was_done_before_the_signal_arrived_stays_done(mounted: Mo
     assert status(mounted, refund_id) == "SUCCESS"
 
 
-def test_a_payment_that_was_replaced_gets_no_more_back_than_was_taken_from_it(mounted: Mounted) -> None:
+def test_a_replaced_payment_gets_back_no_more_than_was_refunded_of_it(mounted: Mounted) -> None:
     refund_id = refunded(mounted)
     mounted.sandbox.add_payment("lab4pay", "lab4pay-payment", 10_000, "EUR")
     cancelled(mounted, refund_id)
     assert mounted.sandbox.remaining("lab4pay", "lab4pay-payment") == 10_000
 
 
-def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Mounted) -> None:
+def test_a_refund_that_is_final_or_unknown_cannot_be_cancelled(mounted: Mounted) -> None:
     done, stopped = refunded(mounted), refunded(mounted)
     cancelled(mounted, stopped)
     mounted.sandbox.advance()
@@ -140,23 +140,23 @@ def test_what_is_over_or_unknown_cannot_be_cancelled(mounted: Mounted) -> None:
 
 
 def reverted(mounted: Mounted, payment_id: str = "lab4pay-payment") -> str:
-    """The id of a new revert, which has begun and no more."""
+    """Return the id of a new revert, which has only begun."""
     reply = mounted.ask("lab4pay", "revert_transaction", payment_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told = reply.json()
-    assert told["transaction_id"] == payment_id
-    operation_id: str = told["operation_id"]
+    answer = reply.json()
+    assert answer["transaction_id"] == payment_id
+    operation_id: str = answer["operation_id"]
     return operation_id
 
 
 def operation(mounted: Mounted, operation_id: str) -> dict[str, str]:
-    """What Lab4Pay says of an operation."""
+    """Return Lab4Pay's reply about an operation."""
     reply = mounted.ask("lab4pay", "get_transaction_operation", operation_id)
     assert reply.status_code == 200
     assert fits("lab4pay", reply)
-    told: dict[str, str] = reply.json()
-    return told
+    answer: dict[str, str] = reply.json()
+    return answer
 
 
 def test_a_revert_voids_the_last_payment_when_its_operation_is_done(mounted: Mounted) -> None:
@@ -190,7 +190,7 @@ def test_only_the_last_payment_that_succeeded_and_has_no_refund_can_be_reverted(
     assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
 
 
-def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mounted: Mounted) -> None:
+def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction(mounted: Mounted) -> None:
     refund_id = mounted.post("lab4pay").json()["transaction_id"]
     mounted.sandbox.advance()
     mounted.sandbox.advance()
@@ -198,7 +198,7 @@ def test_a_refund_that_succeeded_after_a_payment_is_the_last_transaction_then(mo
         assert mounted.ask("lab4pay", "revert_transaction", transaction_id).status_code == 400
 
 
-def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is_done(mounted: Mounted) -> None:
+def test_payments_are_reverted_one_at_a_time_and_the_last_one_first(mounted: Mounted) -> None:
     mounted.sandbox.add_payment("lab4pay", "newer", 500, "EUR")
     reverted(mounted, "newer")
     assert mounted.ask("lab4pay", "revert_transaction", "newer").status_code == 400
@@ -207,7 +207,7 @@ def test_a_payment_is_reverted_once_at_a_time_and_the_one_before_it_when_that_is
     reverted(mounted, "lab4pay-payment")
 
 
-def test_a_revert_fails_where_a_refund_came_in_between(mounted: Mounted) -> None:
+def test_a_revert_fails_after_a_refund_in_between(mounted: Mounted) -> None:
     operation_id = reverted(mounted)
     refunded(mounted)
     mounted.sandbox.advance()
@@ -216,7 +216,7 @@ def test_a_revert_fails_where_a_refund_came_in_between(mounted: Mounted) -> None
     assert status(mounted, "lab4pay-payment") == "SUCCESS"
 
 
-def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_of_it_any_more(
+def test_a_payment_whose_revert_failed_can_be_reverted_once_none_of_it_is_refunded(
     mounted: Mounted,
 ) -> None:
     failed = reverted(mounted)
@@ -227,8 +227,8 @@ def test_a_payment_whose_revert_failed_can_be_reverted_when_nothing_is_refunded_
     cancelled(mounted, refund_id)
     mounted.sandbox.advance()
     assert status(mounted, refund_id) == "CANCELED"
-    again = reverted(mounted)
-    assert (again == failed, operation(mounted, again)["status"]) == (False, "INITIATED")
+    second = reverted(mounted)
+    assert (second == failed, operation(mounted, second)["status"]) == (False, "INITIATED")
 
 
 def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Mounted) -> None:
@@ -237,7 +237,7 @@ def test_an_operation_that_lab4pay_does_not_know_is_refused(mounted: Mounted) ->
     assert fits("lab4pay", reply)
 
 
-def test_paybyrd_tells_a_payment(mount: Mount) -> None:
+def test_paybyrd_returns_a_payment(mount: Mount) -> None:
     mounted = mount(Sandbox(clock=lambda: NOW))
     reply = mounted.ask("paybyrd", "get_transaction", "paybyrd-kwd")
     assert fits("paybyrd", reply)
@@ -255,7 +255,7 @@ def test_paybyrd_tells_a_payment(mount: Mount) -> None:
     assert reply.headers["RequestId"]
 
 
-def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(mount: Mount) -> None:
+def test_paybyrd_returns_a_refund_with_negative_amounts_and_its_payment(mount: Mount) -> None:
     mounted = mount(Sandbox(clock=lambda: NOW))
     refund_id = mounted.post("paybyrd").json()["transactionId"]
     reply = mounted.ask("paybyrd", "get_transaction", refund_id)
@@ -286,7 +286,7 @@ def test_paybyrd_tells_a_refund_with_amounts_below_zero_and_its_payment(mount: M
         ("Error", "BYRD290", 10_000),
     ],
 )
-def test_paybyrd_tells_the_state_of_a_refund_with_its_code(
+def test_paybyrd_returns_the_state_of_a_refund_with_its_code(
     mounted: Mounted, state: str, code: str, remaining: int
 ) -> None:
     refund_id = mounted.post("paybyrd").json()["transactionId"]
@@ -303,12 +303,12 @@ def test_paybyrd_does_not_know_a_transaction_by_another_id(mounted: Mounted) -> 
     assert fits("paybyrd", reply)
 
 
-def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: Mounted) -> None:
+def test_the_link_of_a_202_of_paybyrd_leads_only_to_its_refund(mounted: Mounted) -> None:
     accepted = [mounted.post("paybyrd", "paybyrd-pending", json={"isoAmount": amount}).json() for amount in (100, 200)]
     mounted.post("paybyrd")
     for state, code in (("Processing", "BYRD201"), ("Success", "BYRD200")):
-        for told, amount in zip(accepted, (-100, -200), strict=True):
-            reply = mounted.http.get(told["links"]["href"], headers=RECORDS["paybyrd"].sandbox.headers)
+        for answer, amount in zip(accepted, (-100, -200), strict=True):
+            reply = mounted.http.get(answer["links"]["href"], headers=RECORDS["paybyrd"].sandbox.headers)
             assert reply.status_code == 200
             assert fits("paybyrd", reply)
             (transaction,) = reply.json()
@@ -321,17 +321,15 @@ def test_the_link_of_paybyrds_202_leads_to_the_refund_and_to_no_other(mounted: M
 
 
 def found(mounted: Mounted, reply: httpx.Response) -> list[str]:
-    """The ids of the refunds that Paybyrd finds by the RequestId of a reply."""
-    told = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
-    assert told.status_code == 200
-    assert fits("paybyrd", told)
-    return [transaction["transactionId"] for transaction in told.json()]
+    """Return the ids of the refunds that Paybyrd finds by the RequestId of a reply."""
+    answer = mounted.ask("paybyrd", "list_transactions", reply.headers["RequestId"])
+    assert answer.status_code == 200
+    assert fits("paybyrd", answer)
+    return [transaction["transactionId"] for transaction in answer.json()]
 
 
 @pytest.mark.parametrize("payment_id", ["paybyrd-eur", "paybyrd-pending"])
-def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_and_no_other(
-    mounted: Mounted, payment_id: str
-) -> None:
+def test_the_request_id_of_a_reply_of_paybyrd_finds_only_its_own_refund(mounted: Mounted, payment_id: str) -> None:
     replies = [mounted.post("paybyrd", payment_id, json={"isoAmount": amount}) for amount in (100, 200)]
     assert [found(mounted, reply) for reply in replies] == [
         [refund.refund_id] for refund in mounted.sandbox.refunds("paybyrd")
@@ -339,15 +337,15 @@ def test_the_request_id_of_a_reply_of_paybyrd_finds_the_refund_that_came_of_it_a
     assert mounted.sandbox.violations == ()
 
 
-def test_the_request_id_of_a_202_of_paybyrd_is_that_of_its_link(mounted: Mounted) -> None:
+def test_the_request_id_of_a_202_of_paybyrd_is_in_its_link(mounted: Mounted) -> None:
     reply = mounted.post("paybyrd", "paybyrd-pending")
     assert reply.json()["links"]["href"] == f"/api/v2/transactions?requestId={reply.headers['RequestId']}"
 
 
-def test_a_kept_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Mounted) -> None:
-    first, again = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
+def test_a_stored_answer_of_paybyrd_keeps_the_request_id_that_finds_its_refund(mounted: Mounted) -> None:
+    first, second = (mounted.post("paybyrd", headers={"idempotency-key": "key-1"}) for _ in range(2))
     (refund,) = mounted.sandbox.refunds("paybyrd")
-    assert found(mounted, first) == found(mounted, again) == [refund.refund_id]
+    assert found(mounted, first) == found(mounted, second) == [refund.refund_id]
 
 
 @pytest.mark.parametrize(
@@ -369,7 +367,7 @@ def test_the_request_id_of_a_faulty_reply_of_paybyrd_finds_the_refund_if_there_i
     assert len(refunds) == executed
 
 
-def test_every_answer_of_paybyrd_has_a_request_id_of_its_own(mounted: Mounted) -> None:
+def test_every_answer_of_paybyrd_has_its_own_request_id(mounted: Mounted) -> None:
     replies = [
         mounted.post("paybyrd"),
         mounted.post("paybyrd", "none"),
@@ -397,24 +395,24 @@ def test_a_key_of_a_refund_does_not_answer_a_query(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize(("age", "amounts"), [("status", (100, 79.1)), ("success", ("100.00", "79.10"))])
-def test_blink_tells_a_payment_and_a_refund_in_its_envelope(mount: Mount, age: Any, amounts: tuple[Any, Any]) -> None:
+def test_blink_returns_a_payment_and_a_refund_in_its_envelope(mount: Mount, age: Any, amounts: tuple[Any, Any]) -> None:
     mounted = mount(Sandbox(blink_reply=age))
     mounted.post("blink", json={"partial_refund": True, "amount": 79.1})
     refund_id = mounted.sandbox.refunds("blink")[0].refund_id
-    told = []
+    answer = []
     for name in ("blink-gbp", refund_id):
         reply = mounted.ask("blink", "get_transaction", name)
         assert fits("blink", reply)
         assert set(reply.json()) == {"data"}
-        told.append(reply.json()["data"])
+        answer.append(reply.json()["data"])
     common = ("transaction_id", "status", "amount", "currency")
-    assert [tuple(one[name] for name in common) for one in told] == [
+    assert [tuple(one[name] for name in common) for one in answer] == [
         ("blink-gbp", "Accepted", amounts[0], "GBP"),
         (refund_id, "completed", amounts[1], "GBP"),
     ]
 
 
-def test_blink_tells_a_refund_that_is_pending_until_it_is_done(mounted: Mounted) -> None:
+def test_blink_returns_a_refund_as_pending_until_it_is_done(mounted: Mounted) -> None:
     refund_id = mounted.post("blink", "blink-pending").json()["refunded_transaction_id"]
     seen = []
     for _ in range(2):
@@ -477,17 +475,17 @@ def test_a_refund_can_be_put_into_any_state_and_stays_there(mounted: Mounted, pr
     mounted.sandbox.settle(provider, refund_id, state)
     mounted.sandbox.advance()
     assert [refund.state for refund in mounted.sandbox.refunds(provider)] == [state]
-    came_to_nothing = state in ("DECLINED", "failed")
+    failed_since = state in ("DECLINED", "failed")
     payment_id = RECORDS[provider].sandbox.payment or RECORDS[provider].sandbox.pending_payment
-    assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if came_to_nothing else 9_900)
+    assert mounted.sandbox.remaining(provider, payment_id) == (10_000 if failed_since else 9_900)
 
 
-def test_a_refund_that_is_unknown_or_has_come_to_nothing_gets_no_other_state(mounted: Mounted) -> None:
+def test_a_refund_that_is_unknown_or_has_failed_changes_no_state(mounted: Mounted) -> None:
     with pytest.raises(ValueError, match="lab4pay has no such refund"):
         mounted.sandbox.settle("lab4pay", "none", "SUCCESS")
     refund_id = refunded(mounted)
     mounted.sandbox.settle("lab4pay", refund_id, "EXPIRED")
-    with pytest.raises(ValueError, match="has come to nothing, which is final"):
+    with pytest.raises(ValueError, match="has failed, which is final"):
         mounted.sandbox.settle("lab4pay", refund_id, "SUCCESS")
     assert status(mounted, refund_id) == "EXPIRED"
 
@@ -496,16 +494,18 @@ SECURED = [one for one in OPERATIONS if one[1] != "create_token"]
 
 
 @pytest.mark.parametrize(("provider", "operation_id"), SECURED)
-def test_nothing_is_told_or_done_without_a_credential(mounted: Mounted, provider: str, operation_id: str) -> None:
+def test_without_a_credential_nothing_is_returned_or_executed(
+    mounted: Mounted, provider: str, operation_id: str
+) -> None:
     method, path = RECORDS[provider].sandbox.operations[operation_id]
-    kept = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
-    reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=kept)
+    fixed = {k: v for k, v in RECORDS[provider].sandbox.headers.items() if k == "X-Pay-Connect-Integrator-Id"}
+    reply = mounted.http.request(method, path.format("paybyrd-eur"), headers=fixed)
     assert reply.status_code == 401
     assert fits(provider, reply)
 
 
 @pytest.mark.parametrize("operation_id", [name for provider, name in SECURED if provider == "lab4pay"])
-def test_lab4pay_wants_its_integrator_in_every_call(mounted: Mounted, operation_id: str) -> None:
+def test_lab4pay_requires_its_integrator_in_every_call(mounted: Mounted, operation_id: str) -> None:
     method, path = RECORDS["lab4pay"].sandbox.operations[operation_id]
     body: dict[str, Any] = {"json": {"amount": 1}} if operation_id == "refund_transaction" else {}
     headers = {"Authorization": RECORDS["lab4pay"].sandbox.headers["Authorization"]}
@@ -515,7 +515,7 @@ def test_lab4pay_wants_its_integrator_in_every_call(mounted: Mounted, operation_
     assert mounted.sandbox.violations == (Violation("lab4pay", "header X-Pay-Connect-Integrator-Id", "required"),)
 
 
-def test_a_list_of_transactions_is_asked_for_by_a_request_id(mounted: Mounted) -> None:
+def test_a_list_of_transactions_is_queried_by_a_request_id(mounted: Mounted) -> None:
     reply = mounted.http.get("/api/v2/transactions", headers=RECORDS["paybyrd"].sandbox.headers)
     assert (reply.status_code, reply.json()["code"]) == (400, "BYRD900")
     assert mounted.sandbox.violations == (Violation("paybyrd", "query requestId", "required"),)
@@ -538,8 +538,8 @@ def test_a_fault_changes_each_transaction_in_a_list_of_paybyrd(
 ) -> None:
     href = mounted.post("paybyrd", "paybyrd-pending").json()["links"]["href"]
     mounted.sandbox.script("paybyrd", fault)
-    (told,) = mounted.http.get(href, headers=RECORDS["paybyrd"].sandbox.headers).json()
-    assert {name: told[name] for name in changed} == changed
+    (answer,) = mounted.http.get(href, headers=RECORDS["paybyrd"].sandbox.headers).json()
+    assert {name: answer[name] for name in changed} == changed
 
 
 @pytest.mark.parametrize(
@@ -554,9 +554,9 @@ def test_a_fault_changes_the_transaction_in_the_envelope_of_blink(
     mounted: Mounted, fault: Fault, changed: dict[str, Any]
 ) -> None:
     mounted.sandbox.script("blink", fault, Fault.NULL_OBJECT)
-    told = mounted.ask("blink", "get_transaction", "blink-gbp").json()
-    assert {name: told["data"][name] for name in changed} == changed
-    assert set(told) == {"data"}
+    answer = mounted.ask("blink", "get_transaction", "blink-gbp").json()
+    assert {name: answer["data"][name] for name in changed} == changed
+    assert set(answer) == {"data"}
     assert mounted.ask("blink", "get_transaction", "blink-gbp").json() == {"data": None}
 
 
@@ -568,7 +568,7 @@ def test_a_fault_finds_nothing_to_change_in_a_reply_without_a_body(mounted: Moun
     assert status(mounted, refund_id) == "CANCELED"
 
 
-def test_a_fault_says_whether_a_cancel_was_carried_out(mounted: Mounted) -> None:
+def test_a_fault_says_whether_a_cancel_was_executed(mounted: Mounted) -> None:
     before, after = refunded(mounted), refunded(mounted)
     mounted.sandbox.script(
         "lab4pay", Fault.SERVER_ERROR_BEFORE, Fault.SERVER_ERROR_AFTER, operation="cancel_transaction"

@@ -1,4 +1,4 @@
-"""Who may call the server: this machine and those who were let in by name, and no page in a browser."""
+"""Who may call the server: this machine and configured names, and no page in a browser."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ def mounted() -> Iterator[Mounted]:
 
 
 def called(mounted: Mounted, method: str, path: str, *lines: str, times: int = 1) -> list[httpx.Response]:
-    """What is answered on one connection to a call with these header lines, and no Host but theirs."""
+    """Return the answer to a call with only these header lines."""
     url = httpx.URL(mounted.base_url or "")
     head = [f"{method} {path} HTTP/1.1", f"x-api-key: {CREDENTIALS['paybyrd']}", "Content-Type: application/json"]
     head += [f"Content-Length: {len(BODY)}", *lines, "", ""]
@@ -74,8 +74,8 @@ def test_a_call_with_a_foreign_host_is_refused_and_changes_nothing(
     for reply in refused:
         assert reply.status_code == 403
         assert set(reply.json()) == {"message"}
-        told = reply.json()["message"]
-        assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in told
+        answer = reply.json()["message"]
+        assert "it is called 127.0.0.1, ::1, localhost, other.test, sandbox. Start it with --host-name NAME" in answer
     assert mounted.sandbox.refunds("paybyrd") == ()
     assert mounted.sandbox.violations == ()
     assert mounted.sandbox.state()["providers"]["paybyrd"]["script"] == ["status_520"]
@@ -92,12 +92,12 @@ def test_a_call_without_a_host_or_with_two_is_refused(mounted: Mounted, lines: t
     "host",
     ["localhost", "LocalHost:1", "127.0.0.1", "127.0.0.1:9", "[::1]:80", "localhost.", "sandbox:8787", "OTHER.test"],
 )
-def test_a_call_to_this_machine_or_to_a_name_that_was_given_is_answered(mounted: Mounted, host: str) -> None:
+def test_a_call_to_this_machine_or_to_a_configured_name_is_answered(mounted: Mounted, host: str) -> None:
     (reply,) = called(mounted, *PATHS[0], f"Host: {host}")
     assert reply.json()["code"] == "BYRD200"
 
 
-def test_the_address_that_a_call_comes_to_is_a_name_of_the_sandbox() -> None:
+def test_the_address_of_a_call_is_a_name_of_the_sandbox() -> None:
     with SandboxServer(Sandbox(), host="127.0.0.2") as server:
         assert server.base_url.startswith("http://127.0.0.2:")
         assert httpx.get(f"{server.base_url}/_sandbox/state", trust_env=False).status_code == 200
@@ -137,28 +137,28 @@ def test_a_person_may_look_at_the_state_in_a_browser(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "http://sandbox", "sandbox:8787", "*", "sand box", "sandbox/", "größe"])
-def test_a_host_name_that_is_none_is_an_error(name: str) -> None:
+def test_an_invalid_host_name_is_an_error(name: str) -> None:
     with pytest.raises(ValueError, match="is not a host name alone, such as sandbox"):
         SandboxServer(Sandbox(), host_names=[name])
 
 
 @pytest.fixture
 def asked_to_bind(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Where servers are asked to listen; each listens on loopback alone, as everything in these tests does."""
-    asked: list[Any] = []
+    """Return the addresses that servers are asked to bind. In fact each listens on loopback only."""
+    requested: list[Any] = []
     bind = socketserver.TCPServer.server_bind
 
     def bind_to_loopback(server: socketserver.TCPServer) -> None:
-        asked.append(server.server_address)
+        requested.append(server.server_address)
         server.server_address = ("127.0.0.1", server.server_address[1])
         bind(server)
 
     monkeypatch.setattr(socketserver.TCPServer, "server_bind", bind_to_loopback)
-    return asked
+    return requested
 
 
 @pytest.mark.parametrize(("host", "base_url"), [("0.0.0.0", "http://127.0.0.1:"), ("10.0.0.7", "http://10.0.0.7:")])
-def test_the_server_listens_elsewhere_where_it_is_told_so_in_words(
+def test_the_server_listens_elsewhere_only_with_an_explicit_argument(
     asked_to_bind: list[Any], host: str, base_url: str
 ) -> None:
     with pytest.raises(ValueError, match="allow_remote is not given"):
@@ -169,7 +169,7 @@ def test_the_server_listens_elsewhere_where_it_is_told_so_in_words(
     assert asked_to_bind == [(host, 0)]
 
 
-def test_a_remote_host_has_to_be_an_address_all_the_same() -> None:
+def test_a_remote_host_must_be_an_address_too() -> None:
     with pytest.raises(ValueError, match="sandbox"):
         SandboxServer(Sandbox(), host="sandbox", allow_remote=True)
 
@@ -200,33 +200,33 @@ def test_the_command_listens_elsewhere_and_says_how_accounts_reach_it(
         (["--minor-units", "cents"], "invalid choice: 'cents'"),
     ],
 )
-def test_the_command_says_in_one_line_what_it_cannot_use(
+def test_the_command_names_an_invalid_argument_in_one_line(
     arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    told = capsys.readouterr()
-    assert (ended.value.code, told.out, told.err.count("\n")) == (2, "", 1)
-    assert words in told.err
+    answer = capsys.readouterr()
+    assert (ended.value.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert words in answer.err
 
 
-def test_the_command_says_that_an_address_is_not_this_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_that_an_address_is_not_of_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--host", "192.0.2.1", "--allow-remote", "--port", "0"]) == 2
     why = os.strerror(errno.EADDRNOTAVAIL)
     assert capsys.readouterr().err == f"error: --host 192.0.2.1: {why}; give an address of this machine\n"
 
 
-def test_the_help_tells_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_says_how_the_sandbox_is_reached_from_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    told = capsys.readouterr().out
+    answer = capsys.readouterr().out
     options = ("--allow-remote", "--host-name NAME", "--minor-units {iso,hundredths}")
-    assert all(name in told for name in (*options, "POST /_sandbox/clear", "POST /_sandbox/reset", "whole_list"))
+    assert all(name in answer for name in (*options, "POST /_sandbox/clear", "POST /_sandbox/reset", "whole_list"))
 
 
 @pytest.fixture
 def resolved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names that were looked up, each of which leads to this machine, as the names of a network of containers."""
+    """Return the resolved names. Each resolves to this machine, as names in a network of containers do."""
     names: list[str] = []
     resolve = socket.getaddrinfo
 
@@ -262,7 +262,7 @@ def test_accounts_reach_the_sandbox_in_a_network_of_containers(
 
 
 @pytest.mark.usefixtures("resolved")
-def test_who_calls_the_sandbox_by_a_name_that_it_has_not_is_told_so(mounted: Mounted) -> None:
+def test_a_call_by_an_unknown_name_gets_an_error_that_says_so(mounted: Mounted) -> None:
     with RefundClient(accounts(mounted, "refundry")) as client, pytest.raises(RefundError) as refused:
         client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="order-1/1")
     assert refused.value.raw is not None

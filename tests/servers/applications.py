@@ -1,4 +1,4 @@
-"""The provider as an ASGI and as a WSGI application, for the servers of others to run. BOOK names the book's file.
+"""The provider as an ASGI and as a WSGI application, for any server. BOOK names the file of its record.
 
 Each reply comes in one of three shapes in turn: of declared length and whole, of declared length in two parts, and
 chunked in two.

@@ -32,7 +32,7 @@ THREADS: Final = 8
 AT_ONCE: Final = 64
 PROVIDERS: Final = ("paybyrd", "blink")
 _MIX: Final = ("done", "later", "undone", "done", "refused")
-_QUESTIONS: Final = {plan: len(PLANS[plan].words) for plan in PLANS}
+_LOOKUPS: Final = {plan: len(PLANS[plan].words) for plan in PLANS}
 _STATES: Final = {"Success": RefundStatus.SUCCEEDED, "Processing": RefundStatus.PENDING, "Denied": RefundStatus.FAILED}
 
 
@@ -53,7 +53,7 @@ class Wish:
     @property
     def lookups(self) -> int:
         """The number of lookups once it is accepted."""
-        return _QUESTIONS[plan_of(self.payment_id)]
+        return _LOOKUPS[plan_of(self.payment_id)]
 
 
 def wish(plan: str, number: int, provider: str = "paybyrd") -> Wish:
@@ -109,7 +109,7 @@ class Threads(Calls):
         self._client = RefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
     def ask(self, wanted: Sequence[Wish], *, lookups: bool = True) -> list[Result]:
-        """See Calls.ask."""
+        """Do the same as Calls.ask."""
         with ThreadPoolExecutor(THREADS) as threads:
             return [*threads.map(lambda one: self._one(one, lookups), wanted)]
 
@@ -142,7 +142,7 @@ class Tasks(Calls):
         self._client = AsyncRefundClient(accounts(base_url), ssl_context=trusting, retry=retry)
 
     def ask(self, wanted: Sequence[Wish], *, lookups: bool = True) -> list[Result]:
-        """See Calls.ask."""
+        """Do the same as Calls.ask."""
         return self._runner.run(self._all(wanted, lookups))
 
     async def _all(self, wanted: Sequence[Wish], lookups: bool) -> list[Result]:
@@ -180,7 +180,7 @@ class TasksOfUvloop(Tasks):
 
 
 ONCE: Final = Retry(attempts=1)
-"""Nothing is sent again, which would hide that it went wrong the first time."""
+"""No retries: a retry would hide a failure of the first attempt."""
 CLIENTS: Final[Mapping[str, Callable[[str, ssl.SSLContext, Retry], Calls]]] = {
     "threads": Threads,
     "asyncio": Tasks,
@@ -220,7 +220,7 @@ def deeds(book: Path) -> Mapping[str, Deeds]:
             payment: Deeds(
                 sum(line["did"] == "arrived" for line in lines),
                 tuple(line for line in lines if line["did"] == "refund"),
-                tuple(line["word"] for line in lines if line["did"] == "told"),
+                tuple(line["word"] for line in lines if line["did"] == "answered"),
             )
             for payment, lines in by_payment.items()
         },
@@ -251,7 +251,7 @@ def steps_done(wanted: Wish, did: Deeds) -> list[Step]:
         return []
     (refund,) = did.refunds
     first = RefundStatus.SUCCEEDED if plan.status == 200 else RefundStatus.PENDING
-    # A refund that Paybyrd accepts for later has only the id of its request.
+    # A refund that Paybyrd accepts with 202 has only the id of its request.
     refund_id = None if plan.status == 202 and wanted.provider == "paybyrd" else refund["id"]
     return [
         (first.name, refund["payment"], refund["units"], refund_id),

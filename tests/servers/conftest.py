@@ -1,4 +1,4 @@
-"""The certificate of the servers, which the clients trust, and a list of the servers that are missing here."""
+"""The certificate of the servers, which the clients trust, and a report of the servers that are missing here."""
 
 import os
 import ssl
@@ -24,7 +24,7 @@ def _environment_of_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """An authority that nobody trusts unless a test says so."""
+    """Return an authority that only a test with `trusting` trusts."""
     return trustme.CA()
 
 
@@ -38,7 +38,7 @@ def trusted(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="session")
 def trusting(authority: trustme.CA) -> ssl.SSLContext:
-    """The TLS of a client that trusts the authority."""
+    """Return the TLS context of a client that trusts the authority."""
     made = ssl.create_default_context()
     authority.configure_trust(made)
     return made
@@ -53,7 +53,7 @@ def setting(tmp_path: Path, authority: trustme.CA) -> Setting:
 @pytest.fixture
 def impatient(tmp_path: Path, authority: trustme.CA) -> Setting:
     """The setup of a server that closes an idle connection soon."""
-    return _setting(tmp_path, authority, kept=2)
+    return _setting(tmp_path, authority, keep_alive=2)
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def module_setting(tmp_path_factory: pytest.TempPathFactory, authority: trustme.
     return _setting(tmp_path_factory.mktemp("server"), authority)
 
 
-def _setting(folder: Path, authority: trustme.CA, kept: int = 5) -> Setting:
+def _setting(folder: Path, authority: trustme.CA, keep_alive: int = 5) -> Setting:
     certificate = folder / "server.pem"
     authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    return Setting(folder, certificate, kept)
+    return Setting(folder, certificate, keep_alive)

@@ -1,7 +1,7 @@
-"""A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout breaks off.
+"""A process patched by gevent: refunds in many greenlets, and one that a gevent.Timeout interrupts.
 
 Reads {"url", "trusted", "wanted": [[provider, payment, minor units, reference], ...], "hanging": payment} as JSON, and
-prints the reports: {"reports": [...], "seen": ..., "again": ..., "seconds": ...}.
+prints the reports: {"reports": [...], "seen": ..., "second": ..., "seconds": ...}.
 """
 
 from gevent import monkey  # type: ignore[import-untyped] # gevent has no types
@@ -26,13 +26,13 @@ _LIMIT: Final = 0.5
 
 def main() -> None:
     """Make the refunds that stdin names, and print the reports."""
-    asked = json.load(sys.stdin)
+    requested = json.load(sys.stdin)
     client = RefundClient(
         [
-            Paybyrd(api_key="test-key", base_url=asked["url"]),
-            Blink(api_key="test-key", secret_key="test-secret", base_url=asked["url"]),
+            Paybyrd(api_key="test-key", base_url=requested["url"]),
+            Blink(api_key="test-key", secret_key="test-secret", base_url=requested["url"]),
         ],
-        ssl_context=ssl.create_default_context(cafile=asked["trusted"]),
+        ssl_context=ssl.create_default_context(cafile=requested["trusted"]),
     )
 
     def refund(provider: str, payment: str, minor_units: int, reference: str) -> Refund:
@@ -45,8 +45,8 @@ def main() -> None:
         except RefundError as error:
             return f"{type(error).__name__}: {error}"
 
-    results = Pool(_AT_ONCE).map(refunded, asked["wanted"])
-    hanging = ["blink", asked["hanging"], 100, asked["hanging"]]
+    results = Pool(_AT_ONCE).map(refunded, requested["wanted"])
+    hanging = ["blink", requested["hanging"], 100, requested["hanging"]]
     seen, began = "nothing", time.monotonic()
     try:
         with gevent.Timeout(_LIMIT):
@@ -54,7 +54,7 @@ def main() -> None:
     except gevent.Timeout:
         seen = "Timeout"
     seconds = time.monotonic() - began
-    print(json.dumps({"reports": results, "seen": seen, "again": refunded(hanging), "seconds": seconds}))
+    print(json.dumps({"reports": results, "seen": seen, "second": refunded(hanging), "seconds": seconds}))
 
 
 main()

@@ -13,7 +13,7 @@ from tests.servers.provider import HANGING_KEY
 
 REFUND: Final = "refund"
 _SECONDS: Final = 6.0
-"""For how long a refund goes on that nothing breaks off."""
+"""The deadline of a refund that nothing interrupts."""
 
 
 def queue(folder: Path) -> Celery:
@@ -50,7 +50,7 @@ def _worker() -> Celery:
         amount = Money.of("1.00", "EUR" if provider == "paybyrd" else "GBP")
         try:
             outcome: object = client.refund(provider, payment_id=payment_id, amount=amount, reference=reference)
-        except Exception as error:  # noqa: BLE001 (what a job sees is what is tested)
+        except Exception as error:  # noqa: BLE001 (the test examines any exception of a job)
             outcome = error
         seen = outcome.status.name if isinstance(outcome, Refund) else type(outcome).__name__
         return {"worker": os.getpid(), "seen": seen, "text": str(outcome), "seconds": time.monotonic() - began}

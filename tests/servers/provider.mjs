@@ -40,14 +40,14 @@ function refund(payment, key, body) {
     return [status, { code, links: { href, rel: "transactions" } }, made.request];
   }
   const sourceTransaction = { transactionId: made.payment, isoRemainingAmount: 0 };
-  const told = { code, transactionId: made.id, isoAmount: made.units, amount: major(made.units), sourceTransaction };
-  return [status, told, made.request];
+  const members = { code, transactionId: made.id, isoAmount: made.units, amount: major(made.units), sourceTransaction };
+  return [status, members, made.request];
 }
 
 function transaction(made) {
   const words = planOf(made.payment)[2];
   const word = words[Math.min(made.questions++, words.length - 1)];
-  write({ did: "told", payment: made.payment, word });
+  write({ did: "answered", payment: made.payment, word });
   return {
     transactionId: made.id,
     status: word,
@@ -75,8 +75,8 @@ function serve(request, reply) {
   request.on("data", (part) => parts.push(part));
   request.on("end", () => {
     const body = Buffer.concat(parts).toString();
-    const [status, told, requestId] = answer(request.method, request.url, request.headers["idempotency-key"], body);
-    const text = JSON.stringify(told);
+    const [status, members, requestId] = answer(request.method, request.url, request.headers["idempotency-key"], body);
+    const text = JSON.stringify(members);
     const half = text.length >> 1;
     const shape = number++ % 3;
     reply.setHeader("Content-Type", "application/json");

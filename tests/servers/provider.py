@@ -46,7 +46,7 @@ HANGING_KEY: Final = "hanging-key"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A reply, and how many seconds to wait before it is given."""
+    """A reply, and how many seconds to wait before it is sent."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Provider:
-    """Answers requests. What the record holds already was done before the provider was restarted."""
+    """Answers requests. The existing record is from before a restart of the provider."""
 
     def __init__(self, book: Path) -> None:
         self._book = os.open(book, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -68,7 +68,7 @@ class Provider:
             self._recall(line)
 
     def answer(self, method: str, target: str, key: str | None, body: bytes) -> Answer:
-        """Answer one request; `target` is its path with the query, `key` the idempotency key that it came with."""
+        """Answer one request; `target` is its path with the query, `key` its idempotency key."""
         with self._lock:
             for pattern, does in _ROUTES:
                 found = re.fullmatch(pattern, f"{method} {target}")
@@ -97,7 +97,7 @@ class Provider:
         words = PLANS[plan_of(refund["payment"])].words
         number = next(self._lookups.setdefault(refund["id"], itertools.count()))
         word = words[min(number, len(words) - 1)]
-        self._write({"did": "told", "payment": refund["payment"], "word": word})
+        self._write({"did": "answered", "payment": refund["payment"], "word": word})
         return word
 
     def _paybyrd_refund(self, payment: str, key: str | None, body: bytes) -> Answer:
@@ -148,14 +148,14 @@ class Provider:
         return _json_answer(201, fields, seconds=3600 if hangs else 0)
 
     def _blink_refund(self, payment: str, _: str | None, body: bytes) -> Answer:
-        asked = json.loads(body)
-        reference = asked["reference"]
+        requested = json.loads(body)
+        reference = requested["reference"]
         self._write({"did": "arrived", "payment": payment, "key": reference})
         plan = PLANS[plan_of(payment)]
         if plan.status == 400:
             return _json_answer(400, {"success": False, "message": "The amount exceeds what is left"})
         # Nothing is de-duplicated: what arrives twice is refunded twice.
-        refund = self._executed(payment, reference, int(Decimal(str(asked["amount"])) * 100))
+        refund = self._executed(payment, reference, int(Decimal(str(requested["amount"])) * 100))
         fields = {
             "transaction_id": refund["payment"],
             "refunded_transaction_id": refund["id"],

@@ -1,4 +1,4 @@
-"""Servers of other makers, each in its own process in front of the provider, and ended by its process id."""
+"""Third-party servers, each in its own process in front of the provider, and ended by its process id."""
 
 import functools
 import os
@@ -31,21 +31,21 @@ _LONG: Final = 75
 class Setting:
     """The setup of a server: its folder, and a PEM file of a key with its certificates.
 
-    `kept` is for how many seconds it keeps an idle connection.
+    `keep_alive` is how many seconds it keeps an idle connection.
     """
 
     folder: Path
     certificate: Path
-    kept: int = 5
+    keep_alive: int = 5
 
     @property
     def book(self) -> Path:
-        """Where the provider writes what it did."""
+        """The file in which the provider records its events."""
         return self.folder / "book"
 
 
 Maker = Callable[[Setting], AbstractContextManager[str]]
-"""Runs a server; gives its address."""
+"""Runs a server and yields its address."""
 
 
 def program(name: str, package: str) -> str:
@@ -59,16 +59,16 @@ def program(name: str, package: str) -> str:
 
 def environment(**variables: str) -> dict[str, str]:
     """Return the environment of a process: this one's without proxies, and with the project's modules."""
-    kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
+    keep_alive = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     modules = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**kept, "PYTHONPATH": modules, **variables}
+    return {**keep_alive, "PYTHONPATH": modules, **variables}
 
 
 @contextmanager
 def process(
     command: Sequence[str], log: Path, variables: Mapping[str, str], ready: Callable[[], bool]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process and its children, once it is ready. Raises RuntimeError with its log where it never is."""
+    """Run a process and its children until the block ends. Raises RuntimeError with its log if it never gets ready."""
     with (
         log.open("ab") as output,
         subprocess.Popen(
@@ -115,14 +115,14 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Whether a connection to a port of this machine is taken."""
+    """Return whether a port of this machine accepts connections."""
     with socket.socket() as tried:
         return tried.connect_ex(("127.0.0.1", port)) == 0
 
 
 @contextmanager
 def listening(command: Callable[[int], Sequence[str]], log: Path, **variables: str) -> Iterator[int]:
-    """Run a server of which the command is made for a port, on a free one. Gives the port."""
+    """Run a server on a free port, with the command for that port. Yields the port."""
     with ExitStack() as stack:
         yield _started(stack, command, log, variables)
 
@@ -140,13 +140,13 @@ def _started(
     return port
 
 
-# The servers, by what runs them.
+# The servers.
 
 
-def uvicorn_command(port: int, http: str, kept: int, certificate: Path | None) -> list[str]:
+def uvicorn_command(port: int, http: str, keep_alive: int, certificate: Path | None) -> list[str]:
     """Return the command of uvicorn on a port, with one of its two implementations of HTTP."""
     command = [sys.executable, "-m", "uvicorn", "tests.servers.applications:asgi", "--log-level", "warning"]
-    command += ["--port", str(port), "--http", http, "--timeout-keep-alive", str(kept)]
+    command += ["--port", str(port), "--http", http, "--timeout-keep-alive", str(keep_alive)]
     command += ["--timeout-graceful-shutdown", "1"]
     tls = [] if certificate is None else ["--ssl-certfile", str(certificate), "--ssl-keyfile", str(certificate)]
     return command + tls
@@ -158,7 +158,7 @@ def uvicorn(http: str) -> Maker:
     @contextmanager
     def run(setting: Setting) -> Iterator[str]:
         with listening(
-            lambda port: uvicorn_command(port, http, setting.kept, setting.certificate),
+            lambda port: uvicorn_command(port, http, setting.keep_alive, setting.certificate),
             setting.folder / "uvicorn.log",
             BOOK=str(setting.book),
         ) as port:
@@ -172,7 +172,7 @@ def hypercorn(setting: Setting) -> Iterator[str]:
     """hypercorn, with TLS."""
     files = ["--certfile", str(setting.certificate), "--keyfile", str(setting.certificate)]
     common = [sys.executable, "-m", "hypercorn", "tests.servers.applications:asgi", *files]
-    common += ["--keep-alive", str(setting.kept), "--log-level", "warning"]
+    common += ["--keep-alive", str(setting.keep_alive), "--log-level", "warning"]
     log = setting.folder / "hypercorn.log"
     with listening(lambda port: [*common, "--bind", f"localhost:{port}"], log, BOOK=str(setting.book)) as port:
         yield f"https://localhost:{port}"
@@ -180,10 +180,17 @@ def hypercorn(setting: Setting) -> Iterator[str]:
 
 @contextmanager
 def gunicorn(setting: Setting) -> Iterator[str]:
-    """gunicorn with threads and the WSGI application, with TLS. One worker, for the provider's memory is one."""
+    """gunicorn with threads and the WSGI application, with TLS. One worker, because the provider has one memory."""
     files = ["--certfile", str(setting.certificate), "--keyfile", str(setting.certificate)]
     common = [sys.executable, "-m", "gunicorn", "tests.servers.applications:wsgi", *files, "--threads", "8"]
-    common += ["--keep-alive", str(setting.kept), "--log-level", "warning", "--worker-tmp-dir", str(setting.folder)]
+    common += [
+        "--keep-alive",
+        str(setting.keep_alive),
+        "--log-level",
+        "warning",
+        "--worker-tmp-dir",
+        str(setting.folder),
+    ]
     log = setting.folder / "gunicorn.log"
     with listening(lambda port: [*common, "--bind", f"localhost:{port}"], log, BOOK=str(setting.book)) as port:
         yield f"https://localhost:{port}"
@@ -195,7 +202,7 @@ def node(scheme: str) -> Maker:
     @contextmanager
     def run(setting: Setting) -> Iterator[str]:
         common = [program("node", "nodejs"), str(HERE / "provider.mjs")]
-        rest = [str(setting.kept), *([str(setting.certificate)] if scheme == "https" else [])]
+        rest = [str(setting.keep_alive), *([str(setting.certificate)] if scheme == "https" else [])]
         log = setting.folder / "node.log"
         with listening(lambda port: [*common, str(port), *rest], log, BOOK=str(setting.book)) as port:
             yield f"{scheme}://localhost:{port}"
@@ -227,7 +234,7 @@ http {{
     fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
-    keepalive_timeout {kept}s {kept}s;
+    keepalive_timeout {keep_alive}s {keep_alive}s;
     keepalive_requests 40;
     upstream provider {{ server 127.0.0.1:{behind}; keepalive 64; }}
     server {{
@@ -257,7 +264,7 @@ def nginx(buffering: str) -> Maker:
                 _NGINX.format(
                     folder=setting.folder,
                     user="user root;" if os.geteuid() == 0 else "",
-                    kept=setting.kept,
+                    keep_alive=setting.keep_alive,
                     behind=behind,
                     port=port,
                     certificate=setting.certificate,
@@ -281,7 +288,7 @@ defaults
     timeout connect 5s
     timeout client 30s
     timeout server 30s
-    timeout http-keep-alive {kept}s
+    timeout http-keep-alive {keep_alive}s
 frontend public
     bind 127.0.0.1:{port} ssl crt {certificate}
     default_backend provider
@@ -298,7 +305,7 @@ def haproxy(setting: Setting) -> Iterator[str]:
 
     def command(port: int) -> list[str]:
         configuration.write_text(
-            _HAPROXY.format(kept=setting.kept, port=port, certificate=setting.certificate, behind=behind),
+            _HAPROXY.format(keep_alive=setting.keep_alive, port=port, certificate=setting.certificate, behind=behind),
             encoding="utf-8",
         )
         return [program("haproxy", "haproxy"), "-db", "-f", str(configuration)]

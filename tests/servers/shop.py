@@ -1,7 +1,7 @@
 """A service as gunicorn runs it with `--preload`: one client, made and used before the workers are forked.
 
-URL is the provider's address, TRUSTED a file with the certificate to trust, HANGING a payment of which the refund is
-under way while the workers are forked, under the same name as its reference.
+URL is the provider's address, TRUSTED a file with the certificate to trust, HANGING a payment whose refund is
+in progress while the workers are forked, and also the reference of that refund.
 """
 
 import os
@@ -40,11 +40,11 @@ def lookup() -> dict[str, Any]:
         return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
 
 
-def _refunded(asked: dict[str, Any]) -> dict[str, Any]:
-    amount = Money.from_minor(asked["minor_units"], asked["currency"])
+def _refunded(requested: dict[str, Any]) -> dict[str, Any]:
+    amount = Money.from_minor(requested["minor_units"], requested["currency"])
     try:
         accepted = _client.refund(
-            asked["provider"], payment_id=asked["payment_id"], amount=amount, reference=asked["reference"]
+            requested["provider"], payment_id=requested["payment_id"], amount=amount, reference=requested["reference"]
         )
     except RefundError as error:
         return {"worker": os.getpid(), "error": type(error).__name__, "text": str(error)}
@@ -53,13 +53,13 @@ def _refunded(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _before_the_fork() -> None:
-    """Leave a kept connection, a token and a refund under way in the process that forks the workers."""
+    """Leave an idle connection, a token and a refund in progress in the process that forks the workers."""
     hanging = os.environ["HANGING"]
     one = {"provider": "blink", "minor_units": 100, "currency": "GBP"}
     assert "refund" in _refunded({**one, "payment_id": f"done-{hanging}", "reference": f"before-{hanging}"})
-    under_way = {**one, "payment_id": hanging, "reference": hanging}
-    threading.Thread(target=_refunded, args=(under_way,), daemon=True).start()
-    time.sleep(0.5)  # it has been sent by then, and is answered in an hour
+    in_progress = {**one, "payment_id": hanging, "reference": hanging}
+    threading.Thread(target=_refunded, args=(in_progress,), daemon=True).start()
+    time.sleep(0.5)  # the refund has been sent by then, and is answered in an hour
 
 
 _before_the_fork()

@@ -1,4 +1,4 @@
-"""A worker of Celery whose soft time limit breaks a refund off."""
+"""A worker of Celery whose soft time limit interrupts a refund."""
 
 import sys
 import uuid
@@ -19,7 +19,7 @@ _LIMIT: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """The queue of a running worker, and the book of the provider."""
+    """The queue of a running worker, and the record of the provider."""
 
     app: Celery
     book: Path
@@ -50,34 +50,34 @@ def _payment(plan: str) -> tuple[str, str]:
     return f"{plan}-{name}", f"order-{name}"
 
 
-def test_a_job_sees_the_time_limit_that_breaks_a_refund_off_and_the_reference_is_unknown(jobs: _Jobs) -> None:
+def test_a_time_limit_that_interrupts_a_refund_reaches_the_job_and_leaves_the_reference_unknown(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
-    broken_off = jobs.refund("blink", payment, reference, limit=_LIMIT)
-    assert broken_off["seen"] == "SoftTimeLimitExceeded"
-    assert broken_off["seconds"] < _LIMIT + 1
-    again = jobs.refund("blink", payment, reference)
-    assert (again["seen"], again["worker"]) == ("OutcomeUnknown", broken_off["worker"])
+    interrupted = jobs.refund("blink", payment, reference, limit=_LIMIT)
+    assert interrupted["seen"] == "SoftTimeLimitExceeded"
+    assert interrupted["seconds"] < _LIMIT + 1
+    second = jobs.refund("blink", payment, reference)
+    assert (second["seen"], second["worker"]) == ("OutcomeUnknown", interrupted["worker"])
     assert deeds(jobs.book)[payment].arrived == 1
     other = jobs.refund("blink", *_payment("done"))
-    assert (other["seen"], other["worker"]) == ("SUCCEEDED", broken_off["worker"])
+    assert (other["seen"], other["worker"]) == ("SUCCEEDED", interrupted["worker"])
 
 
-def test_a_refund_that_the_provider_de_duplicates_is_asked_for_again_under_its_own_key(jobs: _Jobs) -> None:
+def test_a_refund_that_the_provider_de_duplicates_is_resent_under_its_own_key(jobs: _Jobs) -> None:
     payment, reference = _payment("hanging")
     for _ in range(2):
-        broken_off = jobs.refund("paybyrd", payment, reference, limit=_LIMIT)
-        assert broken_off["seen"] == "SoftTimeLimitExceeded"
-        assert broken_off["seconds"] < _LIMIT + 1
+        interrupted = jobs.refund("paybyrd", payment, reference, limit=_LIMIT)
+        assert interrupted["seen"] == "SoftTimeLimitExceeded"
+        assert interrupted["seconds"] < _LIMIT + 1
     did = deeds(jobs.book)[payment]
     assert (did.arrived, len(did.refunds)) == (2, 1)
 
 
-def test_a_time_limit_that_breaks_the_token_call_off_leaves_the_reference_free(jobs: _Jobs) -> None:
+def test_a_time_limit_that_interrupts_the_token_call_leaves_the_reference_free(jobs: _Jobs) -> None:
     payment, reference = _payment("done")
-    broken_off = jobs.refund("slow-token", payment, reference, limit=_LIMIT)
-    assert broken_off["seen"] == "SoftTimeLimitExceeded"
-    assert broken_off["seconds"] < _LIMIT + 1
+    interrupted = jobs.refund("slow-token", payment, reference, limit=_LIMIT)
+    assert interrupted["seen"] == "SoftTimeLimitExceeded"
+    assert interrupted["seconds"] < _LIMIT + 1
     assert deeds(jobs.book)[payment].arrived == 0
-    again = jobs.refund("slow-token", payment, reference)
-    assert (again["seen"], again["worker"]) == ("SUCCEEDED", broken_off["worker"])
+    second = jobs.refund("slow-token", payment, reference)
+    assert (second["seen"], second["worker"]) == ("SUCCEEDED", interrupted["worker"])
     assert deeds(jobs.book)[payment].arrived == 1

@@ -32,7 +32,7 @@ from tests.servers.calls import (
 from tests.servers.provider import read_book
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, SECONDS, Setting, free_port, listens, process, uvicorn_command
 
-# The servers that say in each reply for how long they keep a connection.
+# The servers whose replies say how long they keep a connection.
 _SAYING: Final = [name for name in MAKERS if name.startswith(("nginx", "node"))]
 
 # A server may keep a connection for this many seconds longer: gunicorn looks for idle ones once a second.
@@ -41,7 +41,7 @@ _LATER: Final = {"gunicorn": 1.2}
 
 @contextmanager
 def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Sequence[Wish]], list[Result]]]:
-    """Make one client of each kind. Gives a function with which all of them send their part at the same time."""
+    """Make one client of each kind. Yields a function with which all of them send their part at the same time."""
     with ExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(len(CLIENTS)))
         clients: list[Calls] = [stack.enter_context(make(url, trusting, ONCE)) for make in CLIENTS.values()]
@@ -49,30 +49,30 @@ def _all_clients(url: str, trusting: ssl.SSLContext) -> Iterator[Callable[[Seque
         def ask(wanted: Sequence[Wish]) -> list[Result]:
             size = -(-len(wanted) // len(clients))
             parts = [wanted[start : start + size] for start in range(0, len(wanted), size)]
-            asked = [threads.submit(calls.ask, part) for calls, part in zip(clients, parts, strict=True)]
-            return [result for one in asked for result in one.result()]
+            requested = [threads.submit(calls.ask, part) for calls, part in zip(clients, parts, strict=True)]
+            return [result for one in requested for result in one.result()]
 
         yield ask
 
 
 @pytest.mark.parametrize("server", MAKERS)
-def test_a_connection_that_the_server_has_closed_is_not_used_again(
+def test_a_connection_that_the_server_closed_is_not_reused(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
     providers = ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS
     wanted = [wishes(60, providers) for _ in range(2)]
     with MAKERS[server](impatient) as url, _all_clients(url, trusting) as ask:
         first = ask(wanted[0])
-        time.sleep(impatient.kept + 0.4 + _LATER.get(server, 0))
+        time.sleep(impatient.keep_alive + 0.4 + _LATER.get(server, 0))
         second = ask(wanted[1])
     assert differences([*wanted[0], *wanted[1]], [*first, *second], impatient.book) == ""
 
 
 @pytest.mark.parametrize("server", _SAYING)
-def test_a_connection_is_not_used_at_the_moment_at_which_the_server_says_that_it_closes_it(
+def test_a_connection_is_not_used_at_the_time_at_which_the_server_closes_it(
     server: str, impatient: Setting, trusting: ssl.SSLContext
 ) -> None:
-    pauses = [impatient.kept + late for late in (-0.02, 0, 0.02)]
+    pauses = [impatient.keep_alive + late for late in (-0.02, 0, 0.02)]
     wanted = [wishes(60) for _ in range(len(pauses) + 1)]
     results = []
     with MAKERS[server](impatient) as url, _all_clients(url, trusting) as ask:
@@ -96,12 +96,12 @@ def _refunds_in(book: Path) -> int:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again(
+def test_no_refund_is_misreported_or_executed_twice_while_the_server_restarts(
     client: str, setting: Setting, trusting: ssl.SSLContext
 ) -> None:
     port = free_port()
     log = setting.folder / "uvicorn.log"
-    command = uvicorn_command(port, "h11", setting.kept, setting.certificate)
+    command = uvicorn_command(port, "h11", setting.keep_alive, setting.certificate)
     wanted: list[Wish] = []
     results: list[Result] = []
 
@@ -127,10 +127,10 @@ def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again
             assert all(type(reported) is NotSent for (reported,) in ask())
         before = deeds(setting.book)
         with process(command, log, {"BOOK": str(setting.book)}, lambda: listens(port)):
-            again = calls.ask(wanted, lookups=False)
+            repeated = calls.ask(wanted, lookups=False)
         after = deeds(setting.book)
 
-    for one, (first,), second in zip(wanted, results, again, strict=True):
+    for one, (first,), second in zip(wanted, results, repeated, strict=True):
         did, then = before[one.payment_id], after[one.payment_id]
         assert len(then.refunds) <= 1
         if isinstance(first, Refund):
@@ -141,7 +141,7 @@ def test_no_refund_is_told_wrong_or_made_twice_while_the_server_is_started_again
         else:
             assert type(first) is OutcomeUnknown
         if one.provider == "blink" and type(first) is OutcomeUnknown:
-            # Nothing is de-duplicated there: what may have arrived is not sent a second time.
+            # Blink de-duplicates nothing: a request that may have arrived is not sent a second time.
             assert [type(reported) for reported in second] == [OutcomeUnknown]
             assert did == then
         else:

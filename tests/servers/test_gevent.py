@@ -31,18 +31,18 @@ def _run(url: str, trusted: Path, wanted: list[list[object]], hanging: str) -> d
     return reports
 
 
-def test_greenlets_are_told_what_was_done_and_a_timeout_of_gevent_passes_through(
+def test_greenlets_get_the_true_outcome_and_a_timeout_of_gevent_reaches_the_caller(
     setting: Setting, trusted: Path
 ) -> None:
     wanted = [wish(("done", "later")[number % 2], number, PROVIDERS[number // 2 % 2]) for number in range(200)]
     hanging = f"hanging-{uuid.uuid4()}"
     rows: list[list[object]] = [[one.provider, one.payment_id, one.amount.minor_units, one.reference] for one in wanted]
     with MAKERS["uvicorn-h11"](setting) as url:
-        came = _run(url, trusted, rows, hanging)
-    assert [report for report in came["reports"] if isinstance(report, str)] == []
-    results: list[Result] = [(Refund.from_dict(report),) for report in came["reports"]]
+        reported = _run(url, trusted, rows, hanging)
+    assert [report for report in reported["reports"] if isinstance(report, str)] == []
+    results: list[Result] = [(Refund.from_dict(report),) for report in reported["reports"]]
     assert differences(wanted, results, setting.book) == ""
-    assert came["seen"] == "Timeout"
-    assert came["seconds"] < 1.5
-    assert came["again"].startswith("OutcomeUnknown: ")
+    assert reported["seen"] == "Timeout"
+    assert reported["seconds"] < 1.5
+    assert reported["second"].startswith("OutcomeUnknown: ")
     assert deeds(setting.book)[hanging].arrived == 1

@@ -1,4 +1,4 @@
-"""Several workers of gunicorn that share what was made before they were forked."""
+"""Several workers of gunicorn that share a client made before the fork."""
 
 import sys
 import uuid
@@ -23,7 +23,7 @@ _CALLERS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class _Shop:
-    """The running service, the book of the provider, and the reference that was under way at the fork."""
+    """The running service, the record of the provider, and the reference in progress at the fork."""
 
     client: httpx.Client
     book: Path
@@ -66,7 +66,7 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
             TRUSTED=str(trusted),
             HANGING=hanging,
         ) as port,
-        # Any free worker takes each request: no connection is kept.
+        # Any free worker serves each request: no connection is kept.
         httpx.Client(
             base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_keepalive_connections=0), timeout=20
         ) as client,
@@ -74,16 +74,20 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
         yield _Shop(client, setting.book, hanging)
 
 
-def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
+def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
     plans = ("done", "later", "undone")
     wanted = [wish(plans[number % 3], number, PROVIDERS[number % 2]) for number in range(180)]
-    told = shop.refund_all(wanted)
-    answers = [[one] for one in told]
-    for number in range(2):  # any worker looks up what any other has made
-        asked = [place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]]
+    outcome = shop.refund_all(wanted)
+    answers = [[one] for one in outcome]
+    for number in range(2):  # any worker may look up a refund of any other
+        requested = [
+            place for place, one in enumerate(wanted) if one.lookups > number and "refund" in answers[place][-1]
+        ]
         with ThreadPoolExecutor(_CALLERS) as threads:
             for place, answer in zip(
-                asked, threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), asked), strict=True
+                requested,
+                threads.map(lambda at: shop.post("/lookups", answers[at][-1]["refund"]), requested),
+                strict=True,
             ):
                 answers[place].append(answer)
     assert [one["text"] for several in answers for one in several if "error" in one] == []
@@ -92,12 +96,12 @@ def test_what_each_worker_is_told_is_what_the_provider_did(shop: _Shop) -> None:
     assert len({one["worker"] for several in answers for one in several}) > 1
 
 
-def test_no_worker_sends_a_reference_twice_that_it_is_asked_for_many_times_at_once(shop: _Shop) -> None:
+def test_no_worker_sends_a_reference_twice_for_many_simultaneous_calls(shop: _Shop) -> None:
     wanted = [wish("slow", number) for number in range(4)]
-    asked = [one for one in wanted for _ in range(_CALLERS * 2)]
-    told = shop.refund_all(asked)
+    requested = [one for one in wanted for _ in range(_CALLERS * 2)]
+    outcome = shop.refund_all(requested)
     by_payment: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
-    for one, answer in zip(asked, told, strict=True):
+    for one, answer in zip(requested, outcome, strict=True):
         by_payment[one.payment_id].append(answer)
     for payment, answers in by_payment.items():
         errors = {one["error"] for one in answers if "error" in one}
@@ -110,9 +114,9 @@ def test_no_worker_sends_a_reference_twice_that_it_is_asked_for_many_times_at_on
         assert len(did.refunds) == 1
 
 
-def test_a_refund_that_was_under_way_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
-    asked = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
-    answers = shop.refund_all([asked] * _CALLERS * 3)
+def test_a_refund_in_progress_at_the_fork_is_unknown_in_each_worker(shop: _Shop) -> None:
+    requested = Wish("blink", shop.hanging, wish("done", 0, "blink").amount, shop.hanging)
+    answers = shop.refund_all([requested] * _CALLERS * 3)
     assert len({one["worker"] for one in answers}) > 1
     assert {one.get("error") for one in answers} == {"OutcomeUnknown"}
     assert deeds(shop.book)[shop.hanging].arrived == 1

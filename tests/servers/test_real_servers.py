@@ -1,4 +1,4 @@
-"""A thousand refunds and their lookups at each server of another maker: every report agrees with the record."""
+"""A thousand refunds and their lookups at each third-party server: every report agrees with the record."""
 
 import ssl
 from typing import Final
@@ -9,7 +9,7 @@ from tests.servers.calls import CLIENTS, ONCE, PROVIDERS, differences, wishes
 from tests.servers.running import MAKERS, ONLY_PAYBYRD, Setting
 
 REFUNDS: Final = 350
-"""Through each of three clients, so that each server makes more than a thousand."""
+"""The number through each of three clients: each server makes more than a thousand."""
 
 each_client = pytest.mark.parametrize("client", CLIENTS)
 each_server = pytest.mark.parametrize("server", MAKERS)
@@ -17,7 +17,7 @@ each_server = pytest.mark.parametrize("server", MAKERS)
 
 @each_client
 @each_server
-def test_each_of_many_refunds_is_told_as_the_server_did_it(
+def test_each_of_many_refunds_has_the_true_outcome(
     server: str, client: str, setting: Setting, trusting: ssl.SSLContext
 ) -> None:
     wanted = wishes(REFUNDS, ("paybyrd",) if server in ONLY_PAYBYRD else PROVIDERS)

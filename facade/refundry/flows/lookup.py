@@ -11,7 +11,7 @@ from refundry.errors import InvalidRefund, LookupFailed, RefundError, RefundReje
 from refundry.flows.calls import Call, Conclusion
 from refundry.flows.effects import Flow, Sleep
 from refundry.limits import check_seconds, jittered
-from refundry.outcome import NoAnswer, Outcome, PaymentState, Reading
+from refundry.outcome import NO_REPLY, NoAnswer, Outcome, PaymentState, Reading
 from refundry.providers.replies import read_payment, read_state
 from refundry.refund import Operation, Refund, RefundStatus
 from refundry.wire import SendFailure
@@ -30,7 +30,7 @@ Answered = TypeVar("Answered")
 
 _NOTHING: Final = Reading()
 _NO_STATE: Final = PaymentState()
-_NO_REPLY: Final = NoAnswer("there is no reply")
+_NOT_TAKEN: Final = NoAnswer("it did not take the cancel")
 _LONGEST_POLL: Final = 20.0
 _POLL_GROWS_BY: Final = 1.5
 
@@ -94,7 +94,7 @@ class CancelCall(_Question[LookupFailed | None]):
         """LookupFailed where the provider did not take the request."""
         failed = None
         if outcome.has_no_effect(answer) or isinstance(answer, SendFailure) or outcome.is_temporary(answer):
-            failed = outcome.of_no_answer(self._refund, answer, "it did not take the cancel", clock=self._clock)
+            failed = outcome.of_no_answer(self._refund, answer, _NOT_TAKEN, clock=self._clock)
             failed = redacted(failed, secrets)
         return Conclusion(answer, failed, failed, outcome.is_token_refused(answer, denied=True))
 
@@ -109,12 +109,12 @@ class PaymentCall(_Question[LookupFailed | None]):
 
     def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> PaymentConclusion:
         """LookupFailed where the reply gives no state."""
-        payment: PaymentState | NoAnswer = _NO_REPLY
+        payment: PaymentState | NoAnswer = NO_REPLY
         if not isinstance(answer, SendFailure):
             payment = outcome.read_safely(lambda reply: read_payment(self.translation, reply), answer, NoAnswer)
         if isinstance(payment, PaymentState):
             return PaymentConclusion(answer, None, None, deviations=payment.deviations, payment=payment)
-        failed = outcome.of_no_answer(self._refund, answer, payment.why, clock=self._clock)
+        failed = outcome.of_no_answer(self._refund, answer, payment, clock=self._clock)
         failed = redacted(failed, secrets)
         refused = outcome.is_token_refused(answer, denied=True)
         return PaymentConclusion(answer, failed, failed, refused, payment.deviations)

@@ -54,7 +54,7 @@ BY_WORD: Final[Mapping[str, Outcome]] = {
     "expired": Outcome.REJECTED,
 }
 _ACCEPTED: Final = (Outcome.SUCCEEDED, Outcome.PENDING)
-_BY_FLAG: Final[Mapping[bool, Outcome]] = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED}
+_BY_FLAG: Final = {True: Outcome.SUCCEEDED, False: Outcome.REJECTED, None: Outcome.UNKNOWN}
 UNCONFIRMED: Final = ("reversed", "finished", "referred")
 """Words of the glossary that may or may not be final for a refund: unlisted until that is confirmed."""
 ALONE: Final = ("completed", "pending", "failed")
@@ -138,8 +138,7 @@ class BlinkTranslation(TokenTranslation):
         message = message or reader.text(parsed.error, "/error")
         by_message = parsed.success is UNSET and message is not None and status not in NEEDS_SUCCESS_FALSE
         refused = success is False or by_message
-        word = parsed.additional_properties.get("status")
-        accepted = success or (isinstance(word, str) and BY_WORD.get(plain_word(word)) in _ACCEPTED)
+        accepted = success or BY_WORD.get(plain_word(parsed.additional_properties.get("status"))) in _ACCEPTED
         if accepted or (outcome is Outcome.REJECTED and not refused):
             outcome, reason = Outcome.UNKNOWN, Reason.OTHER
         why = "its status and body do not say whether it was refunded" if outcome is Outcome.UNKNOWN else ""
@@ -180,8 +179,7 @@ class BlinkTranslation(TokenTranslation):
 
     def payment_state(self, parsed: Any) -> PaymentState:
         """The word of a payment that has not settled, never will, or is refunded already."""
-        status = getattr(getattr(parsed, "data", None), "status", None)
-        word = plain_word(status) if isinstance(status, str) else ""
+        word = plain_word(getattr(getattr(parsed, "data", None), "status", None))
         return PaymentState(word, PAYMENT_WORDS[word]) if word in PAYMENT_WORDS else PaymentState()
 
     def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
@@ -223,7 +221,7 @@ class BlinkTranslation(TokenTranslation):
 def verdict(word: str | None, success: bool | None) -> Outcome:
     """What a reply of 200 says by `status` and `success`; either may be missing."""
     if word is None:
-        return Outcome.UNKNOWN if success is None else _BY_FLAG[success]
+        return _BY_FLAG[success]
     word = plain_word(word)
     if success is None:
         return BY_WORD[word] if word in ALONE else Outcome.UNKNOWN

@@ -39,14 +39,13 @@ class IssuedToken:
 
 def fixed_credentials(account: Account) -> Credentials | None:
     """The credentials that are always good; None where the account has to fetch a token."""
-    if account.fetches_token:
-        return None
-    token = account.token
-    return Credentials(account.headers, account.secrets) if token is None else with_token(account, token)
+    return None if account.fetches_token else with_token(account, account.token)
 
 
-def with_token(account: Account, token: Secret) -> Credentials:
+def with_token(account: Account, token: Secret | None) -> Credentials:
     """The credentials with this access token, in the Authorization header, beside the account's own headers."""
+    if token is None:
+        return Credentials(account.headers, account.secrets)
     bearer = ("Authorization", Secret(f"Bearer {token.reveal()}"))
     return Credentials((bearer, *account.headers), (token, *account.secrets))
 
@@ -71,8 +70,8 @@ def wire_request(generated: GeneratedRequest, account: Account, credentials: Cre
 
     A header of the generated request that is also among the credentials is left out, so that it does not show.
     """
-    hidden = {name.lower() for name, _ in credentials.headers}
-    shown = tuple((name, value) for name, value in generated.headers.items() if name.lower() not in hidden)
+    hidden = [name.lower() for name, _ in credentials.headers]
+    shown = [(name, value) for name, value in generated.headers.items() if name.lower() not in hidden]
     body = generated.content or b""
     return WireRequest(
         method=generated.method,

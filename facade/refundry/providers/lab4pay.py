@@ -22,6 +22,7 @@ from refundry_lab4pay.models import (
     PayConnectTransactionIndependentRefundBody,
     PayConnectTransactionIndependentRefundResponse,
     TokenRequest,
+    TokenRequestGrantType,
     TransactionRefundRequest,
     TransactionRefundResponse,
 )
@@ -61,12 +62,11 @@ _REFUNDABLE: Final = "success"
 _SET_WHEN_SENT: Final = "set-when-sent"
 
 # The ways in which JSON "with sorted keys" may be written: Python's default, without blanks, with plain characters.
-_SORTED: Final[tuple[dict[str, Any], ...]] = (
-    {},
-    {"separators": (",", ":")},
-    {"ensure_ascii": False},
-    {"separators": (",", ":"), "ensure_ascii": False},
-)
+_SORTED: Final = [
+    json.JSONEncoder(sort_keys=True, separators=separators, ensure_ascii=ensure_ascii).encode
+    for ensure_ascii in (True, False)
+    for separators in ((", ", ": "), (",", ":"))
+]
 
 
 class Lab4PayTranslation(TokenTranslation):
@@ -154,15 +154,14 @@ class Lab4PayTranslation(TokenTranslation):
 
     def payment_state(self, parsed: Any) -> PaymentState:
         """A word of every listed state except SUCCESS: only a completed payment can be refunded."""
-        status = getattr(parsed, "status", UNSET)
-        word = plain_word(status) if isinstance(status, str) else ""
+        word = plain_word(getattr(parsed, "status", None))
         if word not in _STATES or word == _REFUNDABLE:
             return PaymentState()
         return PaymentState(word.upper().replace(" ", "_"), Reason.NOT_REFUNDABLE)
 
     def token_request(self, keys: Mapping[str, str]) -> GeneratedRequest:
         """POST of the client id and secret, without the integrator's header."""
-        return create_token.build_request(body=TokenRequest(grant_type="client_credentials", **keys))
+        return create_token.build_request(body=TokenRequest(TokenRequestGrantType.CLIENT_CREDENTIALS, **keys))
 
     def parse_token(self, reply: WireReply) -> Any:
         """The token on 200; on an error any object or an empty body."""
@@ -170,12 +169,11 @@ class Lab4PayTranslation(TokenTranslation):
 
     def token_lifetime(self, parsed: Any, reply: WireReply, reader: FieldReader) -> float | None:
         """`expires_in`, a text or a number. Its unit is not documented; it is read as seconds."""
-        given = parsed.expires_in
+        lifetime = math.nan
         try:
-            lifetime = math.nan if isinstance(given, bool) else float(given)
+            lifetime = math.nan if isinstance(parsed.expires_in, bool) else float(parsed.expires_in)
         except (TypeError, ValueError, OverflowError) as error:
             pass_through(error)
-            lifetime = math.nan
         if not math.isnan(lifetime):
             return lifetime
         reader.deviate("/expires_in", "is not a number of seconds, in digits or as a text")
@@ -215,7 +213,7 @@ def _body(reply: WireReply) -> bytes:
 def _sorted_forms(body: bytes) -> list[bytes]:
     value = json_value(body, read_json)
     try:
-        return [] if value is None else [json.dumps(value, sort_keys=True, **how).encode() for how in _SORTED]
+        return [] if value is None else [encode(value).encode() for encode in _SORTED]
     except (UnicodeEncodeError, RecursionError) as unfit:  # half of a surrogate pair, or nested too deeply
         pass_through(unfit)
         return []

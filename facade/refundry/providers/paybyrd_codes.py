@@ -87,21 +87,18 @@ BY_EVENT: Final[Mapping[str, str]] = {
     "transaction.refund.error": "Error",
     "transaction.refund.canceled": "Canceled",
 }
-# What a family of events is about: the same page; the events of orders are from the provider's own .NET client.
-ABOUT_EVENT: Final[Mapping[str, About]] = {
-    "transaction.refund": "refund",
-    "transaction.payment": "payment",
-    "transaction.preauth": "payment",
-    "transaction.capture": "payment",
-    "order": "order",
-    "chargeback": "other",
-}
-# What a callback without the name of its event is about, by the kind of its transaction.
+# What a callback is about, by the kind of its transaction: the same page.
 ABOUT_KIND: Final[Mapping[str, About]] = {
     "refund": "refund",
     "payment": "payment",
     "preauth": "payment",
     "capture": "payment",
+}
+# What a family of events is about. The events of orders are from the provider's own .NET client.
+ABOUT_EVENT: Final[Mapping[str, About]] = {
+    **{f"transaction.{kind}": about for kind, about in ABOUT_KIND.items()},
+    "order": "order",
+    "chargeback": "other",
 }
 
 

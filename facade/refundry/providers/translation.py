@@ -130,9 +130,7 @@ class Translation(ABC):
 
     def cancel_request(self, refund: Refund) -> GeneratedRequest:
         """The request that calls a refund off. Raises UnsupportedOperation where the provider has none."""
-        raise UnsupportedOperation(
-            f"{self.account.name} cannot call off a refund that it has accepted", field="provider"
-        )
+        raise UnsupportedOperation(f"{self.account.name} cannot cancel a refund that it has accepted", field="provider")
 
     def payment_request(self, payment_id: str) -> GeneratedRequest | None:
         """The request for the state of a payment; None where that state explains no refusal of this provider."""

@@ -87,7 +87,7 @@ class BlinkMachine(Machine):
             self.new_id(), payment.payment_id, amount, payment.currency, state, reference, created_at=call.at
         )
         self.book(payment, refund)
-        return json_reply(200, self._told(payment, refund))
+        return json_reply(200, self._answer(payment, refund))
 
     def _get_transaction(self, call: Call) -> Reply:
         """200 with a payment or a refund as it is now, in its envelope."""
@@ -95,14 +95,14 @@ class BlinkMachine(Machine):
         if one is None:
             return _refused(404, "Transaction not found")
         name, minor_units = (one.payment_id, one.captured) if isinstance(one, Payment) else (one.refund_id, one.amount)
-        told = {
+        members = {
             "transaction_id": name,
             "status": one.state,
             "message": f"The transaction is {one.state}",
             "amount": self._written(minor_units, one.currency),
             "currency": one.currency,
         }
-        return json_reply(200, {"data": told})
+        return json_reply(200, {"data": members})
 
     def _cancel_transaction(self, call: Call) -> Reply:
         """200 where the payment was not settled, and is now voided; 400 where it is too late for that."""
@@ -112,9 +112,9 @@ class BlinkMachine(Machine):
         if payment.state != self.UNSETTLED:
             return _refused(400, f"The transaction is {payment.state} and cannot be cancelled")
         payment.state = "voided"
-        told = {"success": True, "message": "Cancel successful", "reference": _reference(call, payment)}
+        members = {"success": True, "message": "Cancel successful", "reference": _reference(call, payment)}
         amount = str(in_major_units(payment.captured, payment.currency))
-        return json_reply(200, {**told, "amount": amount, "transaction_id": payment.payment_id})
+        return json_reply(200, {**members, "amount": amount, "transaction_id": payment.payment_id})
 
     def invalid(self, why: str, /) -> Reply:
         """400."""
@@ -137,14 +137,14 @@ class BlinkMachine(Machine):
         if forged:
             raise ValueError("nothing proves a callback of blink, so that there is nothing to forge")
         note = f"The transaction is {refund.state}"
-        told = {"transaction_id": refund.refund_id, "status": refund.state, "note": note, "merchant_data": {}}
-        return Callback((("Content-Type", "application/json"),), json.dumps(told).encode())
+        members = {"transaction_id": refund.refund_id, "status": refund.state, "note": note, "merchant_data": {}}
+        return Callback((("Content-Type", "application/json"),), json.dumps(members).encode())
 
-    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """In the fields that the reply, or the transaction in its envelope, has. A null stands in for what decides."""
-        if "data" in told and fault is not Fault.NULL_OBJECT:
-            return {"data": {**told["data"], **self.changes(fault, told["data"], credentials)}}
-        amount = told.get("amount", 0)
+        if "data" in members and fault is not Fault.NULL_OBJECT:
+            return {"data": {**members["data"], **self.changes(fault, members["data"], credentials)}}
+        amount = members.get("amount", 0)
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"status": "misplaced", "success": "perhaps", "expired_on": "soon"},
             Fault.NULL_OBJECT: dict.fromkeys(("status", "success", "data", "access_token")),
@@ -153,14 +153,14 @@ class BlinkMachine(Machine):
         }
         if fault is Fault.ECHO_CREDENTIALS:
             return {"message": credentials}
-        return {name: value for name, value in table.get(fault, {}).items() if name in told}
+        return {name: value for name, value in table.get(fault, {}).items() if name in members}
 
-    def _told(self, payment: Payment, refund: SandboxRefund) -> dict[str, Any]:
+    def _answer(self, payment: Payment, refund: SandboxRefund) -> dict[str, Any]:
         amount = self._written(refund.amount, refund.currency)
-        told = {"transaction_id": payment.payment_id, "reference": refund.reference, "amount": amount}
+        members = {"transaction_id": payment.payment_id, "reference": refund.reference, "amount": amount}
         if self.reply == "success":
-            return {**told, "success": True, "message": "Refund successful"}
-        return {**told, "status": refund.state, "refunded_transaction_id": refund.refund_id}
+            return {**members, "success": True, "message": "Refund successful"}
+        return {**members, "status": refund.state, "refunded_transaction_id": refund.refund_id}
 
     def _written(self, minor_units: int, currency: str) -> str | int | float:
         written = in_major_units(minor_units, currency)

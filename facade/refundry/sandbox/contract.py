@@ -1,6 +1,6 @@
 """Checks requests against a provider's contract, the OpenAPI document of its generated package.
 
-The validator is openapi-schema-validator, in the form of the document's own version. A contract loads it.
+The check of a body is the one of strict reading, `refundry.departures`.
 """
 
 from __future__ import annotations
@@ -9,16 +9,20 @@ import json
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import parse_qsl, unquote
 
+from refundry.departures import Validator, pointer
 from refundry.sandbox.machine import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
-    Check = Callable[[Any], Iterator[Any]]  # the errors of jsonschema, which has no types
+    from refundry.departures import Departure
+
+    Check = Callable[[Any], tuple[Departure, ...]]
 
 _METHODS: Final = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
@@ -56,7 +60,7 @@ class Contract:
     def __init__(self, provider: str, document: Mapping[str, Any]) -> None:
         self.provider = provider
         self._document = document
-        check_of = _checks(document)
+        validator = Validator(document, extra="sandbox")
         self._open = {
             operation["operationId"]
             for item in document["paths"].values()
@@ -64,7 +68,8 @@ class Contract:
             if method in _METHODS and operation.get("security") == []
         }
         self._paths = [
-            (*_pattern(template), _Operation.all_of(item, check_of)) for template, item in document["paths"].items()
+            (*_pattern(template), _Operation.all_of(template, item, validator))
+            for template, item in document["paths"].items()
         ]
 
     @classmethod
@@ -113,18 +118,26 @@ class _Operation:
     body: Mapping[str, Check]
 
     @classmethod
-    def all_of(cls, item: Mapping[str, Any], check_of: Callable[[Any], Check]) -> dict[str, _Operation]:
+    def all_of(cls, path: str, item: Mapping[str, Any], validator: Validator) -> dict[str, _Operation]:
         """The operations of a path, by method."""
+
+        def checks(*keys: object) -> Check:
+            return partial(validator.departures, pointer("paths", path, *keys, "schema"))
+
         operations = {}
         for method in _METHODS:
             if method in item:
-                parameters = [*item.get("parameters", ()), *item[method].get("parameters", ())]
+                parameters = [
+                    (parameter, checks(*holder, "parameters", index))
+                    for holder, of in (((), item), ((method,), item[method]))
+                    for index, parameter in enumerate(of.get("parameters", ()))
+                ]
                 body = item[method].get("requestBody", {})
                 operations[method.upper()] = cls(
                     item[method].get("operationId", ""),
-                    tuple((parameter, check_of(parameter["schema"])) for parameter in parameters),
+                    tuple(parameters),
                     body.get("required", False),
-                    {kind: check_of(content["schema"]) for kind, content in body.get("content", {}).items()},
+                    {kind: checks(method, "requestBody", "content", kind) for kind in body.get("content", {})},
                 )
         return operations
 
@@ -156,7 +169,7 @@ class _Operation:
             exact = json.loads(text, parse_float=Decimal)
         except (ValueError, RecursionError):
             return {}, [("", "not JSON")]
-        return exact, [found for error in self.body[media_type](value) for found in _located(error)]
+        return exact, [(one.pointer, one.keyword) for one in self.body[media_type](value)]
 
 
 def _pattern(template: str) -> tuple[re.Pattern[str], list[str]]:
@@ -167,37 +180,13 @@ def _pattern(template: str) -> tuple[re.Pattern[str], list[str]]:
 
 def _broken(text: str, check: Check) -> list[str]:
     """The rules that a parameter breaks, as a string and as the JSON of another type; none if it fits as either."""
-    as_text = [str(error.validator) for error in check(text)]
+    as_text = [one.keyword for one in check(text)]
     try:
-        as_json = [str(error.validator) for error in check(json.loads(text, parse_constant=_no_constant))]
+        as_json = [one.keyword for one in check(json.loads(text, parse_constant=_no_constant))]
     except ValueError:
         return as_text
     return as_json if as_text else []
 
 
-def _located(error: Any) -> list[tuple[str, str]]:
-    pointer = "".join(f"/{part}" for part in error.absolute_path)
-    if error.validator != "required":
-        return [(pointer, str(error.validator))]
-    return [(f"{pointer}/{name}", "required") for name in error.validator_value if name not in error.instance]
-
-
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
-
-
-def _checks(document: Mapping[str, Any]) -> Callable[[Any], Check]:
-    """The validator for the schemas of this document."""
-    try:
-        import openapi_schema_validator as validators
-    except ImportError as error:
-        raise ImportError(
-            "the sandbox checks requests with openapi-schema-validator; install it: pip install 'refundry[sandbox]'"
-        ) from error
-    if document["openapi"].startswith("3.0."):
-        validator, formats = validators.OAS30Validator, validators.oas30_format_checker
-    else:
-        validator, formats = validators.OAS31Validator, validators.oas31_format_checker
-    components = document.get("components", {})
-    # MemoryLedger are found from the root of the schema that the validator is given.
-    return lambda schema: validator({"components": components, **schema}, format_checker=formats).iter_errors

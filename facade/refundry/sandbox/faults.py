@@ -106,8 +106,8 @@ def _changed(reply: Reply, changes: Changes) -> Reply:
     """Change the object of the body, or each object of its array. A reply without a body stays as it is."""
     if not reply.body:
         return reply
-    told = json.loads(reply.body)
-    changed = [{**one, **changes(one)} for one in told] if isinstance(told, list) else {**told, **changes(told)}
+    value = json.loads(reply.body)
+    changed = [{**one, **changes(one)} for one in value] if isinstance(value, list) else {**value, **changes(value)}
     return replace(reply, body=json.dumps(changed, ensure_ascii=False).encode())
 
 

@@ -110,12 +110,12 @@ class Lab4PayMachine(Machine):
         expected = {"grant_type": "client_credentials", **self.token_credentials}
         if any(call.body.get(name) != value for name, value in expected.items()):
             return self.invalid("The credentials are not known")
-        told = self.expires_in(self.token_seconds)
+        lifetime = self.expires_in(self.token_seconds)
         return json_reply(
             200,
             {
                 "access_token": self.new_token(call.at),
-                **({} if told is None else {"expires_in": told}),
+                **({} if lifetime is None else {"expires_in": lifetime}),
                 "token_type": "Bearer",
                 "scope": "default",
             },
@@ -156,7 +156,7 @@ class Lab4PayMachine(Machine):
         """200 without a body: CANCELED where it was INITIATED, signalled where it is IN_PROGRESS. 400 after that."""
         index = self.refund_index(call.path["transaction_id"])
         if index is None or self.refunds[index].state not in self.STEPS:
-            return self.invalid("There is no such transaction on its way")
+            return self.invalid("There is no such pending transaction")
         if self.refunds[index].state == "INITIATED":
             self.put(index, "CANCELED")
         else:
@@ -179,8 +179,8 @@ class Lab4PayMachine(Machine):
         revert = self._reverts.get(call.path["operation_id"])
         if revert is None:
             return self.invalid("There is no such operation")
-        told = {"operation_id": revert.operation_id, "operation_type": "transaction.revert"}
-        return json_reply(200, {**told, "transaction_id": revert.payment_id, "status": revert.state})
+        members = {"operation_id": revert.operation_id, "operation_type": "transaction.revert"}
+        return json_reply(200, {**members, "transaction_id": revert.payment_id, "status": revert.state})
 
     def invalid(self, why: str, /) -> Reply:
         """400."""
@@ -201,7 +201,7 @@ class Lab4PayMachine(Machine):
     def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
         """The transaction, signed over its body; a forged one is signed with another key."""
         linked = {} if refund.payment_id is None else {"linked_transaction_id": refund.payment_id}
-        told = {
+        members = {
             "id": refund.refund_id,
             **linked,
             "client_transaction_id": refund.reference,
@@ -210,16 +210,16 @@ class Lab4PayMachine(Machine):
             "status": refund.state,
             "tags": ["refund"],
         }
-        body = json.dumps(told).encode()
+        body = json.dumps(members).encode()
         key = f"not-{self.webhook_secret_key}" if forged else self.webhook_secret_key
         signature = hmac.digest(key.encode(), body, "sha256").hex()
         return Callback((("Content-Type", "application/json"), ("Signature", signature)), body)
 
-    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """No reply has an amount or a payment. An unlisted status is added, and a token expires at no time."""
-        answers = [name for name in ("transaction_id", "status", "access_token") if name in told]
+        answers = [name for name in ("transaction_id", "status", "access_token") if name in members]
         table: dict[Fault | None, dict[str, Any]] = {
-            Fault.UNKNOWN_VALUE: {"status": "MISPLACED", **({"expires_in": "soon"} if "expires_in" in told else {})},
+            Fault.UNKNOWN_VALUE: {"status": "MISPLACED", **({"expires_in": "soon"} if "expires_in" in members else {})},
             Fault.NULL_OBJECT: dict.fromkeys(answers),
             Fault.ECHO_CREDENTIALS: {"message": credentials},
         }

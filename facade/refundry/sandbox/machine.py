@@ -146,7 +146,7 @@ class Machine(ABC):
         """
 
     @abstractmethod
-    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """The fields of a reply that a fault changes; none where the reply has no such field."""
 
     def add(self, payment: Payment) -> None:

@@ -139,27 +139,27 @@ class PaybyrdMachine(Machine):
         if payment.pending:
             href = f"/api/v2/transactions?requestId={refund.request_id}"
             links = {"href": href, "rel": "transactions", "type": "GET"}
-            return self._told(202, {"code": "BYRD010", "description": "Request accepted", "links": links})
+            return self._answer(202, {"code": "BYRD010", "description": "Request accepted", "links": links})
         amounts = {"": payment.captured, "refunded": payment.refunded, "remaining": payment.remaining}
         source = {
             name: value for kind, units in amounts.items() for name, value in self._both(kind, units, payment.currency)
         }
         source["transactionId"] = payment.payment_id
         amounts_of_refund = dict(self._both("", amount, payment.currency))
-        told = {**_with_words("BYRD200"), **amounts_of_refund, "transactionId": refund.refund_id}
-        return self._told(200, {**told, "sourceTransaction": source})
+        members = {**_with_words("BYRD200"), **amounts_of_refund, "transactionId": refund.refund_id}
+        return self._answer(200, {**members, "sourceTransaction": source})
 
     def _get_transaction(self, call: Call) -> Reply:
         """200 with a payment or a refund as it is now."""
         transaction = self.transaction(call.path["transactionId"])
-        return self._refused("BYRD901") if transaction is None else self._told(200, self._transaction(transaction))
+        return self._refused("BYRD901") if transaction is None else self._answer(200, self._transaction(transaction))
 
     def _list_transactions(self, call: Call) -> Reply:
         """200 with an array of the refund that came of a request, or of nothing; of all where no request is named."""
         found: list[Payment | SandboxRefund] = [*self.payments.values(), *self.refunds]
         if "requestId" in call.query:
             found = [refund for refund in self.refunds if refund.request_id == call.query["requestId"]]
-        return self._told(200, [self._transaction(one) for one in found])
+        return self._answer(200, [self._transaction(one) for one in found])
 
     def invalid(self, _: str, /) -> Reply:
         """400 BYRD900. It does not say what is wrong: neither does Paybyrd."""
@@ -184,27 +184,27 @@ class PaybyrdMachine(Machine):
         body = json.dumps({"event": event, "content": self._transaction(refund)}).encode()
         return Callback((("Content-Type", "application/json"), ("x-api-key", key)), body)
 
-    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
         """In the fields that the reply, or the transaction in it, has."""
-        referenced = [{**one, "transactionId": "another-payment"} for one in told.get("referencedTransactions", ())]
-        source = {**told.get("sourceTransaction", {}), "transactionId": "another-payment"}
+        referenced = [{**one, "transactionId": "another-payment"} for one in members.get("referencedTransactions", ())]
+        source = {**members.get("sourceTransaction", {}), "transactionId": "another-payment"}
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"code": "BYRD777", "status": "Misplaced"},
             Fault.NULL_OBJECT: {"sourceTransaction": None, "links": None, "referencedTransactions": None},
             Fault.WRONG_AMOUNT: {
-                "isoAmount": 100 * told.get("isoAmount", 0),
-                "amount": str(100 * Decimal(told.get("amount", 0))),
+                "isoAmount": 100 * members.get("isoAmount", 0),
+                "amount": str(100 * Decimal(members.get("amount", 0))),
             },
             Fault.WRONG_PAYMENT: {"sourceTransaction": source, "referencedTransactions": referenced},
             Fault.ECHO_CREDENTIALS: {"description": credentials},
         }
-        return {name: value for name, value in table.get(fault, {}).items() if name in told}
+        return {name: value for name, value in table.get(fault, {}).items() if name in members}
 
     def _refused(self, code: str) -> Reply:
-        return self._told(_WORDS[code][0], _with_words(code))
+        return self._answer(_WORDS[code][0], _with_words(code))
 
-    def _told(self, status: int, told: object) -> Reply:
-        return json_reply(status, told, ("RequestId", self.request_id))
+    def _answer(self, status: int, value: object) -> Reply:
+        return json_reply(status, value, ("RequestId", self.request_id))
 
     def _transaction(self, one: Payment | SandboxRefund) -> dict[str, Any]:
         """A payment, or a refund with amounts below zero, in the form of a query's reply."""
@@ -215,13 +215,13 @@ class PaybyrdMachine(Machine):
             referenced = [{"transactionId": one.payment_id, "operationType": "Payment"}]
             own = {"transactionId": one.refund_id, "operationType": "Refund", "referencedTransactions": referenced}
             minor_units = -one.amount
-        told = {
+        members = {
             "status": one.state,
             "currency": one.currency,
             "createdDate": written_time(one.created_at, "milliseconds"),
         }
         amounts = dict(self._both("", minor_units, one.currency))
-        return {**_with_words(_CODES.get(one.state, "BYRD203")), **told, **amounts, **own}
+        return {**_with_words(_CODES.get(one.state, "BYRD203")), **members, **amounts, **own}
 
     def _both(self, kind: str, minor_units: int, currency: str) -> tuple[tuple[str, Any], ...]:
         """An amount in both of Paybyrd's forms: `refundedAmount` as a text, `isoRefundedAmount` as it counts."""

@@ -182,7 +182,7 @@ class Sandbox:
         with self._lock:
             index = _refund_index(machine, refund_id)
             if machine.refunds[index].state in machine.UNDONE:
-                raise ValueError("the refund has come to nothing, which is final")
+                raise ValueError("the refund has failed, which is final")
             machine.put(index, state)
 
     def callback(self, provider: str, refund_id: str, *, forged: bool = False) -> Callback:
@@ -297,7 +297,7 @@ class Sandbox:
             honest = self._worked(machine, call, effect.work)
         headers = "; ".join(f"{name}: {value}" for name, value in request.headers.items())
         credentials = f"{headers}; {request.body.decode('utf-8', 'replace')}" if is_open else headers
-        return effect.applied(honest, lambda told: machine.changes(fault, told, credentials))
+        return effect.applied(honest, lambda members: machine.changes(fault, members, credentials))
 
     def _proves(self, machine: Machine, credential: str | None, at: float) -> bool:
         """Whether a credential is the one that is always good, or a token that is good at this time."""

@@ -5,10 +5,12 @@ from .cancel_response import CancelResponse
 from .error_response import ErrorResponse
 from .refund_request import RefundRequest
 from .refund_response import RefundResponse
+from .refund_response_status import RefundResponseStatus
 from .token_request import TokenRequest
 from .token_response import TokenResponse
 from .transaction import Transaction
 from .transaction_response import TransactionResponse
+from .transaction_status import TransactionStatus
 
 __all__ = (
     "CancelRequest",
@@ -16,8 +18,10 @@ __all__ = (
     "ErrorResponse",
     "RefundRequest",
     "RefundResponse",
+    "RefundResponseStatus",
     "TokenRequest",
     "TokenResponse",
     "Transaction",
     "TransactionResponse",
+    "TransactionStatus",
 )

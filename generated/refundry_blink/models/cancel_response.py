@@ -13,14 +13,14 @@ T = TypeVar("T", bound="CancelResponse")
 
 @_attrs_define
 class CancelResponse:
-    """What Blink says about a cancellation. Each field may be missing.
+    """Blink's reply to a cancellation. Each field may be missing.
 
     Attributes:
         success (bool | Unset): True when Blink cancelled the payment, false when it refused.
-        message (str | Unset): A sentence for people about what happened. Not meant to be compared.
-        amount (float | str | Unset): Amount of the payment, in major units of its currency, as a text ("1.01"). As a
-            number it is read too.
-        reference (str | Unset): The reference of the cancellation, yours when you sent one.
+        message (str | Unset): A message for people about the result. Not meant to be compared.
+        amount (float | str | Unset): Amount of the payment, in major units of its currency, as a text ("1.01"). A
+            number is read too.
+        reference (str | Unset): The reference of the cancellation: yours when you sent one.
         transaction_id (str | Unset): Blink's id of the cancelled payment.
     """
 

@@ -13,12 +13,12 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """Why Blink refused or failed. The form is not documented: every field may be missing, and others may be there.
+    """Why Blink refused or failed. The form is not documented: every field may be missing, and others may be present.
 
     Attributes:
-        success (bool | Unset): False when Blink did not carry out the request.
-        message (str | Unset): A sentence for people about what is wrong. Not meant to be compared.
-        error (str | Unset): What is wrong, where `message` is missing or beside it. Not meant to be compared.
+        success (bool | Unset): False when Blink did not execute the request.
+        message (str | Unset): A message for people about the error. Not meant to be compared.
+        error (str | Unset): The error, in place of `message` or beside it. Not meant to be compared.
     """
 
     success: bool | Unset = UNSET

@@ -16,13 +16,13 @@ class RefundRequest:
     """A refund at Blink: the whole payment when `partial_refund` is false or left out, otherwise `amount` of it.
 
     Attributes:
-        partial_refund (bool | Unset): True to refund only `amount`. False, the default, refunds all that remains of the
-            payment, and `amount` is not needed. Default: False.
+        partial_refund (bool | Unset): True refunds only `amount`. False, the default, refunds the whole remainder of
+            the payment, without `amount`. Default: False.
         amount (float | Unset): Amount to refund, as a decimal number in major units of the payment's currency (GBP 1.00
-            = 1, GBP 79.10 = 79.1). Needed when `partial_refund` is true. At most what was received minus what was refunded
-            before. Not minor units, and no currency goes with it: it is the payment's.
+            = 1, GBP 79.10 = 79.1). Needed when `partial_refund` is true. At most the received amount minus earlier refunds.
+            Not minor units. No currency is sent: it is the payment's.
         reference (str | Unset): Your reference for this refund. Blink does not promise that it is unique, and does not
-            use it to recognise a repeated request. Left out, Blink uses the reference of the payment.
+            use it to recognise a repeated request. Without it, Blink uses the reference of the payment.
     """
 
     partial_refund: bool | Unset = False

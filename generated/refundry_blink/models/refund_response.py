@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.refund_response_status import RefundResponseStatus
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="RefundResponse")
@@ -13,27 +14,27 @@ T = TypeVar("T", bound="RefundResponse")
 
 @_attrs_define
 class RefundResponse:
-    """What Blink says about a refund. The newer reply has `status` and a number as `amount`; the older one has `success`,
+    """Blink's reply to a refund. The newer reply has `status` and a number as `amount`; the older one has `success`,
     `message` and a text as `amount`. Each field may be missing.
 
         Attributes:
             transaction_id (str | Unset): Blink's id of the original payment. Not the id of the refund.
-            refunded_transaction_id (str | Unset): Blink's id of the refund itself, which can be asked for like any
+            refunded_transaction_id (str | Unset): Blink's id of the refund itself, which can be queried like any
                 transaction. Sent since November 2025.
             amount (float | str | Unset): Amount refunded, in major units of the payment's currency: a number in the newer
-                reply (1.01), a text in the older one ("1.01"). The currency is not said.
-            status (str | Unset): State of the refund in the newer reply: "completed", "pending" or "failed". Other values
-                occur; their case and separators vary.
-            reference (str | Unset): The reference of the refund, yours when you sent one, otherwise the payment's.
-            success (bool | Unset): In the older reply: true when Blink carried the refund out, false when it refused.
-                Missing in the newer reply, which has `status`.
-            message (str | Unset): In the older reply, a sentence for people about what happened. Not meant to be compared.
+                reply (1.01), a text in the older one ("1.01"). The currency is not sent.
+            status (RefundResponseStatus | Unset): State of the refund in the newer reply: "completed", "pending" or
+                "failed". Other values occur; their case and separators vary.
+            reference (str | Unset): The reference of the refund: yours when you sent one, otherwise the payment's.
+            success (bool | Unset): In the older reply: true when Blink executed the refund, false when it refused. Missing
+                in the newer reply, which has `status`.
+            message (str | Unset): In the older reply, a message for people about the result. Not meant to be compared.
     """
 
     transaction_id: str | Unset = UNSET
     refunded_transaction_id: str | Unset = UNSET
     amount: float | str | Unset = UNSET
-    status: str | Unset = UNSET
+    status: RefundResponseStatus | Unset = UNSET
     reference: str | Unset = UNSET
     success: bool | Unset = UNSET
     message: str | Unset = UNSET
@@ -50,7 +51,13 @@ class RefundResponse:
         else:
             amount = self.amount
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, RefundResponseStatus)
+                else self.status
+            )
 
         reference = self.reference
 
@@ -92,7 +99,10 @@ class RefundResponse:
 
         amount = _parse_amount(d.pop("amount", UNSET))
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: RefundResponseStatus | Unset = (
+            RefundResponseStatus(_status) if isinstance(_status, str) else _status
+        )
 
         reference = d.pop("reference", UNSET)
 

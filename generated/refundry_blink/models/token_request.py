@@ -13,20 +13,20 @@ T = TypeVar("T", bound="TokenRequest")
 
 @_attrs_define
 class TokenRequest:
-    """The keys of an account, and what payments made with the token are like. For a refund the keys are enough.
+    """The keys of an account, and options for payments made with the token. For a refund the keys are enough.
 
     Attributes:
         api_key (str): The API key of the account. A secret.
         secret_key (str): The secret key of the account. A secret.
         send_blink_receipt (bool | str | Unset): Whether Blink sends the customer a receipt: true or false, or "Yes" or
             "No" in the older form.
-        address_postcode_required (bool | Unset): Whether the customer has to give an address and a postcode; not, when
-            left out.
-        enable_moto_payments (bool | Unset): Whether payments by mail order and telephone are allowed; not, when left
-            out.
-        application_name (str | Unset): Name of the application that asks.
-        application_description (str | Unset): What the application that asks is.
-        source_site (str | Unset): Site that the application runs on.
+        address_postcode_required (bool | Unset): Whether the customer has to enter an address and a postcode. The
+            default is no.
+        enable_moto_payments (bool | Unset): Whether payments by mail order and telephone are allowed. The default is
+            no.
+        application_name (str | Unset): Name of the application that sends the request.
+        application_description (str | Unset): Description of the application that sends the request.
+        source_site (str | Unset): Site on which the application runs.
     """
 
     api_key: str = _attrs_field(repr=False)

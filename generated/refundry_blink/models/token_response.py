@@ -13,14 +13,14 @@ T = TypeVar("T", bound="TokenResponse")
 
 @_attrs_define
 class TokenResponse:
-    """An access token, until when it may be used, and what the account is like. Each field may be missing, and others are
-    there: since January 2025 the state and the name of the account, under names that are not known.
+    """An access token, its expiry, and facts about the account. Each field may be missing, and others are present: since
+    January 2025 the state and the name of the account, under unknown names.
 
         Attributes:
-            access_token (str | Unset): The token that goes with the other requests, after "Bearer". A secret.
+            access_token (str | Unset): The token for the other requests, sent after "Bearer". A secret.
             expired_on (str | Unset): When the token expires, as a date and time of ISO 8601 in UTC, with Z: 30 minutes
-                after it was given. Kept as text.
-            payment_types (list[str] | Unset): Ways to pay that the account has, such as credit-card, direct-debit and open-
+                after it was issued. Kept as text.
+            payment_types (list[str] | Unset): Payment methods of the account, such as credit-card, direct-debit and open-
                 banking.
             currency (str | Unset): A currency of the account, by its name in ISO 4217 (GBP). An account may have several; a
                 refund is in the currency of its payment.

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.transaction_status import TransactionStatus
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="Transaction")
@@ -13,15 +14,15 @@ T = TypeVar("T", bound="Transaction")
 
 @_attrs_define
 class Transaction:
-    """A transaction as Blink keeps it: a payment or a refund. Each field may be missing, and others may be there. Holds
-    personal data.
+    """A transaction at Blink: a payment or a refund. Each field may be missing, and others may be present. Holds personal
+    data.
 
         Attributes:
             transaction_id (str | Unset): Blink's id of this transaction.
-            status (str | Unset): State of the transaction. The case and the separators vary, and values that are not listed
-                occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. Which one a
-                refund has is not documented.
-            message (str | Unset): A sentence for people about the transaction. Not meant to be compared.
+            status (TransactionStatus | Unset): State of the transaction. The case and the separators vary, and unlisted
+                values occur. Captured is not settled yet and can be cancelled, Accepted is settled and can be refunded. The
+                state of a refund is not documented.
+            message (str | Unset): A message for people about the transaction. Not meant to be compared.
             amount (float | str | Unset): Amount of the transaction, in major units of its currency: a number (1.1) or a
                 text ("1.10").
             currency (str | Unset): Currency of the amount, by its name in ISO 4217 (GBP).
@@ -32,12 +33,12 @@ class Transaction:
                 Banking.
             customer_postcode (None | str | Unset): Postcode of the customer; null where there is none. Not sent for Open
                 Banking.
-            merchant_data (Any | Unset): What you sent with the payment: an object, or a text that holds it as JSON.
-            card_number_mask (str | Unset): Number of the card with its middle left out.
+            merchant_data (Any | Unset): Your own data from the payment: an object, or its JSON as a text.
+            card_number_mask (str | Unset): Masked number of the card.
     """
 
     transaction_id: str | Unset = UNSET
-    status: str | Unset = UNSET
+    status: TransactionStatus | Unset = UNSET
     message: str | Unset = UNSET
     amount: float | str | Unset = UNSET
     currency: str | Unset = UNSET
@@ -53,7 +54,13 @@ class Transaction:
     def to_dict(self) -> dict[str, Any]:
         transaction_id = self.transaction_id
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionStatus)
+                else self.status
+            )
 
         message = self.message
 
@@ -122,7 +129,10 @@ class Transaction:
         d = dict(src_dict)
         transaction_id = d.pop("transaction_id", UNSET)
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionStatus | Unset = (
+            TransactionStatus(_status) if isinstance(_status, str) else _status
+        )
 
         message = d.pop("message", UNSET)
 

@@ -17,11 +17,11 @@ T = TypeVar("T", bound="TransactionResponse")
 
 @_attrs_define
 class TransactionResponse:
-    """A transaction in its envelope. The envelope may be empty.
+    """A transaction in an envelope. The envelope may be empty.
 
     Attributes:
-        data (Transaction | Unset): A transaction as Blink keeps it: a payment or a refund. Each field may be missing,
-            and others may be there. Holds personal data.
+        data (Transaction | Unset): A transaction at Blink: a payment or a refund. Each field may be missing, and others
+            may be present. Holds personal data.
     """
 
     data: Transaction | Unset = UNSET

@@ -11,8 +11,8 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """Why Lab4Pay refused or failed. The form is not documented, so no field is named; what was sent is all in
-    `additional_properties`.
+    """Why Lab4Pay refused or failed. The form is not documented, so no field is named; `additional_properties` has every
+    field of the reply.
 
     """
 

@@ -13,13 +13,13 @@ T = TypeVar("T", bound="PayConnectTransactionIndependentRefundBody")
 
 @_attrs_define
 class PayConnectTransactionIndependentRefundBody:
-    """A refund that is tied to no payment. It names no terminal and no card; see the operation.
+    """An unreferenced refund. It names no terminal and no card; see the operation.
 
     Attributes:
         amount (int): Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). No
-            currency goes with it: the terminal has one. Not a decimal number of major units.
+            currency is sent: the terminal has one. Not a decimal number of major units.
         client_transaction_id (str | Unset): Your reference for this refund. Optional. Lab4Pay does not promise that it
-            is unique, does not use it to recognise a repeated request, and documents no way to look a transaction up by it.
+            is unique, does not use it to recognise a repeated request, and documents no lookup by reference.
     """
 
     amount: int

@@ -12,11 +12,11 @@ T = TypeVar("T", bound="PayConnectTransactionIndependentRefundResponse")
 @_attrs_define
 class PayConnectTransactionIndependentRefundResponse:
     """The refund was sent to the terminal, where it can still fail, expire, be declined or be cancelled. Not a proof that
-    money was given back.
+    the money was refunded.
 
         Attributes:
-            transaction_id (str): Lab4Pay's id of the new refund transaction, under which its state is asked for. Not the id
-                of a payment.
+            transaction_id (str): Lab4Pay's id of the new refund transaction, for queries of its state. Not the id of a
+                payment.
     """
 
     transaction_id: str

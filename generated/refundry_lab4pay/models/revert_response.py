@@ -14,7 +14,7 @@ class RevertResponse:
     """A revert was started.
 
     Attributes:
-        operation_id (str): Lab4Pay's id of the operation, under which its state is asked for.
+        operation_id (str): Lab4Pay's id of the operation, for queries of its state.
         transaction_id (str): Lab4Pay's id of the transaction that is being voided.
     """
 

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.token_request_grant_type import TokenRequestGrantType
+
 T = TypeVar("T", bound="TokenRequest")
 
 
@@ -14,12 +16,12 @@ class TokenRequest:
     """The credentials of one pairing of a terminal.
 
     Attributes:
-        grant_type (str): How the token is asked for. Always "client_credentials".
-        client_id (str): The client id that the pairing gave. Not the id of the integration.
-        client_secret (str): The secret that the pairing gave, once. A secret.
+        grant_type (TokenRequestGrantType): The grant type. Always "client_credentials".
+        client_id (str): The client id from the pairing. Not the id of the integration.
+        client_secret (str): The secret that the pairing shows once. A secret.
     """
 
-    grant_type: str
+    grant_type: TokenRequestGrantType
     client_id: str
     client_secret: str = _attrs_field(repr=False)
     additional_properties: dict[str, Any] = _attrs_field(
@@ -27,7 +29,11 @@ class TokenRequest:
     )
 
     def to_dict(self) -> dict[str, Any]:
-        grant_type = self.grant_type
+        grant_type = (
+            self.grant_type.value
+            if isinstance(self.grant_type, TokenRequestGrantType)
+            else self.grant_type
+        )
 
         client_id = self.client_id
 
@@ -48,7 +54,12 @@ class TokenRequest:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        grant_type = d.pop("grant_type")
+        _grant_type = d.pop("grant_type")
+        grant_type: TokenRequestGrantType = (
+            TokenRequestGrantType(_grant_type)
+            if isinstance(_grant_type, str)
+            else _grant_type
+        )
 
         client_id = d.pop("client_id")
 

@@ -13,14 +13,14 @@ T = TypeVar("T", bound="TokenResponse")
 
 @_attrs_define
 class TokenResponse:
-    """An access token and how long it may be used. Each field may be missing.
+    """An access token and its lifetime. Each field may be missing.
 
     Attributes:
-        access_token (str | Unset): The token that goes with the other requests, after "Bearer". A secret.
-        expires_in (float | str | Unset): How long the token may be used. Documented as a text, and without its unit;
-            seconds are usual for this field's name, and not confirmed. Not a time of day.
+        access_token (str | Unset): The token for the other requests, sent after "Bearer". A secret.
+        expires_in (float | str | Unset): Lifetime of the token. Documented as a text without a unit; seconds are usual
+            for this field name, and not confirmed. Not a time of day.
         token_type (str | Unset): The kind of token, "Bearer".
-        scope (str | Unset): What the token may be used for, "default".
+        scope (str | Unset): The scope of the token, "default".
     """
 
     access_token: str | Unset = _attrs_field(default=UNSET, repr=False)

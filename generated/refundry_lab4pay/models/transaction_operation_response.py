@@ -6,6 +6,12 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.transaction_operation_response_operation_type import (
+    TransactionOperationResponseOperationType,
+)
+from ..models.transaction_operation_response_status import (
+    TransactionOperationResponseStatus,
+)
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="TransactionOperationResponse")
@@ -17,26 +23,42 @@ class TransactionOperationResponse:
 
     Attributes:
         operation_id (str | Unset): Lab4Pay's id of the operation.
-        operation_type (str | Unset): What the operation does. "transaction.revert" is the only known value.
-        transaction_id (str | Unset): Lab4Pay's id of the transaction that the operation is about.
-        status (str | Unset): State of the operation, in upper case. INITIATED and IN_PROGRESS are on their way;
-            SUCCESS, FAILED and EXPIRED are taken to be final. Other values may occur. Not the state of the transaction.
+        operation_type (TransactionOperationResponseOperationType | Unset): The kind of operation. "transaction.revert"
+            is the only known value.
+        transaction_id (str | Unset): Lab4Pay's id of the transaction of the operation.
+        status (TransactionOperationResponseStatus | Unset): State of the operation, in upper case. INITIATED and
+            IN_PROGRESS are pending; SUCCESS, FAILED and EXPIRED are assumed to be final. Other values may occur. Not the
+            state of the transaction.
     """
 
     operation_id: str | Unset = UNSET
-    operation_type: str | Unset = UNSET
+    operation_type: TransactionOperationResponseOperationType | Unset = UNSET
     transaction_id: str | Unset = UNSET
-    status: str | Unset = UNSET
+    status: TransactionOperationResponseStatus | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         operation_id = self.operation_id
 
-        operation_type = self.operation_type
+        operation_type: str | Unset = UNSET
+        if not isinstance(self.operation_type, Unset):
+            operation_type = (
+                self.operation_type.value
+                if isinstance(
+                    self.operation_type, TransactionOperationResponseOperationType
+                )
+                else self.operation_type
+            )
 
         transaction_id = self.transaction_id
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionOperationResponseStatus)
+                else self.status
+            )
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -57,11 +79,21 @@ class TransactionOperationResponse:
         d = dict(src_dict)
         operation_id = d.pop("operation_id", UNSET)
 
-        operation_type = d.pop("operation_type", UNSET)
+        _operation_type = d.pop("operation_type", UNSET)
+        operation_type: TransactionOperationResponseOperationType | Unset = (
+            TransactionOperationResponseOperationType(_operation_type)
+            if isinstance(_operation_type, str)
+            else _operation_type
+        )
 
         transaction_id = d.pop("transaction_id", UNSET)
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionOperationResponseStatus | Unset = (
+            TransactionOperationResponseStatus(_status)
+            if isinstance(_status, str)
+            else _status
+        )
 
         transaction_operation_response = cls(
             operation_id=operation_id,

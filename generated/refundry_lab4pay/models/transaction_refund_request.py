@@ -11,11 +11,11 @@ T = TypeVar("T", bound="TransactionRefundRequest")
 
 @_attrs_define
 class TransactionRefundRequest:
-    """How much of a payment to give back. The payment stands in the path, and no currency is sent.
+    """The amount to refund. The payment is in the path, and no currency is sent.
 
     Attributes:
         amount (int): Amount to refund, a whole number of minor units of the terminal's currency (EUR 1.00 = 100). At
-            most what remains of the payment. Not a decimal number of major units.
+            most the remainder of the payment. Not a decimal number of major units.
     """
 
     amount: int

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.transaction_status_response_status import TransactionStatusResponseStatus
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="TransactionStatusResponse")
@@ -13,20 +14,26 @@ T = TypeVar("T", bound="TransactionStatusResponse")
 
 @_attrs_define
 class TransactionStatusResponse:
-    """The state of a transaction. Only `status` is known; what else was sent is in `additional_properties`, and `status`
-    may be missing.
+    """The state of a transaction. Only `status` is known, and it may be missing; `additional_properties` has every other
+    field.
 
         Attributes:
-            status (str | Unset): State of the transaction, in upper case, CANCELED with one L. INITIATED and IN_PROGRESS
-                are on their way; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are taken to be final, REVERTED to follow
-                SUCCESS. Other values may occur.
+            status (TransactionStatusResponseStatus | Unset): State of the transaction, in upper case, CANCELED with one L.
+                INITIATED and IN_PROGRESS are pending; SUCCESS, FAILED, EXPIRED, CANCELED and DECLINED are assumed to be final,
+                and REVERTED to follow SUCCESS. Other values may occur.
     """
 
-    status: str | Unset = UNSET
+    status: TransactionStatusResponseStatus | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionStatusResponseStatus)
+                else self.status
+            )
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -39,7 +46,12 @@ class TransactionStatusResponse:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionStatusResponseStatus | Unset = (
+            TransactionStatusResponseStatus(_status)
+            if isinstance(_status, str)
+            else _status
+        )
 
         transaction_status_response = cls(
             status=status,

@@ -13,13 +13,13 @@ T = TypeVar("T", bound="AcceptedLinkResponse")
 
 @_attrs_define
 class AcceptedLinkResponse:
-    """Where to ask what has become of an accepted request. One object, though the field is called links.
+    """The address of the query for an accepted request. One object, although the field is called links.
 
     Attributes:
-        href (str | Unset): Path and query to ask at, from the host on ("/api/v2/transactions?requestId=..."). Not a
-            full address.
-        rel (str | Unset): What is found there, "transactions".
-        type_ (str | Unset): The HTTP method to ask with, "GET". Not a media type.
+        href (str | Unset): Path and query string without the host ("/api/v2/transactions?requestId=..."). Not a full
+            address.
+        rel (str | Unset): The kind of resource at the address, "transactions".
+        type_ (str | Unset): The HTTP method of the query, "GET". Not a media type.
     """
 
     href: str | Unset = UNSET

@@ -17,14 +17,14 @@ T = TypeVar("T", bound="AcceptedResponse")
 
 @_attrs_define
 class AcceptedResponse:
-    """Paybyrd has taken the request and is still working on it. Neither refunded nor refused yet, and without a
-    transaction's id: `links` says where to ask.
+    """Paybyrd has accepted the request and is still processing it. It is neither refunded nor refused yet. The reply has
+    no id of a transaction: `links` is the address for a query.
 
         Attributes:
             code (str | Unset): BYRD010 in this reply.
-            description (str | Unset): A sentence for people that goes with `code`. Not meant to be compared.
-            links (AcceptedLinkResponse | Unset): Where to ask what has become of an accepted request. One object, though
-                the field is called links.
+            description (str | Unset): A message for people that explains `code`. Not meant to be compared.
+            links (AcceptedLinkResponse | Unset): The address of the query for an accepted request. One object, although the
+                field is called links.
     """
 
     code: str | Unset = UNSET

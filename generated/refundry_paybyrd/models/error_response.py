@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.paybyrd_code import PaybyrdCode
+from ..models.paybyrd_description import PaybyrdDescription
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="ErrorResponse")
@@ -13,24 +15,31 @@ T = TypeVar("T", bound="ErrorResponse")
 
 @_attrs_define
 class ErrorResponse:
-    """Why Paybyrd refused or failed. `code` is the field to decide by.
+    """Why Paybyrd refused or failed. `code` is the field for decisions.
 
     Attributes:
-        code (str | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or
-            BYRD230 (refunded before). The known values are listed in the contract; others occur. Example: BYRD200.
-        description (str | Unset): A sentence for people that goes with a code. The known values are listed in the
-            contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code. Example:
-            Operation successfully completed.
+        code (PaybyrdCode | Unset): Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010
+            (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+        description (PaybyrdDescription | Unset): A message for people that explains a code. The known values are listed
+            in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
     """
 
-    code: str | Unset = UNSET
-    description: str | Unset = UNSET
+    code: PaybyrdCode | Unset = UNSET
+    description: PaybyrdDescription | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        code = self.code
+        code: str | Unset = UNSET
+        if not isinstance(self.code, Unset):
+            code = self.code.value if isinstance(self.code, PaybyrdCode) else self.code
 
-        description = self.description
+        description: str | Unset = UNSET
+        if not isinstance(self.description, Unset):
+            description = (
+                self.description.value
+                if isinstance(self.description, PaybyrdDescription)
+                else self.description
+            )
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -45,9 +54,17 @@ class ErrorResponse:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         d = dict(src_dict)
-        code = d.pop("code", UNSET)
+        _code = d.pop("code", UNSET)
+        code: PaybyrdCode | Unset = (
+            PaybyrdCode(_code) if isinstance(_code, str) else _code
+        )
 
-        description = d.pop("description", UNSET)
+        _description = d.pop("description", UNSET)
+        description: PaybyrdDescription | Unset = (
+            PaybyrdDescription(_description)
+            if isinstance(_description, str)
+            else _description
+        )
 
         error_response = cls(
             code=code,

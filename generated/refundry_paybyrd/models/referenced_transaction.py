@@ -6,6 +6,9 @@ from typing import Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.referenced_transaction_operation_type import (
+    ReferencedTransactionOperationType,
+)
 from ..types import UNSET, Unset
 
 T = TypeVar("T", bound="ReferencedTransaction")
@@ -13,15 +16,15 @@ T = TypeVar("T", bound="ReferencedTransaction")
 
 @_attrs_define
 class ReferencedTransaction:
-    """A transaction that another one refers to, in short: neither its state nor a code. Ask for it by its id to know more.
-    Each field may be missing, and others may be there.
+    """A transaction that another one refers to, in short form: without a state and without a code. Query it by its id for
+    more. Each field may be missing, and others may be present.
 
         Attributes:
             transaction_id (str | Unset): Paybyrd's id of this transaction.
-            operation_type (str | Unset): What kind of transaction it is.
+            operation_type (ReferencedTransactionOperationType | Unset): The kind of transaction.
             amount (str | Unset): Amount of the transaction, as a decimal text in major units ("1.00").
             iso_amount (int | Unset): Amount of the transaction, a whole number of minor units (EUR 1.00 = 100).
-            created_date (str | Unset): When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z.
+            created_date (str | Unset): When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.
             transaction_date (str | Unset): When the transaction took place, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.
@@ -30,7 +33,7 @@ class ReferencedTransaction:
     """
 
     transaction_id: str | Unset = UNSET
-    operation_type: str | Unset = UNSET
+    operation_type: ReferencedTransactionOperationType | Unset = UNSET
     amount: str | Unset = UNSET
     iso_amount: int | Unset = UNSET
     created_date: str | Unset = UNSET
@@ -41,7 +44,13 @@ class ReferencedTransaction:
     def to_dict(self) -> dict[str, Any]:
         transaction_id = self.transaction_id
 
-        operation_type = self.operation_type
+        operation_type: str | Unset = UNSET
+        if not isinstance(self.operation_type, Unset):
+            operation_type = (
+                self.operation_type.value
+                if isinstance(self.operation_type, ReferencedTransactionOperationType)
+                else self.operation_type
+            )
 
         amount = self.amount
 
@@ -78,7 +87,12 @@ class ReferencedTransaction:
         d = dict(src_dict)
         transaction_id = d.pop("transactionId", UNSET)
 
-        operation_type = d.pop("operationType", UNSET)
+        _operation_type = d.pop("operationType", UNSET)
+        operation_type: ReferencedTransactionOperationType | Unset = (
+            ReferencedTransactionOperationType(_operation_type)
+            if isinstance(_operation_type, str)
+            else _operation_type
+        )
 
         amount = d.pop("amount", UNSET)
 

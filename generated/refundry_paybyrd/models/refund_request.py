@@ -13,11 +13,11 @@ T = TypeVar("T", bound="RefundRequest")
 
 @_attrs_define
 class RefundRequest:
-    """How much of a payment to give back. The currency is the payment's and is not sent.
+    """The amount to refund. The currency is the payment's and is not sent.
 
     Attributes:
         iso_amount (int): Amount to refund, a whole number of minor units of the payment's currency (EUR 1.00 = 100). At
-            most what remains of the payment.
+            most the remainder of the payment.
         amount (str | Unset): Amount to refund, as a decimal text in major units ("1.00"). Deprecated by Paybyrd: send
             `isoAmount` instead, not both.
     """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.paybyrd_code import PaybyrdCode
+from ..models.paybyrd_description import PaybyrdDescription
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -19,19 +21,18 @@ T = TypeVar("T", bound="RefundResponse")
 
 @_attrs_define
 class RefundResponse:
-    """What Paybyrd says about a refund that it has answered at once. `code` says how it went: BYRD200 is done. It has no
-    currency; it is the payment's.
+    """Paybyrd's immediate reply to a refund. `code` is the result: BYRD200 is done. The currency is the payment's and is
+    not sent.
 
         Attributes:
             amount (str | Unset): Amount refunded, as a decimal text in major units of the payment's currency ("1.00").
-                Where Paybyrd shows a refund elsewhere it may carry a minus sign. Example: 1.00.
+                Other replies may show the amount of a refund with a minus sign. Example: 1.00.
             iso_amount (int | Unset): Amount refunded, a whole number of minor units of the payment's currency (EUR 1.00 =
                 100). Missing in older replies. Example: 100.
-            code (str | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or
-                BYRD230 (refunded before). The known values are listed in the contract; others occur. Example: BYRD200.
-            description (str | Unset): A sentence for people that goes with a code. The known values are listed in the
-                contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code. Example:
-                Operation successfully completed.
+            code (PaybyrdCode | Unset): Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010
+                (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+            description (PaybyrdDescription | Unset): A message for people that explains a code. The known values are listed
+                in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
             source_transaction (RefundSourceTransactionResponse | Unset): The refunded payment and its balance after this
                 refund. The fields in minor units are missing in older replies.
             transaction_id (str | Unset): Paybyrd's id of the new refund transaction. Not the id of the payment, which is in
@@ -40,8 +41,8 @@ class RefundResponse:
 
     amount: str | Unset = UNSET
     iso_amount: int | Unset = UNSET
-    code: str | Unset = UNSET
-    description: str | Unset = UNSET
+    code: PaybyrdCode | Unset = UNSET
+    description: PaybyrdDescription | Unset = UNSET
     source_transaction: RefundSourceTransactionResponse | Unset = UNSET
     transaction_id: str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
@@ -51,9 +52,17 @@ class RefundResponse:
 
         iso_amount = self.iso_amount
 
-        code = self.code
+        code: str | Unset = UNSET
+        if not isinstance(self.code, Unset):
+            code = self.code.value if isinstance(self.code, PaybyrdCode) else self.code
 
-        description = self.description
+        description: str | Unset = UNSET
+        if not isinstance(self.description, Unset):
+            description = (
+                self.description.value
+                if isinstance(self.description, PaybyrdDescription)
+                else self.description
+            )
 
         source_transaction: dict[str, Any] | Unset = UNSET
         if not isinstance(self.source_transaction, Unset):
@@ -90,9 +99,17 @@ class RefundResponse:
 
         iso_amount = d.pop("isoAmount", UNSET)
 
-        code = d.pop("code", UNSET)
+        _code = d.pop("code", UNSET)
+        code: PaybyrdCode | Unset = (
+            PaybyrdCode(_code) if isinstance(_code, str) else _code
+        )
 
-        description = d.pop("description", UNSET)
+        _description = d.pop("description", UNSET)
+        description: PaybyrdDescription | Unset = (
+            PaybyrdDescription(_description)
+            if isinstance(_description, str)
+            else _description
+        )
 
         _source_transaction = d.pop("sourceTransaction", UNSET)
         source_transaction: RefundSourceTransactionResponse | Unset = UNSET

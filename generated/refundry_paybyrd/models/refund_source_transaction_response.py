@@ -18,13 +18,13 @@ class RefundSourceTransactionResponse:
     Attributes:
         amount (str | Unset): Amount of the payment, as a decimal text in major units ("3.00"). Example: 3.00.
         iso_amount (int | Unset): Amount of the payment, a whole number of minor units (EUR 3.00 = 300). Example: 300.
-        refunded_amount (str | Unset): Sum of all refunds of the payment, this one too, as a decimal text in major units
-            ("1.00"). Example: 1.00.
-        iso_refunded_amount (int | Unset): Sum of all refunds of the payment, this one too, a whole number of minor
-            units (EUR 1.00 = 100). Example: 100.
-        remaining_amount (str | Unset): What can still be refunded, as a decimal text in major units ("2.00"). Example:
+        refunded_amount (str | Unset): Sum of all refunds of the payment, including this one, as a decimal text in major
+            units ("1.00"). Example: 1.00.
+        iso_refunded_amount (int | Unset): Sum of all refunds of the payment, including this one, a whole number of
+            minor units (EUR 1.00 = 100). Example: 100.
+        remaining_amount (str | Unset): Remaining refundable amount, as a decimal text in major units ("2.00"). Example:
             2.00.
-        iso_remaining_amount (int | Unset): What can still be refunded, a whole number of minor units (EUR 2.00 = 200).
+        iso_remaining_amount (int | Unset): Remaining refundable amount, a whole number of minor units (EUR 2.00 = 200).
             Example: 200.
         transaction_id (str | Unset): Paybyrd's id of the refunded payment, the one in the request's path. Example:
             c16ce479-319d-4e7b-a966-7735c34b2cc5.

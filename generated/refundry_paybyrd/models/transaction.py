@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.paybyrd_code import PaybyrdCode
+from ..models.paybyrd_description import PaybyrdDescription
+from ..models.transaction_operation_type import TransactionOperationType
+from ..models.transaction_status import TransactionStatus
 from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
@@ -21,41 +25,41 @@ T = TypeVar("T", bound="Transaction")
 
 @_attrs_define
 class Transaction:
-    """A transaction as Paybyrd keeps it: a payment, a capture or a refund. Each field may be missing, and others may be
-    there. Holds personal data.
+    """A transaction at Paybyrd: a payment, a capture or a refund. Each field may be missing, and others may be present.
+    Holds personal data.
 
         Attributes:
             transaction_id (str | Unset): Paybyrd's id of this transaction.
-            code (str | Unset): Paybyrd's code for what became of a request, such as BYRD200 (done), BYRD010 (accepted) or
-                BYRD230 (refunded before). The known values are listed in the contract; others occur. Example: BYRD200.
-            description (str | Unset): A sentence for people that goes with a code. The known values are listed in the
-                contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code. Example:
-                Operation successfully completed.
-            status (str | Unset): State of the transaction. Compare without regard to case, and expect values that are not
-                listed. Success and AcquirerSuccess are done, Processing is on its way, TemporaryFailed is not known yet,
-                Denied, Canceled and Error are not done.
-            operation_type (str | Unset): What kind of transaction it is. Refund is expected and was not seen.
+            code (PaybyrdCode | Unset): Paybyrd's code for the result of a request, such as BYRD200 (done), BYRD010
+                (accepted) or BYRD230 (already refunded). The known values are listed in the contract; others occur.
+            description (PaybyrdDescription | Unset): A message for people that explains a code. The known values are listed
+                in the contract; others occur, even in Paybyrd's own examples. Not meant to be compared: use the code.
+            status (TransactionStatus | Unset): State of the transaction. Compare without regard to case, and expect
+                unlisted values. Success and AcquirerSuccess are done, Processing is pending, TemporaryFailed is undecided,
+                Denied, Canceled and Error are failures.
+            operation_type (TransactionOperationType | Unset): The kind of transaction. Refund is expected, but no
+                documented example shows it.
             amount (str | Unset): Amount of the transaction, as a decimal text in major units ("1.00"). May be negative
                 where the transaction is a refund ("-1.00").
             iso_amount (int | Unset): Amount of the transaction, a whole number of minor units (EUR 1.00 = 100). May be
                 negative where the transaction is a refund (-100).
             currency (str | Unset): Currency of the amounts, by its name in ISO 4217 (EUR).
             order_ref (str | Unset): Your reference of the order. Not a reference of one refund.
-            brand (str | Unset): Brand of the card or of the other means of payment.
+            brand (str | Unset): Brand of the card or of another payment method.
             payment_method (str | Unset): How the customer paid.
-            created_date (str | Unset): When Paybyrd made the transaction, as a date and time of ISO 8601 in UTC, with Z.
+            created_date (str | Unset): When Paybyrd created the transaction, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.
             transaction_date (str | Unset): When the transaction took place, as a date and time of ISO 8601 in UTC, with Z.
                 Kept as text.
             captured_date (str | Unset): When the payment was captured, as a date and time of ISO 8601 in UTC, with Z. Kept
                 as text.
             initiated_from (str | Unset): Where the transaction was started.
-            index (int | Unset): Place of the transaction among others. What it counts is not documented.
-            attempt (int | Unset): Which attempt this was. What it counts is not documented.
+            index (int | Unset): Index of the transaction. What it counts is not documented.
+            attempt (int | Unset): Number of the attempt. What it counts is not documented.
             person_id (int | Unset): Paybyrd's id of the customer.
             subscription_guid (str | Unset): Paybyrd's id of the subscription that the transaction belongs to.
-            finger_print (str | Unset): Text by which a means of payment is recognised again.
-            masked_card_number (str | Unset): Number of the card with its middle left out.
+            finger_print (str | Unset): Text that identifies a payment method over several payments.
+            masked_card_number (str | Unset): Masked number of the card.
             authorization_code (str | Unset): Code that the issuer gave to the authorization.
             expires_at (str | Unset): When the transaction expires. Its form is not documented; kept as text.
             external_session_identifier (str | Unset): Id of the session in another system.
@@ -63,28 +67,28 @@ class Transaction:
             external_custom_identifier (str | Unset): Further id in another system.
             acquirer (str | Unset): Name of the acquirer.
             acquirer_response_code (str | Unset): Code of the acquirer's answer. Not a code of Paybyrd.
-            acquirer_response_message (str | Unset): The acquirer's answer for people. Not meant to be compared.
+            acquirer_response_message (str | Unset): The acquirer's message for people. Not meant to be compared.
             acquirer_entity (str | Unset): Entity of the acquirer.
             acquirer_reference (str | Unset): The acquirer's reference of the transaction.
-            card (TransactionCard | Unset): The card of a transaction. Each field may be missing, and others may be there.
+            card (TransactionCard | Unset): The card of a transaction. Each field may be missing, and others may be present.
                 Holds personal data.
             terminal_id (Any | Unset): Paybyrd's id of the terminal that took the payment. Its type is not documented.
             airport_code (str | Unset): Code of an airport, for travel. Its form is not documented.
             application_id (Any | Unset): Paybyrd's id of the application that the transaction came from. Its type is not
                 documented.
             market_id (Any | Unset): Paybyrd's id of the market. Its type is not documented.
-            accept_tokenization (bool | Unset): Whether the card may be kept as a token.
-            card_info_composition (TransactionCardInfoComposition | Unset): What the facts about the card are made of. Its
-                fields are not documented.
+            accept_tokenization (bool | Unset): Whether the card may be stored as a token.
+            card_info_composition (TransactionCardInfoComposition | Unset): Composition of the card's details. Its fields
+                are not documented.
             referenced_transactions (list[ReferencedTransaction] | Unset): The transactions that this one refers to; for a
                 refund, the payment.
     """
 
     transaction_id: str | Unset = UNSET
-    code: str | Unset = UNSET
-    description: str | Unset = UNSET
-    status: str | Unset = UNSET
-    operation_type: str | Unset = UNSET
+    code: PaybyrdCode | Unset = UNSET
+    description: PaybyrdDescription | Unset = UNSET
+    status: TransactionStatus | Unset = UNSET
+    operation_type: TransactionOperationType | Unset = UNSET
     amount: str | Unset = UNSET
     iso_amount: int | Unset = UNSET
     currency: str | Unset = UNSET
@@ -124,13 +128,33 @@ class Transaction:
     def to_dict(self) -> dict[str, Any]:
         transaction_id = self.transaction_id
 
-        code = self.code
+        code: str | Unset = UNSET
+        if not isinstance(self.code, Unset):
+            code = self.code.value if isinstance(self.code, PaybyrdCode) else self.code
 
-        description = self.description
+        description: str | Unset = UNSET
+        if not isinstance(self.description, Unset):
+            description = (
+                self.description.value
+                if isinstance(self.description, PaybyrdDescription)
+                else self.description
+            )
 
-        status = self.status
+        status: str | Unset = UNSET
+        if not isinstance(self.status, Unset):
+            status = (
+                self.status.value
+                if isinstance(self.status, TransactionStatus)
+                else self.status
+            )
 
-        operation_type = self.operation_type
+        operation_type: str | Unset = UNSET
+        if not isinstance(self.operation_type, Unset):
+            operation_type = (
+                self.operation_type.value
+                if isinstance(self.operation_type, TransactionOperationType)
+                else self.operation_type
+            )
 
         amount = self.amount
 
@@ -308,13 +332,29 @@ class Transaction:
         d = dict(src_dict)
         transaction_id = d.pop("transactionId", UNSET)
 
-        code = d.pop("code", UNSET)
+        _code = d.pop("code", UNSET)
+        code: PaybyrdCode | Unset = (
+            PaybyrdCode(_code) if isinstance(_code, str) else _code
+        )
 
-        description = d.pop("description", UNSET)
+        _description = d.pop("description", UNSET)
+        description: PaybyrdDescription | Unset = (
+            PaybyrdDescription(_description)
+            if isinstance(_description, str)
+            else _description
+        )
 
-        status = d.pop("status", UNSET)
+        _status = d.pop("status", UNSET)
+        status: TransactionStatus | Unset = (
+            TransactionStatus(_status) if isinstance(_status, str) else _status
+        )
 
-        operation_type = d.pop("operationType", UNSET)
+        _operation_type = d.pop("operationType", UNSET)
+        operation_type: TransactionOperationType | Unset = (
+            TransactionOperationType(_operation_type)
+            if isinstance(_operation_type, str)
+            else _operation_type
+        )
 
         amount = d.pop("amount", UNSET)
 

@@ -13,16 +13,16 @@ T = TypeVar("T", bound="TransactionCard")
 
 @_attrs_define
 class TransactionCard:
-    """The card of a transaction. Each field may be missing, and others may be there. Holds personal data.
+    """The card of a transaction. Each field may be missing, and others may be present. Holds personal data.
 
     Attributes:
         holder (str | Unset): Name on the card.
-        number (str | Unset): Number of the card with its middle left out.
+        number (str | Unset): Masked number of the card.
         expires_at (str | Unset): Month and year in which the card expires ("12/25").
-        installments (Any | Unset): In how many parts the customer pays. Its type is not documented.
-        installment_amount (Any | Unset): Amount of one part. Neither its type nor whether it is in major or minor units
-            is documented.
-        is_payer_traveling (bool | Unset): Whether the customer is on a journey.
+        installments (Any | Unset): Number of instalments. Its type is not documented.
+        installment_amount (Any | Unset): Amount of one instalment. Neither its type nor whether it is in major or minor
+            units is documented.
+        is_payer_traveling (bool | Unset): Whether the customer is travelling.
         country_code (str | Unset): Country of the card, by its three letters in ISO 3166-1 (PRT).
     """
 

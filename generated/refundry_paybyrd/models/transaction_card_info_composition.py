@@ -11,7 +11,7 @@ T = TypeVar("T", bound="TransactionCardInfoComposition")
 
 @_attrs_define
 class TransactionCardInfoComposition:
-    """What the facts about the card are made of. Its fields are not documented."""
+    """Composition of the card's details. Its fields are not documented."""
 
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 

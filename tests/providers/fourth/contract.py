@@ -1,4 +1,4 @@
-"""The contract of the made-up provider, with the overlay applied by the scripts that apply those of the package."""
+"""The contract of the made-up provider, with its overlay applied by the package's own scripts."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 
 @cache
 def contract() -> Mapping[str, Any]:
-    """Return the effective contract: the provider's own with the overlay, both checked as those of the package are."""
+    """Return the effective contract: the provider's own with the overlay, both checked by the package's own scripts."""
     document = load(HERE / "openapi.yaml")
     check(document)
     effective = overlay.apply(document, load(HERE / "overlay.yaml"))

@@ -24,7 +24,7 @@ TRANSLATION = "tests.providers.fourth.translation:FourthTranslation"
 
 @cache
 def package() -> Path:
-    """Generate the provider's package, once a run, where it can be imported; return its folder."""
+    """Generate the provider's package once a run, in a folder of the import path; return the folder."""
     folder = Path(mkdtemp(prefix="refundry-fourth-"))
     write_client("fourth", contract(), folder)
     (folder / "refundry_fourth" / "contract.json").write_text(json.dumps(contract()), encoding="utf-8")
@@ -35,7 +35,7 @@ def package() -> Path:
 
 @contextmanager
 def registered() -> Iterator[None]:
-    """Register the made-up provider for a while, as a provider of the package is for good."""
+    """Register the made-up provider within the block, as a provider of the package is registered permanently."""
     package()
     KINDS["fourth"], TRANSLATIONS[Fourth], RECORDS["fourth"] = Fourth, TRANSLATION, RECORD
     MACHINES["fourth"] = IN_SANDBOX

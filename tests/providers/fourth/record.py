@@ -9,11 +9,11 @@ from typing import Any, Final
 from refundry import AuthenticationFailed, Money, Reason, WireReply
 from tests.providers.evidence import (
     ACCEPTED,
+    DENIED,
     DONE,
+    IN_PROGRESS,
     MISMATCH,
-    NO_ACCESS,
     REFUSED,
-    UNDER_WAY,
     UNKNOWN,
     another_amount,
     id_of,
@@ -41,7 +41,7 @@ from tests.providers.record import (
 
 KEY: Final = "test-key-fourth"
 ORIGIN: Final = "https://api.fourth.example"
-_STATES: Final = {"open": UNDER_WAY, "paid": DONE, "void": REFUSED}
+_STATES: Final = {"open": IN_PROGRESS, "paid": DONE, "void": REFUSED}
 _PROBLEMS: Final = ("spent", "too_much", "closed", "unfit", "no_such_payment")
 
 
@@ -63,13 +63,13 @@ def _accepting(call: Call) -> dict[str, Any]:
     return {"refund": "T-1", "payment": call.payment_id, "cents": call.amount.minor_units, "state": "paid"}
 
 
-def _under_way(call: Call) -> dict[str, Any]:
+def _in_progress(call: Call) -> dict[str, Any]:
     return {**_accepting(call), "state": "open"}
 
 
 def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> frozenset[str]:
     if answer.status == 401:
-        return NO_ACCESS
+        return DENIED
     if said is None:
         return UNKNOWN
     if answer.status == 200:
@@ -82,7 +82,7 @@ def _evidence(call: Call, answer: WireReply, said: dict[str, Any] | None) -> fro
     if answer.status not in (404, 422):
         return UNKNOWN
     problem = text_of(said, "problem")
-    return REFUSED if problem in _PROBLEMS else NO_ACCESS if problem == "bad_key" else UNKNOWN
+    return REFUSED if problem in _PROBLEMS else DENIED if problem == "bad_key" else UNKNOWN
 
 
 RECORD: Final = ProviderRecord(
@@ -119,7 +119,7 @@ RECORD: Final = ProviderRecord(
         unlisted=("opened", "settled", "voided", "PAID!"),
         done="paid",
         undone="void",
-        under_way="open",
+        in_progress="open",
         at="/state",
         transaction={"refund": REFUND, "cents": 100},
         other_amount={"cents": 99},
@@ -139,7 +139,7 @@ RECORD: Final = ProviderRecord(
         calls=(Call("fourth", "F-1", Money.of("1.00", "EUR"), "order-1/1"),),
         payment_ids=("F-1",),
         accepting=_accepting,
-        under_way=_under_way,
+        in_progress=_in_progress,
         refusing={"problem": "unfit"},
         by_status={
             200: "SUCCEEDED",
@@ -176,6 +176,6 @@ RECORD: Final = ProviderRecord(
         },
         refund_id_at="refund",
         steps=1,
-        questions=frozenset({("GET", "/v1/refunds/{}")}),
+        other_requests=frozenset({("GET", "/v1/refunds/{}")}),
     ),
 )

@@ -24,7 +24,7 @@ class FourthMachine(Machine):
     SETTLED = "paid"
 
     def operations(self) -> Mapping[str, Callable[[Call], Reply]]:
-        """Both of the contract."""
+        """The operations of the contract."""
         return {"refund_payment": self._refund_payment, "get_refund": self._get_refund}
 
     def _refund_payment(self, call: Call) -> Reply:
@@ -39,44 +39,44 @@ class FourthMachine(Machine):
         state = "open" if payment.pending else "paid"
         refund = SandboxRefund(self.new_id(), payment.payment_id, amount, payment.currency, state)
         self.book(payment, refund)
-        return json_reply(200, _told(refund))
+        return json_reply(200, _body(refund))
 
     def _get_refund(self, call: Call) -> Reply:
         index = self.refund_index(call.path["refund_id"])
-        return _refused(404, "no_such_payment") if index is None else json_reply(200, _told(self.refunds[index]))
+        return _refused(404, "no_such_payment") if index is None else json_reply(200, _body(self.refunds[index]))
 
     def invalid(self, why: str, /) -> Reply:
-        """422."""
+        """Status 422."""
         return json_reply(422, {"problem": "unfit", "words": why})
 
     def unauthorised(self) -> Reply:
-        """401."""
+        """Status 401."""
         return _refused(401, "bad_key")
 
     def failed(self) -> Reply:
-        """500."""
+        """Status 500."""
         return json_reply(500, {})
 
     def declined(self) -> Reply:
-        """422."""
+        """Status 422."""
         return _refused(422, "closed")
 
     def callback(self, refund: SandboxRefund, forged: bool) -> Callback:
-        """The refund, signed; with another key where it is forged."""
-        body = json.dumps(_told(refund)).encode()
+        """The refund, signed, with a wrong key where it is forged."""
+        body = json.dumps(_body(refund)).encode()
         proof = signature(body, "test-other-key") if forged else signature(body)
         return Callback((("Fourth-Signature", proof),), body)
 
-    def changes(self, fault: Fault | None, told: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
-        """In the fields that the reply has."""
+    def changes(self, fault: Fault | None, members: Mapping[str, Any], credentials: str) -> Mapping[str, Any]:
+        """The reply with the fault in its own fields."""
         table: dict[Fault | None, dict[str, Any]] = {
             Fault.UNKNOWN_VALUE: {"state": "misplaced"},
             Fault.NULL_OBJECT: {"state": None},
-            Fault.WRONG_AMOUNT: {"cents": 100 * told.get("cents", 0)},
+            Fault.WRONG_AMOUNT: {"cents": 100 * members.get("cents", 0)},
             Fault.WRONG_PAYMENT: {"payment": "another-payment"},
             Fault.ECHO_CREDENTIALS: {"words": credentials},
         }
-        return {name: value for name, value in table.get(fault, {}).items() if name in told or name == "words"}
+        return {name: value for name, value in table.get(fault, {}).items() if name in members or name == "words"}
 
 
 IN_SANDBOX = Provider(
@@ -86,10 +86,10 @@ IN_SANDBOX = Provider(
     webhook_secrets={"webhook_key": WEBHOOK_KEY},
     payments=(("fourth-eur", "EUR", {}), ("fourth-pending", "EUR", {"pending": True})),
 )
-"""Its entry in the table of the sandbox."""
+"""The provider's entry in the table of the sandbox."""
 
 
-def _told(refund: SandboxRefund) -> dict[str, Any]:
+def _body(refund: SandboxRefund) -> dict[str, Any]:
     return {"refund": refund.refund_id, "payment": refund.payment_id, "cents": refund.amount, "state": refund.state}
 
 

@@ -1,4 +1,4 @@
-"""The translation of the made-up provider, on the package that is generated from its contract when the tests run."""
+"""The translation of the made-up provider, on the package that the tests generate from its contract."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class FourthTranslation(Translation):
         return _refund_payment.read_reply(reply.status, reply.body)
 
     def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
-        """By its state on 200, by its problem otherwise."""
+        """Read the state on 200, the problem otherwise."""
         if isinstance(parsed, _models.Refund):
             currency = request.amount.currency if isinstance(request.amount, Money) else None
             return self._of_refund(parsed, reader, None if currency is None else decimals(currency, self.account))
@@ -98,37 +98,37 @@ class FourthTranslation(Translation):
         return _get_refund.read_reply(reply.status, reply.body)
 
     def state(self, refund: Refund, parsed: Any, reader: FieldReader) -> Reading:
-        """By its state."""
+        """Read the state."""
         places = None if refund.amount is None else decimals(refund.amount.currency, self.account)
         reading = self._of_refund(parsed, reader, places)
-        if reading.outcome is Outcome.UNKNOWN:  # an accepted refund without a state that is listed is under way
+        if reading.outcome is Outcome.UNKNOWN:  # an accepted refund without a listed state is pending
             return Reading(Outcome.PENDING, code=reading.code)
         return reading
 
     def refusal(self, parsed: Any, reader: FieldReader) -> tuple[str | None, str | None]:
-        """Its problem and its words."""
+        """The code and the message of the problem."""
         code = reader.text(parsed.problem, "/problem")
         if code is not None and code not in BY_PROBLEM:
             reader.deviate("/problem", "is not a problem that the contract lists")
         return code, reader.text(parsed.words, "/words")
 
     def verify_callback(self, headers: Mapping[str, str], body: bytes) -> bool:
-        """By the HMAC-SHA256 of the body."""
+        """Check the HMAC-SHA256 of the body."""
         if self._fourth.webhook_key is None:
             raise no_proof(self.account.name, "no webhook_key", "webhook_key")
         return is_signed(body, self._fourth.webhook_key, headers.get("fourth-signature", ""))
 
     def read_callback(self, body: bytes, reader: FieldReader) -> Sequence[News] | None:
-        """The refund that it is about."""
-        told = json_value(body, _types.read_json)
-        if not isinstance(told, dict):
+        """The refund of the callback."""
+        body_object = json_value(body, _types.read_json)
+        if not isinstance(body_object, dict):
             reader.deviate("", "is not an object")
             return None
-        outcome, word = reader.state(told.get("state", self.ABSENT), "/state", BY_STATE)
+        outcome, word = reader.state(body_object.get("state", self.ABSENT), "/state", BY_STATE)
         reading = Reading(
             outcome,
-            refund_id=reader.id_text(told.get("refund", self.ABSENT), "/refund"),
-            payment_id=reader.id_text(told.get("payment", self.ABSENT), "/payment"),
+            refund_id=reader.id_text(body_object.get("refund", self.ABSENT), "/refund"),
+            payment_id=reader.id_text(body_object.get("payment", self.ABSENT), "/payment"),
             code=word,
         )
         return (News("refund", reading),)

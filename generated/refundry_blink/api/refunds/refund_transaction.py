@@ -2,12 +2,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.refund_request import RefundRequest
 from ...models.refund_response import RefundResponse
-from ...types import Request, Response, path_segment, read_json, write_json
+from ...types import (
+    Request,
+    Response,
+    path_segment,
+    read_json,
+    write_json,
+)
 
 
 def build_request(
@@ -15,18 +21,20 @@ def build_request(
     *,
     body: RefundRequest,
 ) -> Request:
-    """Build the request, and send nothing
+    """Refund a card payment, in full or in part.
 
-    Refund a card payment, in full or in part.
+    Builds the request, and sends nothing.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -35,8 +43,9 @@ def build_request(
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
 
@@ -165,6 +174,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | RefundResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1api~1pay~1v1~1transactions~1{transaction_id}~1refunds/post",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse | RefundResponse]:
     if response.problem is None:
         try:
@@ -190,18 +224,20 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: RefundRequest,
 ) -> Response[ErrorResponse | RefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Refund a card payment, in full or in part.
 
-    Refund a card payment, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -230,18 +266,20 @@ def sync(
     client: AuthenticatedClient,
     body: RefundRequest,
 ) -> ErrorResponse | RefundResponse | None:
-    """Send the request and give the body of the reply
+    """Refund a card payment, in full or in part.
 
-    Refund a card payment, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -273,18 +311,20 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: RefundRequest,
 ) -> Response[ErrorResponse | RefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Refund a card payment, in full or in part.
 
-    Refund a card payment, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 
@@ -313,18 +353,20 @@ async def asyncio(
     client: AuthenticatedClient,
     body: RefundRequest,
 ) -> ErrorResponse | RefundResponse | None:
-    """Send the request and give the body of the reply
+    """Refund a card payment, in full or in part.
 
-    Refund a card payment, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Asks Blink to give back a settled card payment (status "accepted"), in full or in part. A payment
-    that is still "captured" is cancelled instead, with another operation. Direct Debit and Open Banking
-    payments cannot be refunded here. Blink documents no idempotency key: a second request is a second
-    refund. A reply of 200 is no proof of success by itself: read `status` or `success` in it. After
-    408, 429, 5XX or a reply that cannot be read, the refund may have been executed.
+    Refunds a settled card payment (status "accepted"), in full or in part. Use the cancel operation for
+    a payment that is still "captured". Direct Debit and Open Banking payments cannot be refunded here.
+    Blink documents no idempotency key: a second request is a second refund. A reply of 200 alone does
+    not prove success: read `status` or `success` in it. After 408, 429, 5XX or an unreadable reply, the
+    refund may have been executed.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to refund, for example "BL-2349AGB". For a
+            captured pre-authorisation, use the id of the capture, not of the pre-authorisation. Not
+            your own reference.
         body (RefundRequest): A refund at Blink: the whole payment when `partial_refund` is false
             or left out, otherwise `amount` of it.
 

@@ -2,37 +2,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import Client
 from ...models.error_response import ErrorResponse
 from ...models.token_request import TokenRequest
 from ...models.token_response import TokenResponse
-from ...types import Request, Response, read_json, write_json
+from ...types import (
+    Request,
+    Response,
+    read_json,
+    write_json,
+)
 
 
 def build_request(
     *,
     body: TokenRequest,
 ) -> Request:
-    """Build the request, and send nothing
+    """Get an access token for 30 minutes.
 
-    Get an access token for 30 minutes.
+    Builds the request, and sends nothing.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
 
@@ -167,6 +173,27 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | TokenResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply("/paths/~1api~1pay~1v1~1tokens/post", status_code, content)
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse | TokenResponse]:
     if response.problem is None:
         try:
@@ -191,17 +218,17 @@ def sync_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get an access token for 30 minutes.
 
-    Get an access token for 30 minutes.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -226,17 +253,17 @@ def sync(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Send the request and give the body of the reply
+    """Get an access token for 30 minutes.
 
-    Get an access token for 30 minutes.
+    Sends the request and returns the body of the reply.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -264,17 +291,17 @@ async def asyncio_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get an access token for 30 minutes.
 
-    Get an access token for 30 minutes.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:
@@ -299,17 +326,17 @@ async def asyncio(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Send the request and give the body of the reply
+    """Get an access token for 30 minutes.
 
-    Get an access token for 30 minutes.
+    Sends the request and returns the body of the reply.
 
-    Exchanges the keys of an account for an access token. The keys decide whether it stands for the live
-    account or the sandbox. There is no renewal: get another one when it has expired. Sent without a
-    token.
+    Exchanges the keys of an account for an access token. The keys decide whether it is valid for the
+    live account or the sandbox. It cannot be renewed: get another one when it has expired. Sent without
+    a token.
 
     Args:
-        body (TokenRequest): The keys of an account, and what payments made with the token are
-            like. For a refund the keys are enough.
+        body (TokenRequest): The keys of an account, and options for payments made with the token.
+            For a refund the keys are enough.
 
 
     Returns:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.cancel_request import CancelRequest
 from ...models.cancel_response import CancelResponse
@@ -23,16 +23,16 @@ def build_request(
     *,
     body: CancelRequest | Unset = UNSET,
 ) -> Request:
-    """Build the request, and send nothing
+    """Void a payment that is not settled yet.
 
-    Void a payment that is not settled yet.
+    Builds the request, and sends nothing.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
         body (CancelRequest | Unset): The reference of a cancellation.
 
 
@@ -40,8 +40,9 @@ def build_request(
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
 
@@ -174,6 +175,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> CancelResponse | ErrorResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1api~1pay~1v1~1transactions~1{transaction_id}~1cancels/post",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[CancelResponse | ErrorResponse]:
     if response.problem is None:
         try:
@@ -199,16 +225,16 @@ def sync_detailed(
     client: AuthenticatedClient,
     body: CancelRequest | Unset = UNSET,
 ) -> Response[CancelResponse | ErrorResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Void a payment that is not settled yet.
 
-    Void a payment that is not settled yet.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
         body (CancelRequest | Unset): The reference of a cancellation.
 
 
@@ -236,16 +262,16 @@ def sync(
     client: AuthenticatedClient,
     body: CancelRequest | Unset = UNSET,
 ) -> CancelResponse | ErrorResponse | None:
-    """Send the request and give the body of the reply
+    """Void a payment that is not settled yet.
 
-    Void a payment that is not settled yet.
+    Sends the request and returns the body of the reply.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
         body (CancelRequest | Unset): The reference of a cancellation.
 
 
@@ -276,16 +302,16 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     body: CancelRequest | Unset = UNSET,
 ) -> Response[CancelResponse | ErrorResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Void a payment that is not settled yet.
 
-    Void a payment that is not settled yet.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
         body (CancelRequest | Unset): The reference of a cancellation.
 
 
@@ -313,16 +339,16 @@ async def asyncio(
     client: AuthenticatedClient,
     body: CancelRequest | Unset = UNSET,
 ) -> CancelResponse | ErrorResponse | None:
-    """Send the request and give the body of the reply
+    """Void a payment that is not settled yet.
 
-    Void a payment that is not settled yet.
+    Sends the request and returns the body of the reply.
 
-    Voids a card payment with the status "captured", in full. It is no refund, and does not cancel one:
-    a settled payment (status "accepted") is refunded instead. A reply of 200 is no proof by itself:
-    read `success` in it.
+    Voids a card payment with the status "captured", in full. This is not a refund, and does not cancel
+    one: refund a settled payment (status "accepted") instead. A reply of 200 alone proves nothing: read
+    `success` in it.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the payment to void. Not the id of a refund.
         body (CancelRequest | Unset): The reference of a cancellation.
 
 

@@ -2,33 +2,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.transaction_response import TransactionResponse
-from ...types import Request, Response, path_segment, read_json
+from ...types import (
+    Request,
+    Response,
+    path_segment,
+    read_json,
+)
 
 
 def build_request(
     transaction_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Get one transaction: a payment or a refund.
 
-    Ask for one transaction, a refund's too.
+    Builds the request, and sends nothing.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the transaction; for a refund, the
+            `refunded_transaction_id` of its reply.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, str] = {}
 
@@ -154,6 +161,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | TransactionResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1api~1pay~1v1~1transactions~1{transaction_id}/get",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse | TransactionResponse]:
     if response.problem is None:
         try:
@@ -178,15 +210,16 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | TransactionResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get one transaction: a payment or a refund.
 
-    Ask for one transaction, a refund's too.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the transaction; for a refund, the
+            `refunded_transaction_id` of its reply.
 
 
     Returns:
@@ -211,15 +244,16 @@ def sync(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | TransactionResponse | None:
-    """Send the request and give the body of the reply
+    """Get one transaction: a payment or a refund.
 
-    Ask for one transaction, a refund's too.
+    Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the transaction; for a refund, the
+            `refunded_transaction_id` of its reply.
 
 
     Returns:
@@ -247,15 +281,16 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
 ) -> Response[ErrorResponse | TransactionResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get one transaction: a payment or a refund.
 
-    Ask for one transaction, a refund's too.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the transaction; for a refund, the
+            `refunded_transaction_id` of its reply.
 
 
     Returns:
@@ -280,15 +315,16 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
 ) -> ErrorResponse | TransactionResponse | None:
-    """Send the request and give the body of the reply
+    """Get one transaction: a payment or a refund.
 
-    Ask for one transaction, a refund's too.
+    Sends the request and returns the body of the reply.
 
-    Gives a transaction as it is now. Changes nothing. How much of a payment was refunded is not among
-    its documented fields.
+    Returns the current transaction. Changes nothing. The documented fields do not include the refunded
+    amount of a payment.
 
     Args:
-        transaction_id (str):
+        transaction_id (str): Blink's id of the transaction; for a refund, the
+            `refunded_transaction_id` of its reply.
 
 
     Returns:

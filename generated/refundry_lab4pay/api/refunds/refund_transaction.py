@@ -2,12 +2,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.transaction_refund_request import TransactionRefundRequest
 from ...models.transaction_refund_response import TransactionRefundResponse
-from ...types import Request, Response, path_segment, read_json, write_json
+from ...types import (
+    Request,
+    Response,
+    header_values,
+    path_segment,
+    read_json,
+    write_json,
+)
 
 
 def build_request(
@@ -16,31 +23,35 @@ def build_request(
     body: TransactionRefundRequest,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Start a refund of a payment on its terminal, in full or in part.
 
-    Start a refund of a payment on its terminal, in full or in part.
+    Builds the request, and sends nothing.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    headers = header_values(headers)
 
     json_body = body.to_dict()
     headers["Content-Type"] = "application/json"
@@ -116,6 +127,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | TransactionRefundResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1v1~1pay-connect~1transactions~1{transaction_id}~1refund~1/post",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(
     response: Response[Any],
 ) -> Response[ErrorResponse | TransactionRefundResponse]:
@@ -145,20 +181,21 @@ def sync_detailed(
     body: TransactionRefundRequest,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionRefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start a refund of a payment on its terminal, in full or in part.
 
-    Start a refund of a payment on its terminal, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -187,20 +224,21 @@ def sync(
     body: TransactionRefundRequest,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionRefundResponse | None:
-    """Send the request and give the body of the reply
+    """Start a refund of a payment on its terminal, in full or in part.
 
-    Start a refund of a payment on its terminal, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -232,20 +270,21 @@ async def asyncio_detailed(
     body: TransactionRefundRequest,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionRefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start a refund of a payment on its terminal, in full or in part.
 
-    Start a refund of a payment on its terminal, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:
@@ -274,20 +313,21 @@ async def asyncio(
     body: TransactionRefundRequest,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionRefundResponse | None:
-    """Send the request and give the body of the reply
+    """Start a refund of a payment on its terminal, in full or in part.
 
-    Start a refund of a payment on its terminal, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Sends a refund of a completed payment to the terminal that the access token belongs to. A reply of
-    200 says that the terminal was told, not that anybody was refunded: ask for the status of the new
-    transaction. Lab4Pay documents neither an idempotency key nor a reference of yours here: a second
-    request is a second refund. The slash at the end of the path is part of it.
+    Sends a refund of a completed payment to the terminal of the access token. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid: query the status of the new transaction.
+    Lab4Pay documents neither an idempotency key nor a reference for this operation: a second request is
+    a second refund. The slash at the end of the path is part of it.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
-        body (TransactionRefundRequest): How much of a payment to give back. The payment stands in
-            the path, and no currency is sent.
+        transaction_id (str): Lab4Pay's id of the payment to refund, which must have succeeded.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
+        body (TransactionRefundRequest): The amount to refund. The payment is in the path, and no
+            currency is sent.
 
 
     Returns:

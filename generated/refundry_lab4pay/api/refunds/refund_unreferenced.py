@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.pay_connect_transaction_independent_refund_body import (
@@ -11,7 +11,13 @@ from ...models.pay_connect_transaction_independent_refund_body import (
 from ...models.pay_connect_transaction_independent_refund_response import (
     PayConnectTransactionIndependentRefundResponse,
 )
-from ...types import Request, Response, read_json, write_json
+from ...types import (
+    Request,
+    Response,
+    header_values,
+    read_json,
+    write_json,
+)
 
 
 def build_request(
@@ -19,31 +25,34 @@ def build_request(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Start an unreferenced refund on a card terminal.
 
-    Start a refund on a card terminal that is tied to no payment.
+    Builds the request, and sends nothing.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
-        x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered. The same for all terminals. Not the client id of a terminal.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    headers = header_values(headers)
 
     json_body = body.to_dict()
     headers["Content-Type"] = "application/json"
@@ -119,6 +128,29 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1v1~1pay-connect~1transactions~1refund~1/post", status_code, content
+    )
+    return read_reply(status_code, content)
+
+
 def _read(
     response: Response[Any],
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
@@ -147,20 +179,20 @@ def sync_detailed(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start an unreferenced refund on a card terminal.
 
-    Start a refund on a card terminal that is tied to no payment.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
-        x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered. The same for all terminals. Not the client id of a terminal.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -187,20 +219,20 @@ def sync(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
-    """Send the request and give the body of the reply
+    """Start an unreferenced refund on a card terminal.
 
-    Start a refund on a card terminal that is tied to no payment.
+    Sends the request and returns the body of the reply.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
-        x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered. The same for all terminals. Not the client id of a terminal.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -230,20 +262,20 @@ async def asyncio_detailed(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | PayConnectTransactionIndependentRefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start an unreferenced refund on a card terminal.
 
-    Start a refund on a card terminal that is tied to no payment.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
-        x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered. The same for all terminals. Not the client id of a terminal.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:
@@ -270,20 +302,20 @@ async def asyncio(
     body: PayConnectTransactionIndependentRefundBody,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | PayConnectTransactionIndependentRefundResponse | None:
-    """Send the request and give the body of the reply
+    """Start an unreferenced refund on a card terminal.
 
-    Start a refund on a card terminal that is tied to no payment.
+    Sends the request and returns the body of the reply.
 
-    Sends a refund to the terminal that the access token belongs to. The money goes to the card that is
-    then presented there, whichever payment it made before: nothing limits the amount to an earlier
-    payment. A reply of 200 says that the terminal was told, not that anybody was refunded. Lab4Pay
-    documents no idempotency key: a second request is a second refund. The slash at the end of the path
-    is part of it.
+    Sends a refund to the terminal of the access token. The money goes to the card that is presented
+    there. The refund refers to no payment, and no payment limits its amount. A reply of 200 says that
+    the refund was sent to the terminal, not that it was paid. Lab4Pay documents no idempotency key: a
+    second request is a second refund. The slash at the end of the path is part of it.
 
     Args:
-        x_pay_connect_integrator_id (str):
-        body (PayConnectTransactionIndependentRefundBody): A refund that is tied to no payment. It
-            names no terminal and no card; see the operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered. The same for all terminals. Not the client id of a terminal.
+        body (PayConnectTransactionIndependentRefundBody): An unreferenced refund. It names no
+            terminal and no card; see the operation.
 
 
     Returns:

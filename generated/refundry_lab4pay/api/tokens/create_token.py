@@ -2,25 +2,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import Client
 from ...models.error_response import ErrorResponse
 from ...models.token_request import TokenRequest
 from ...models.token_response import TokenResponse
-from ...types import Request, Response, read_json, write_json
+from ...types import (
+    Request,
+    Response,
+    read_json,
+    write_json,
+)
 
 
 def build_request(
     *,
     body: TokenRequest,
 ) -> Request:
-    """Build the request, and send nothing
+    """Get an access token for the terminal of the credentials.
 
-    Get an access token for the terminal that the credentials belong to.
+    Builds the request, and sends nothing.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -30,8 +35,9 @@ def build_request(
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
 
@@ -99,6 +105,27 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | TokenResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply("/paths/~1v1~1auth~1token~1/post", status_code, content)
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse | TokenResponse]:
     if response.problem is None:
         try:
@@ -123,13 +150,13 @@ def sync_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get an access token for the terminal of the credentials.
 
-    Get an access token for the terminal that the credentials belong to.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -157,13 +184,13 @@ def sync(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Send the request and give the body of the reply
+    """Get an access token for the terminal of the credentials.
 
-    Get an access token for the terminal that the credentials belong to.
+    Sends the request and returns the body of the reply.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -194,13 +221,13 @@ async def asyncio_detailed(
     client: Client,
     body: TokenRequest,
 ) -> Response[ErrorResponse | TokenResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get an access token for the terminal of the credentials.
 
-    Get an access token for the terminal that the credentials belong to.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.
@@ -228,13 +255,13 @@ async def asyncio(
     client: Client,
     body: TokenRequest,
 ) -> ErrorResponse | TokenResponse | None:
-    """Send the request and give the body of the reply
+    """Get an access token for the terminal of the credentials.
 
-    Get an access token for the terminal that the credentials belong to.
+    Sends the request and returns the body of the reply.
 
-    Exchanges the credentials of one pairing for an access token. The token decides which terminal a
-    later request is about. Sent without a token, and without the integrator's header, which the
-    provider's sample leaves out.
+    Exchanges the credentials of one pairing for an access token. The token decides to which terminal a
+    later request goes. Sent without a token, and without the integrator's header, which the provider's
+    sample omits.
 
     Args:
         body (TokenRequest): The credentials of one pairing of a terminal.

@@ -2,10 +2,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
-from ...types import Request, Response, path_segment, read_json
+from ...types import (
+    Request,
+    Response,
+    header_values,
+    path_segment,
+    read_json,
+)
 
 
 def build_request(
@@ -13,28 +19,32 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Request the cancellation of a pending transaction.
 
-    Ask for a transaction that is on its way to be cancelled.
+    Builds the request, and sends nothing.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to cancel, a payment or a refund.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    headers = header_values(headers)
 
     return Request(
         method="POST",
@@ -100,6 +110,29 @@ def read_reply(status_code: int, content: bytes) -> ErrorResponse | None:
     raise problem
 
 
+def read_strictly(status_code: int, content: bytes) -> ErrorResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1v1~1pay-connect~1transactions~1{transaction_id}~1cancel~1/post",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse]:
     if response.problem is None:
         try:
@@ -125,17 +158,18 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Request the cancellation of a pending transaction.
 
-    Ask for a transaction that is on its way to be cancelled.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to cancel, a payment or a refund.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -162,17 +196,18 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | None:
-    """Send the request and give the body of the reply
+    """Request the cancellation of a pending transaction.
 
-    Ask for a transaction that is on its way to be cancelled.
+    Sends the request and returns the body of the reply.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to cancel, a payment or a refund.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -202,17 +237,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Request the cancellation of a pending transaction.
 
-    Ask for a transaction that is on its way to be cancelled.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to cancel, a payment or a refund.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -239,17 +275,18 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | None:
-    """Send the request and give the body of the reply
+    """Request the cancellation of a pending transaction.
 
-    Ask for a transaction that is on its way to be cancelled.
+    Sends the request and returns the body of the reply.
 
-    Cancels a transaction that is INITIATED. One that is IN_PROGRESS is only signalled to the terminal,
-    and may be finished before the signal arrives. A reply of 200 proves nothing: ask for the status
+    Cancels a transaction that is INITIATED. For one that is IN_PROGRESS the terminal only gets a
+    signal, and may finish before the signal arrives. A reply of 200 proves nothing: query the status
     afterwards. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to cancel, a payment or a refund.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:

@@ -2,11 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.transaction_status_response import TransactionStatusResponse
-from ...types import Request, Response, path_segment, read_json
+from ...types import (
+    Request,
+    Response,
+    header_values,
+    path_segment,
+    read_json,
+)
 
 
 def build_request(
@@ -14,27 +20,32 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Get the state of a transaction: a payment or a refund.
 
-    Ask for the state of a transaction, a refund's too.
+    Builds the request, and sends nothing.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    headers = header_values(headers)
 
     return Request(
         method="GET",
@@ -107,6 +118,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | TransactionStatusResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1v1~1pay-connect~1transactions~1{transaction_id}~1status~1/get",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(
     response: Response[Any],
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
@@ -135,16 +171,18 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get the state of a transaction: a payment or a refund.
 
-    Ask for the state of a transaction, a refund's too.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -171,16 +209,18 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionStatusResponse | None:
-    """Send the request and give the body of the reply
+    """Get the state of a transaction: a payment or a refund.
 
-    Ask for the state of a transaction, a refund's too.
+    Sends the request and returns the body of the reply.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -210,16 +250,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | TransactionStatusResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get the state of a transaction: a payment or a refund.
 
-    Ask for the state of a transaction, a refund's too.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -246,16 +288,18 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | TransactionStatusResponse | None:
-    """Send the request and give the body of the reply
+    """Get the state of a transaction: a payment or a refund.
 
-    Ask for the state of a transaction, a refund's too.
+    Sends the request and returns the body of the reply.
 
-    Says how far a transaction is. Changes nothing. How often it may be asked, and what it answers for
-    an id that it does not know, is not documented.
+    Returns the state of a transaction. Changes nothing. Neither its rate limit nor its answer to an
+    unknown id is documented.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction; for a refund, the id in the
+            refund's reply.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:

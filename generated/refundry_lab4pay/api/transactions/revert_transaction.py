@@ -2,11 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.revert_response import RevertResponse
-from ...types import Request, Response, path_segment, read_json
+from ...types import (
+    Request,
+    Response,
+    header_values,
+    path_segment,
+    read_json,
+)
 
 
 def build_request(
@@ -14,28 +20,32 @@ def build_request(
     *,
     x_pay_connect_integrator_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Start to void the last successful transaction of the terminal.
 
-    Start to void the last successful transaction of the terminal.
+    Builds the request, and sends nothing.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     headers["X-Pay-Connect-Integrator-Id"] = x_pay_connect_integrator_id
+
+    headers = header_values(headers)
 
     return Request(
         method="POST",
@@ -108,6 +118,31 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | RevertResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1v1~1pay-connect~1transaction-operations~1{transaction_id}~1revert~1/post",
+        status_code,
+        content,
+    )
+    return read_reply(status_code, content)
+
+
 def _read(response: Response[Any]) -> Response[ErrorResponse | RevertResponse]:
     if response.problem is None:
         try:
@@ -133,17 +168,18 @@ def sync_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | RevertResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start to void the last successful transaction of the terminal.
 
-    Start to void the last successful transaction of the terminal.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -170,17 +206,18 @@ def sync(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | RevertResponse | None:
-    """Send the request and give the body of the reply
+    """Start to void the last successful transaction of the terminal.
 
-    Start to void the last successful transaction of the terminal.
+    Sends the request and returns the body of the reply.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -210,17 +247,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> Response[ErrorResponse | RevertResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Start to void the last successful transaction of the terminal.
 
-    Start to void the last successful transaction of the terminal.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:
@@ -247,17 +285,18 @@ async def asyncio(
     client: AuthenticatedClient,
     x_pay_connect_integrator_id: str,
 ) -> ErrorResponse | RevertResponse | None:
-    """Send the request and give the body of the reply
+    """Start to void the last successful transaction of the terminal.
 
-    Start to void the last successful transaction of the terminal.
+    Sends the request and returns the body of the reply.
 
-    Voids a payment before it is settled, which is no refund. Only the most recent successful
-    transaction of the terminal can be reverted. A reply of 200 says that it was started: ask for the
-    operation that it names. The path takes the id of a transaction. Sent without a body.
+    Voids a payment before it is settled. This is not a refund. Only the most recent successful
+    transaction of the terminal can be reverted. A reply of 200 says that the revert has started: query
+    the operation that it names. The path takes the id of a transaction. Sent without a body.
 
     Args:
-        transaction_id (str):
-        x_pay_connect_integrator_id (str):
+        transaction_id (str): Lab4Pay's id of the transaction to void. Not the id of an operation.
+        x_pay_connect_integrator_id (str): The id that Lab4Pay gave your integration when it was
+            registered.
 
 
     Returns:

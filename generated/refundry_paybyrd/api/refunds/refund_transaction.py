@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.accepted_response import AcceptedResponse
 from ...models.error_response import ErrorResponse
@@ -13,6 +13,7 @@ from ...types import (
     Request,
     Response,
     Unset,
+    header_values,
     path_segment,
     read_json,
     write_json,
@@ -25,33 +26,37 @@ def build_request(
     body: RefundRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> Request:
-    """Build the request, and send nothing
+    """Refund a captured payment, in full or in part.
 
-    Refund a captured payment, in full or in part.
+    Builds the request, and sends nothing.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
-        transaction_id (str):
-        idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
+            and not your own reference.
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
+            advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, Any] = {}
     if not isinstance(idempotency_key, Unset):
         headers["idempotency-key"] = idempotency_key
+
+    headers = header_values(headers)
 
     json_body = body.to_dict()
     headers["Content-Type"] = "application/json"
@@ -151,6 +156,29 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> AcceptedResponse | ErrorResponse | RefundResponse | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply(
+        "/paths/~1api~1v2~1refund~1{transactionId}/post", status_code, content
+    )
+    return read_reply(status_code, content)
+
+
 def _read(
     response: Response[Any],
 ) -> Response[AcceptedResponse | ErrorResponse | RefundResponse]:
@@ -180,21 +208,22 @@ def sync_detailed(
     body: RefundRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[AcceptedResponse | ErrorResponse | RefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Refund a captured payment, in full or in part.
 
-    Refund a captured payment, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
-        transaction_id (str):
-        idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
+            and not your own reference.
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
+            advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -223,21 +252,22 @@ def sync(
     body: RefundRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> AcceptedResponse | ErrorResponse | RefundResponse | None:
-    """Send the request and give the body of the reply
+    """Refund a captured payment, in full or in part.
 
-    Refund a captured payment, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
-        transaction_id (str):
-        idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
+            and not your own reference.
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
+            advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -269,21 +299,22 @@ async def asyncio_detailed(
     body: RefundRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[AcceptedResponse | ErrorResponse | RefundResponse]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Refund a captured payment, in full or in part.
 
-    Refund a captured payment, in full or in part.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
-        transaction_id (str):
-        idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
+            and not your own reference.
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
+            advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:
@@ -312,21 +343,22 @@ async def asyncio(
     body: RefundRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> AcceptedResponse | ErrorResponse | RefundResponse | None:
-    """Send the request and give the body of the reply
+    """Refund a captured payment, in full or in part.
 
-    Refund a captured payment, in full or in part.
+    Sends the request and returns the body of the reply.
 
-    Asks Paybyrd to give back a captured payment, in full or in part. Several partial refunds are
-    allowed while their sum stays within what was captured; some payment methods allow only a full one.
-    200 with code BYRD200 says that it is done, 202 with BYRD010 that it is still being worked on. With
-    an `idempotency-key`, a repeated request within 24 hours gets the first reply again and refunds
-    nothing more.
+    Refunds a captured payment, in full or in part. Several partial refunds are allowed while their sum
+    stays within the captured amount; some payment methods allow only a full refund. 200 with code
+    BYRD200 means done, 202 with BYRD010 means pending. With an `idempotency-key`, a repeated request
+    within 24 hours gets the first reply and refunds nothing more.
 
     Args:
-        transaction_id (str):
-        idempotency_key (str | Unset):
-        body (RefundRequest): How much of a payment to give back. The currency is the payment's
-            and is not sent.
+        transaction_id (str): Paybyrd's id of the captured payment to refund. Not an order's id,
+            and not your own reference.
+        idempotency_key (str | Unset): Identifies one refund over all its attempts; a UUID is
+            advised. For 24 hours Paybyrd answers a repeated key with the first status and body, a 500
+            too, and executes nothing. After that the same key refunds a second time.
+        body (RefundRequest): The amount to refund. The currency is the payment's and is not sent.
 
 
     Returns:

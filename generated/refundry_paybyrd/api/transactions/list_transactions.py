@@ -2,34 +2,43 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import errors
+from ... import errors, strict
 from ...client import AuthenticatedClient
 from ...models.error_response import ErrorResponse
 from ...models.transaction import Transaction
-from ...types import UNSET, Request, Response, read_json
+from ...types import (
+    UNSET,
+    Request,
+    Response,
+    read_json,
+)
 
 
 def build_request(
     *,
     request_id: str,
 ) -> Request:
-    """Build the request, and send nothing
+    """Get the transactions of an accepted request.
 
-    Ask for the transactions that came of an accepted request.
+    Builds the request, and sends nothing.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
-        request_id (str):
+        request_id (str): The id of the accepted request, from the link in the reply 202, or the
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
         Request: what is sent, but for the authorization, which the client adds
 
     Raises:
-        ValueError: If a path parameter is empty, "." or "..", or the body holds a number or a text that JSON
-            cannot carry.
+        ValueError: If a path parameter is empty, "." or ".."; if a header parameter is empty, or begins or ends with
+            a blank; if either holds a control character, such as a line break; or if the body holds a number or a text
+            that JSON cannot carry.
     """
     headers: dict[str, str] = {}
 
@@ -73,7 +82,7 @@ def read_reply(
 
             def _parse_response_200(data: object) -> list[Transaction] | Transaction:
                 try:
-                    if not isinstance(data, list):
+                    if not (isinstance(data, list)):
                         raise TypeError()
                     response_200_type_0 = []
                     _response_200_type_0 = data
@@ -92,7 +101,7 @@ def read_reply(
                     return response_200_type_0
                 except (TypeError, ValueError, AttributeError, KeyError) as error:
                     errors.pass_through(error)
-                if not isinstance(data, dict):
+                if not (isinstance(data, dict)):
                     raise TypeError()
                 _response_200_type_1 = data
                 if not isinstance(_response_200_type_1, dict):
@@ -153,6 +162,27 @@ def read_reply(
     raise problem
 
 
+def read_strictly(
+    status_code: int, content: bytes
+) -> ErrorResponse | list[Transaction] | Transaction | None:
+    """Read the body of a reply that keeps to the contract, without any I/O
+
+    An enum value that the contract does not list departs from it. So does a field that it does not list, only where
+    it forbids others. Needs the extra `strict` of refundry.
+
+    Returns:
+        What `read_reply` returns
+
+    Raises:
+        errors.DepartsFromContract: If the reply departs from the contract, with all departures. It does not say that
+            nothing was executed.
+        errors.UnreadableReply: As `read_reply`.
+        ImportError: If the extra is not installed.
+    """
+    strict.check_reply("/paths/~1api~1v2~1transactions/get", status_code, content)
+    return read_reply(status_code, content)
+
+
 def _read(
     response: Response[Any],
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
@@ -180,15 +210,18 @@ def sync_detailed(
     client: AuthenticatedClient,
     request_id: str,
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get the transactions of an accepted request.
 
-    Ask for the transactions that came of an accepted request.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
-        request_id (str):
+        request_id (str): The id of the accepted request, from the link in the reply 202, or the
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -213,15 +246,18 @@ def sync(
     client: AuthenticatedClient,
     request_id: str,
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
-    """Send the request and give the body of the reply
+    """Get the transactions of an accepted request.
 
-    Ask for the transactions that came of an accepted request.
+    Sends the request and returns the body of the reply.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
-        request_id (str):
+        request_id (str): The id of the accepted request, from the link in the reply 202, or the
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -249,15 +285,18 @@ async def asyncio_detailed(
     client: AuthenticatedClient,
     request_id: str,
 ) -> Response[ErrorResponse | list[Transaction] | Transaction]:
-    """Send the request and give the reply, whatever its status and whatever it holds
+    """Get the transactions of an accepted request.
 
-    Ask for the transactions that came of an accepted request.
+    Sends the request and returns the reply, whatever its status and whatever it holds.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
-        request_id (str):
+        request_id (str): The id of the accepted request, from the link in the reply 202, or the
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:
@@ -282,15 +321,18 @@ async def asyncio(
     client: AuthenticatedClient,
     request_id: str,
 ) -> ErrorResponse | list[Transaction] | Transaction | None:
-    """Send the request and give the body of the reply
+    """Get the transactions of an accepted request.
 
-    Ask for the transactions that came of an accepted request.
+    Sends the request and returns the body of the reply.
 
-    Gives what has come of a request that was answered with 202. Changes nothing. What it answers before
-    there is a transaction is not documented: an empty array is no proof that there will be none.
+    Returns the transactions of a request that was answered with 202. Changes nothing. The answer before
+    a transaction exists is not documented: an empty array does not prove that there will be none.
 
     Args:
-        request_id (str):
+        request_id (str): The id of the accepted request, from the link in the reply 202, or the
+            RequestId in the header of any reply. Not the id of a transaction. Paybyrd has other
+            queries at this path; this one requires the id, so that no unfiltered list is requested by
+            mistake.
 
 
     Returns:

@@ -1,0 +1,1 @@
+"""Releases: which version follows from what changed, the changelog, the stored surface, and the checks of the wheel."""
