@@ -21,13 +21,18 @@ def _boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
+_boot_ids: list[str] = []
+
+
 def _boot_id() -> str:
-    """Linux alone has it. Elsewhere no start of the machine is known to be the one of before."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-            return file.read().strip()
-    except OSError:
-        return ""
+    """Linux alone has it. It stays the same for as long as the process lives."""
+    if not _boot_ids:
+        try:
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+                _boot_ids.append(file.read().strip())
+        except OSError:
+            _boot_ids.append("")
+    return _boot_ids[0]
 
 
 class Clock:
@@ -35,7 +40,8 @@ class Clock:
 
     `monotonic` measures how long something takes. `boot` counts from the start of the machine, also while it sleeps,
     where the system has such a clock; elsewhere it is `monotonic`. `wall` counts from 1970, and a person may set it
-    back. `uniform` draws a number between two others.
+    back. `boot_id` names the start of the machine that `boot` counts from, "" where the system does not say it.
+    `uniform` draws a number between two others.
     """
 
     def __init__(
@@ -54,19 +60,48 @@ class Clock:
         self.boot_id = boot_id
 
 
+    def instant(self) -> Instant:
+        """The present point in time."""
+        return Instant(self.wall(), self.boot(), self.boot_id())
+
+
 SYSTEM = Clock()
 """The clocks of this machine."""
 
 
+class Instant:
+    """A point in time, as it can be stored: by the wall clock, and by the boot clock of one start of the machine."""
+
+    __slots__ = ("boot", "boot_id", "wall")
+
+    def __init__(self, wall: float, boot: float, boot_id: str) -> None:
+        self.wall = wall
+        self.boot = boot
+        self.boot_id = boot_id
+
+    def plus(self, seconds: float) -> Instant:
+        """The point so many seconds later."""
+        return Instant(self.wall + seconds, self.boot + seconds, self.boot_id)
+
+    def age(self, now: Instant) -> float:
+        """The seconds since then, by the clock that counted more of them; never less than none."""
+        by_boot = now.boot - self.boot if now.boot_id == self.boot_id else 0.0
+        return max(now.wall - self.wall, by_boot, 0.0)
+
+    def left(self, now: Instant) -> float:
+        """The seconds until then, by the clock that leaves fewer. After another start of the machine none is left."""
+        return min(self.wall - now.wall, self.boot - now.boot) if now.boot_id == self.boot_id else 0.0
+
+
 class Moment:
-    """A point in time, by two clocks of this machine."""
+    """A point in time, by two clocks of this machine. It is `age` seconds old at first."""
 
     __slots__ = ("boot", "clock", "wall")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, age: float = 0.0) -> None:
         self.clock: Clock = clock
-        self.wall: float = clock.wall()
-        self.boot: float = clock.boot()
+        self.wall: float = clock.wall() - age
+        self.boot: float = clock.boot() - age
 
     def age(self) -> float:
         """The seconds since then, by the clock that counted more of them: the wall clock may have been set back."""

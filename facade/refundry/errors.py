@@ -76,7 +76,8 @@ class RefundError(Exception):
     `provider`, `reference`, `payment_id` and `amount` name the refund. `http_status`, `provider_code`,
     `provider_message` and `raw` hold what the provider answered, and `retry_after` for how many seconds it asks not to
     be sent to; each is None where it is not known. `raw` is the whole reply, and may hold personal data, so it is in
-    no text of the exception and not in `to_dict`.
+    no text of the exception and not in `to_dict`. `request_id` is the provider's id of the request, for its support.
+    `recorded` is False where the ledger could not be told this outcome.
     """
 
     _RESEND: Resend = Resend.NEVER
@@ -86,6 +87,8 @@ class RefundError(Exception):
         "http_status": WHOLE_NUMBER,
         **dict.fromkeys(("provider_code", "provider_message"), TEXT),
         "retry_after": Field(int, float),
+        "request_id": TEXT,
+        "recorded": Field(bool),
     }
 
     def __init__(
@@ -100,6 +103,8 @@ class RefundError(Exception):
         provider_code: str | None = None,
         provider_message: str | None = None,
         retry_after: float | None = None,
+        request_id: str | None = None,
+        recorded: bool | None = True,
         raw: refundry.WireReply | None = None,
     ) -> None:
         super().__init__(message)
@@ -111,6 +116,8 @@ class RefundError(Exception):
         self.provider_code = provider_code
         self.provider_message = provider_message
         self.retry_after = retry_after
+        self.request_id = request_id
+        self.recorded: bool = recorded is not False
         self.raw = raw
 
     @property
@@ -310,6 +317,14 @@ class StillPending(RefundError):
     def __init__(self, message: str, *, refund: refundry.Refund, **facts: typing.Any) -> None:
         super().__init__(message, **facts)
         self.refund = refund
+
+
+class LedgerFailed(RefundError):
+    """The ledger could not be read or written. It says nothing about any refund, and sends none.
+
+    What was recorded stays. A call that refunds does not raise it: it raises NotSent, with this as the cause, where the
+    ledger failed before anything was sent, and gives its outcome with `recorded` False where it failed afterwards.
+    """
 
 
 class WebhookRejected(RefundError):

@@ -14,11 +14,21 @@ class Owner:
     nothing has to be written that an interruption could prevent.
     """
 
-    __slots__ = ("_process", "lock")
+    __slots__ = ("_process", "_token", "lock")
 
     def __init__(self) -> None:
         self.lock: threading.Lock = threading.Lock()
         self._process = os.getpid()
+        self._token: str | None = None
+
+    @property
+    def token(self) -> str:
+        """Identifies the call among those of every process."""
+        if self._token is None:
+            from uuid import uuid4  # only a ledger that others share needs it
+
+            self._token = uuid4().hex
+        return self._token
 
     def is_running(self) -> bool:
         """Whether the call is under way in this process."""

@@ -48,7 +48,7 @@ class RefundRequest:
 
     `provider` is the name of the account, `payment_id` the provider's id of the payment (None where the refund is
     tied to none), `reference` the caller's own name for this refund: the same over retries and restarts, another for
-    each refund intended.
+    each refund intended. `attempt` counts the attempts that the provider tells apart by its idempotency key.
 
     Raises InvalidRefund for an id that could lead to another path, a reference that is not printable, and an amount
     that is neither Money nor FULL.
@@ -58,6 +58,7 @@ class RefundRequest:
     payment_id: str | None
     amount: Amount
     reference: str
+    attempt: int = 1
 
     def __post_init__(self) -> None:
         reference = None
@@ -90,9 +91,10 @@ class Refund:
     the account's currency is not known. `refund_id` is the provider's id of the refund itself, None where it gave none;
     `tracking_id` is what it gave instead, for a lookup. `remaining` is what can still be refunded of the payment, in
     minor units of the amount's currency (0: nothing; None: the provider does not say). `provider_code` and
-    `provider_message` are the provider's words. `sent_at` is when the refund was first sent (UTC, by the clock of this
+    `provider_message` are the provider's words, and `request_id` its id of the request, for its support. `sent_at` is when the refund was first sent (UTC, by the clock of this
     machine): an older transaction is not this refund. `replayed` says that an earlier call got this result, and that
-    this call sent nothing; it then has no `remaining` and no `provider_message`. `raw` is the whole reply; it is in no
+    this call sent nothing; it then has no `remaining`, no `provider_message` and no `request_id`. `recorded` is False where
+    the ledger could not be told this state. `raw` is the whole reply; it is in no
     repr, not in `to_dict`, not compared, and not in a replay.
     """
 
@@ -108,6 +110,8 @@ class Refund:
     provider_message: str | None = None
     sent_at: datetime | None = None
     replayed: bool = False
+    request_id: str | None = None
+    recorded: bool = True
     # The metadata is Pydantic's, which leaves the field out of what it writes (FastAPI: of the response).
     raw: WireReply | None = field(default=None, repr=False, compare=False, metadata={"exclude": True})
 
@@ -124,7 +128,7 @@ class Refund:
 
         A field that this version does not know is ignored, so that two versions can run side by side.
         """
-        return cls(**plain.from_dict(_FIELDS, {"replayed": False, **values}, unfit_field))
+        return cls(**plain.from_dict(_FIELDS, {"replayed": False, "recorded": True, **values}, unfit_field))
 
 
 Known = Refund | Mapping[str, Any]
@@ -143,6 +147,8 @@ _FIELDS: Final[Mapping[str, Field]] = {
     "provider_message": TEXT,
     "sent_at": MOMENT,
     "replayed": Field(bool, is_needed=True),
+    "request_id": TEXT,
+    "recorded": Field(bool, is_needed=True),
 }
 
 

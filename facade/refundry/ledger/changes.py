@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
-from refundry.errors import ReferenceConflict, RefundInProgress, Resend
+from refundry.errors import InvalidRefund, ReferenceConflict, RefundInProgress, Resend
 from refundry.ledger.entry import (
     Entry,
     Reservation,
@@ -24,8 +25,10 @@ from refundry.ledger.rules import (
     Accepted,
     Answer,
     Event,
+    Known,
     State,
     Unknown,
+    event_of_late,
     event_of_learning,
     event_of_reserving,
     state_of,
@@ -37,9 +40,10 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from refundry.clock import Clock
+    from refundry.clock import Clock, Instant
+    from refundry.money import Amount
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
 
@@ -47,19 +51,60 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 
+class Note(NamedTuple):
+    """What the history of a reference says of a change: the event, who made it and why, and the facts as JSON."""
+
+    event: Event
+    by: str | None = None
+    reason: str | None = None
+    facts: dict[str, Any] | None = None
+
+
+class Archived(NamedTuple):
+    """What is left of a reference that was moved out of the ledger: a digest of its payment and amount, and its state."""
+
+    parameters: str
+    state: State
+
+
+class Needs(NamedTuple):
+    """What a change will look at, so that a database can load it at once: pairs of an account and a name in it.
+
+    `alone_at` are the payments that no other change of this kind may look at meanwhile.
+    """
+
+    references: tuple[tuple[str, str], ...] = ()
+    ids: tuple[tuple[str, str], ...] = ()
+    alone_at: tuple[tuple[str, str], ...] = ()
+
+
 class View(Protocol):
     """What a change sees of a ledger, while no other change is made."""
 
     @property
     def clock(self) -> Clock:
-        """The time of the ledger."""
+        """The clock of the client."""
         ...
 
-    def get(self, account: str, reference: str) -> Entry | None:
-        """The entry of a reference, with what a call that does not hold the reference knows of it."""
+    @property
+    def counts_attempts(self) -> bool:
+        """Whether the number of an attempt is kept for every process that may send another one."""
         ...
 
-    def put(self, account: str, reference: str, entry: Entry, reservation: Reservation | None = None) -> None:
+    def get(self, account: str, reference: str, owner: Owner | None = None) -> Entry | None:
+        """The entry of a reference, with what a call that does not hold the reference knows of it.
+
+        For the `owner` of the reservation that holds it, the entry is as it was before.
+        """
+        ...
+
+    def holds(self, reservation: Reservation) -> bool:
+        """Whether this reservation still holds its reference."""
+        ...
+
+    def put(
+        self, account: str, reference: str, entry: Entry, note: Note, reservation: Reservation | None = None
+    ) -> None:
         """Keep an entry, and the reservation that holds its reference."""
         ...
 
@@ -71,9 +116,32 @@ class View(Protocol):
         """Keep which reference the provider's ids belong to."""
         ...
 
+    def archived(self, account: str, reference: str) -> Archived | None:
+        """What is left of a reference that was moved out; None where none was."""
+        ...
+
+    def of_payment(self, account: str, payment_id: str) -> Sequence[tuple[str, Entry]]:
+        """The references of a payment, with their entries as `get` gives them."""
+        ...
+
+    def note(self, account: str, reference: str, note: Note) -> None:
+        """Add to the history of a reference, which stays as it is."""
+        ...
+
 
 class Change(ABC, Generic[Result]):
-    """One change of a ledger, or one question to it."""
+    """One change of a ledger, or one question to it.
+
+    A database may apply it again: after a change of another process to the same reference, and where the connection
+    broke while it was committed. The second time it gives the same.
+    """
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def needs(self) -> Needs:
+        """What the change will look at."""
 
     @abstractmethod
     def apply(self, view: View) -> Result:
@@ -81,7 +149,10 @@ class Change(ABC, Generic[Result]):
 
 
 class Ledger(Protocol):
-    """Keeps entries. One that is immediate commits at once; the flows yield the effect Commit for any other."""
+    """Keeps entries. One that is immediate commits at once; the flows yield the effect Commit for any other.
+
+    Raises LedgerFailed where a change cannot be made, or where that cannot be known within the time.
+    """
 
     @property
     def is_immediate(self) -> bool:
@@ -96,27 +167,40 @@ class Ledger(Protocol):
         """As `commit`, without holding the event loop."""
         ...
 
+    def hand_back(self, owner: Owner, request: RefundRequest) -> None:
+        """Let the reference of a call that is broken off go, without making anybody wait."""
+        ...
+
 
 @dataclass(slots=True)
 class Reserve(Change[Reservation | Refund]):
-    """Reserve a reference for one call, which holds it for as long as it runs.
+    """Reserve a reference for one call, which holds it for as long as it runs, and at most until `lease_end`.
 
     Gives the accepted refund instead, with `replayed`, where there is one under this reference. Raises
     ReferenceConflict where the reference belongs to another refund, RefundInProgress where another call is sending it,
-    and OutcomeUnknown where its outcome is unknown and the provider no longer de-duplicates it.
+    OutcomeUnknown where its outcome is unknown and the provider no longer de-duplicates it, and InvalidRefund where all
+    refunds of the payment would come to more than `payment_amount`.
     """
 
     request: RefundRequest
     window: int | None
     margin: float
     owner: Owner
+    lease_end: Instant | None = None
+    payment_amount: Money | None = None
+
+    @property
+    def needs(self) -> Needs:
+        """The reference, and the others of its payment."""
+        request = self.request
+        payment = () if self._payment is None else ((request.provider, self._payment),)
+        return Needs(references=((request.provider, request.reference),), alone_at=payment)
 
     def apply(self, view: View) -> Reservation | Refund:
         """The reservation, or the accepted refund."""
         request = self.request
-        reservation = Reservation(request, self.window, self.margin, view.clock, self.owner)
-        entry = view.get(request.provider, request.reference)
-        known = None
+        entry = view.get(request.provider, request.reference, self.owner)
+        known, failed_ids, contradiction = None, (), None
         if entry is not None:
             if (entry.payment_id, entry.amount) != (request.payment_id, request.amount):
                 raise ReferenceConflict(
@@ -124,13 +208,28 @@ class Reserve(Change[Reservation | Refund]):
                     "reference of its own",
                     **facts_of(request),
                 )
-            known = entry.known
-            reservation.failed_ids = entry.failed_ids
+            known, failed_ids, contradiction = entry.known, entry.failed_ids, entry.contradiction
+            if entry.attempt != 1:
+                request = replace(request, attempt=entry.attempt)
+        elif (archived := view.archived(request.provider, request.reference)) is not None:
+            return _replayed_from_archive(request, archived)
+        reservation = Reservation(
+            request,
+            self.window,
+            self.margin,
+            view.clock,
+            self.owner,
+            self.lease_end,
+            view.counts_attempts,
+            failed_ids,
+            contradiction,
+        )
         if isinstance(known, Unknown):
             reservation.first_sent = known.first_sent
             reservation.earlier = unknown_again(request, known, reservation.resend_until)
         in_window = reservation.earlier is not None and reservation.earlier.resend is not Resend.NEVER
-        match step(state_of(known), event_of_reserving(in_window=in_window)).answer:
+        event = event_of_reserving(in_window=in_window)
+        match step(state_of(known), event).answer:
             case Answer.IN_PROGRESS:
                 raise RefundInProgress(
                     f"{request.reference!r} is being sent to {request.provider} now; wait for that call",
@@ -140,22 +239,93 @@ class Reserve(Change[Reservation | Refund]):
                 return replace(refund_of(request.provider, request.reference, request.payment_id, known), replayed=True)
             case Answer.STAYS_UNKNOWN if reservation.earlier is not None:
                 raise reservation.earlier
+        self._check_payment(view)
         reservation.known = sending(known, Progress(), view.clock)
-        view.put(request.provider, request.reference, reservation.entry(reservation.known), reservation)
+        view.put(
+            request.provider, request.reference, reservation.entry(reservation.known), Note(event), reservation
+        )
         return reservation
+
+    @property
+    def _payment(self) -> str | None:
+        return None if self.payment_amount is None else self.request.payment_id
+
+    def _check_payment(self, view: View) -> None:
+        """InvalidRefund where this refund and all others of its payment come to more than was captured."""
+        whole, request = self.payment_amount, self.request
+        if whole is None or request.payment_id is None:
+            return
+        others = [
+            _most_of(entry, whole)
+            for reference, entry in view.of_payment(request.provider, request.payment_id)
+            if reference != request.reference and entry.known is not None
+        ]
+        asked = request.amount if isinstance(request.amount, Money) else whole
+        if {whole.currency} != {one.currency for one in (asked, *others)}:
+            raise InvalidRefund(
+                f"payment_amount is in {whole.currency}, and a refund of the payment is in another currency",
+                field="payment_amount",
+                **facts_of(request),
+            )
+        before = sum(one.minor_units for one in others)
+        if before + asked.minor_units > whole.minor_units:
+            earlier = Money.from_minor(before, whole.currency) if before else f"0 {whole.currency}"
+            raise InvalidRefund(
+                f"{asked} is more than is left of payment {request.payment_id!r}: {whole} was captured, and {earlier} "
+                "was refunded, is being refunded, or may have been",
+                field="amount",
+                **facts_of(request),
+            )
 
 
 @dataclass(slots=True)
-class Record(Change[None]):
-    """Record what the call that holds a reference knows of it, and let the reference go."""
+class Record(Change["str | None"]):
+    """Record what the call that holds a reference knows of it, and let the reference go.
+
+    Where the call no longer holds it, for its lease was over and somebody else came between, its outcome is late. Gives
+    what the late outcome contradicts, None where nothing.
+    """
 
     reservation: Reservation
 
-    def apply(self, view: View) -> None:
+    @property
+    def owner(self) -> Owner:
+        """The call."""
+        return self.reservation.owner
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        request = self.reservation.request
+        return Needs(references=((request.provider, request.reference),))
+
+    def apply(self, view: View) -> str | None:
         """Put the entry as the call leaves it."""
-        request, left = self.reservation.request, self.reservation.left()
-        view.keep_ids(request.provider, request.reference, ids_of(left))
-        view.put(request.provider, request.reference, self.reservation.entry(left))
+        reservation, request = self.reservation, self.reservation.request
+        left = reservation.left()
+        if view.holds(reservation):
+            note = Note(_event_of_left(left), facts=facts_of_ending(reservation, left))
+            view.keep_ids(request.provider, request.reference, ids_of(left))
+            view.put(request.provider, request.reference, reservation.entry(left), note)
+            return None
+        entry = view.get(request.provider, request.reference)
+        return None if entry is None else self._late(view, entry, left)
+
+    def _late(self, view: View, entry: Entry, left: Known) -> str | None:
+        request, event = self.reservation.request, event_of_late(left)
+        known = entry.known
+        next_state, answer = step(state_of(known), event)
+        contradiction = _contradiction(entry, left) or entry.contradiction
+        note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
+        after = replace(entry, contradiction=contradiction)
+        if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
+            view.keep_ids(request.provider, request.reference, ids_of(left))
+            after = replace(after, known=left, decided_by=None)
+        if after != entry:
+            view.put(request.provider, request.reference, after, note)
+        elif self.reservation.tried:
+            view.note(request.provider, request.reference, note)
+        return contradiction
 
 
 @dataclass(slots=True)
@@ -175,6 +345,11 @@ class Learn(Change[bool]):
     undone: bool = True
     of_unknown: bool = False
 
+    @property
+    def needs(self) -> Needs:
+        """The reference, and those that the ids belong to."""
+        return _needs_of(self.refund)
+
     def apply(self, view: View) -> bool:
         """Whether the refund is of this reference."""
         refund = self.refund
@@ -183,8 +358,8 @@ class Learn(Change[bool]):
             return True
         if _is_of_another(view, refund):
             return False
-        known = entry.known
-        next_state, answer = step(state_of(known), event_of_learning(refund.status))
+        known, event = entry.known, event_of_learning(refund.status)
+        next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
             return True
         if not (_is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown):
@@ -192,13 +367,17 @@ class Learn(Change[bool]):
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
             return True
+        note = Note(event, facts={"status": refund.status.value, "code": refund.provider_code})
         view.keep_ids(refund.provider, refund.reference, ids_of(refund))
         if next_state is State.ACCEPTED:
             changed = replace(entry, known=accepted(refund, sent_at(known)))
-            view.put(refund.provider, refund.reference, changed)
+            if changed != entry:
+                view.put(refund.provider, refund.reference, changed, note)
         elif self.may_free:
             failed_ids = (*{*entry.failed_ids, *ids_of(refund), *ids_of(known)},)
-            view.put(refund.provider, refund.reference, replace(entry, known=None, failed_ids=failed_ids))
+            attempt = entry.attempt + view.counts_attempts
+            changed = replace(entry, known=None, failed_ids=failed_ids, attempt=attempt)
+            view.put(refund.provider, refund.reference, changed, note)
         return True
 
 
@@ -208,6 +387,11 @@ class IsOfAnother(Change[bool]):
 
     refund: Refund
 
+    @property
+    def needs(self) -> Needs:
+        """The reference, and those that the ids belong to."""
+        return _needs_of(self.refund)
+
     def apply(self, view: View) -> bool:
         """Whether it is."""
         return view.get(self.refund.provider, self.refund.reference) is not None and _is_of_another(view, self.refund)
@@ -215,25 +399,43 @@ class IsOfAnother(Change[bool]):
 
 @dataclass(slots=True)
 class Decide(Change[None]):
-    """Record a person's word on a refund whose outcome is unknown. LookupError where it is not unknown."""
+    """Record a person's word on a refund whose outcome is unknown, or that something contradicts.
+
+    Raises LookupError for any other, and for a reference that the ledger does not know. A contradiction only ends with
+    a word that agrees with the state, for a word overwrites nothing.
+    """
 
     account: str
     reference: str
     executed: bool
+    by: str
+    reason: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
 
     def apply(self, view: View) -> None:
         """Put the entry as the person decides."""
         entry = view.get(self.account, self.reference)
-        known = None if entry is None else entry.known
+        if entry is None:
+            raise LookupError(f"the ledger knows no refund {self.reference!r} at {self.account}")
         event = Event.DECIDED_EXECUTED if self.executed else Event.DECIDED_NOT_EXECUTED
-        next_state, answer = step(state_of(known), event)
-        if entry is None or answer is Answer.REFUSE:
+        note = Note(event, by=self.by, reason=self.reason)
+        state, answer = step(state_of(entry.known), event)
+        if answer is not Answer.REFUSE:
+            amount = entry.amount if isinstance(entry.amount, Money) else None
+            said = Accepted(RefundStatus.SUCCEEDED, amount, None, None, None, sent_at(entry.known))
+            decided = replace(entry, known=said if self.executed else None, decided_by=self.by)
+            view.put(self.account, self.reference, decided, note)
+        elif entry.contradiction is not None and self.executed is (state is State.ACCEPTED):
+            view.put(self.account, self.reference, replace(entry, contradiction=None), note)
+        elif entry.decided_by != self.by or self.executed is not (state is State.ACCEPTED):
             raise LookupError(
-                f"{self.reference!r} at {self.account} is {next_state.value}, and only unknown is decided"
+                f"{self.reference!r} at {self.account} is {state.value}; a person decides what is unknown, and nothing "
+                "else"
             )
-        amount = entry.amount if isinstance(entry.amount, Money) else None
-        decided = Accepted(RefundStatus.SUCCEEDED, amount, None, None, None, sent_at(known)) if self.executed else None
-        view.put(self.account, self.reference, replace(entry, known=decided))
 
 
 @dataclass(slots=True)
@@ -247,6 +449,14 @@ class Find(Change["Refund | None"]):
     refund_id: str | None
     reference: str | None
 
+    @property
+    def needs(self) -> Needs:
+        """The id, and the reference."""
+        return Needs(
+            () if self.reference is None else ((self.account, self.reference),),
+            () if self.refund_id is None else ((self.account, self.refund_id),),
+        )
+
     def apply(self, view: View) -> Refund | None:
         """The refund, as far as it is kept."""
         by_id = None if self.refund_id is None else view.reference_of(self.account, self.refund_id)
@@ -258,6 +468,105 @@ class Find(Change["Refund | None"]):
             return refund_of(self.account, reference, entry.payment_id, entry.known)
         amount = entry.amount if isinstance(entry.amount, Money) else None
         return Refund(self.account, reference, RefundStatus.PENDING, amount=amount, payment_id=entry.payment_id)
+
+
+@dataclass(slots=True)
+class Inspect(Change["Entry | None"]):
+    """The entry of a reference; None where the ledger does not know it."""
+
+    account: str
+    reference: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
+
+    def apply(self, view: View) -> Entry | None:
+        """The entry."""
+        return view.get(self.account, self.reference)
+
+
+def digest(*texts: str | None) -> str:
+    """A digest of texts that hold no line break."""
+    return sha256("\n".join("" if one is None else one for one in texts).encode()).hexdigest()
+
+
+def digest_of_parameters(payment_id: str | None, amount: Amount) -> str:
+    """A digest of what a reference asks for."""
+    return digest(payment_id, *((str(amount.minor_units), amount.currency) if isinstance(amount, Money) else ()))
+
+
+def _replayed_from_archive(request: RefundRequest, archived: Archived) -> Refund:
+    """The refund of an archived reference, without what the archive has of it. Nothing is ever sent under it."""
+    facts = facts_of(request)
+    if archived.parameters != digest_of_parameters(request.payment_id, request.amount):
+        raise ReferenceConflict(
+            f"{request.reference!r} was used for another refund at {request.provider}, and is archived; give each refund "
+            "a reference of its own",
+            **facts,
+        )
+    if archived.state is not State.ACCEPTED:
+        raise InvalidRefund(
+            f"{request.reference!r} is archived: nothing was executed under it at {request.provider}; give this refund a "
+            "new reference",
+            field="reference",
+            **facts,
+        )
+    amount = request.amount if isinstance(request.amount, Money) else None
+    return Refund(
+        request.provider,
+        request.reference,
+        RefundStatus.SUCCEEDED,
+        amount=amount,
+        payment_id=request.payment_id,
+        replayed=True,
+    )
+
+
+def _needs_of(refund: Refund) -> Needs:
+    return Needs(
+        ((refund.provider, refund.reference),), tuple((refund.provider, one) for one in ids_of(refund))
+    )
+
+
+def _event_of_left(left: Known) -> Event:
+    """The event of a call that ends, and leaves this known of its reference."""
+    if isinstance(left, Accepted):
+        return Event.ENDED_ACCEPTED
+    return Event.ENDED_NOT_EXECUTED if left is None else Event.ENDED_UNKNOWN
+
+
+def facts_of_ending(reservation: Reservation, left: Known) -> dict[str, Any]:
+    """What the history says of a call that has ended."""
+    facts: dict[str, Any] = {"attempt": reservation.request.attempt, "tried": [*map(list, reservation.tried)]}
+    if isinstance(left, Accepted):
+        facts |= {"status": left.status.value, "refund_id": left.refund_id, "code": left.code}
+    elif left is not None:
+        facts["why"] = left.text if isinstance(left, Unknown) else ""
+    return facts
+
+
+def _most_of(entry: Entry, whole: Money) -> Money:
+    """The most that a refund may have taken of its payment: after FULL, all of it."""
+    known = entry.known
+    amount = known.amount if isinstance(known, Accepted) else entry.amount
+    return amount if isinstance(amount, Money) else whole
+
+
+def _contradiction(entry: Entry, left: Known) -> str | None:
+    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference."""
+    known = entry.known
+    if entry.decided_by is not None and isinstance(left, Accepted) is not isinstance(known, Accepted):
+        if left is not None and not isinstance(left, Accepted):
+            return None
+        said = "was executed" if isinstance(known, Accepted) else "was not executed"
+        found = "accepted it" if isinstance(left, Accepted) else "executed nothing"
+        return f"{entry.decided_by} decided that it {said}, and the provider {found}"
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and ids_of(known) and ids_of(left):
+        if not {*ids_of(known)} & {*ids_of(left)}:
+            return f"the provider accepted it twice: as {ids_of(known)[0]} and as {ids_of(left)[0]}"
+    return None
 
 
 def _is_of_another(view: View, refund: Refund) -> bool:

@@ -1,139 +1,361 @@
-"""A ledger in a database: the changes of `changes`, with the leases and tokens that keep processes apart."""
+"""A ledger in a database: the changes of `changes`, with the tokens and leases that keep processes apart."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
-from uuid import uuid4
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
+from refundry.errors import LedgerFailed
+from refundry.interruption import pass_through
+from refundry.ledger.changes import Archived, Change, Needs, Record, View, digest
 from refundry.ledger.entry import INTERRUPTED
-from refundry.ledger.rows import Lease, Row, from_columns, to_columns
-from refundry.ledger.rules import Sending, Unknown
+from refundry.ledger.rows import Line, Row, from_columns
+from refundry.ledger.rules import Event, Sending, State, Unknown, state_of, step
 from refundry.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from refundry.clock import Clock
-    from refundry.ledger.changes import Change
+    from refundry.clock import Clock, Instant
+    from refundry.ledger.changes import Note
     from refundry.ledger.entry import Entry, Reservation
+    from refundry.owner import Owner
+    from refundry.refund import RefundRequest
 
 Result = TypeVar("Result")
+Key = tuple[str, str]
+"""An account and a reference."""
+
+_SECONDS_TO_CLOSE: Final = 5.0
 
 
-class Transaction(Protocol):
-    """An open transaction of a database."""
+class Broken(Exception):
+    """The connection to a database is gone. What was to be committed may have been, or not."""
 
-    def select(self, account: str, reference: str) -> tuple[Any, ...] | None:
-        """The columns of a reference, locked until the end of the transaction."""
+
+class Loaded(NamedTuple):
+    """What a transaction begins with: the time of the database, and the rows that its changes will look at.
+
+    `archived` has a digest of account and reference, one of what was asked for, and the state.
+    """
+
+    now: Instant
+    rows: Sequence[tuple[Any, ...]]
+    archived: Sequence[tuple[str, str, str]]
+
+
+class Store(Protocol):
+    """A connection to a database, which one thread uses at a time.
+
+    Its methods raise Broken where the connection is gone, and LedgerFailed where the database refuses.
+    """
+
+    def begin(self, needs: Needs, seconds: float) -> Loaded:
+        """Begin a transaction that waits for others no longer than so many seconds, and load rows."""
         ...
 
-    def reference_of(self, account: str, refund_id: str) -> str | None:
-        """The reference whose refund has this id."""
+    def write(self, rows: Sequence[tuple[Any, ...]], lines: Sequence[tuple[Any, ...]]) -> frozenset[Key]:
+        """Write rows with their lines of the history, and commit.
+
+        Leaves out the rows that another process has changed since they were loaded, and gives their keys.
+        """
         ...
 
-    def write(self, columns: tuple[Any, ...]) -> None:
-        """Write the columns of a reference, and a line of its history."""
+    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement within the transaction, with `?` for each value, and give its rows."""
+        ...
+
+    def roll_back(self) -> None:
+        """End the transaction, and change nothing."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+    def abandon(self) -> None:
+        """See that this process neither uses nor closes the connection, which is its parent's."""
         ...
 
 
 class Held:
-    """The reservations of this process, by account and reference, with the token that each has in the database."""
+    """The reservations of this process, by their tokens, until an outcome is recorded."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], tuple[str, Reservation]] = {}
+        self._held: dict[str, Reservation] = {}
 
-    def of(self, account: str, reference: str, token: str | None) -> Reservation | None:
-        """The reservation of this process that has this token."""
-        held = self._held.get((account, reference))
-        return None if held is None or held[0] != token else held[1]
+    def of(self, token: str | None) -> Reservation | None:
+        """The reservation with this token, where it is one of this process."""
+        held = None if token is None else self._held.get(token)
+        return held if held is not None and held.owner.is_here() else None
 
-    def token_of(self, reservation: Reservation) -> str | None:
-        """The token of a reservation."""
-        held = self._held.get((reservation.request.provider, reservation.request.reference))
-        return held[0] if held is not None and held[1] is reservation else None
+    def keep(self, reservation: Reservation) -> None:
+        """Keep a reservation."""
+        self._held[reservation.owner.token] = reservation
 
-    def keep(self, account: str, reference: str, token: str, reservation: Reservation) -> None:
-        """Keep a reservation until its reference is put without one."""
-        self._held[account, reference] = (token, reservation)
+    def drop(self, owner: Owner) -> None:
+        """Forget the reservation of a call."""
+        self._held.pop(owner.token, None)
 
-    def drop(self, account: str, reference: str) -> None:
-        """Forget the reservation of a reference."""
-        self._held.pop((account, reference), None)
+    def left_behind(self) -> list[Reservation]:
+        """The reservations whose call is over without a record of it."""
+        return [one for one in [*self._held.values()] if one.owner.is_here() and not one.owner.is_running()]
 
 
 class DatabaseView:
     """What a change sees of a database within one transaction (`changes.View`)."""
 
-    def __init__(self, transaction: Transaction, clock: Clock, held: Held, seconds: float) -> None:
+    counts_attempts = True
+
+    def __init__(self, store: Store, loaded: Loaded, clock: Clock, held: Held) -> None:
         self.clock = clock
-        self._transaction = transaction
+        self.now = loaded.now
+        self.changed: dict[Key, Row] = {}
+        self.lines: list[Line] = []
+        self._store = store
         self._held = held
-        self._seconds = seconds
+        self._rows: dict[Key, Row] = {}
+        self._archived = {digest: Archived(parameters, State(state)) for digest, parameters, state in loaded.archived}
+        for columns in loaded.rows:
+            self._row_of(columns)
 
-    def get(self, account: str, reference: str) -> Entry | None:
+    # As `changes.View` has them.
+
+    def get(self, account: str, reference: str, owner: Owner | None = None) -> Entry | None:
         """The entry of a reference, with what a call that does not hold the reference knows of it."""
-        row = self._row(account, reference)
-        if row is None or not isinstance(row.entry.known, Sending):
-            return None if row is None else row.entry
-        held = self._held.of(account, reference, row.token)
-        if held is not None:
-            return replace(row.entry, known=held.to_others())
-        if row.lease is not None and row.lease.left(self.clock) > 0:
-            return row.entry
-        # A process that is gone may have sent it. Only that process could know that no byte had left.
-        known = row.entry.known
-        return replace(row.entry, known=known.before or Unknown(known.first_sent, INTERRUPTED))
-
-    def put(self, account: str, reference: str, entry: Entry, reservation: Reservation | None = None) -> None:
-        """Write an entry, and the lease of the reservation that holds its reference."""
-        token = lease = None
-        if reservation is None:
-            self._held.drop(account, reference)
-        else:
-            token, clock = uuid4().hex, self.clock
-            lease = Lease(clock.wall() + self._seconds, clock.boot() + self._seconds, clock.boot_id())
-            self._held.keep(account, reference, token, reservation)
-        self._transaction.write(to_columns(account, reference, entry, token, lease))
+        row = self._rows.get((account, reference))
+        return None if row is None else self._seen(row, owner)
 
     def holds(self, reservation: Reservation) -> bool:
-        """Whether the reference is still that of this reservation."""
-        row = self._row(reservation.request.provider, reservation.request.reference)
-        return row is not None and row.token is not None and row.token == self._held.token_of(reservation)
+        """Whether this reservation still holds its reference."""
+        row = self._rows.get((reservation.request.provider, reservation.request.reference))
+        return row is not None and row.token == reservation.owner.token
+
+    def put(
+        self, account: str, reference: str, entry: Entry, note: Note, reservation: Reservation | None = None
+    ) -> None:
+        """Keep an entry, and the reservation that holds its reference until the end of its lease."""
+        before = self._rows.get((account, reference))
+        token = lease_end = None
+        if reservation is not None:
+            assert reservation.lease_end is not None
+            token = reservation.owner.token
+            lease_end = self.now.plus(reservation.lease_end.left(self.clock.instant()))
+            self._held.keep(reservation)
+        version = 1 if before is None else before.version + ((account, reference) not in self.changed)
+        row = Row(account, reference, entry, token, lease_end, version)
+        self._rows[account, reference] = self.changed[account, reference] = row
+        self.note(account, reference, note)
 
     def reference_of(self, account: str, refund_id: str) -> str | None:
         """The reference whose refund the provider gave this id to; None where none is known."""
-        return self._transaction.reference_of(account, refund_id)
+        for row in self._rows.values():
+            known = row.entry.known
+            if row.account == account and refund_id in (
+                getattr(known, "refund_id", None),
+                getattr(known, "tracking_id", None) if not isinstance(known, Unknown) else None,
+            ):
+                return row.reference
+        return None
 
     def keep_ids(self, account: str, reference: str, ids: Iterable[str]) -> None:
         """The ids stand in the row."""
 
-    def _row(self, account: str, reference: str) -> Row | None:
-        columns = self._transaction.select(account, reference)
-        return None if columns is None else from_columns(columns, self.clock)
+    def archived(self, account: str, reference: str) -> Archived | None:
+        """What is left of a reference that was moved out."""
+        return self._archived.get(digest(account, reference)) if self._archived else None
+
+    def of_payment(self, account: str, payment_id: str) -> list[tuple[str, Entry]]:
+        """The references of a payment, with their entries."""
+        return [
+            (row.reference, self._seen(row))
+            for row in self._rows.values()
+            if (row.account, row.entry.payment_id) == (account, payment_id)
+        ]
+
+    def note(self, account: str, reference: str, note: Note) -> None:
+        """Add to the history of a reference."""
+        row = self._rows[account, reference]
+        if (account, reference) not in self.changed:  # so that the line and the row are of one version
+            row = replace(row, version=row.version + 1)
+            self._rows[account, reference] = self.changed[account, reference] = row
+        self.lines.append(Line(account, reference, state_of(row.entry.known), row.entry.attempt, note))
+
+    # Beyond it, for questions that only a database answers.
+
+    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement within the transaction."""
+        return self._store.sql(statement, values)
+
+    def entry_of(self, columns: tuple[Any, ...]) -> tuple[Row, Entry]:
+        """A row of the table, and its entry as `get` gives it."""
+        row = self._row_of(columns)
+        return row, self._seen(row)
+
+    def held_by(self, owner: Owner) -> Reservation | None:
+        """The reservation of a call of this process."""
+        return self._held.of(owner.token)
+
+    def _row_of(self, columns: tuple[Any, ...]) -> Row:
+        row = from_columns(columns, self.now, self.clock)
+        return self._rows.setdefault((row.account, row.reference), row)
+
+    def _seen(self, row: Row, owner: Owner | None = None) -> Entry:
+        """The entry of a row. A lease that is over, or a call of this process that is, has left something known."""
+        entry = row.entry
+        known = entry.known
+        if not isinstance(known, Sending):
+            return entry
+        if owner is not None and row.token == owner.token:
+            return replace(entry, known=known.before)
+        held = self._held.of(row.token)
+        if held is not None:
+            return replace(entry, known=held.to_others())
+        if row.lease_end is not None and row.lease_end.left(self.now) > 0:
+            return entry
+        # Only the process that is gone could know that no byte had left.
+        over = step(State.SENDING, Event.LEASE_OVER).state
+        assert over is State.UNKNOWN
+        return replace(entry, known=known.before or Unknown(known.first_sent, INTERRUPTED))
+
+
+class Session:
+    """The connection of one process, made on first use and made again where it broke."""
+
+    def __init__(self, connect: Callable[[], Store], clock: Clock, held: Held) -> None:
+        self._connect = connect
+        self._clock = clock
+        self._held = held
+        self._store: Store | None = None
+
+    @property
+    def store(self) -> Store:
+        """The connection."""
+        if self._store is None:
+            self._store = self._connect()
+        return self._store
+
+    def left_behind(self) -> list[Change[Any]]:
+        """The records that no call will make."""
+        return [Record(one) for one in self._held.left_behind()]
+
+    def apply(self, changes: Sequence[Change[Any]], seconds: float) -> list[Any]:
+        """Make changes in one transaction. Gives for each its result, or the exception that it raised.
+
+        Raises LedgerFailed where none was made, or where that is not known.
+        """
+        end = time.monotonic() + seconds
+        results: dict[int, Any] = {}
+        waiting = [*enumerate(changes)]
+        has_broken = False
+        while waiting:
+            try:
+                refused = self._once(waiting, results, max(end - time.monotonic(), 0.0))
+            except Broken as broken:
+                pass_through(broken)
+                self.close()
+                if has_broken or time.monotonic() >= end:
+                    raise LedgerFailed(f"the ledger went away: {broken}") from broken
+                has_broken = True
+                continue
+            waiting = [(index, one) for index, one in waiting if not refused.isdisjoint(one.needs.references)]
+            if waiting and time.monotonic() >= end:
+                raise LedgerFailed("the ledger did not commit in time: other processes change the same references")
+        for change in changes:
+            if isinstance(change, Record | HandBack):
+                self._held.drop(change.owner)
+        return [results[index] for index in range(len(changes))]
+
+    def _once(
+        self, waiting: Sequence[tuple[int, Change[Any]]], results: dict[int, Any], seconds: float
+    ) -> frozenset[Key]:
+        store = self.store
+        try:
+            loaded = store.begin(_needs_of([change for _, change in waiting]), seconds)
+            view = DatabaseView(store, loaded, self._clock, self._held)
+            for index, change in waiting:
+                try:
+                    results[index] = change.apply(view)
+                except Exception as error:  # noqa: BLE001 (its caller raises it)
+                    pass_through(error)
+                    if isinstance(error, Broken | LedgerFailed):
+                        raise
+                    results[index] = error
+            rows = [row.columns(view.now) for _, row in sorted(view.changed.items())]
+            return store.write(rows, [line.columns(view.now) for line in view.lines])
+        except BaseException:
+            store.roll_back()
+            raise
+
+    def close(self) -> None:
+        """Close the connection. The next change makes another one."""
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def abandon(self) -> None:
+        """Leave the connection to the parent process."""
+        if self._store is not None:
+            self._store.abandon()
+
+
+@dataclass(slots=True)
+class HandBack(Change[None]):
+    """Let the reference of a call that is broken off go, also where its reservation was just being committed."""
+
+    owner: Owner
+    account: str
+    reference: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
+
+    def apply(self, view: View) -> None:
+        """Record what the call has left."""
+        assert isinstance(view, DatabaseView)
+        reservation = view.held_by(self.owner)
+        if reservation is not None:
+            Record(reservation).apply(view)
 
 
 class DatabaseLedger:
-    """The references of every process that uses the database."""
+    """The references of every process that uses the database (`changes.Ledger`).
+
+    `is_quick` says that no wait within the connection is longer than it may be.
+    """
 
     is_immediate = False
 
-    def __init__(
-        self, connect: Callable[[Callable[[Transaction], DatabaseView]], Database], clock: Clock, seconds: float
-    ) -> None:
+    def __init__(self, connect: Callable[[], Store], clock: Clock, *, is_quick: bool) -> None:
         self._held = Held()
-        self._writer = Writer(
-            lambda: connect(lambda transaction: DatabaseView(transaction, clock, self._held, seconds))
-        )
+        self._clock = clock
+        self._writer = Writer(lambda: Session(connect, clock, self._held), is_quick=is_quick)
 
     def commit(self, change: Change[Result], seconds: float) -> Result:
-        """Make a change durable within so many seconds. Raises NotCommitted otherwise."""
+        """Make a change durable within so many seconds. Raises LedgerFailed otherwise."""
         return self._writer.commit(change, seconds)
 
     async def acommit(self, change: Change[Result], seconds: float) -> Result:
         """As `commit`, without holding the event loop."""
         return await self._writer.acommit(change, seconds)
 
+    def hand_back(self, owner: Owner, request: RefundRequest) -> None:
+        """Let the reference of a call that is broken off go, without making anybody wait."""
+        self._writer.post(HandBack(owner, request.provider, request.reference))
+
     def close(self) -> None:
-        """Commit what waits, and close the connection of this process."""
-        self._writer.close()
+        """Hand back what calls have left behind, and close the connection of this process."""
+        self._writer.close(_SECONDS_TO_CLOSE)
+
+
+def _needs_of(changes: Sequence[Change[Any]]) -> Needs:
+    needs = [change.needs for change in changes]
+    return Needs(*(tuple(sorted({one for need in needs for one in part})) for part in _parts(needs)))
+
+
+def _parts(needs: Sequence[Needs]) -> Iterator[list[Any]]:
+    for name in Needs._fields:
+        yield [one for need in needs for one in getattr(need, name)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from sys import intern
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from refundry.clock import Deadline, Moment, utc
-from refundry.errors import OutcomeUnknown, RefundMismatch
+from refundry.errors import AuthenticationFailed, OutcomeUnknown, RefundMismatch, RefundRejected
 from refundry.ledger.rules import (
     Accepted,
     Known,
@@ -26,7 +26,7 @@ from refundry.wire import Evidence, Progress, SendFailure
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from refundry.clock import Clock
+    from refundry.clock import Clock, Instant
     from refundry.errors import RefundError
     from refundry.money import Amount
     from refundry.owner import Owner
@@ -41,7 +41,9 @@ class Entry:
     """What is kept of a reference. An entry is replaced, and never changed.
 
     `failed_ids` are the provider's ids of refunds under this reference that have failed. `attempt` counts the attempts
-    that the provider tells apart: it grows once one has certainly executed nothing.
+    that the provider tells apart: it grows once one was refused or has failed, and never after one that was lost.
+    `decided_by` names the person by whose word the state is as it is, None where the provider's is. `contradiction`
+    says what contradicts it, None where nothing does.
     """
 
     payment_id: str | None
@@ -49,6 +51,16 @@ class Entry:
     known: Known = None
     failed_ids: tuple[str, ...] = ()
     attempt: int = 1
+    decided_by: str | None = None
+    contradiction: str | None = None
+
+
+class Tried(NamedTuple):
+    """How one attempt of a call ended: the name of its outcome, the HTTP status and the provider's id of the request."""
+
+    outcome: str
+    http_status: int | None
+    request_id: str | None
 
 
 @dataclass(slots=True)
@@ -56,9 +68,11 @@ class Reservation:
     """A reference while one call holds it, with the times of its refund (`outcome.Times`).
 
     `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from it,
-    so that no attempt which was allowed within the window arrives after it. `known` is what the call knows of the
-    reference. `earlier` is the outcome of the first attempt that left the refund unknown, None once a later one has
-    resolved it.
+    so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other process
+    will take the reference for unknown, None where no other process knows it. `counts_attempts` says that the ledger
+    keeps the number of the attempt for every process. `known` is what the call knows of the reference. `earlier` is the
+    outcome of the first attempt that left the refund unknown, None once a later one has resolved it. `tried` is how
+    each attempt ended, and `refused` says that the last one was refused.
     """
 
     request: RefundRequest
@@ -66,10 +80,19 @@ class Reservation:
     margin: float
     clock: Clock
     owner: Owner
+    lease_end: Instant | None = None
+    counts_attempts: bool = False
     failed_ids: tuple[str, ...] = ()
+    contradiction: str | None = None
     known: Known = None
     first_sent: Moment | None = None
     earlier: OutcomeUnknown | None = None
+    tried: list[Tried] = field(default_factory=list)
+    refused: bool = False
+
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether an attempt of so many seconds ends while the reference is still held: the machine may have slept."""
+        return self.lease_end is None or self.lease_end.left(self.clock.instant()) >= seconds
 
     def begin(self, progress: Progress) -> None:
         """Note that an attempt is about to be handed to the transport."""
@@ -95,8 +118,9 @@ class Reservation:
 
     @property
     def same_answer_until(self) -> datetime | None:
-        """Until when this reference may bring back a refusal of now; None where the provider stores no answer."""
-        return None if self.window is None else self._in_seconds(self.window).moment
+        """Until when this reference may bring back a refusal of now; None where the next attempt has another key."""
+        stored = self.window is not None and not self.counts_attempts
+        return self._in_seconds(self.window or 0).moment if stored else None
 
     def record_attempt(self, outcome_for_caller: Refund | RefundError, *, is_about_an_earlier_one: bool) -> None:
         """Note how an attempt ended, by what the caller learns of the refund after it.
@@ -106,12 +130,14 @@ class Reservation:
         if is_about_an_earlier_one:
             self.known = _left_unknown(self.known)
             return
+        self.refused = isinstance(outcome_for_caller, RefundRejected | AuthenticationFailed)
         state = step(State.SENDING, event_of_ending(outcome_for_caller)).state
         self.earlier = outcome_for_caller if isinstance(outcome_for_caller, OutcomeUnknown) else None
         self.known = self._known(state, outcome_for_caller)
 
     def record_lookup(self, outcome_for_caller: Refund | RefundError) -> None:
         """Note what a lookup resolved the unknown refund to: the accepted refund, or that it was not executed."""
+        self.refused = isinstance(outcome_for_caller, RefundRejected)
         status = outcome_for_caller.status if isinstance(outcome_for_caller, Refund) else RefundStatus.FAILED
         state = step(State.UNKNOWN, event_of_learning(status)).state
         self.known = self._known(state, outcome_for_caller)
@@ -152,9 +178,23 @@ class Reservation:
             return None
         return known.before or Unknown(known.first_sent, INTERRUPTED)
 
+    def note_tracking(self, tracking_id: str, *, is_first: bool) -> None:
+        """Keep what an unknown refund can be looked up by, also by another process."""
+        if isinstance(self.known, Unknown) and self.known.tracking_id is None:
+            self.known = replace(self.known, tracking_id=tracking_id, is_first=is_first)
+
     def entry(self, known: Known) -> Entry:
         """The entry of the reference, with what is known of it."""
-        return Entry(self.request.payment_id, self.request.amount, known, self.failed_ids)
+        request = self.request
+        is_next = self.counts_attempts and self.refused and known is None
+        return Entry(
+            request.payment_id,
+            request.amount,
+            known,
+            self.failed_ids,
+            request.attempt + is_next,
+            contradiction=self.contradiction,
+        )
 
     @property
     def _first_sent(self) -> Moment:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from refundry.clock import Moment
+from refundry.clock import Instant, Moment
 from refundry.ledger.entry import Entry
 from refundry.ledger.rules import Accepted, Known, Sending, State, Unknown, state_of
 from refundry.money import FULL, Money
@@ -15,109 +15,144 @@ from refundry.wire import Progress
 
 if TYPE_CHECKING:
     from refundry.clock import Clock
+    from refundry.ledger.changes import Note
 
 COLUMNS: Final = (
-    *("account", "reference", "payment_id", "minor_units", "currency", "state", "attempt"),
-    *("refund_id", "tracking_id", "known", "failed_ids", "token", "lease"),
+    *("account", "reference", "payment_id", "minor_units", "currency", "state", "attempt", "refund_id", "tracking_id"),
+    *("known", "failed_ids", "decided_by", "contradiction", "token", "lease_end", "changed_at", "version"),
 )
-"""The columns of the table `refunds`. `known` and `failed_ids` are JSON. An amount without a currency is FULL."""
+"""The columns of the table `refunds`. `known`, `failed_ids` and `lease_end` are JSON. An amount without a currency is
+FULL. `changed_at` is in seconds since 1970. `version` counts the changes of the row."""
+
+HISTORY: Final = ("account", "reference", "at", "event", "state", "attempt", "decided_by", "reason", "facts")
+"""The columns of the table `history`, apart from its number. `facts` is JSON."""
 
 
 @dataclass(slots=True)
 class Row:
-    """A row as it lies in the database, with the lease of the call that sends its refund."""
+    """A row as it lies in the database, with the token and the end of the lease of the call that holds it."""
 
+    account: str
+    reference: str
     entry: Entry
     token: str | None
-    lease: Lease | None
+    lease_end: Instant | None
+    version: int
+
+    def columns(self, now: Instant) -> tuple[Any, ...]:
+        """The values of the row, in the order of COLUMNS."""
+        entry = self.entry
+        known, amount = entry.known, entry.amount
+        minor_units, currency = (amount.minor_units, amount.currency) if isinstance(amount, Money) else (None, None)
+        refund_id, tracking_id = (known.refund_id, known.tracking_id) if isinstance(known, Accepted) else (None, None)
+        return (
+            *(self.account, self.reference, entry.payment_id, minor_units, currency),
+            *(state_of(known).value, entry.attempt, refund_id, tracking_id),
+            *(_json(_facts(known, now)), _json(entry.failed_ids), entry.decided_by, entry.contradiction),
+            *(self.token, None if self.lease_end is None else _json(_of_instant(self.lease_end)), now.wall),
+            self.version,
+        )
 
 
-@dataclass(slots=True)
-class Lease:
-    """When a call has to be over, by the wall clock, and by the boot clock of one start of the machine."""
+class Line(NamedTuple):
+    """A line of the history."""
 
-    wall: float
-    boot: float
-    boot_id: str
+    account: str
+    reference: str
+    state: State
+    attempt: int
+    note: Note
 
-    def left(self, clock: Clock) -> float:
-        """The seconds until then, by the clock that leaves fewer of them. A machine that started anew has none left."""
-        if self.boot_id != clock.boot_id():
-            return 0.0
-        return min(self.wall - clock.wall(), self.boot - clock.boot())
-
-
-def to_columns(account: str, reference: str, entry: Entry, token: str | None, lease: Lease | None) -> tuple[Any, ...]:
-    """The values of a row, in the order of COLUMNS."""
-    known, amount = entry.known, entry.amount
-    minor_units, currency = (amount.minor_units, amount.currency) if isinstance(amount, Money) else (None, None)
-    refund_id, tracking_id = (known.refund_id, known.tracking_id) if isinstance(known, Accepted) else (None, None)
-    return (
-        *(account, reference, entry.payment_id, minor_units, currency, state_of(known).value, entry.attempt),
-        *(refund_id, tracking_id, json.dumps(_facts(known)), json.dumps(entry.failed_ids)),
-        *(token, None if lease is None else json.dumps([lease.wall, lease.boot, lease.boot_id])),
-    )
+    def columns(self, now: Instant) -> tuple[Any, ...]:
+        """The values of the line, in the order of HISTORY."""
+        note = self.note
+        facts = None if note.facts is None else _json(note.facts)
+        return (
+            *(self.account, self.reference, now.wall, note.event.name, self.state.value, self.attempt),
+            *(note.by, note.reason, facts),
+        )
 
 
-def from_columns(columns: tuple[Any, ...], clock: Clock) -> Row:
-    """The row that `to_columns` gave the values of, in this process or in another one."""
+def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
+    """The row that `Row.columns` gave the values of, in this process or in another one.
+
+    `now` is the time of the database, and `clock` that of the client, by which the row's times go on.
+    """
     row = dict(zip(COLUMNS, columns, strict=True))
     facts = json.loads(row["known"])
     known: Known = None
     match State(row["state"]):
         case State.SENDING:
-            before = facts["before"]
-            known = Sending(_moment(facts["first_sent"], clock), Progress(), before and _unknown(before, clock))
+            before = facts["before"] and _unknown(facts["before"], now, clock)
+            known = Sending(_moment(facts["first_sent"], now, clock), Progress(), before)
         case State.ACCEPTED:
             amount = facts["amount"] and Money.from_minor(*facts["amount"])
-            known = Accepted(
-                RefundStatus(facts["status"]), amount, row["refund_id"], row["tracking_id"], facts["code"], facts["at"]
-            )
+            status = RefundStatus(facts["status"])
+            known = Accepted(status, amount, row["refund_id"], row["tracking_id"], facts["code"], facts["sent_at"])
         case State.UNKNOWN:
-            known = _unknown(facts, clock)
-    amount = FULL if row["currency"] is None else Money.from_minor(row["minor_units"], row["currency"])
-    entry = Entry(row["payment_id"], amount, known, tuple(json.loads(row["failed_ids"])), row["attempt"])
-    return Row(entry, row["token"], None if row["lease"] is None else Lease(*json.loads(row["lease"])))
+            known = _unknown(facts, now, clock)
+    entry = Entry(
+        row["payment_id"],
+        FULL if row["currency"] is None else Money.from_minor(row["minor_units"], row["currency"]),
+        known,
+        tuple(json.loads(row["failed_ids"])),
+        row["attempt"],
+        row["decided_by"],
+        row["contradiction"],
+    )
+    lease_end = None if row["lease_end"] is None else Instant(*json.loads(row["lease_end"]))
+    return Row(row["account"], row["reference"], entry, row["token"], lease_end, row["version"])
 
 
-def _facts(known: Known) -> dict[str, Any]:
+_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _facts(known: Known, now: Instant) -> dict[str, Any]:
     match known:
         case Accepted():
             amount = known.amount and [known.amount.minor_units, known.amount.currency]
-            return {"status": known.status.value, "amount": amount, "code": known.code, "at": known.sent_at}
+            return {"status": known.status.value, "amount": amount, "code": known.code, "sent_at": known.sent_at}
         case Unknown():
-            return _facts_of_unknown(known)
+            return _facts_of_unknown(known, now)
         case Sending():
-            before = known.before and _facts_of_unknown(known.before)
-            return {"first_sent": _of_moment(known.first_sent), "before": before}
+            before = known.before and _facts_of_unknown(known.before, now)
+            return {"first_sent": _of_moment(known.first_sent, now), "before": before}
         case None:
             return {}
 
 
-def _facts_of_unknown(known: Unknown) -> dict[str, Any]:
+def _facts_of_unknown(known: Unknown, now: Instant) -> dict[str, Any]:
     return {
-        "first_sent": _of_moment(known.first_sent),
-        "text": known.text,
+        "first_sent": _of_moment(known.first_sent, now),
+        "why": known.text,
         "http_status": known.http_status,
         "code": known.code,
         "differences": known.differences,
+        "tracking_id": known.tracking_id,
+        "is_first": known.is_first,
     }
 
 
-def _unknown(facts: dict[str, Any], clock: Clock) -> Unknown:
-    differences = tuple((name, requested, reported) for name, requested, reported in facts["differences"])
-    first_sent = _moment(facts["first_sent"], clock)
-    return Unknown(first_sent, facts["text"], facts["http_status"], facts["code"], differences)
+def _unknown(facts: dict[str, Any], now: Instant, clock: Clock) -> Unknown:
+    return Unknown(
+        _moment(facts["first_sent"], now, clock),
+        facts["why"],
+        facts["http_status"],
+        facts["code"],
+        tuple((name, requested, reported) for name, requested, reported in facts["differences"]),
+        facts["tracking_id"],
+        facts["is_first"],
+    )
 
 
-def _of_moment(moment: Moment) -> list[Any]:
-    return [moment.wall, moment.boot, moment.clock.boot_id()]
+def _of_instant(instant: Instant) -> list[Any]:
+    return [instant.wall, instant.boot, instant.boot_id]
 
 
-def _moment(values: list[Any], clock: Clock) -> Moment:
-    """A moment of this start of the machine has its boot time; one of an earlier start is measured by the wall clock."""
-    wall, boot, boot_id = values
-    moment = Moment(clock)
-    moment.boot = boot if boot_id == clock.boot_id() else moment.boot - (moment.wall - wall)
-    moment.wall = wall
-    return moment
+def _of_moment(moment: Moment, now: Instant) -> list[Any]:
+    """A moment of the client's clock, as the clock of the database has it."""
+    return _of_instant(now.plus(-moment.age()))
+
+
+def _moment(values: list[Any], now: Instant, clock: Clock) -> Moment:
+    return Moment(clock, Instant(*values).age(now))

@@ -43,6 +43,9 @@ class Event(StrEnum):
     ENDED_ACCEPTED = "its attempt is accepted"
     ENDED_UNKNOWN = "its attempt ends unknown"
     ENDED_NOT_EXECUTED = "its attempt executes nothing"
+    LATE_ACCEPTED = "an attempt that no longer holds it is accepted"
+    LATE_UNKNOWN = "an attempt that no longer holds it ends unknown"
+    LATE_NOT_EXECUTED = "an attempt that no longer holds it executes nothing"
     LEASE_OVER = "its call ends without an outcome, after the first byte"
     LEASE_OVER_UNSENT = "its call ends without an outcome, before the first byte"
     LEARNT_ACCEPTED = "a lookup or a callback says that it is pending or done"
@@ -83,9 +86,12 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
     _S.FREE: {
         _E.RESERVED: Step(_S.SENDING, _A.SEND),
         _E.RESERVED_IN_WINDOW: Step(_S.SENDING, _A.SEND),
-        _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),  # late, after the reference was freed: the money did move
+        _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
         _E.ENDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
+        _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),  # after a person's word, or another attempt: the money did move
+        _E.LATE_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
+        _E.LATE_NOT_EXECUTED: Step(_S.FREE, _A.IGNORE),
         _E.LEASE_OVER: Step(_S.FREE, _A.IGNORE),
         _E.LEASE_OVER_UNSENT: Step(_S.FREE, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.FREE, _A.IGNORE),  # nothing is under way that the news could be about
@@ -99,6 +105,9 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
         _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
         _E.ENDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
+        _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),  # so that no end of the attempt that holds it frees it
+        _E.LATE_UNKNOWN: Step(_S.SENDING, _A.IGNORE),  # it was unknown when the attempt that holds it began
+        _E.LATE_NOT_EXECUTED: Step(_S.SENDING, _A.IGNORE),  # says nothing of the attempt that holds it
         _E.LEASE_OVER: Step(_S.UNKNOWN, _A.RECORD),
         _E.LEASE_OVER_UNSENT: Step(_S.FREE, _A.RECORD),
         _E.LEARNT_ACCEPTED: Step(_S.SENDING, _A.IGNORE),  # the state may be an earlier attempt's
@@ -112,6 +121,9 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
         _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.ENDED_UNKNOWN: Step(_S.ACCEPTED, _A.IGNORE),
         _E.ENDED_NOT_EXECUTED: Step(_S.ACCEPTED, _A.IGNORE),  # says nothing of the attempt that was accepted
+        _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
+        _E.LATE_UNKNOWN: Step(_S.ACCEPTED, _A.IGNORE),
+        _E.LATE_NOT_EXECUTED: Step(_S.ACCEPTED, _A.IGNORE),
         _E.LEASE_OVER: Step(_S.ACCEPTED, _A.IGNORE),
         _E.LEASE_OVER_UNSENT: Step(_S.ACCEPTED, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
@@ -125,6 +137,9 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
         _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
         _E.ENDED_NOT_EXECUTED: Step(_S.UNKNOWN, _A.IGNORE),  # says nothing of the attempt that left it unknown
+        _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
+        _E.LATE_UNKNOWN: Step(_S.UNKNOWN, _A.IGNORE),
+        _E.LATE_NOT_EXECUTED: Step(_S.UNKNOWN, _A.IGNORE),  # says nothing of the attempt that left it unknown
         _E.LEASE_OVER: Step(_S.UNKNOWN, _A.IGNORE),
         _E.LEASE_OVER_UNSENT: Step(_S.UNKNOWN, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
@@ -163,13 +178,18 @@ class Accepted:
 
 @dataclass(slots=True)
 class Unknown:
-    """Why the outcome is unknown, and when the refund was first sent."""
+    """Why the outcome is unknown, and when the refund was first sent.
+
+    `tracking_id` is what a reply gave to ask by, and `is_first` says that no attempt before that reply was lost.
+    """
 
     first_sent: Moment
     text: str
     http_status: int | None = None
     code: str | None = None
     differences: tuple[tuple[str, str, str], ...] = ()
+    tracking_id: str | None = None
+    is_first: bool = False
 
 
 @dataclass(slots=True)
@@ -207,6 +227,13 @@ def event_of_ending(outcome_for_caller: Refund | RefundError) -> Event:
     if isinstance(outcome_for_caller, Refund):
         return Event.ENDED_ACCEPTED
     return Event.ENDED_UNKNOWN if isinstance(outcome_for_caller, OutcomeUnknown) else Event.ENDED_NOT_EXECUTED
+
+
+def event_of_late(known: Known) -> Event:
+    """The event of an attempt that left this known, and that no longer holds its reference."""
+    if isinstance(known, Accepted):
+        return Event.LATE_ACCEPTED
+    return Event.LATE_NOT_EXECUTED if known is None else Event.LATE_UNKNOWN
 
 
 def event_of_lease_over(known: Known, *, was_copied: bool) -> Event:

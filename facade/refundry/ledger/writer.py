@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections import deque
+import time
 from concurrent.futures import Future
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
+from refundry.errors import LedgerFailed
 from refundry.interruption import pass_through
+from refundry.owner import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,29 +19,31 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_MOST_AT_ONCE: Final = 256
+_MOST_AT_ONCE: Final = 64
+_SECONDS_FOR_NOBODY: Final = 5.0
+_SECONDS_BETWEEN_TRIES: Final = 1.0
 
 
-class NotCommitted(Exception):
-    """A change was not made, or may not have been: `maybe` says which. Its cause says why."""
-
-    def __init__(self, text: str, *, maybe: bool = False) -> None:
-        super().__init__(text)
-        self.maybe = maybe
-
-
-class Database(Protocol):
+class Session(Protocol):
     """A connection to a database, which one thread uses at a time."""
 
     def apply(self, changes: Sequence[Change[Any]], seconds: float) -> list[Any]:
         """Make changes in one transaction. Gives for each its result, or the exception that it raised.
 
-        Raises NotCommitted where none was made, or where that is not known.
+        Raises LedgerFailed where none was made, or where that is not known.
         """
+        ...
+
+    def left_behind(self) -> list[Change[Any]]:
+        """The changes that no caller will make."""
         ...
 
     def close(self) -> None:
         """Close the connection."""
+        ...
+
+    def abandon(self) -> None:
+        """Never touch the connection again: it is the one of a parent process."""
         ...
 
 
@@ -49,29 +53,30 @@ class _Ticket(Future[Any]):
     def __init__(self, change: Change[Any], seconds: float) -> None:
         super().__init__()
         self.change = change
-        self.seconds = seconds
+        self.end = time.monotonic() + seconds
 
 
-class Writer:
+class Writer(Guarded):
     """Commits changes for any number of threads and event loops. Each process has its own connection and thread.
 
-    A caller that is alone commits in its own thread. A forked child neither uses nor closes what its parent opened.
+    A caller that is alone commits in its own thread where `is_quick` says that the connection waits no longer than it
+    may. A forked child neither uses nor closes what its parent opened.
     """
 
-    def __init__(self, connect: Callable[[], Database]) -> None:
+    def __init__(self, connect: Callable[[], Session], *, is_quick: bool) -> None:
+        super().__init__()
         self._connect = connect
-        self._processes: dict[int, _Process] = {}
+        self._is_quick = is_quick
+        self._process: _Process | None = None
 
     def commit(self, change: Change[Result], seconds: float) -> Result:
-        """Make a change durable within so many seconds, and give its result. Raises NotCommitted otherwise."""
-        process = self._own()
+        """Make a change durable within so many seconds, and give its result. Raises LedgerFailed otherwise."""
         ticket = _Ticket(change, seconds)
-        if process.is_idle():
-            process.commit([ticket])
-        else:
+        process = self._own()
+        if not (self._is_quick and process.commit_alone(ticket)):
             process.queue(ticket)
         try:
-            result: Result = ticket.result(seconds)
+            result: Result = ticket.result(max(ticket.end - time.monotonic(), 0.0))
         except TimeoutError as late:
             pass_through(late)
             raise _given_up(ticket) from None
@@ -91,71 +96,70 @@ class Writer:
             raise _given_up(ticket) from None
         return result
 
-    def close(self) -> None:
-        """Commit what waits, and close the connection of this process."""
-        process = self._processes.pop(os.getpid(), None)
+    def post(self, change: Change[Any]) -> None:
+        """Commit a change that nobody waits for."""
+        self._own().queue(_Ticket(change, _SECONDS_FOR_NOBODY), may_wait=False)
+
+    def close(self, seconds: float) -> None:
+        """Commit what waits and what was left behind, and close the connection of this process."""
+        with self._lock:
+            process, self._process = self._process, None
         if process is not None:
-            process.close()
+            process.close(seconds)
 
     def _own(self) -> _Process:
-        pid = os.getpid()
-        return self._processes.get(pid) or self._processes.setdefault(pid, _Process(self._connect))
+        with self._lock:
+            if self._process is None:
+                self._process = _Process(self._connect())
+            return self._process
+
+    def _renew_lock(self) -> None:
+        super()._renew_lock()
+        process, self._process = self._process, None
+        if process is not None:
+            process.abandon()
 
 
 class _Process:
     """What one process has of a writer."""
 
-    def __init__(self, connect: Callable[[], Database]) -> None:
-        self._connect = connect
-        self._database: Database | None = None
+    def __init__(self, session: Session) -> None:
+        self._session = session
         self._busy = threading.Lock()
-        self._waiting: deque[_Ticket] = deque()
-        self._arrived = threading.Semaphore(0)
+        self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
-        self._closing = False
 
-    def is_idle(self) -> bool:
-        """Whether nobody else commits or waits."""
-        return not self._waiting and not self._busy.locked()
-
-    def queue(self, ticket: _Ticket) -> None:
-        """Leave a change to the writer's thread; commit it here where no thread can start."""
-        self._waiting.append(ticket)
-        if self._has_thread():
-            self._arrived.release()
-        else:
-            self._commit_waiting()
-
-    def commit(self, tickets: Sequence[_Ticket]) -> None:
-        """Commit changes in one transaction, and complete their tickets."""
+    def commit_alone(self, ticket: _Ticket) -> bool:
+        """Commit a change in the caller's thread, where nobody else commits or waits. False where somebody does."""
+        if self._busy.locked() or not self._waiting.empty():
+            return False
         with self._busy:
-            tickets = [ticket for ticket in tickets if ticket.set_running_or_notify_cancel()]
-            if not tickets:
-                return
-            try:
-                if self._database is None:
-                    self._database = self._connect()
-                seconds = min(ticket.seconds for ticket in tickets)
-                results = self._database.apply([ticket.change for ticket in tickets], seconds)
-            except Exception as error:  # noqa: BLE001 (each caller raises it)
-                pass_through(error)
-                results = [error] * len(tickets)
-            for ticket, result in zip(tickets, results, strict=True):
-                if isinstance(result, Exception):
-                    ticket.set_exception(result)
-                else:
-                    ticket.set_result(result)
+            self._commit([ticket])
+        return True
 
-    def close(self) -> None:
-        self._closing = True
-        self._arrived.release()
+    def queue(self, ticket: _Ticket, *, may_wait: bool = True) -> None:
+        """Leave a change to the writer's thread. Where no thread can start, commit it here if the caller may wait."""
+        self._waiting.put(ticket)
+        if not self._has_thread() and may_wait:
+            with self._busy:
+                self._commit_waiting()
+
+    def close(self, seconds: float) -> None:
+        """Commit what waits and what was left behind, unless a commit hangs: that one has the connection."""
         if self._thread is not None:
-            self._thread.join()
-        self._commit_waiting()
+            self._waiting.put(None)
+            self._thread.join(seconds)
+            if self._thread.is_alive():
+                return
         with self._busy:
-            if self._database is not None:
-                self._database.close()
+            self._commit_waiting()
+            self._sweep()
+            self._session.close()
+
+    def abandon(self) -> None:
+        """Leave all of it to the parent process."""
+        self._session.abandon()
 
     def _has_thread(self) -> bool:
         if self._thread is None:
@@ -164,29 +168,78 @@ class _Process:
                     thread = threading.Thread(target=self._work, name="refundry ledger", daemon=True)
                     try:
                         thread.start()
-                    except RuntimeError as error:  # the machine has no thread left
+                    except RuntimeError as error:  # the machine has no thread left, or the interpreter ends
                         pass_through(error)
                         return False
                     self._thread = thread
         return True
 
     def _work(self) -> None:
-        while not self._closing:
-            self._arrived.acquire()
-            self._commit_waiting()
+        """The writer's thread: commits whatever waits, until None comes."""
+        has_failed = False
+        while True:
+            try:
+                first = self._waiting.get(timeout=_SECONDS_BETWEEN_TRIES if has_failed else None)
+            except Empty:
+                first = None
+                batch: list[_Ticket] = []
+            else:
+                if first is None:
+                    return
+                batch = self._batch((first,))
+            with self._busy:
+                if batch:
+                    self._commit(batch)
+                has_failed = not self._sweep()
 
     def _commit_waiting(self) -> None:
-        while self._waiting:
-            batch = []
-            while self._waiting and len(batch) < _MOST_AT_ONCE:
-                try:
-                    batch.append(self._waiting.popleft())
-                except IndexError as error:  # another thread took the last one
-                    pass_through(error)
-                    break
-            self.commit(batch)
+        while batch := self._batch(()):
+            self._commit(batch)
+
+    def _batch(self, first: Sequence[_Ticket]) -> list[_Ticket]:
+        batch = [*first]
+        while len(batch) < _MOST_AT_ONCE:
+            try:
+                ticket = self._waiting.get_nowait()
+            except Empty:
+                break
+            if ticket is None:
+                self._waiting.put(None)
+                break
+            batch.append(ticket)
+        return batch
+
+    def _commit(self, tickets: Sequence[_Ticket]) -> None:
+        """Commit changes in one transaction, and complete their tickets."""
+        tickets = [ticket for ticket in tickets if ticket.set_running_or_notify_cancel()]
+        if not tickets:
+            return
+        # The most patient caller decides how long the database may take: the others leave by themselves.
+        seconds = max(ticket.end for ticket in tickets) - time.monotonic()
+        try:
+            results = self._session.apply([ticket.change for ticket in tickets], max(seconds, 0.0))
+        except Exception as error:  # noqa: BLE001 (each caller raises it)
+            pass_through(error)
+            results = [error] * len(tickets)
+        for ticket, result in zip(tickets, results, strict=True):
+            if isinstance(result, Exception):
+                ticket.set_exception(result)
+            else:
+                ticket.set_result(result)
+
+    def _sweep(self) -> bool:
+        """Make the changes that no caller will make. False where they have to be tried again."""
+        changes = self._session.left_behind()
+        if not changes:
+            return True
+        try:
+            self._session.apply(changes, _SECONDS_FOR_NOBODY)
+        except Exception as error:  # noqa: BLE001 (nobody waits for it; the lease ends by itself)
+            pass_through(error)
+            return False
+        return True
 
 
-def _given_up(ticket: _Ticket) -> NotCommitted:
-    maybe = not ticket.cancel()
-    return NotCommitted("the ledger did not answer in time", maybe=maybe)
+def _given_up(ticket: _Ticket) -> LedgerFailed:
+    ticket.cancel()
+    return LedgerFailed("the ledger did not answer in time")

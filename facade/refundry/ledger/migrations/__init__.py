@@ -1,0 +1,70 @@
+"""The numbered migrations of each database, and the walk from one version of the schema to the newest.
+
+A file is named by its version: `sqlite/0001.sql`. Its first line may say `-- oldest client: N`: a client that knows the
+versions up to N or later can go on beside it. Without that line only a client that knows the version itself can.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from refundry.errors import LedgerFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.resources.abc import Traversable
+
+_OLDEST: Final = re.compile(r"-- oldest client: ([0-9]+)$", re.MULTILINE)
+_CREATE_VERSIONS: Final = "CREATE TABLE IF NOT EXISTS refundry.versions (version INTEGER NOT NULL, oldest INTEGER NOT NULL)"
+
+
+class Migration(NamedTuple):
+    """One step of the schema: to this version, which clients that know `oldest` can go on with."""
+
+    version: int
+    oldest: int
+    sql: str
+
+    @property
+    def statements(self) -> list[str]:
+        """The statements, without comments."""
+        lines = (line for line in self.sql.splitlines() if not line.startswith("--"))
+        return [one.strip() for one in "\n".join(lines).split(";") if one.strip()]
+
+
+class Connection(Protocol):
+    """What a migration needs of a store, within a transaction that no other migration shares."""
+
+    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run a statement, with `?` for each value, and give its rows."""
+        ...
+
+
+def of(kind: str, folder: Traversable | None = None) -> list[Migration]:
+    """The migrations of a kind of database, in their order."""
+    found = []
+    for file in ((folder or files(__name__)) / kind).iterdir():
+        if file.name.endswith(".sql"):
+            sql, version = file.read_text(encoding="utf-8"), int(file.name.removesuffix(".sql"))
+            oldest = _OLDEST.search(sql)
+            found.append(Migration(version, int(oldest[1]) if oldest else version, sql))
+    return sorted(found)
+
+
+def migrate(connection: Connection, kind: str, folder: Traversable | None = None) -> None:
+    """Bring the schema to the newest version. Raises LedgerFailed where a newer client has gone too far ahead."""
+    connection.sql(_CREATE_VERSIONS)
+    known = of(kind, folder)
+    versions = connection.sql("SELECT version, oldest FROM refundry.versions ORDER BY version")
+    newest, oldest = versions[-1] if versions else (0, 0)
+    if oldest > known[-1].version:
+        raise LedgerFailed(
+            f"the ledger is of version {newest}, and this refundry knows versions up to {known[-1].version}; upgrade it"
+        )
+    for migration in known:
+        if migration.version > newest:
+            for statement in migration.statements:
+                connection.sql(statement)
+            connection.sql("INSERT INTO refundry.versions VALUES (?, ?)", (migration.version, migration.oldest))

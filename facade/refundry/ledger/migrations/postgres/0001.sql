@@ -1,0 +1,53 @@
+-- What is known of each reference. Amounts are in minor units; one without a currency is the whole payment.
+CREATE TABLE refundry.refunds (
+    account TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    payment_id TEXT,
+    minor_units bigint,
+    currency TEXT,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    refund_id TEXT,
+    tracking_id TEXT,
+    known TEXT NOT NULL,
+    failed_ids TEXT NOT NULL,
+    decided_by TEXT,
+    contradiction TEXT,
+    token TEXT,
+    lease_end TEXT,
+    changed_at double precision NOT NULL,
+    version INTEGER NOT NULL,
+    PRIMARY KEY (account, reference)
+);
+CREATE INDEX refunds_by_id ON refundry.refunds (account, refund_id) WHERE refund_id IS NOT NULL;
+CREATE INDEX refunds_by_tracking_id ON refundry.refunds (account, tracking_id) WHERE tracking_id IS NOT NULL;
+CREATE INDEX refunds_by_payment ON refundry.refunds (account, payment_id);
+CREATE INDEX refunds_unresolved ON refundry.refunds (state) 
+    WHERE state IN ('sending', 'unknown') OR contradiction IS NOT NULL;
+-- Every change, never altered.
+CREATE TABLE refundry.history (
+    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    at double precision NOT NULL,
+    event TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    decided_by TEXT,
+    reason TEXT,
+    facts TEXT
+);
+CREATE INDEX history_by_reference ON refundry.history (account, reference);
+-- Which provider and environment each account name stands for.
+CREATE TABLE refundry.accounts (
+    name TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    is_loopback integer NOT NULL
+);
+-- What is left of a reference that was moved out: a digest of account and reference, one of payment and amount.
+CREATE TABLE refundry.archived (
+    digest TEXT PRIMARY KEY,
+    parameters TEXT NOT NULL,
+    state TEXT NOT NULL
+);
