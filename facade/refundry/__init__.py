@@ -14,9 +14,10 @@ _MODULE_OF: dict[str, str] = {
         "accounts": "Account Blink Lab4Pay Paybyrd",
         "capabilities": "Capabilities",
         "client": "AsyncRefundClient RefundClient",
-        "errors": "AuthenticationFailed InvalidRefund LookupFailed NotSent OutcomeUnknown Reason ReferenceConflict"
+        "errors": "AuthenticationFailed InvalidRefund LedgerFailed LookupFailed NotSent OutcomeUnknown Reason ReferenceConflict"
         " RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
         " WebhookRejected WebhookUnreadable",
+        "ledger.answers": "HistoryLine LedgerEntry",
         "limits": "Retry Timeout",
         "money": "FULL Amount Money",
         "redaction": "Secret",

@@ -9,6 +9,7 @@ from refundry.client import AsyncRefundClient as AsyncRefundClient
 from refundry.client import RefundClient as RefundClient
 from refundry.errors import AuthenticationFailed as AuthenticationFailed
 from refundry.errors import InvalidRefund as InvalidRefund
+from refundry.errors import LedgerFailed as LedgerFailed
 from refundry.errors import LookupFailed as LookupFailed
 from refundry.errors import NotSent as NotSent
 from refundry.errors import OutcomeUnknown as OutcomeUnknown
@@ -23,6 +24,8 @@ from refundry.errors import StillPending as StillPending
 from refundry.errors import UnsupportedOperation as UnsupportedOperation
 from refundry.errors import WebhookRejected as WebhookRejected
 from refundry.errors import WebhookUnreadable as WebhookUnreadable
+from refundry.ledger.answers import HistoryLine as HistoryLine
+from refundry.ledger.answers import LedgerEntry as LedgerEntry
 from refundry.limits import Retry as Retry
 from refundry.limits import Timeout as Timeout
 from refundry.money import FULL as FULL

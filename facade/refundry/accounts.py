@@ -105,6 +105,7 @@ class Account(ABC):
         if self.currency is not None and self.currency not in EXPONENTS:
             raise InvalidRefund("currency is not a currency of ISO 4217", field="currency")
         one_of(given.get("minor_units"), "minor_units", ("iso", "hundredths", None))
+        self.environment: str = given["environment"]
         base_url = self.HOSTS[given["environment"]] if given["base_url"] is None else given["base_url"]
         self.name = account_name(given["name"])
         self.origin = origin(base_url, given["plain_http_to"])

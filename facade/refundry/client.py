@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
+from refundry.ledger import IN_MEMORY, InMemory
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from refundry import webhooks as callbacks
     from refundry.accounts import Account
     from refundry.core import Started
+    from refundry.flows.effects import Flow
     from refundry.transport import AsyncTransport, Transport
 
     Result = TypeVar("Result")
@@ -42,10 +44,11 @@ class _Client(ABC):
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
         on_attempt: Callable[[refundry.Attempt], None] | None = None,
         on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
+        ledger: str | InMemory | None = IN_MEMORY,
     ) -> None:
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
-        self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation)
+        self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation, ledger=ledger)
         self._own: Any = None
         if transport is None and self._core.needs_transport:
             self._own = self._make_transport(ssl_context)
@@ -58,7 +61,7 @@ class _Client(ABC):
         A field is an argument of the account: REFUNDRY_PAYBYRD_API_KEY, REFUNDRY_BLINK_SECRET_KEY,
         REFUNDRY_LAB4PAY_ENVIRONMENT and the like; all but `transport` can be given. For several accounts of one
         provider, each has its name between two double underscores: REFUNDRY_PAYBYRD__SHOP_2__API_KEY is the `api_key`
-        of the account "shop_2".
+        of the account "shop_2". REFUNDRY_LEDGER is the client's `ledger`.
 
         What Kubernetes and Docker set for a service whose name begins with "refundry" is left aside, such as
         REFUNDRY_SERVICE_HOST and REFUNDRY_PAYBYRD_PORT_443_TCP_ADDR. `variables` stand in for os.environ; `options`
@@ -67,9 +70,10 @@ class _Client(ABC):
         """
         import os
 
-        from refundry.environment import from_environment
+        from refundry.environment import from_environment, ledger_of_environment
 
-        return cls(from_environment(os.environ if variables is None else variables), **options)
+        variables = os.environ if variables is None else variables
+        return cls(from_environment(variables), **{**ledger_of_environment(variables), **options})
 
     @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
@@ -127,22 +131,54 @@ class RefundClient(_Client):
 
     A reference belongs to one refund, for the life of the client. A repeated call returns an accepted refund as
     `replayed`, and does not send an unknown one again, except to a provider that de-duplicates it. The client keeps
-    nothing over a restart, and shares nothing with other clients.
+    nothing over a restart, and shares nothing with other clients, unless it has a ledger.
+
+    `ledger` is the URL of a database that keeps the references over restarts, and for every process that uses it:
+    `sqlite:////path/of/refunds.db` on one machine, `postgresql://…` for many. Making the client opens it. Raises
+    InvalidRefund for a URL that is unfit, and for an account whose name is another account's in the ledger;
+    LedgerFailed where the ledger cannot be opened. Without it the references are in the memory of the client. None says
+    that this is enough, and leaves out the warning of a client that is used in another process.
     """
 
     _SEND = "send"
 
-    def refund(self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str) -> refundry.Refund:
+    def refund(
+        self,
+        provider: str,
+        *,
+        payment_id: str,
+        amount: refundry.Amount,
+        reference: str,
+        payment_amount: refundry.Money | None = None,
+    ) -> refundry.Refund:
         """Refund a payment: an amount of it, or FULL.
+
+        `payment_amount` is what was captured of the payment. With it, a refund is refused before anything is sent where
+        all refunds of the payment that are done, under way or unknown would come to more; FULL counts as all of it.
 
         Returns only a refund that the provider accepted, SUCCEEDED or PENDING. Raises a RefundError otherwise: its
         class says what is certain, and its `resend` whether sending the same refund again is safe.
         """
-        return self._run(self._core.refund(provider, _required(payment_id), amount, reference))
+        return self._run(self._core.refund(provider, _required(payment_id), amount, reference, payment_amount))
 
     def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """Refund an amount that belongs to no payment, to the card that is presented. As `refund` otherwise."""
         return self._run(self._core.refund(provider, None, amount, reference))
+
+    def resolve(self, provider: str, reference: str) -> refundry.Refund:
+        """Find out what became of a reference. Only asks, and never sends a refund.
+
+        Returns the refund as it is now: a pending one is looked up, an unknown one by what the provider has given to
+        ask by, and the answer is recorded. FAILED: nothing was executed under the reference. Raises OutcomeUnknown
+        where it stays unknown, RefundInProgress where a call is sending it now, InvalidRefund where the ledger does not
+        know the reference, LookupFailed where the provider could not be asked, and LedgerFailed.
+        """
+        return self._run(self._core.resolve(provider, reference))
+
+    @property
+    def ledger(self) -> RefundLedger:
+        """What is known of each reference."""
+        return RefundLedger(self)
 
     def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """Ask the provider for the state of a refund: SUCCEEDED, PENDING or FAILED.
@@ -194,9 +230,12 @@ class RefundClient(_Client):
         An event that is not authentic changes nothing. FAILED frees a reference only where the provider was asked
         (`confirm`) or the body is signed; a shared secret does not free one. Sends nothing.
         """
+        self._ask(self._core.learn(event))
+
+    def _ask(self, flow: Flow[Result]) -> Result:
         from refundry.flows.run import run
 
-        run(self._core.learn(event), None)
+        return run(flow, None)
 
     def _run(self, started: Started[Result]) -> Result:
         from refundry.flows.run import run
@@ -210,10 +249,11 @@ class RefundClient(_Client):
         return HttpTransport(ssl_context)
 
     def close(self) -> None:
-        """Close the connections that the client made. A transport that was given stays open."""
+        """Close the connections that the client made, and the ledger. A transport that was given stays open."""
         self._core.closed = True
         if self._own is not None:
             self._own.close()
+        self._core.ledger.close()
 
     def __enter__(self) -> typing.Self:
         return self
@@ -228,14 +268,29 @@ class AsyncRefundClient(_Client):
     _SEND = "asend"
 
     async def refund(
-        self, provider: str, *, payment_id: str, amount: refundry.Amount, reference: str
+        self,
+        provider: str,
+        *,
+        payment_id: str,
+        amount: refundry.Amount,
+        reference: str,
+        payment_amount: refundry.Money | None = None,
     ) -> refundry.Refund:
         """As RefundClient.refund. A call that is cancelled while it is under way leaves the reference unknown."""
-        return await self._run(self._core.refund(provider, _required(payment_id), amount, reference))
+        return await self._run(self._core.refund(provider, _required(payment_id), amount, reference, payment_amount))
 
     async def refund_unreferenced(self, provider: str, *, amount: refundry.Money, reference: str) -> refundry.Refund:
         """As RefundClient.refund_unreferenced."""
         return await self._run(self._core.refund(provider, None, amount, reference))
+
+    async def resolve(self, provider: str, reference: str) -> refundry.Refund:
+        """As RefundClient.resolve."""
+        return await self._run(self._core.resolve(provider, reference))
+
+    @property
+    def ledger(self) -> AsyncRefundLedger:
+        """What is known of each reference."""
+        return AsyncRefundLedger(self)
 
     async def lookup(self, refund: refunds.Known) -> refundry.Refund:
         """As RefundClient.lookup."""
@@ -259,9 +314,12 @@ class AsyncRefundClient(_Client):
 
     async def learn(self, event: refundry.RefundEvent) -> None:
         """As RefundClient.learn."""
+        await self._ask(self._core.learn(event))
+
+    async def _ask(self, flow: Flow[Result]) -> Result:
         from refundry.flows.run import arun
 
-        await arun(self._core.learn(event), None)
+        return await arun(flow, None)
 
     async def _run(self, started: Started[Result]) -> Result:
         from refundry.flows.run import arun
@@ -275,16 +333,72 @@ class AsyncRefundClient(_Client):
         return AsyncHttpTransport(ssl_context)
 
     async def aclose(self) -> None:
-        """Close the connections that the client made. A transport that was given stays open."""
+        """Close the connections that the client made, and the ledger. A transport that was given stays open."""
         self._core.closed = True
         if self._own is not None:
             await self._own.aclose()
+        await self._core.ledger.aclose()
 
     async def __aenter__(self) -> typing.Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+
+class RefundLedger:
+    """What a client's ledger knows of each reference. Each method raises LedgerFailed where the ledger cannot answer."""
+
+    def __init__(self, client: RefundClient) -> None:
+        self._client = client
+
+    def find(self, provider: str, reference: str) -> refundry.LedgerEntry | None:
+        """What is known of a reference; None where nothing is."""
+        return self._client._ask(self._client._core.find(provider, reference))
+
+    def unresolved(self, provider: str | None = None, *, most: int = 1000) -> list[refundry.LedgerEntry]:
+        """The references whose outcome is unknown, or that something contradicts, of one account or of all."""
+        return self._client._ask(self._client._core.unresolved(provider, most))
+
+    def history(self, provider: str, reference: str) -> list[refundry.HistoryLine]:
+        """What happened to a reference, in its order. Without a database there is no history."""
+        return self._client._ask(self._client._core.history(provider, reference))
+
+    def decide(
+        self, provider: str, reference: str, outcome: refundry.RefundStatus, *, by: str, reason: str
+    ) -> refundry.LedgerEntry:
+        """Record a person's word on a refund whose outcome is unknown: SUCCEEDED, or FAILED where nothing was executed.
+
+        `by` names the person, and `reason` says what they have seen; both stay in the history. A word overwrites
+        nothing: raises InvalidRefund for a reference that is not unknown. Where a contradiction stands, a word that
+        agrees with the state ends it. After FAILED the same reference may be sent again.
+        """
+        return self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
+
+
+class AsyncRefundLedger:
+    """As RefundLedger, with `await`."""
+
+    def __init__(self, client: AsyncRefundClient) -> None:
+        self._client = client
+
+    async def find(self, provider: str, reference: str) -> refundry.LedgerEntry | None:
+        """As RefundLedger.find."""
+        return await self._client._ask(self._client._core.find(provider, reference))
+
+    async def unresolved(self, provider: str | None = None, *, most: int = 1000) -> list[refundry.LedgerEntry]:
+        """As RefundLedger.unresolved."""
+        return await self._client._ask(self._client._core.unresolved(provider, most))
+
+    async def history(self, provider: str, reference: str) -> list[refundry.HistoryLine]:
+        """As RefundLedger.history."""
+        return await self._client._ask(self._client._core.history(provider, reference))
+
+    async def decide(
+        self, provider: str, reference: str, outcome: refundry.RefundStatus, *, by: str, reason: str
+    ) -> refundry.LedgerEntry:
+        """As RefundLedger.decide."""
+        return await self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
 
 
 def _required(payment_id: str | None) -> str:

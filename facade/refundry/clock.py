@@ -59,7 +59,6 @@ class Clock:
         self.uniform = uniform
         self.boot_id = boot_id
 
-
     def instant(self) -> Instant:
         """The present point in time."""
         return Instant(self.wall(), self.boot(), self.boot_id())

@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from refundry.capabilities import check
 from refundry.clock import SYSTEM, Clock
-from refundry.errors import InvalidRefund, LookupFailed, RefundRejected, Resend
+from refundry.errors import InvalidRefund, RefundRejected, Resend
 from refundry.flows.attempts import Attempts
 from refundry.flows.effects import committed
 from refundry.flows.lookup import Lookups
 from refundry.flows.refund import Refunds
-from refundry.ledger.changes import Find, Learn
+from refundry.flows.resolution import Resolutions
+from refundry.ledger import IN_MEMORY, InMemory
+from refundry.ledger.changes import Decide, Find, Inspect, Learn
 from refundry.ledger.memory import MemoryLedger
+from refundry.interruption import pass_through
 from refundry.limits import Retry, Timeout
+from refundry.money import Money
 from refundry.observe import Observer
+from refundry.outcome import facts_of
 from refundry.owner import Owner
 from refundry.providers.credentials import shown_credentials, wire_request
 from refundry.providers.registry import translation_of
 from refundry.refund import Refund, RefundRequest, RefundStatus
+from refundry.validation import reference_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from refundry.accounts import Account
     from refundry.flows.effects import Flow
-    from refundry.ledger.changes import Ledger
+    from refundry.ledger.answers import HistoryLine, LedgerEntry
+    from refundry.ledger.changes import Change, Ledger
     from refundry.money import Amount
     from refundry.providers.translation import Translation
     from refundry.refund import Attempt, ContractDeviation, Known
@@ -35,6 +44,8 @@ if TYPE_CHECKING:
     from refundry.wire import WireRequest
 
 Result = TypeVar("Result")
+
+_LOG: Final = logging.getLogger("refundry")
 
 
 class Started(NamedTuple, Generic[Result]):
@@ -61,14 +72,19 @@ class Core:
         on_attempt: Callable[[Attempt], None] | None,
         on_deviation: Callable[[ContractDeviation], None] | None,
         clock: Clock = SYSTEM,
+        ledger: str | InMemory | None = None,
     ) -> None:
         self.closed = False
         self._retry = retry = Retry() if retry is None else retry
         self._observer = Observer(on_attempt, on_deviation)
-        self._ledger: Ledger = MemoryLedger(clock)
-        attempts = Attempts(Timeout() if timeout is None else timeout, retry, self._observer, clock)
+        self.ledger: Ledger = _opened(ledger, clock)
+        # The process of a client whose ledger is in its memory; None where the caller knows what that means.
+        self._only_process = os.getpid() if ledger is IN_MEMORY else None
+        timeout = Timeout() if timeout is None else timeout
+        attempts = Attempts(timeout, retry, self._observer, clock)
         self._lookups = Lookups(attempts, retry, clock)
-        self._refunds = Refunds(attempts, self._lookups, self._ledger, retry, clock)
+        self._refunds = Refunds(attempts, self._lookups, self.ledger, timeout, retry, clock)
+        self._resolutions = Resolutions(self._lookups, self.ledger, retry, clock)
         self._translations: dict[str, Translation] = {}
         for account in accounts:
             if account.name in self._translations:
@@ -76,6 +92,10 @@ class Core:
             _check_transport(account.transport, send_name, f"the transport of {account.name}")
             self._translations[account.name] = translation_of(account)
         _check_transport(transport, send_name, "the transport")
+        if not self.ledger.is_immediate:
+            from refundry.ledger.accounts import Register
+
+            self.ledger.commit(Register.of(one.account for one in self._translations.values()))
 
     @property
     def needs_transport(self) -> bool:
@@ -106,13 +126,43 @@ class Core:
         check(request, account, translation.CAPABILITIES)
         return wire_request(translation.refund_request(request), account, shown_credentials(account))
 
-    def refund(self, provider: str, payment_id: str | None, amount: Amount, reference: str) -> Started[Refund]:
+    def refund(
+        self,
+        provider: str,
+        payment_id: str | None,
+        amount: Amount,
+        reference: str,
+        payment_amount: Money | None = None,
+    ) -> Started[Refund]:
         """A refund; of no payment where `payment_id` is None."""
         translation, owner = self.translation(provider), Owner()
         request = RefundRequest(translation.account.name, payment_id, amount, reference)
-        return Started(translation.account, owner, self._refunds.refund(owner, translation, request))
+        if payment_amount is not None and not isinstance(payment_amount, Money):
+            raise InvalidRefund(
+                f"payment_amount is Money, not {type(payment_amount).__name__}: what was captured of the payment",
+                field="payment_amount",
+                **facts_of(request),
+            )
+        self._warn_in_another_process()
+        flow = self._refunds.refund(owner, translation, request, payment_amount)
+        return Started(translation.account, owner, flow)
+
+    def _warn_in_another_process(self) -> None:
+        if self._only_process is not None and self._only_process != os.getpid():
+            self._only_process = None
+            _LOG.warning(
+                "this client was made in another process, and has no ledger: the same reference may be refunded once in "
+                "each process. Give it ledger='sqlite:///...' or ledger='postgresql://...', or ledger=None where no two "
+                "processes get the same reference"
+            )
 
     # Questions.
+
+    def resolve(self, provider: str, reference: str) -> Started[Refund]:
+        """What became of a reference. The answer is recorded."""
+        translation, owner = self.translation(provider), Owner()
+        resolution = self._resolutions.resolve(owner, translation, reference_text(reference))
+        return Started(translation.account, owner, resolution)
 
     def lookup(self, refund: Known) -> Started[Refund]:
         """A lookup, whose state is recorded."""
@@ -174,16 +224,65 @@ class Core:
         refund = yield from flow
         if refund is known:
             return refund
-        if not (yield from committed(self._ledger, Learn(refund), self._retry.deadline)):
-            raise LookupFailed(
-                f"{refund.provider} gave the transaction of another reference for {refund.reference!r}",
-                refund=known,
-                temporary=False,
-                provider=refund.provider,
-                reference=refund.reference,
-                raw=refund.raw,
+        return (yield from self._resolutions.recorded(known, refund))
+
+    # What the ledger knows.
+
+    def find(self, provider: str, reference: str) -> Flow[LedgerEntry | None]:
+        """What is known of a reference; None where nothing is."""
+        name = self.translation(provider).account.name
+        return self._found(Inspect(name, reference_text(reference)))
+
+    def unresolved(self, provider: str | None, most: int) -> Flow[list[LedgerEntry]]:
+        """The references that are unknown or contradicted."""
+        from refundry.ledger.answers import Unresolved
+
+        name = None if provider is None else self.translation(provider).account.name
+        return self._committed(Unresolved(name, most=most))
+
+    def history(self, provider: str, reference: str) -> Flow[list[HistoryLine]]:
+        """What happened to a reference."""
+        from refundry.ledger.answers import History
+
+        return self._committed(History(self.translation(provider).account.name, reference_text(reference)))
+
+    def decide(self, provider: str, reference: str, outcome: RefundStatus, by: str, reason: str) -> Flow[LedgerEntry]:
+        """Record a person's word."""
+        name = self.translation(provider).account.name
+        if outcome not in (RefundStatus.SUCCEEDED, RefundStatus.FAILED):
+            raise InvalidRefund(
+                "outcome is RefundStatus.SUCCEEDED, or FAILED where nothing was executed", field="outcome"
             )
-        return refund
+        for field, value in (("by", by), ("reason", reason)):
+            if not isinstance(value, str) or not value.strip():
+                raise InvalidRefund(f"{field} is missing: the history says who decided, and why", field=field)
+        executed = outcome is RefundStatus.SUCCEEDED
+        return self._decided(Decide(name, reference_text(reference), executed, by.strip(), reason.strip()))
+
+    def _committed(self, change: Change[Result]) -> Flow[Result]:
+        return committed(self.ledger, change, self._retry.deadline)
+
+    def _found(self, inspect: Inspect) -> Flow[LedgerEntry | None]:
+        from refundry.ledger.answers import entry_of
+
+        entry = yield from self._committed(inspect)
+        return None if entry is None else entry_of(inspect.account, inspect.reference, entry)
+
+    def _decided(self, decide: Decide) -> Flow[LedgerEntry]:
+        try:
+            yield from self._committed(decide)
+        except LookupError as refused:
+            pass_through(refused)
+            raise InvalidRefund(
+                str(refused),
+                field="reference",
+                resend=Resend.NEVER,
+                provider=decide.account,
+                reference=decide.reference,
+            ) from None
+        decided = yield from self._found(Inspect(decide.account, decide.reference))
+        assert decided is not None
+        return decided
 
     # Callbacks.
 
@@ -199,17 +298,25 @@ class Core:
         from refundry.webhooks import may_free, refund_after
 
         find = Find(event.provider, event.refund_id, event.reference)
-        known = yield from committed(self._ledger, find, self._retry.deadline)
+        known = yield from committed(self.ledger, find, self._retry.deadline)
         refund = None if known is None else refund_after(event, known)
         if refund is not None:
             learn = Learn(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
-            yield from committed(self._ledger, learn, self._retry.deadline)
+            yield from committed(self.ledger, learn, self._retry.deadline)
 
 
 def _confirmed(translation: Translation, event: RefundEvent, lookup: Flow[Refund]) -> Flow[RefundEvent]:
     from refundry.webhooks import confirmed
 
     return confirmed(translation, event, (yield from lookup))
+
+
+def _opened(ledger: str | InMemory | None, clock: Clock) -> Ledger:
+    if ledger is None or ledger is IN_MEMORY:
+        return MemoryLedger(clock)
+    from refundry.ledger.opening import opened  # a client without one loads no database
+
+    return opened(ledger, clock)
 
 
 def _check_transport(transport: object, send_name: str, what: str) -> None:

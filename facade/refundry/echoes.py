@@ -112,6 +112,7 @@ def _changed(kept: Refund | RefundError, known: list[Secret]) -> dict[str, Any]:
         "raw": lambda reply: _reply(reply, known),
         "provider_message": lambda text: without(text, known),
         "provider_code": lambda text: without(text, in_names),
+        "request_id": lambda name: name if without(name, in_names) == name else None,
         "refund_id": lambda name: name if without(name, in_names) == name else None,
         "tracking_id": lambda name: name if without(name, in_names) == name else None,
         "differences": lambda rows: tuple((name, asked, without(reported, known)) for name, asked, reported in rows),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from refundry.accounts import Account
 
 _PREFIX: Final = "REFUNDRY_"
+LEDGER: Final = "REFUNDRY_LEDGER"
+"""The variable of the client's ledger. Its value may hold a password, and shows in no message."""
 # No provider, label or field has two underscores in a row, so these always enclose a label.
 _WORDS: Final = "[A-Z0-9]+(?:_[A-Z0-9]+)*"
 _VARIABLE: Final = re.compile(
@@ -56,7 +58,10 @@ def from_environment(variables: Mapping[str, str]) -> list[Account]:
     """
     given: dict[_Shared, dict[str, str]] = {}
     for variable, value in variables.items():
-        if variable.startswith(_PREFIX) and not _is_of_others(variable, variables):
+        if variable == LEDGER:
+            if not value.strip():
+                raise InvalidRefund(f"{variable} is empty; give it a value, or unset it", field=variable)
+        elif variable.startswith(_PREFIX) and not _is_of_others(variable, variables):
             shared, field = _parts(variable)
             if not value.strip():
                 raise InvalidRefund(f"{variable} is empty; give it a value, or unset it", field=variable)
@@ -74,6 +79,11 @@ def from_environment(variables: Mapping[str, str]) -> list[Account]:
                 f"{variable}: the account of {first} has the same name; give one of them another", field=variable
             )
     return [account for _, account in accounts.values()]
+
+
+def ledger_of_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """The argument `ledger` of a client, from REFUNDRY_LEDGER; nothing where it is not set."""
+    return {"ledger": variables[LEDGER]} if LEDGER in variables else {}
 
 
 def _is_of_others(variable: str, variables: Mapping[str, str]) -> bool:

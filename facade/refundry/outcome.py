@@ -273,11 +273,18 @@ def of_failure(request: RefundRequest, failure: SendFailure, times: Times) -> Re
 
 
 def of_reply(
-    request: RefundRequest, reply: WireReply, reading: Reading, *, currency: str | None, times: Times
+    request: RefundRequest,
+    reply: WireReply,
+    reading: Reading,
+    *,
+    currency: str | None,
+    times: Times,
+    request_id: str | None = None,
 ) -> Refund | RefundError:
     """The outcome of an attempt with a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was requested as FULL.
+    `currency` is the account's, for the amount of a refund that was requested as FULL. `request_id` is the provider's id
+    of the request.
     """
     differences = () if reading.outcome is Outcome.UNKNOWN else compare(request, reading)
     if reading.outcome in _ACCEPTED and not differences:
@@ -293,9 +300,10 @@ def of_reply(
             provider_code=reading.code,
             provider_message=reading.message,
             sent_at=times.sent_at,
+            request_id=request_id,
             raw=reply,
         )
-    facts = _facts(request, reply, reading, clock=times.clock)
+    facts = {**_facts(request, reply, reading, clock=times.clock), "request_id": request_id}
     if differences:
         return _mismatch(differences, facts).until(times.resend_until)
     provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)
@@ -331,6 +339,23 @@ def after_unknown(
     return unknown
 
 
+def contradicted(
+    request: RefundRequest, contradiction: str, outcome_for_caller: Refund | RefundError
+) -> RefundMismatch:
+    """The outcome for the caller where the ledger learns late what it cannot bring together. A person has to look."""
+    found = outcome_for_caller.status.value if isinstance(outcome_for_caller, Refund) else str(outcome_for_caller)
+    text = f"{request.provider} and the ledger contradict each other about {request.reference!r}: {contradiction}"
+    return RefundMismatch(text, differences=(("outcome", contradiction, found),), **facts_of(request))
+
+
+def not_recorded(outcome_for_caller: Refund | RefundError) -> Refund | RefundError:
+    """The same outcome, which the ledger could not be told."""
+    if isinstance(outcome_for_caller, Refund):
+        return replace(outcome_for_caller, recorded=False)
+    outcome_for_caller.recorded = False
+    return outcome_for_caller
+
+
 def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:
     """Whether the provider gave the refund one of these ids."""
     return bool(ids) and not {refund.refund_id, refund.tracking_id}.isdisjoint(ids)
@@ -356,12 +381,19 @@ def resolve_by_lookup(
     Only a transaction that names itself as this refund resolves it: of this payment and amount, and created since the
     refund was first sent. One that failed resolves it only where no attempt before that reply was lost (`is_first`).
     """
-    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
+    if not resolves(found, reading, is_first=is_first) or not isinstance(found, Refund):
         return unknown
     if found.status is RefundStatus.FAILED:
         text = f"{request.provider} has not carried out {request.reference!r}"
-        return _failed(text, request, found, times, reading.reason) if is_first else unknown
+        return _failed(text, request, found, times, reading.reason)
     return found
+
+
+def resolves(found: Refund | RefundError, reading: Reading, *, is_first: bool) -> bool:
+    """Whether a lookup of an unknown refund tells its outcome, as `resolve_by_lookup` says."""
+    if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
+        return False
+    return is_first or found.status is not RefundStatus.FAILED
 
 
 def _refused(kind: type[Refused], text: str, times: Times, **facts: Any) -> Refused:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _TOO_LATE: Final = SendFailure(Evidence.NOT_SENT, "the deadline of the call has passed")
+_LEASE_OVER: Final = SendFailure(
+    Evidence.NOT_SENT, "the machine slept, or its clock was set, and another process may have the reference now", True
+)
 # The call that fetches a token tells the others when it is interrupted, unless the interruption prevents even that.
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
 
@@ -85,6 +88,8 @@ class Attempts:
         if left <= 0:
             return self._conclude(call, _TOO_LATE, ())
         timeout = self._timeout if left >= self._timeout.total else replace(self._timeout, total=left)
+        if not call.has_time_for(timeout.total):
+            return self._conclude(call, _LEASE_OVER, ())
         request = wire_request(call.request, call.translation.account, credentials)
         call.begin(request.progress)
         try:

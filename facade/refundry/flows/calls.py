@@ -51,6 +51,10 @@ class Call(ABC, Generic[Result]):
     def may_retry(self, last: Conclusion[Result], previous: Conclusion[Result] | None) -> bool:
         """Whether another attempt may follow the last one. `previous` is the attempt before the last."""
 
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether an attempt of so many seconds may still begin."""
+        return True
+
     def begin(self, progress: Progress) -> None:
         """Note that an attempt is about to be handed to the transport."""
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from refundry import outcome
 from refundry.capabilities import check
 from refundry.echoes import redacted
-from refundry.errors import NotSent, OutcomeUnknown, RefundError
+from refundry.errors import LedgerFailed, NotSent, OutcomeUnknown, RefundError
 from refundry.flows.calls import Call, Conclusion
 from refundry.flows.effects import committed
 from refundry.interruption import pass_through
 from refundry.ledger.changes import IsOfAnother, Record, Reserve
+from refundry.ledger.entry import Tried
 from refundry.money import Money
 from refundry.outcome import Reading
 from refundry.providers.replies import read_refund
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from refundry.flows.lookup import Lookups
     from refundry.ledger.changes import Change, Ledger
     from refundry.ledger.entry import Reservation
-    from refundry.limits import Retry
+    from refundry.limits import Retry, Timeout
     from refundry.outcome import Answer
     from refundry.owner import Owner
     from refundry.providers.translation import Translation
@@ -38,6 +39,10 @@ Outcome = Refund | RefundError
 Result = TypeVar("Result")
 
 _FRAMES_OF_A_CALL: Final = 100
+# A lease outlasts the call by more than the grain of the clocks of a machine and of a database.
+_SECONDS_OF_GRACE: Final = 5.0
+# An outcome is still written where the call has used up its time.
+_SECONDS_TO_RECORD: Final = 2.0
 
 
 class RefundCall(Call[Outcome]):
@@ -68,7 +73,15 @@ class RefundCall(Call[Outcome]):
             )
             currency = self.translation.account.currency
             attempt_outcome = redacted(
-                outcome.of_reply(request, answer, reading, currency=currency, times=reservation), secrets
+                outcome.of_reply(
+                    request,
+                    answer,
+                    reading,
+                    currency=currency,
+                    times=reservation,
+                    request_id=self.translation.request_id_of(answer),
+                ),
+                secrets,
             )
         if isinstance(attempt_outcome, Refund) and outcome.names_one_of(reservation.failed_ids, attempt_outcome):
             attempt_outcome = outcome.stored_answer_of_failed(request, attempt_outcome, reservation)
@@ -86,6 +99,10 @@ class RefundCall(Call[Outcome]):
             return False
         return previous is None or not outcome.is_stored_answer(last.answer, previous.answer, last.attempt_outcome)
 
+    def has_time_for(self, seconds: float) -> bool:
+        """Whether the reference is held for so long."""
+        return self._reservation.has_time_for(seconds)
+
     def begin(self, progress: Progress) -> None:
         """Record that the reference is being sent."""
         self._reservation.begin(progress)
@@ -100,21 +117,29 @@ class RefundCall(Call[Outcome]):
         ):
             self.tracking_id = self.translation.tracking_of(conclusion.answer)
             self.is_first = reservation.is_first
+        reservation.tried.append(_tried(conclusion.attempt_outcome))
         is_about_an_earlier_one = outcome_for_caller is not conclusion.attempt_outcome
         reservation.record_attempt(outcome_for_caller, is_about_an_earlier_one=is_about_an_earlier_one)
+        if self.tracking_id is not None:
+            reservation.note_tracking(self.tracking_id, is_first=self.is_first)
 
 
 class Refunds:
     """The refunds of a client, as flows."""
 
-    def __init__(self, attempts: Attempts, lookups: Lookups, ledger: Ledger, retry: Retry, clock: Clock) -> None:
+    def __init__(
+        self, attempts: Attempts, lookups: Lookups, ledger: Ledger, timeout: Timeout, retry: Retry, clock: Clock
+    ) -> None:
         self._attempts = attempts
         self._lookups = lookups
         self._ledger = ledger
+        self._timeout = timeout
         self._retry = retry
         self._clock = clock
 
-    def refund(self, owner: Owner, translation: Translation, request: RefundRequest) -> Flow[Refund]:
+    def refund(
+        self, owner: Owner, translation: Translation, request: RefundRequest, payment_amount: Money | None = None
+    ) -> Flow[Refund]:
         """Refund once under a reference. Returns what the provider accepted, and raises a RefundError otherwise.
 
         A flow that is closed while an attempt is under way leaves the reference unknown.
@@ -124,20 +149,49 @@ class Refunds:
         window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
         deadline = self._clock.monotonic() + self._retry.deadline
-        reservation = yield from self._committed(Reserve(request, window, margin, owner), deadline)
-        if isinstance(reservation, Refund):
-            return reservation
+        lease = self._retry.deadline + self._timeout.total + _SECONDS_OF_GRACE
+        lease_end = self._clock.instant().plus(lease)
+        reserve = Reserve(request, window, margin, owner, lease_end, payment_amount)
         try:
-            outcome_for_caller = yield from self._send(owner, translation, reservation, deadline)
-        except RefundError:
+            reservation = yield from self._reserved(reserve, deadline)
+            if isinstance(reservation, Refund):
+                return reservation
+            outcome_for_caller = yield from self._settled(owner, translation, reservation, deadline)
+        except BaseException as error:
+            if not isinstance(error, RefundError) or isinstance(error, NotSent):
+                self._ledger.hand_back(owner, request)
             raise
-        except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
-            pass_through(error)
-            outcome_for_caller = reservation.after_fault(error)
-        yield from self._committed(Record(reservation), deadline)
         if isinstance(outcome_for_caller, Refund):
             return outcome_for_caller
         raise outcome_for_caller
+
+    def _reserved(self, reserve: Reserve, deadline: float) -> Flow[Reservation | Refund]:
+        """The reservation, or the refund that was accepted before. NotSent where the ledger fails."""
+        try:
+            return (yield from committed(self._ledger, reserve, deadline - self._clock.monotonic()))
+        except LedgerFailed as failed:
+            pass_through(failed)
+            text = f"nothing was sent to {reserve.request.provider}: {failed}"
+            raise NotSent(text, **outcome.facts_of(reserve.request)) from failed
+
+    def _settled(
+        self, owner: Owner, translation: Translation, reservation: Reservation, deadline: float
+    ) -> Flow[Outcome]:
+        """The outcome for the caller, once the ledger has it or has failed to take it."""
+        try:
+            outcome_for_caller = yield from self._send(owner, translation, reservation, deadline)
+        except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
+            pass_through(error)
+            outcome_for_caller = reservation.after_fault(error)
+        seconds = max(deadline - self._clock.monotonic(), _SECONDS_TO_RECORD)
+        try:
+            contradiction = yield from committed(self._ledger, Record(reservation), seconds)
+        except LedgerFailed as failed:
+            pass_through(failed)
+            return outcome.not_recorded(outcome_for_caller)
+        if contradiction is not None:
+            return outcome.contradicted(reservation.request, contradiction, outcome_for_caller)
+        return outcome_for_caller
 
     def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
         return committed(self._ledger, change, deadline - self._clock.monotonic())
@@ -180,6 +234,13 @@ class Refunds:
             return unknown
         reservation.record_lookup(resolved)
         return resolved
+
+
+def _tried(attempt_outcome: Outcome) -> Tried:
+    if isinstance(attempt_outcome, Refund):
+        status = None if attempt_outcome.raw is None else attempt_outcome.raw.status
+        return Tried(attempt_outcome.status.name, status, attempt_outcome.request_id)
+    return Tried(type(attempt_outcome).__name__, attempt_outcome.http_status, attempt_outcome.request_id)
 
 
 def _has_room() -> bool:

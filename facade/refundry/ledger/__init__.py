@@ -1,1 +1,19 @@
-"""What is known of each reference, and what may happen to it next."""
+"""What is known of each reference, and where it is kept: in memory, in a file of SQLite, or in PostgreSQL."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+
+class InMemory(Enum):
+    """The type of IN_MEMORY, for annotations."""
+
+    IN_MEMORY = "in memory"
+
+
+IN_MEMORY: Final = InMemory.IN_MEMORY
+"""Where a client keeps its references whose caller says nothing of a ledger. None is the same, without the warning."""

@@ -167,6 +167,14 @@ class Ledger(Protocol):
         """As `commit`, without holding the event loop."""
         ...
 
+    def close(self) -> None:
+        """Hand back what calls have left behind, and close what is open in this process."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `close`, without holding the event loop."""
+        ...
+
     def hand_back(self, owner: Owner, request: RefundRequest) -> None:
         """Let the reference of a call that is broken off go, without making anybody wait."""
         ...
@@ -200,7 +208,9 @@ class Reserve(Change[Reservation | Refund]):
         """The reservation, or the accepted refund."""
         request = self.request
         entry = view.get(request.provider, request.reference, self.owner)
-        known, failed_ids, contradiction = None, (), None
+        known: Known = None
+        failed_ids: tuple[str, ...] = ()
+        contradiction = None
         if entry is not None:
             if (entry.payment_id, entry.amount) != (request.payment_id, request.amount):
                 raise ReferenceConflict(
@@ -241,9 +251,7 @@ class Reserve(Change[Reservation | Refund]):
                 raise reservation.earlier
         self._check_payment(view)
         reservation.known = sending(known, Progress(), view.clock)
-        view.put(
-            request.provider, request.reference, reservation.entry(reservation.known), Note(event), reservation
-        )
+        view.put(request.provider, request.reference, reservation.entry(reservation.known), Note(event), reservation)
         return reservation
 
     @property
@@ -525,9 +533,7 @@ def _replayed_from_archive(request: RefundRequest, archived: Archived) -> Refund
 
 
 def _needs_of(refund: Refund) -> Needs:
-    return Needs(
-        ((refund.provider, refund.reference),), tuple((refund.provider, one) for one in ids_of(refund))
-    )
+    return Needs(((refund.provider, refund.reference),), tuple((refund.provider, one) for one in ids_of(refund)))
 
 
 def _event_of_left(left: Known) -> Event:

@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 Key = tuple[str, str]
 """An account and a reference."""
 
+SECONDS_TO_WAIT: Final = 10.0
 _SECONDS_TO_CLOSE: Final = 5.0
 
 
@@ -334,11 +335,11 @@ class DatabaseLedger:
         self._clock = clock
         self._writer = Writer(lambda: Session(connect, clock, self._held), is_quick=is_quick)
 
-    def commit(self, change: Change[Result], seconds: float) -> Result:
+    def commit(self, change: Change[Result], seconds: float = SECONDS_TO_WAIT) -> Result:
         """Make a change durable within so many seconds. Raises LedgerFailed otherwise."""
         return self._writer.commit(change, seconds)
 
-    async def acommit(self, change: Change[Result], seconds: float) -> Result:
+    async def acommit(self, change: Change[Result], seconds: float = SECONDS_TO_WAIT) -> Result:
         """As `commit`, without holding the event loop."""
         return await self._writer.acommit(change, seconds)
 
@@ -349,6 +350,12 @@ class DatabaseLedger:
     def close(self) -> None:
         """Hand back what calls have left behind, and close the connection of this process."""
         self._writer.close(_SECONDS_TO_CLOSE)
+
+    async def aclose(self) -> None:
+        """As `close`, in a thread of its own."""
+        import asyncio
+
+        await asyncio.to_thread(self.close)
 
 
 def _needs_of(changes: Sequence[Change[Any]]) -> Needs:

@@ -112,15 +112,13 @@ class Reservation:
     @property
     def resend_until(self) -> Deadline | None:
         """When sending again stops being safe if the refund is unknown now; None where it never is."""
-        if self.window is None or self.first_sent is None:
-            return None
-        return self._in_seconds(self.window - self.margin - self.first_sent.age())
+        return resend_until(self.first_sent, self.window, self.margin, self.clock)
 
     @property
     def same_answer_until(self) -> datetime | None:
         """Until when this reference may bring back a refusal of now; None where the next attempt has another key."""
         stored = self.window is not None and not self.counts_attempts
-        return self._in_seconds(self.window or 0).moment if stored else None
+        return _in_seconds(self.window or 0, self.clock).moment if stored else None
 
     def record_attempt(self, outcome_for_caller: Refund | RefundError, *, is_about_an_earlier_one: bool) -> None:
         """Note how an attempt ended, by what the caller learns of the refund after it.
@@ -200,15 +198,23 @@ class Reservation:
     def _first_sent(self) -> Moment:
         return self.first_sent or Moment(self.clock)
 
-    def _in_seconds(self, seconds: float) -> Deadline:
-        return Deadline(utc(self.clock.wall() + seconds), self.clock)
-
     def _known(self, state: State, outcome_for_caller: Refund | RefundError) -> Known:
         if state is State.ACCEPTED and isinstance(outcome_for_caller, Refund):
             return accepted(outcome_for_caller, self._first_sent.wall)
         if state is State.UNKNOWN and isinstance(outcome_for_caller, OutcomeUnknown):
             return _unknown(outcome_for_caller, self._first_sent)
         return None
+
+
+def resend_until(first_sent: Moment | None, window: float | None, margin: float, clock: Clock) -> Deadline | None:
+    """When sending a refund again stops being safe that was first sent then; None where it never is."""
+    if window is None or first_sent is None:
+        return None
+    return _in_seconds(window - margin - first_sent.age(), clock)
+
+
+def _in_seconds(seconds: float, clock: Clock) -> Deadline:
+    return Deadline(utc(clock.wall() + seconds), clock)
 
 
 def refund_of(provider: str, reference: str, payment_id: str | None, known: Accepted) -> Refund:

@@ -58,6 +58,9 @@ class MemoryLedger(Guarded):
     def close(self) -> None:
         """Nothing has to be done."""
 
+    async def aclose(self) -> None:
+        """Nothing has to be done."""
+
     # What a change sees (`changes.View`).
 
     def get(self, account: str, reference: str, owner: Owner | None = None) -> Entry | None:

@@ -93,6 +93,10 @@ class SqliteStore:
             if self._connection.in_transaction:
                 self._connection.rollback()
 
+    def lock_for_migrations(self) -> bool:
+        """The transaction keeps every other one out. Whether there is a schema."""
+        return self.sql("SELECT 1 FROM sqlite_master WHERE name = 'versions'") != []
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()

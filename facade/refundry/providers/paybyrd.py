@@ -35,6 +35,7 @@ _TRANSACTIONS: Final = "/api/v2/transactions"
 _LINK: Final = re.compile(
     re.escape(_TRANSACTIONS) + r"(?:\?requestId=(?P<request>[0-9A-Za-z-]{1,200})|/(?P<transaction>[0-9A-Za-z-]{1,200}))"
 )
+_REQUEST_ID: Final = re.compile(r"[0-9A-Za-z-]{1,200}")
 # .NET writes the year 1 for a time that was never set.
 _FIRST_YEAR, _LAST_YEAR = 2000, 9000
 
@@ -68,7 +69,7 @@ class PaybyrdTranslation(Translation):
         return refund_transaction.build_request(
             request.payment_id,
             body=models.RefundRequest(iso_amount=counted(request.amount, self.account)),
-            idempotency_key=idempotency_key(request.reference),
+            idempotency_key=idempotency_key(request.reference, request.attempt),
         )
 
     def parse(self, request: RefundRequest, reply: WireReply) -> Any:
@@ -94,6 +95,11 @@ class PaybyrdTranslation(Translation):
             resolves_earlier=outcome is Outcome.REJECTED and code in codes.RESOLVES_EARLIER,
             **reported,
         )
+
+    def request_id_of(self, reply: WireReply) -> str | None:
+        """Each reply has it in a header: docs.paybyrd.com, advanced/tracking-requests."""
+        value = reply.header("requestid")
+        return value if value is not None and _REQUEST_ID.fullmatch(value) else None
 
     def tracking_of(self, reply: WireReply) -> str | None:
         """The link to the transactions of the request, by the id that each reply has in a header.
@@ -268,13 +274,14 @@ class PaybyrdTranslation(Translation):
         return replace(reading, outcome=Outcome.PENDING, code=word)
 
 
-def idempotency_key(reference: str) -> str:
-    """The key that Paybyrd de-duplicates by: the same for the same reference, in every process and for good.
+def idempotency_key(reference: str, attempt: int = 1) -> str:
+    """The key that Paybyrd de-duplicates by: the same for one attempt of a reference, in every process and for good.
 
-    It has the form of a random UUID, which the provider advises. It stays the same after a refusal: a process cannot
+    It has the form of a random UUID, which the provider advises. Without a ledger there is one attempt: a process cannot
     know what another process was answered under this reference, and with a second key both could refund.
     """
-    digits = hashlib.sha256(f"refundry\n{reference}".encode()).hexdigest()
+    numbered = f"\n{attempt}" if attempt > 1 else ""
+    digits = hashlib.sha256(f"refundry\n{reference}{numbered}".encode()).hexdigest()
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 

@@ -102,6 +102,10 @@ class Translation(ABC):
     def interpret(self, request: RefundRequest, status: int, parsed: Any, reader: FieldReader) -> Reading:
         """What a reply of this HTTP status says of the refund."""
 
+    def request_id_of(self, reply: WireReply) -> str | None:
+        """The provider's id of the request that this reply answers, for its support; None where it gives none."""
+        return None
+
     def tracking_of(self, reply: WireReply) -> str | None:
         """The tracking id that leads from this reply to the refund when its outcome is unknown; None without one."""
         return None

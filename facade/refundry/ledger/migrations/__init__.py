@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _OLDEST: Final = re.compile(r"-- oldest client: ([0-9]+)$", re.MULTILINE)
-_CREATE_VERSIONS: Final = "CREATE TABLE IF NOT EXISTS refundry.versions (version INTEGER NOT NULL, oldest INTEGER NOT NULL)"
+_CREATE_VERSIONS: Final = (
+    "CREATE TABLE IF NOT EXISTS refundry.versions (version INTEGER NOT NULL, oldest INTEGER NOT NULL)"
+)
 
 
 class Migration(NamedTuple):
@@ -35,7 +37,11 @@ class Migration(NamedTuple):
 
 
 class Connection(Protocol):
-    """What a migration needs of a store, within a transaction that no other migration shares."""
+    """What a migration needs of a store, within a transaction."""
+
+    def lock_for_migrations(self) -> bool:
+        """Keep every other migration out until the end of the transaction, and say whether there is a schema."""
+        ...
 
     def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement, with `?` for each value, and give its rows."""
@@ -55,10 +61,10 @@ def of(kind: str, folder: Traversable | None = None) -> list[Migration]:
 
 def migrate(connection: Connection, kind: str, folder: Traversable | None = None) -> None:
     """Bring the schema to the newest version. Raises LedgerFailed where a newer client has gone too far ahead."""
-    connection.sql(_CREATE_VERSIONS)
     known = of(kind, folder)
-    versions = connection.sql("SELECT version, oldest FROM refundry.versions ORDER BY version")
-    newest, oldest = versions[-1] if versions else (0, 0)
+    newest, oldest = 0, 0
+    if connection.lock_for_migrations():
+        newest, oldest = connection.sql("SELECT version, oldest FROM refundry.versions ORDER BY version")[-1]
     if oldest > known[-1].version:
         raise LedgerFailed(
             f"the ledger is of version {newest}, and this refundry knows versions up to {known[-1].version}; upgrade it"

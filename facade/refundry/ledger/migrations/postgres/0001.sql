@@ -1,3 +1,6 @@
+-- The versions of this schema that were made, each with the oldest client that can go on beside it.
+CREATE SCHEMA refundry;
+CREATE TABLE refundry.versions (version integer PRIMARY KEY, oldest integer NOT NULL);
 -- What is known of each reference. Amounts are in minor units; one without a currency is the whole payment.
 CREATE TABLE refundry.refunds (
     account TEXT NOT NULL,

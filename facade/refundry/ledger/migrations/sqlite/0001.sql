@@ -1,3 +1,5 @@
+-- The versions of this schema that were made, each with the oldest client that can go on beside it.
+CREATE TABLE versions (version integer PRIMARY KEY, oldest integer NOT NULL);
 -- What is known of each reference. Amounts are in minor units; one without a currency is the whole payment.
 CREATE TABLE refunds (
     account TEXT NOT NULL,

@@ -1,0 +1,131 @@
+"""What became of a reference, as a flow: from the ledger, and from the provider where the ledger cannot say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from refundry import outcome
+from refundry.clock import utc
+from refundry.errors import InvalidRefund, LedgerFailed, LookupFailed, RefundInProgress, Resend
+from refundry.flows.effects import committed
+from refundry.interruption import pass_through
+from refundry.ledger.changes import Inspect, IsOfAnother, Learn
+from refundry.ledger.entry import refund_of, resend_until, unknown_again
+from refundry.ledger.rules import Accepted, Sending, Unknown
+from refundry.money import Money
+from refundry.refund import Refund, RefundRequest, RefundStatus
+
+if TYPE_CHECKING:
+    from refundry.clock import Clock
+    from refundry.flows.effects import Flow
+    from refundry.flows.lookup import Lookups
+    from refundry.ledger.changes import Change, Ledger
+    from refundry.limits import Retry
+    from refundry.owner import Owner
+    from refundry.providers.translation import Translation
+
+Result = TypeVar("Result")
+
+
+class Resolutions:
+    """The questions about a reference, as flows. None of them sends a refund."""
+
+    def __init__(self, lookups: Lookups, ledger: Ledger, retry: Retry, clock: Clock) -> None:
+        self._lookups = lookups
+        self._ledger = ledger
+        self._retry = retry
+        self._clock = clock
+
+    def resolve(self, owner: Owner, translation: Translation, reference: str) -> Flow[Refund]:
+        """The refund as it is now. Raises OutcomeUnknown where that cannot be known."""
+        provider = translation.account.name
+        deadline = self._clock.monotonic() + self._retry.deadline
+        entry = yield from self._committed(Inspect(provider, reference), deadline)
+        if entry is None:
+            raise InvalidRefund(
+                f"the ledger knows no refund {reference!r} at {provider}",
+                field="reference",
+                resend=Resend.NEVER,
+                provider=provider,
+                reference=reference,
+            )
+        request = RefundRequest(provider, entry.payment_id, entry.amount, reference, entry.attempt)
+        match entry.known:
+            case Accepted() as known:
+                refund = refund_of(provider, reference, entry.payment_id, known)
+                return (yield from self._looked_up(owner, translation, refund))
+            case Unknown() as known:
+                return (yield from self._asked(owner, translation, request, known, deadline))
+            case Sending():
+                raise RefundInProgress(
+                    f"{reference!r} is being sent to {provider} now; wait for that call", **outcome.facts_of(request)
+                )
+            case None:
+                return _not_executed(request)
+
+    def _looked_up(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
+        """An accepted refund in its present state, where it is not final yet."""
+        if refund.status is not RefundStatus.PENDING or (refund.refund_id is None and refund.tracking_id is None):
+            return refund
+        found = yield from self._lookups.lookup(owner, translation, refund)
+        return (yield from self.recorded(refund, found))
+
+    def _asked(
+        self, owner: Owner, translation: Translation, request: RefundRequest, known: Unknown, deadline: float
+    ) -> Flow[Refund]:
+        """The state of an unknown refund, by what the provider gave to ask by."""
+        window = translation.CAPABILITIES[request.operation].idempotency_window
+        margin = self._retry.deadline + self._retry.longest_wait
+        until = resend_until(known.first_sent, window, margin, self._clock)
+        unknown = unknown_again(request, known, until)
+        if known.tracking_id is None:
+            raise unknown
+        refund = Refund(
+            provider=request.provider,
+            reference=request.reference,
+            status=RefundStatus.PENDING,
+            amount=request.amount if isinstance(request.amount, Money) else None,
+            payment_id=request.payment_id,
+            tracking_id=known.tracking_id,
+            sent_at=utc(known.first_sent.wall),
+        )
+        state = yield from self._lookups.state(owner, translation, refund, deadline, self._retry.attempts)
+        found = state.outcome_for_caller
+        if isinstance(found, LookupFailed):
+            raise found
+        if not outcome.resolves(found, state.reading, is_first=known.is_first):
+            raise unknown
+        assert isinstance(found, Refund)
+        if (yield from self._committed(IsOfAnother(found), deadline)):
+            raise unknown
+        return (yield from self.recorded(refund, found, of_unknown=True))
+
+    def recorded(self, known: Refund, found: Refund, *, of_unknown: bool = False) -> Flow[Refund]:
+        """A state that the provider gave, once the ledger has it or has failed to take it.
+
+        Raises LookupFailed for the state of another reference's refund.
+        """
+        try:
+            is_of_it = yield from committed(self._ledger, Learn(found, of_unknown=of_unknown), self._retry.deadline)
+        except LedgerFailed as failed:
+            pass_through(failed)
+            return replace(found, recorded=False)
+        if not is_of_it:
+            raise LookupFailed(
+                f"{found.provider} gave the transaction of another reference for {found.reference!r}",
+                refund=known,
+                temporary=False,
+                provider=found.provider,
+                reference=found.reference,
+                raw=found.raw,
+            )
+        return found
+
+    def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
+        return committed(self._ledger, change, deadline - self._clock.monotonic())
+
+
+def _not_executed(request: RefundRequest) -> Refund:
+    amount = request.amount if isinstance(request.amount, Money) else None
+    return Refund(request.provider, request.reference, RefundStatus.FAILED, amount, payment_id=request.payment_id)
