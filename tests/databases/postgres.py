@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import ClassVar, Final
 
 import psycopg
@@ -19,6 +20,7 @@ _SETTINGS: Final = {
     "unix_socket_directories": "",
     "fsync": "on",
     "shared_buffers": "16MB",
+    "max_wal_size": "128MB",
     "dynamic_shared_memory_type": "mmap",  # in its folder, so that a killed server leaves nothing outside it
     "jit": "off",
     "timezone": "UTC",
@@ -34,8 +36,10 @@ class PostgresServer(Daemon):
 
     ends_at: ClassVar[signal.Signals] = signal.SIGINT  # a fast shutdown: it waits for no client
 
-    def __init__(self, settings: Mapping[str, str] | None = None, *, standby: bool = False) -> None:
-        super().__init__()
+    def __init__(
+        self, settings: Mapping[str, str] | None = None, *, standby: bool = False, parent: Path | None = None
+    ) -> None:
+        super().__init__(parent)
         self.settings: dict[str, str] = dict(settings or {})
         self.standby = standby
         self._initdb = program("initdb", PACKAGE)
@@ -67,15 +71,21 @@ class PostgresServer(Daemon):
     def close(self) -> None:
         """End the server, and remove what it has left."""
         self.stop()
-        with suppress(FileNotFoundError):  # there after a crash: its line 7 names the shared memory that nobody freed
-            lines = (self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        if memory := self.shared_memory():  # a crash has left it behind
             subprocess.run(
-                [program("ipcrm", "util-linux"), "--shmem-id", lines[6].split()[1]],
+                [program("ipcrm", "util-linux"), "--shmem-id", str(memory)],
                 timeout=SECONDS,
                 check=False,
                 capture_output=True,
             )
         super().close()
+
+    def shared_memory(self) -> int | None:
+        """Return the id of its System V shared memory; None where it has ended in order."""
+        with suppress(FileNotFoundError, IndexError):
+            lines = (self.folder / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            return int(lines[6].split()[1])  # by pidfile.h: the key and the id
+        return None
 
     def connect(self, database: str = "postgres") -> psycopg.Connection:
         """Return a connection in autocommit. Use it as a context manager."""

@@ -63,6 +63,19 @@ def test_a_kill_leaves_no_process_of_the_server(own_postgres_server: PostgresSer
     assert running() == []
 
 
+def test_a_server_that_was_killed_leaves_no_folder_and_no_shared_memory() -> None:
+    def segments() -> set[int]:
+        lines = Path("/proc/sysvipc/shm").read_text(encoding="utf-8").splitlines()[1:]
+        return {int(line.split()[1]) for line in lines}
+
+    with PostgresServer() as server:
+        server.kill()
+        assert server.shared_memory() in segments()
+        left = server.shared_memory()
+    assert left not in segments()
+    assert not server.folder.exists()
+
+
 def test_a_frozen_server_answers_nothing_and_goes_on_where_it_was(own_postgres_server: PostgresServer) -> None:
     answered = threading.Event()
 
