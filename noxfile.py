@@ -26,7 +26,7 @@ VERSIONS = ("3.11", "3.12", "3.13")
 ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
-NETWORK = ("tests/faults",)
+NETWORK = ("tests/faults", "tests/databases")
 CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows")
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}

@@ -1,10 +1,11 @@
-"""Assertion rewriting of the shared helpers, and the number of examples of a property test."""
+"""Assertion rewriting of the shared helpers, the databases, and the number of examples of a property test."""
 
 import os
 
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["tests.databases.fixtures"]
 pytest.register_assert_rewrite(
     "tests.facade.canary", "tests.facade.questions", "tests.facade.support", "tests.faults.support"
 )

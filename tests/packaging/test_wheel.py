@@ -91,6 +91,7 @@ def test_what_a_service_may_do_without_is_an_extra(metadata: Message) -> None:
     extras = {(extra(requirement), requirement.name) for requirement in requirements(metadata) if extra(requirement)}
     assert extras == {
         ("otel", "opentelemetry-api"),
+        ("postgres", "psycopg"),
         ("schemas", "pydantic"),
         ("sandbox", "openapi-schema-validator"),
         ("strict", "openapi-schema-validator"),

@@ -97,7 +97,7 @@ def test_the_first_commands_of_the_readme_are_those_that_the_check_of_a_checkout
 def test_each_package_of_debian_is_named_with_its_program() -> None:
     lines = (ROOT / ".ci/packages.txt").read_text(encoding="utf-8").splitlines()
     named = dict(line.split() for line in lines if not line.startswith("#"))
-    assert {"nginx", "haproxy"} <= set(named)
+    assert {"nginx", "haproxy", "initdb", "pgbouncer"} <= set(named)
     assert all(named.values())
 
 
