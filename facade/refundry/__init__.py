@@ -14,8 +14,8 @@ _MODULE_OF: dict[str, str] = {
         "accounts": "Account Blink Lab4Pay Paybyrd",
         "capabilities": "Capabilities",
         "client": "AsyncRefundClient RefundClient",
-        "errors": "AuthenticationFailed InvalidRefund LedgerFailed LookupFailed NotSent OutcomeUnknown Reason ReferenceConflict"
-        " RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
+        "errors": "AuthenticationFailed InvalidRefund LedgerFailed LookupFailed NotSent OutcomeUnknown Reason"
+        " ReferenceConflict RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
         " WebhookRejected WebhookUnreadable",
         "ledger.answers": "HistoryLine LedgerEntry",
         "limits": "Retry Timeout",

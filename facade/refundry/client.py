@@ -347,7 +347,7 @@ class AsyncRefundClient(_Client):
 
 
 class RefundLedger:
-    """What a client's ledger knows of each reference. Each method raises LedgerFailed where the ledger cannot answer."""
+    """What a client's ledger knows of each reference. Each method raises LedgerFailed where it cannot answer."""
 
     def __init__(self, client: RefundClient) -> None:
         self._client = client

@@ -28,7 +28,7 @@ def _boot_id() -> str:
     """Linux alone has it. It stays the same for as long as the process lives."""
     if not _boot_ids:
         try:
-            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123 (pathlib is slow to import)
                 _boot_ids.append(file.read().strip())
         except OSError:
             _boot_ids.append("")

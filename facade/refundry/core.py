@@ -16,10 +16,10 @@ from refundry.flows.effects import committed
 from refundry.flows.lookup import Lookups
 from refundry.flows.refund import Refunds
 from refundry.flows.resolution import Resolutions
+from refundry.interruption import pass_through
 from refundry.ledger import IN_MEMORY, InMemory
 from refundry.ledger.changes import Decide, Find, Inspect, Learn
 from refundry.ledger.memory import MemoryLedger
-from refundry.interruption import pass_through
 from refundry.limits import Retry, Timeout
 from refundry.money import Money
 from refundry.observe import Observer
@@ -151,9 +151,9 @@ class Core:
         if self._only_process is not None and self._only_process != os.getpid():
             self._only_process = None
             _LOG.warning(
-                "this client was made in another process, and has no ledger: the same reference may be refunded once in "
-                "each process. Give it ledger='sqlite:///...' or ledger='postgresql://...', or ledger=None where no two "
-                "processes get the same reference"
+                "this client was made in another process, and has no ledger: each process may refund the same "
+                "reference once. Give it ledger='sqlite:///...' or ledger='postgresql://...', or ledger=None where "
+                "no two processes get the same reference"
             )
 
     # Questions.

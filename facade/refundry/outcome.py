@@ -283,8 +283,8 @@ def of_reply(
 ) -> Refund | RefundError:
     """The outcome of an attempt with a reply: the refund where it was accepted, the exception to raise otherwise.
 
-    `currency` is the account's, for the amount of a refund that was requested as FULL. `request_id` is the provider's id
-    of the request.
+    `currency` is the account's, for the amount of a refund that was requested as FULL. `request_id` is the provider's
+    id of the request.
     """
     differences = () if reading.outcome is Outcome.UNKNOWN else compare(request, reading)
     if reading.outcome in _ACCEPTED and not differences:

@@ -91,11 +91,11 @@ class Refund:
     the account's currency is not known. `refund_id` is the provider's id of the refund itself, None where it gave none;
     `tracking_id` is what it gave instead, for a lookup. `remaining` is what can still be refunded of the payment, in
     minor units of the amount's currency (0: nothing; None: the provider does not say). `provider_code` and
-    `provider_message` are the provider's words, and `request_id` its id of the request, for its support. `sent_at` is when the refund was first sent (UTC, by the clock of this
-    machine): an older transaction is not this refund. `replayed` says that an earlier call got this result, and that
-    this call sent nothing; it then has no `remaining`, no `provider_message` and no `request_id`. `recorded` is False where
-    the ledger could not be told this state. `raw` is the whole reply; it is in no
-    repr, not in `to_dict`, not compared, and not in a replay.
+    `provider_message` are the provider's words, and `request_id` is its id of the request, for its support. `sent_at`
+    is when the refund was first sent (UTC, by the clock of this machine): an older transaction is not this refund.
+    `replayed` says that an earlier call got this result, and that this call sent nothing; it then has no `remaining`,
+    `provider_message` and `request_id`. `recorded` is False where the ledger could not be told this state. `raw` is the
+    whole reply; it is in no repr, not in `to_dict`, not compared, and not in a replay.
     """
 
     provider: str

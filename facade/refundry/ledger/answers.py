@@ -13,7 +13,7 @@ from refundry.ledger.entry import refund_of
 from refundry.ledger.memory import MemoryLedger
 from refundry.ledger.rows import COLUMNS
 from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of
-from refundry.money import Money, to_plain
+from refundry.money import to_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -61,7 +61,7 @@ class Note(NamedTuple):
 
 
 class Archived(NamedTuple):
-    """What is left of a reference that was moved out of the ledger: a digest of its payment and amount, and its state."""
+    """What is left of a reference that was moved out: a digest of its payment and amount, and its state."""
 
     parameters: str
     state: State
@@ -510,14 +510,14 @@ def _replayed_from_archive(request: RefundRequest, archived: Archived) -> Refund
     facts = facts_of(request)
     if archived.parameters != digest_of_parameters(request.payment_id, request.amount):
         raise ReferenceConflict(
-            f"{request.reference!r} was used for another refund at {request.provider}, and is archived; give each refund "
-            "a reference of its own",
+            f"{request.reference!r} was used for another refund at {request.provider}, and is archived; give each "
+            "refund a reference of its own",
             **facts,
         )
     if archived.state is not State.ACCEPTED:
         raise InvalidRefund(
-            f"{request.reference!r} is archived: nothing was executed under it at {request.provider}; give this refund a "
-            "new reference",
+            f"{request.reference!r} is archived: nothing was executed under it at {request.provider}; give this "
+            "refund a new reference",
             field="reference",
             **facts,
         )
@@ -569,9 +569,9 @@ def _contradiction(entry: Entry, left: Known) -> str | None:
         said = "was executed" if isinstance(known, Accepted) else "was not executed"
         found = "accepted it" if isinstance(left, Accepted) else "executed nothing"
         return f"{entry.decided_by} decided that it {said}, and the provider {found}"
-    if isinstance(known, Accepted) and isinstance(left, Accepted) and ids_of(known) and ids_of(left):
-        if not {*ids_of(known)} & {*ids_of(left)}:
-            return f"the provider accepted it twice: as {ids_of(known)[0]} and as {ids_of(left)[0]}"
+    before, now = ids_of(known), ids_of(left)
+    if before and now and {*before}.isdisjoint(now):
+        return f"the provider accepted it twice: as {before[0]} and as {now[0]}"
     return None
 
 

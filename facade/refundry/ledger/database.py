@@ -278,7 +278,7 @@ class Session:
             for index, change in waiting:
                 try:
                     results[index] = change.apply(view)
-                except Exception as error:  # noqa: BLE001 (its caller raises it)
+                except Exception as error:
                     pass_through(error)
                     if isinstance(error, Broken | LedgerFailed):
                         raise

@@ -56,7 +56,7 @@ class Entry:
 
 
 class Tried(NamedTuple):
-    """How one attempt of a call ended: the name of its outcome, the HTTP status and the provider's id of the request."""
+    """How one attempt of a call ended: its outcome, the HTTP status and the provider's id of the request."""
 
     outcome: str
     http_status: int | None

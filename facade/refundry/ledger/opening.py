@@ -19,8 +19,26 @@ _LOG: Final = logging.getLogger("refundry")
 _FORMS: Final = "sqlite:////var/lib/shop/refunds.db or postgresql://user:password@host/database"
 # Their locks do not keep the processes of two machines apart: sqlite.org/howtocorrupt.html, 2.1.
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
-    "9p afs afpfs ceph cifs davfs fuse.glusterfs fuse.s3fs fuse.sshfs gfs2 glusterfs lustre ncpfs nfs nfs4 smb3 smbfs"
-    " virtiofs".split()
+    [
+        "9p",
+        "afs",
+        "afpfs",
+        "ceph",
+        "cifs",
+        "davfs",
+        "fuse.glusterfs",
+        "fuse.s3fs",
+        "fuse.sshfs",
+        "gfs2",
+        "glusterfs",
+        "lustre",
+        "ncpfs",
+        "nfs",
+        "nfs4",
+        "smb3",
+        "smbfs",
+        "virtiofs",
+    ]
 )
 
 
@@ -63,8 +81,8 @@ def sqlite_path(url: str) -> Path:
     kind = _file_system_of(file.parent)
     if kind in _NETWORK_FILE_SYSTEMS:
         raise InvalidRefund(
-            f"the ledger {file} is on a file system of the network ({kind}), whose locks keep no two machines apart; use a "
-            "disk of this machine, or postgresql://",
+            f"the ledger {file} is on a file system of the network ({kind}), whose locks keep no two machines apart; "
+            "use a disk of this machine, or postgresql://",
             field="ledger",
         )
     return file

@@ -61,7 +61,13 @@ SELECT {_R} FROM {_KEYS} JOIN refundry.refunds r ON r.account = key.account AND 
 _BY_PAYMENT: Final = f"""
 SELECT {_R} FROM {_KEYS} JOIN refundry.refunds r ON r.account = key.account AND r.payment_id = key.name"""
 _ARCHIVED: Final = "SELECT digest, parameters, state FROM refundry.archived WHERE digest = ANY(%s::text[])"
-_TYPES: Final = {"attempt": "integer", "minor_units": "bigint", "version": "integer", "changed_at": "float8", "at": "float8"}
+_TYPES: Final = {
+    "attempt": "integer",
+    "minor_units": "bigint",
+    "version": "integer",
+    "changed_at": "float8",
+    "at": "float8",
+}
 
 
 def _unnested(columns: Sequence[str]) -> str:
@@ -86,8 +92,8 @@ WITH written AS (
 SELECT account, reference FROM written"""
 _MIGRATING: Final = int(digest("refundry migrations")[:15], 16)
 _GONE: Final = ("08", "40", "57P", "25006")
-"""The beginnings of SQLSTATEs after which another connection may do: the server is gone, is a standby now, or has chosen
-this transaction to end a deadlock."""
+"""The beginnings of SQLSTATEs after which another connection may do: the server is gone, is a standby now, or ended a
+deadlock by ending this transaction."""
 
 _IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 _of_parents: list[object] = []

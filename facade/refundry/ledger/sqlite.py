@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from refundry.clock import Clock
-    from refundry.ledger.changes import Needs
-    from refundry.ledger.changes import digest
+    from refundry.ledger.changes import Needs, digest
 from refundry.ledger.database import Key
 
 # Before 3.51.3 a WAL can be corrupted by two connections that write and checkpoint at once: sqlite.org/wal.html, "The

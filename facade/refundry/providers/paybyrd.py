@@ -277,8 +277,8 @@ class PaybyrdTranslation(Translation):
 def idempotency_key(reference: str, attempt: int = 1) -> str:
     """The key that Paybyrd de-duplicates by: the same for one attempt of a reference, in every process and for good.
 
-    It has the form of a random UUID, which the provider advises. Without a ledger there is one attempt: a process cannot
-    know what another process was answered under this reference, and with a second key both could refund.
+    It has the form of a random UUID, which the provider advises. Without a ledger there is one attempt: a process
+    cannot know what another process was answered under this reference, and with a second key both could refund.
     """
     numbered = f"\n{attempt}" if attempt > 1 else ""
     digits = hashlib.sha256(f"refundry\n{reference}{numbered}".encode()).hexdigest()
