@@ -50,7 +50,10 @@ class Register(Change[None]):
                 "SELECT name, provider, environment, is_loopback FROM refundry.accounts WHERE name = ?", (account.name,)
             )
             if not found:
-                view.sql("INSERT INTO refundry.accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", account)
+                view.sql(
+                    "INSERT INTO refundry.accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                    (*account[:3], int(account.is_loopback)),
+                )
                 continue
             kept = Named(found[0][0], found[0][1], found[0][2], bool(found[0][3]))
             if kept != account:
