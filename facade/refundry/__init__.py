@@ -15,8 +15,8 @@ _MODULE_OF: dict[str, str] = {
         "capabilities": "Capabilities",
         "client": "AsyncRefundClient RefundClient",
         "errors": "AuthenticationFailed InvalidRefund LedgerFailed LookupFailed NotSent OutcomeUnknown Reason"
-        " ReferenceConflict RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending UnsupportedOperation"
-        " WebhookRejected WebhookUnreadable",
+        " ReferenceConflict RefundError RefundInProgress RefundMismatch RefundRejected Resend StillPending"
+        " UnsupportedOperation WebhookRejected WebhookUnreadable",
         "ledger.answers": "HistoryLine LedgerEntry",
         "limits": "Retry Timeout",
         "money": "FULL Amount Money",
