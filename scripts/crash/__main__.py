@@ -68,7 +68,7 @@ def table(results: Sequence[Result]) -> str:
 def _stories(result: Result) -> Iterator[str]:
     stories = result.verdict.stories
     if stories:
-        yield f"\n{result.setting.name}: {len(stories)} references are wrong."
+        yield f"\n{result.setting.name}: references that are wrong: {len(stories)}."
         yield from stories[:_STORIES]
         if len(stories) > _STORIES:
             yield f"... and {len(stories) - _STORIES} more."

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from refundry import Account, AsyncRefundClient, Money, RefundClient, Retry, Timeout
-from refundry.sandbox import Fault
+from refundry import Account, AsyncRefundClient, Blink, Lab4Pay, Money, Paybyrd, RefundClient, Retry, Timeout
+from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, Fault
 
 TIMEOUT: Final = Timeout(connect=2.0, read=2.0, total=2.0)
 RETRY: Final = Retry(attempts=2, deadline=2.0, first_wait=0.05, longest_wait=0.1)
@@ -96,10 +96,20 @@ class Kind(Enum):
         return {Kind.SYNC: 1, Kind.THREADS: 4}.get(self, 8)
 
 
-def client_of(ledger: str, accounts: list[Account], kind: Kind) -> Client:
+def accounts(base_url: str) -> list[Account]:
+    """The accounts of the three providers at a sandbox's address."""
+    keys: Mapping[str, Mapping[str, Any]] = TOKEN_CREDENTIALS
+    return [
+        Paybyrd(api_key=CREDENTIALS["paybyrd"], base_url=base_url),
+        Lab4Pay(**keys["lab4pay"], integrator_id=INTEGRATOR_ID, base_url=base_url),
+        Blink(**keys["blink"], base_url=base_url),
+    ]
+
+
+def client_of(ledger: str, base_url: str, kind: Kind) -> Client:
     """The client of a worker."""
     make = AsyncRefundClient if kind.is_async else RefundClient
-    return make(accounts, timeout=TIMEOUT, retry=RETRY, ledger=ledger)
+    return make(accounts(base_url), timeout=TIMEOUT, retry=RETRY, ledger=ledger)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ class Setting:
     seconds_between_kills: float = 0.4
     seconds_without_progress: float = 60.0
     kinds: tuple[Kind, ...] = tuple(Kind)
-    client: Callable[[str, list[Account], Kind], Client] = client_of
+    client: Callable[[str, str, Kind], Client] = client_of
 
 
 class Told(NamedTuple):

@@ -14,10 +14,9 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from refundry import LedgerEntry, RefundClient
-from refundry.sandbox import Sandbox
 from scripts.crash import provider, worker
 from scripts.crash.deliveries import Deliveries
-from scripts.crash.plan import Book, Kind, Setting, Wish, wishes
+from scripts.crash.plan import Book, Kind, Setting, Wish, accounts, wishes
 from scripts.crash.verdict import Verdict, judge
 
 _SECONDS_TO_END: Final = 30.0
@@ -55,12 +54,11 @@ def run(setting: Setting, say: Callable[[str], None]) -> Result:
     started = time.monotonic()
     with _serving(wanted) as (base_url, books):
         # Making the first client makes the tables, so that no worker is killed while nothing else can go on.
-        accounts = Sandbox().accounts(base_url=base_url)
-        RefundClient(accounts, ledger=setting.ledger).close()
+        RefundClient(accounts(base_url), ledger=setting.ledger).close()
         kills = _Workers(setting, base_url, deliveries, say).run()
         seconds = time.monotonic() - started
         executed = books()
-    with RefundClient(accounts, ledger=setting.ledger) as client:
+    with RefundClient(accounts(base_url), ledger=setting.ledger) as client:
         entries: dict[str, LedgerEntry | None] = {
             wish.reference: client.ledger.find(wish.provider, wish.reference) for wish in wanted
         }

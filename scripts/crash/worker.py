@@ -14,7 +14,6 @@ from typing import Any, Final
 import uvloop
 
 from refundry import AsyncRefundClient, Refund, RefundClient, RefundError
-from refundry.sandbox import Sandbox
 from scripts.crash.plan import CallLine, Kind, Setting, Told, Wish
 
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
@@ -53,7 +52,7 @@ def read_log(path: Path) -> list[CallLine]:
 
 def work(setting: Setting, kind: Kind, base_url: str, log: Path, connection: Connection) -> None:
     """Refund what the connection names until it names None. Sends back each wish with what was told."""
-    client = setting.client(setting.ledger, Sandbox().accounts(base_url=base_url), kind)
+    client = setting.client(setting.ledger, base_url, kind)
     connection.send(None)  # it is ready
     if isinstance(client, AsyncRefundClient):
         with asyncio.Runner(loop_factory=uvloop.new_event_loop if kind is Kind.UVLOOP else None) as runner:
