@@ -299,10 +299,3 @@ def lock(session: nox.Session) -> None:
             *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
             *("--no-header", "--no-annotate", "--quiet", *session.posargs, given, "-o", given.replace(".in", ".txt")),
         )
-
-
-@nox.session
-def crash(session: nox.Session) -> None:
-    """Kill workers with SIGKILL during ten thousand refunds on each ledger. `-- --refunds 1000` is shorter."""
-    install(session)
-    session.run("python", "-m", "scripts.crash", *session.posargs)
