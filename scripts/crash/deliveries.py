@@ -16,7 +16,9 @@ from scripts.crash.plan import Fate, Told, Wish
 TELLINGS: Final = 2
 """How many deliveries of a reference have to end with its final outcome."""
 _DISTANCE: Final = 40
-_SECONDS_BEFORE_AGAIN: Final = 0.3
+_SECONDS_BEFORE_ANY_OTHER: Final = 0.3
+_SECONDS_BEFORE_AGAIN: Final = {"RefundInProgress": 2.0}
+"""By what a delivery has ended with: after a worker was killed, its lease has to be waited for."""
 
 
 class Deliveries:
@@ -56,7 +58,7 @@ class Deliveries:
                 taken.append(heapq.heappop(self._heap)[2])
             return taken
 
-    def give_back(self, wishes: Iterable[Wish], after: float = _SECONDS_BEFORE_AGAIN) -> None:
+    def give_back(self, wishes: Iterable[Wish], after: float = _SECONDS_BEFORE_ANY_OTHER) -> None:
         """Deliver these again, for their worker has not said what became of them, or nothing final."""
         with self._lock:
             for wish in wishes:
@@ -72,7 +74,7 @@ class Deliveries:
                 has_ended = self._tellings[wish.reference] >= TELLINGS
                 self._left -= has_ended
         if not has_ended:
-            self.give_back([wish])
+            self.give_back([wish], _SECONDS_BEFORE_AGAIN.get(told.outcome, _SECONDS_BEFORE_ANY_OTHER))
 
 
 def is_final(wish: Wish, told: Told) -> bool:

@@ -116,8 +116,9 @@ def client_of(ledger: str, base_url: str, kind: Kind) -> Client:
 class Setting:
     """One run: where the ledger is, how many workers share it, and how often one is killed.
 
-    `seconds_between_kills` is the mean for one worker. `client` makes a worker's client; a test gives one that is
-    broken. `folder` takes the files in which the workers log what they were told.
+    `calls_between_kills` is the mean for one worker: by calls, so that a slow machine gets as far as a fast one.
+    `client` makes a worker's client; a test gives one that is broken. `folder` takes the files in which the workers log
+    what they were told.
     """
 
     name: str
@@ -126,7 +127,7 @@ class Setting:
     refunds: int
     folder: Path
     seed: int = 0
-    seconds_between_kills: float = 0.4
+    calls_between_kills: float = 40.0
     seconds_without_progress: float = 60.0
     kinds: tuple[Kind, ...] = tuple(Kind)
     client: Callable[[str, str, Kind], Client] = client_of

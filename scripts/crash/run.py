@@ -22,6 +22,8 @@ from scripts.crash.verdict import Verdict, judge
 _SECONDS_TO_END: Final = 30.0
 _SECONDS_BETWEEN_LOOKS: Final = 0.02
 _SECONDS_BETWEEN_REPORTS: Final = 5.0
+_LONGEST_CALL: Final = 0.05
+"""After its last answer a worker is killed within so many seconds: at any moment of a call."""
 # Its children begin with all modules loaded, so that a worker refunds a few milliseconds after its start. They open
 # their own ledger: the process that they are forked from has none.
 _PROCESSES: Final = multiprocessing.get_context("forkserver")
@@ -140,26 +142,26 @@ class _Workers:
         kinds, number = self._setting.kinds, place
         try:
             while self._deliveries.left and not self._failed.is_set():
-                # Once no reference is new, some wait for a lease: a kill then would only begin further leases.
-                seconds = chance.expovariate(1 / self._setting.seconds_between_kills)
-                self._one(place, number, kinds[number % len(kinds)], seconds)
+                self._one(place, number, kinds[number % len(kinds)], chance)
                 number += 1
         except BaseException:
             self._failed.set()
             raise
 
-    def _one(self, place: int, number: int, kind: Kind, seconds: float) -> None:
+    def _one(self, place: int, number: int, kind: Kind, chance: random.Random) -> None:
         """Run one worker until it is killed, or until all is done."""
         log = self._setting.folder / f"told-{place}-{number}.jsonl"
         outstanding: list[Wish] = []
+        left = chance.expovariate(1 / self._setting.calls_between_kills)
         with _started(worker.work, self._setting, kind, self._base_url, log) as (process, connection):
             try:
                 if not connection.poll(_SECONDS_TO_END):
                     raise Stuck(f"{self._setting.name}: worker {number} ({kind.value}) did not start")
                 connection.recv()
-                killed_at = time.monotonic() + seconds
                 while self._deliveries.left and not self._failed.is_set():
-                    if time.monotonic() >= killed_at and self._deliveries.has_new:
+                    # Once no reference is new, some wait for a lease: a kill then would only begin further leases.
+                    if left <= 0 and self._deliveries.has_new:
+                        time.sleep(chance.uniform(0, _LONGEST_CALL))
                         self._kills[place] += 1
                         process.kill()
                         process.join(_SECONDS_TO_END)
@@ -169,8 +171,8 @@ class _Workers:
                     for wish in self._deliveries.take(kind.at_once - len(outstanding)):
                         outstanding.append(wish)
                         connection.send(wish)
-                    if connection.poll(max(min(_SECONDS_BETWEEN_LOOKS, killed_at - time.monotonic()), 0.001)):
-                        self._take_answers(connection, outstanding)
+                    if connection.poll(_SECONDS_BETWEEN_LOOKS):
+                        left -= self._take_answers(connection, outstanding)
                 connection.send(None)
                 self._take_the_last(process, connection, outstanding)
             except (EOFError, OSError) as gone:
@@ -182,12 +184,15 @@ class _Workers:
             finally:
                 self._deliveries.give_back(outstanding)
 
-    def _take_answers(self, connection: Connection, outstanding: list[Wish]) -> None:
-        """Take what a worker has said so far."""
+    def _take_answers(self, connection: Connection, outstanding: list[Wish]) -> int:
+        """Take what a worker has said so far. Gives how many answers it were."""
+        count = 0
         while connection.poll(0):
             wish, told = connection.recv()
             outstanding.remove(wish)
             self._deliveries.told(wish, told)
+            count += 1
+        return count
 
     def _take_the_last(self, process: Any, connection: Connection, outstanding: list[Wish]) -> None:
         """Take what a worker says while it ends in order."""

@@ -15,7 +15,7 @@ REFUNDS = 200
 
 
 def crashed(tmp_path: Path, ledger: str, *, refunds: int = REFUNDS, **changes: object) -> Result:
-    setting = Setting("test", ledger, 3, refunds, tmp_path, seconds_between_kills=0.3, **changes)  # type: ignore[arg-type]
+    setting = Setting("test", ledger, 3, refunds, tmp_path, calls_between_kills=20, **changes)  # type: ignore[arg-type]
     return run(setting, print)
 
 
