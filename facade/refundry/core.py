@@ -18,7 +18,7 @@ from refundry.flows.refund import Refunds
 from refundry.flows.resolution import Resolutions
 from refundry.interruption import pass_through
 from refundry.ledger import IN_MEMORY, InMemory
-from refundry.ledger.changes import Decide, Find, Inspect, Learn
+from refundry.ledger.changes import Decide, Find, Learn
 from refundry.ledger.memory import MemoryLedger
 from refundry.limits import Retry, Timeout
 from refundry.money import Money
@@ -230,15 +230,16 @@ class Core:
 
     def find(self, provider: str, reference: str) -> Flow[LedgerEntry | None]:
         """What is known of a reference; None where nothing is."""
-        name = self.translation(provider).account.name
-        return self._found(Inspect(name, reference_text(reference)))
+        return self._found(self.translation(provider).account.name, reference_text(reference))
 
     def unresolved(self, provider: str | None, most: int) -> Flow[list[LedgerEntry]]:
         """The references that are unknown or contradicted."""
-        from refundry.ledger.answers import Unresolved
+        from refundry.ledger.answers import Listed
 
         name = None if provider is None else self.translation(provider).account.name
-        return self._committed(Unresolved(name, most=most))
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise InvalidRefund("most is a whole number above zero", field="most")
+        return self._committed(Listed(name, most=most, safe_for=self._safe_for))
 
     def history(self, provider: str, reference: str) -> Flow[list[HistoryLine]]:
         """What happened to a reference."""
@@ -262,11 +263,17 @@ class Core:
     def _committed(self, change: Change[Result]) -> Flow[Result]:
         return committed(self.ledger, change, self._retry.deadline)
 
-    def _found(self, inspect: Inspect) -> Flow[LedgerEntry | None]:
-        from refundry.ledger.answers import entry_of
+    def _found(self, account: str, reference: str) -> Flow[LedgerEntry | None]:
+        from refundry.ledger.answers import Found
 
-        entry = yield from self._committed(inspect)
-        return None if entry is None else entry_of(inspect.account, inspect.reference, entry)
+        return self._committed(Found(account, reference, self._safe_for))
+
+    def _safe_for(self, account: str, payment_id: str | None) -> float | None:
+        """For how long after its first attempt a reference is safe to send again (`answers.SafeFor`)."""
+        from refundry.ledger.answers import safe_seconds
+
+        translation = self._translations.get(account)  # the ledger may have accounts that this client has not
+        return translation and safe_seconds(translation.CAPABILITIES, payment_id, self._retry)
 
     def _decided(self, decide: Decide) -> Flow[LedgerEntry]:
         try:
@@ -280,7 +287,7 @@ class Core:
                 provider=decide.account,
                 reference=decide.reference,
             ) from None
-        decided = yield from self._found(Inspect(decide.account, decide.reference))
+        decided = yield from self._found(decide.account, decide.reference)
         assert decided is not None
         return decided
 
