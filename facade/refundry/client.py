@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 
@@ -12,9 +13,10 @@ from refundry.ledger import IN_MEMORY, InMemory
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    ssl, typing = Later("ssl"), Later("typing")
+    datetime, ssl, typing = Later("datetime"), Later("ssl"), Later("typing")
     refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
+    import datetime
     import ssl
     import typing
     from typing import Any, TypeVar
@@ -68,8 +70,6 @@ class _Client(ABC):
         are the client's other arguments. Raises InvalidRefund that names the variable which is missing, empty, unfit
         or unknown, and the one that was probably meant. It shows the value of none.
         """
-        import os
-
         from refundry.environment import from_environment, ledger_of_environment
 
         variables = os.environ if variables is None else variables
@@ -375,6 +375,24 @@ class RefundLedger:
         """
         return self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
 
+    def archive(self, *, before: datetime.datetime, to: str | os.PathLike[str]) -> int:
+        """Move the references that have ended out of the ledger, and into a file. Returns how many it moved.
+
+        One has ended that SUCCEEDED, or under which nothing was executed; what is PENDING, unknown, being sent or
+        contradicted stays. It moves where it last changed before `before`, which has a time zone. The file gets one
+        line of JSON for each, with its history; an archive that is there is continued. Each batch is durable in the
+        file before the ledger lets it go, so a run that is broken off loses nothing: the next one goes on, and a
+        reference may stand in the file twice, with the same "version".
+
+        The ledger keeps a digest. Asked for again, an archived reference is replayed, or refused where nothing was
+        executed under it; it is never sent. Choose `before` so that no refund of the payments is asked for any more:
+        the sums of `payment_amount` and callbacks about an archived refund find nothing of it.
+
+        Raises InvalidRefund for a file that is something else, and without a database; LedgerFailed where the file or
+        the ledger cannot be written.
+        """
+        return self._client._core.archive(before, to)
+
 
 class AsyncRefundLedger:
     """As RefundLedger, with `await`."""
@@ -399,6 +417,12 @@ class AsyncRefundLedger:
     ) -> refundry.LedgerEntry:
         """As RefundLedger.decide."""
         return await self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
+
+    async def archive(self, *, before: datetime.datetime, to: str | os.PathLike[str]) -> int:
+        """As RefundLedger.archive, in a thread of its own."""
+        import asyncio
+
+        return await asyncio.to_thread(self._client._core.archive, before, to)
 
 
 def _required(payment_id: str | None) -> str:

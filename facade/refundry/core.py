@@ -32,6 +32,7 @@ from refundry.validation import reference_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from refundry.accounts import Account
     from refundry.flows.effects import Flow
@@ -260,6 +261,12 @@ class Core:
         executed = outcome is RefundStatus.SUCCEEDED
         return self._decided(Decide(name, reference_text(reference), executed, by.strip(), reason.strip()))
 
+    def archive(self, before: datetime, to: str | os.PathLike[str]) -> int:
+        """Move ended references to a file, by the calling thread."""
+        from refundry.ledger.archive import archive
+
+        return archive(self.ledger, before, to)
+
     def _committed(self, change: Change[Result]) -> Flow[Result]:
         return committed(self.ledger, change, self._retry.deadline)
 
@@ -272,8 +279,9 @@ class Core:
         """For how long after its first attempt a reference is safe to send again (`answers.SafeFor`)."""
         from refundry.ledger.answers import safe_seconds
 
-        translation = self._translations.get(account)  # the ledger may have accounts that this client has not
-        return translation and safe_seconds(translation.CAPABILITIES, payment_id, self._retry)
+        if account not in self._translations:  # another client's
+            return None
+        return safe_seconds(self._translations[account].CAPABILITIES, payment_id, self._retry)
 
     def _decided(self, decide: Decide) -> Flow[LedgerEntry]:
         try:

@@ -131,9 +131,11 @@ class Rename(Change[Renaming]):
         """Move the account."""
         assert isinstance(view, DatabaseView)
         account = self._checked(view)
-        ((references,),) = view.sql("SELECT count(*) FROM refundry.refunds WHERE account = ?", (self.old,))
+        is_done = account.new_name == self.new
+        now = self.new if is_done else self.old
+        ((references,),) = view.sql("SELECT count(*) FROM refundry.refunds WHERE account = ?", (now,))
         renaming = Renaming(account, self.new, int(references))
-        if self.dry:
+        if self.dry or is_done:
             return renaming
         names = (self.new, self.old)
         view.sql("UPDATE refundry.refunds SET account = ?, version = version + 1 WHERE account = ?", names)
@@ -154,8 +156,10 @@ class Rename(Change[Renaming]):
         account, there = kept.get(self.old), kept.get(self.new)
         if account is None:
             raise LookupError(f"the ledger has no account {self.old!r}; it has {', '.join(sorted(kept)) or 'none'}")
+        if account.new_name == self.new:
+            return account
         if account.new_name is not None:
-            raise LookupError(f"{self.old!r} is {account}, which can be renamed in its place")
+            raise LookupError(f"{self.old!r} is {account}: rename that one")
         if self.old == self.new:
             raise LookupError(f"the account is named {self.old!r} already")
         is_old_name_of_it = there is not None and there.new_name == self.old
@@ -183,7 +187,8 @@ class Rename(Change[Renaming]):
 
 def named(view: View) -> list[Named]:
     """What each name of the ledger stands for."""
-    return [Named(*row[:3], bool(row[3])) for row in _sql(view, _SELECT, ())]
+    rows = _sql(view, _SELECT, ())
+    return [Named(name, kind, environment, bool(is_loopback)) for name, kind, environment, is_loopback in rows]
 
 
 def _sql(view: View, statement: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
@@ -192,5 +197,5 @@ def _sql(view: View, statement: str, values: tuple[Any, ...]) -> list[tuple[Any,
 
 
 def _named(account: Account) -> Named:
-    kind = next(name for name, cls in KINDS.items() if isinstance(account, cls))
+    kind = next((name for name, cls in KINDS.items() if isinstance(account, cls)), type(account).__name__.lower())
     return Named(account.name, kind, account.environment, is_loopback(urlsplit(account.origin).hostname or ""))
