@@ -23,11 +23,14 @@ if "PIP_INDEX_URL" in os.environ:  # uv reads no setting of pip
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
 # The tests that can differ on another Python. The others try the contracts and the tools, or run in other processes.
-ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults")
+ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults", "tests/ledger", "tests/desk")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
-NETWORK = ("tests/faults", "tests/databases")
-CONTRACTS = ("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows")
+NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk")
+CONTRACTS = (
+    *("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows"),
+    *("tests/stateful", "tests/crash", "tests/recipes"),
+)
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
 CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
@@ -231,6 +234,20 @@ def bench(session: nox.Session) -> None:
     """Measure the cost of a refund against httpx called by hand. With `-- --quick`, a short run."""
     install(session)
     session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session
+def model(session: nox.Session) -> None:
+    """Walk every interleaving of two workers through the ledger's own rules; of three with `-- --workers 3`."""
+    install(session)
+    session.run("python", "-m", "scripts.model", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Kill workers with SIGKILL during ten thousand refunds, on SQLite and PostgreSQL, and account for each of them."""
+    install(session)
+    session.run("python", "-m", "scripts.crash", *session.posargs)
 
 
 @nox.session
