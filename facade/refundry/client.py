@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 
 import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
-from refundry.ledger import IN_MEMORY, InMemory
+from refundry.ledger import IN_MEMORY, InMemory, hidden
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    datetime, ssl, typing = Later("datetime"), Later("ssl"), Later("typing")
+    datetime, os, ssl, typing = Later("datetime"), Later("os"), Later("ssl"), Later("typing")
     refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
     import datetime
+    import os
     import ssl
     import typing
     from typing import Any, TypeVar
@@ -46,8 +46,9 @@ class _Client(ABC):
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
         on_attempt: Callable[[refundry.Attempt], None] | None = None,
         on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
-        ledger: str | InMemory | None = IN_MEMORY,
+        ledger: str | refundry.Secret | InMemory | None = IN_MEMORY,
     ) -> None:
+        ledger = hidden(ledger)
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
         self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation, ledger=ledger)
@@ -70,10 +71,15 @@ class _Client(ABC):
         are the client's other arguments. Raises InvalidRefund that names the variable which is missing, empty, unfit
         or unknown, and the one that was probably meant. It shows the value of none.
         """
-        from refundry.environment import from_environment, ledger_of_environment
+        from refundry.environment import settings
 
-        variables = os.environ if variables is None else variables
-        return cls(from_environment(variables), **{**ledger_of_environment(variables), **options})
+        given = settings(variables)
+        del variables  # they hold credentials, which a traceback's variables would show
+        if isinstance(given, InvalidRefund):
+            raise given
+        accounts, ledger = given
+        options = {**ledger, **options}
+        return cls(accounts, **{**options, "ledger": hidden(options.get("ledger", IN_MEMORY))})
 
     @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:

@@ -27,6 +27,7 @@ from refundry.outcome import facts_of
 from refundry.owner import Owner
 from refundry.providers.credentials import shown_credentials, wire_request
 from refundry.providers.registry import translation_of
+from refundry.redaction import Secret
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.validation import reference_text
 
@@ -73,7 +74,7 @@ class Core:
         on_attempt: Callable[[Attempt], None] | None,
         on_deviation: Callable[[ContractDeviation], None] | None,
         clock: Clock = SYSTEM,
-        ledger: str | InMemory | None = None,
+        ledger: Secret | InMemory | None = None,
     ) -> None:
         self.closed = False
         self._retry = retry = Retry() if retry is None else retry
@@ -326,12 +327,16 @@ def _confirmed(translation: Translation, event: RefundEvent, lookup: Flow[Refund
     return confirmed(translation, event, (yield from lookup))
 
 
-def _opened(ledger: str | InMemory | None, clock: Clock) -> Ledger:
+def _opened(ledger: Secret | InMemory | None, clock: Clock) -> Ledger:
     if ledger is None or ledger is IN_MEMORY:
         return MemoryLedger(clock)
     from refundry.ledger.opening import opened  # a client without one loads no database
 
-    return opened(ledger, clock)
+    try:
+        return opened(ledger.reveal() if isinstance(ledger, Secret) else ledger, clock)
+    except InvalidRefund as error:
+        refused = error
+    raise refused.with_traceback(None)  # the frames beyond have the password among their variables
 
 
 def _check_transport(transport: object, send_name: str, what: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+
+# Not only for a type checker: the annotations of the public classes have to resolve at run time.
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from itertools import dropwhile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,19 +18,16 @@ from refundry.ledger.entry import refund_of, resend_until
 from refundry.ledger.memory import MemoryLedger
 from refundry.ledger.rows import COLUMNS
 from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of
-from refundry.money import to_plain
-from refundry.refund import Operation
+from refundry.money import Amount, to_plain
+from refundry.refund import Operation, Refund
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Sequence
 
     from refundry.capabilities import Capabilities
     from refundry.clock import Clock
     from refundry.ledger.entry import Entry
     from refundry.limits import Retry
-    from refundry.money import Amount
-    from refundry.refund import Refund
 
 SafeFor = Callable[[str, str | None], float | None]
 """For how many seconds after its first attempt the same reference is safe to send again: by account and payment.

@@ -33,10 +33,7 @@ if TYPE_CHECKING:
 _BATCH: Final = 200
 _BEGINNING: Final = b'{"provider":'
 _CHANGED_AT: Final = COLUMNS.index("changed_at")
-_SELECT: Final = (
-    f"SELECT {', '.join(COLUMNS)} FROM refundry.refunds WHERE state IN ('accepted', 'free') "
-    "AND contradiction IS NULL AND changed_at < ?"
-)
+_OLD: Final = "FROM refundry.refunds WHERE state IN ('accepted', 'free') AND contradiction IS NULL AND changed_at < ?"
 _json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -59,6 +56,24 @@ class Batch(NamedTuple):
 
 
 @dataclass(slots=True)
+class Count(Change[int]):
+    """How many references last changed before this wall time and may have ended: those that are PENDING among them."""
+
+    before: float
+
+    @property
+    def needs(self) -> Needs:
+        """No reference: it reads the table."""
+        return Needs()
+
+    def apply(self, view: View) -> int:
+        """How many."""
+        assert isinstance(view, DatabaseView)
+        ((count,),) = view.sql(f"SELECT count(*) {_OLD}", (self.before,))
+        return int(count)
+
+
+@dataclass(slots=True)
 class Collect(Change[Batch]):
     """Read the next references that have ended, and last changed before this wall time."""
 
@@ -75,7 +90,8 @@ class Collect(Change[Batch]):
         assert isinstance(view, DatabaseView)
         beyond = "" if self.after is None else " AND (account, reference) > (?, ?)"
         rows = view.sql(
-            f"{_SELECT}{beyond} ORDER BY account, reference LIMIT {_BATCH}", (self.before, *(self.after or ()))
+            f"SELECT {', '.join(COLUMNS)} {_OLD}{beyond} ORDER BY account, reference LIMIT {_BATCH}",
+            (self.before, *(self.after or ())),
         )
         ended = [found for row in rows if (found := _ended(view, row)) is not None]
         return Batch(ended, (rows[-1][0], rows[-1][1]) if len(rows) == _BATCH else None)
