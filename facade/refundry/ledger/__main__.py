@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -83,7 +84,7 @@ def _list(options: argparse.Namespace) -> int:
     for one in shown:
         print("\n".join(_lines_of(one)), end="\n\n")
     what = "in the ledger" if options.all else options.state or "unresolved"
-    many = f"{len(shown)}{'+' if has_more else ''} {'reference' if len(shown) == 1 else 'references'} {what}"
+    many = f"{_many(len(shown))} {what}"
     print(many + (f" at {options.account}" if options.account else "") + (": --limit shows more" if has_more else ""))
     return _DONE
 
@@ -170,7 +171,7 @@ def _rename(options: argparse.Namespace) -> int:
         _agree(
             options,
             [
-                f"{options.old!r} is {plan.account}, with {plan.references} references. All will be {options.new!r}'s.",
+                f"{options.old!r} is {plan.account}, with {_many(plan.references)}. All will be {options.new!r}'s.",
                 f"Stop every client with the name {options.old!r} first: one that still runs knows nothing of the new",
                 "name, and would send a reference that the other has sent. One that starts later is refused.",
             ],
@@ -181,7 +182,7 @@ def _rename(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"account": options.new, "references": done.references})
     else:
-        print(f"Renamed: {done.references} references are {options.new!r}'s. Give the clients name={options.new!r}.")
+        print(f"Renamed: {_many(done.references)} now under {options.new!r}. Give the clients name={options.new!r}.")
     return _DONE
 
 
@@ -192,7 +193,7 @@ def _archive(options: argparse.Namespace) -> int:
         _agree(
             options,
             [
-                f"At most {most} references last changed before {_time(options.before)} and may have ended. Those that",
+                f"At most {_many(most)} last changed before {_time(options.before)} and may have ended. Those that",
                 f"have move to {options.to}, with their history. Asked for again they are replayed or refused, and",
                 "payment_amount= counts them no more.",
             ],
@@ -203,7 +204,7 @@ def _archive(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({"archived": count, "to": options.to})
     else:
-        print(f"Archived: {count} references are in {options.to}.")
+        print(f"Archived: {_many(count)} now in {options.to}.")
     return _DONE
 
 
@@ -297,21 +298,21 @@ def _lines_of(entry: LedgerEntry) -> Iterator[str]:
         ("next", _next(entry)),
     ):
         if value:
-            yield f"  {name:9} {value}"
+            yield f"  {name:9} {_shown(value)}"
 
 
 def _lines_of_history(line: HistoryLine) -> Iterator[str]:
-    yield f"  {_time(line.at)}  {line.event} -> {line.state}, attempt {line.attempt}"
+    yield f"  {_time(line.at)}  {_shown(line.event)} -> {line.state}, attempt {line.attempt}"
     if line.by is not None:
-        yield f"    by {line.by}"
+        yield f"    by {_shown(line.by)}"
     if line.reason is not None:
-        yield f"    because: {line.reason}"
+        yield f"    because: {_shown(line.reason)}"
     for outcome, status, request_id in line.facts.get("tried", ()):
         answer = "" if status is None else f", HTTP {status}"
-        yield f"    {outcome}{answer}" + ("" if request_id is None else f", request id {request_id}")
+        yield f"    {outcome}{answer}" + ("" if request_id is None else f", request id {_shown(request_id)}")
     for name, value in line.facts.items():
         if name not in ("tried", "attempt") and value is not None:
-            yield f"    {name}: {value}"
+            yield f"    {name}: {_shown(value)}"
 
 
 def _state(entry: LedgerEntry) -> str:
@@ -321,7 +322,7 @@ def _state(entry: LedgerEntry) -> str:
 
 def _next(entry: LedgerEntry) -> str | None:
     """What somebody can do about a reference; None where there is nothing to do."""
-    at = f"{entry.provider} {entry.reference}"
+    at = f"{shlex.quote(entry.provider)} {shlex.quote(entry.reference)}"
     if entry.contradiction is not None:
         return (
             "look at the provider which of the two is so, and mend the difference there; then a decide that agrees "
@@ -340,13 +341,22 @@ def _next(entry: LedgerEntry) -> str | None:
         )
     if entry.tracking_id is not None:
         return "client.resolve asks the provider; if that does not help, look there by hand"
-    return f"look for it at the provider, by payment, amount and time; then: decide {at} executed | not-executed"
+    return f"look for it at the provider, by payment, amount and time; then decide {at} executed, or not-executed"
 
 
 def _age(entry: LedgerEntry) -> float | None:
     """The seconds since it was first sent, or since its last change."""
     since = entry.first_sent or entry.changed_at
     return None if since is None else max((datetime.now(UTC) - since).total_seconds(), 0.0)
+
+
+def _many(count: int) -> str:
+    return "1 reference" if count == 1 else f"{count} references"
+
+
+def _shown(text: object) -> str:
+    """A text without what could move a terminal's cursor: a provider's words may hold anything."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
 
 
 def _span(seconds: float) -> str:
