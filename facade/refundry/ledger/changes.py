@@ -428,7 +428,9 @@ class Decide(Change[None]):
         """Put the entry as the person decides."""
         entry = view.get(self.account, self.reference)
         if entry is None:
-            raise LookupError(f"the ledger knows no refund {self.reference!r} at {self.account}")
+            is_archived = view.archived(self.account, self.reference) is not None
+            what = "has archived the refund" if is_archived else "knows no refund"
+            raise LookupError(f"the ledger {what} {self.reference!r} at {self.account}")
         event = Event.DECIDED_EXECUTED if self.executed else Event.DECIDED_NOT_EXECUTED
         note = Note(event, by=self.by, reason=self.reason)
         state, answer = step(state_of(entry.known), event)
@@ -493,6 +495,23 @@ class Inspect(Change["Entry | None"]):
     def apply(self, view: View) -> Entry | None:
         """The entry."""
         return view.get(self.account, self.reference)
+
+
+@dataclass(slots=True)
+class InspectArchived(Change["Archived | None"]):
+    """What is left of a reference that was moved out; None where none was."""
+
+    account: str
+    reference: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
+
+    def apply(self, view: View) -> Archived | None:
+        """Its state, and the digest of what it asked for."""
+        return view.archived(self.account, self.reference)
 
 
 def digest(*texts: str | None) -> str:

@@ -74,3 +74,23 @@ def migrate(connection: Connection, kind: str, folder: Traversable | None = None
             for statement in migration.statements:
                 connection.sql(statement)
             connection.sql("INSERT INTO refundry.versions VALUES (?, ?)", (migration.version, migration.oldest))
+
+
+_GRANTS: Final = """\
+GRANT USAGE ON SCHEMA refundry TO {role};
+GRANT SELECT, INSERT, UPDATE ON refundry.refunds TO {role};
+GRANT SELECT, INSERT ON refundry.history, refundry.accounts TO {role};
+GRANT SELECT ON refundry.archived, refundry.versions TO {role};
+"""
+
+
+def printed(kind: str, *, role: str = "refundry") -> str:
+    """The migrations as a script for a database administrator, with the least grants for a role in PostgreSQL."""
+    named = role.replace('"', '""')
+    script = "".join(
+        f"{one.sql.rstrip()}\nINSERT INTO refundry.versions VALUES ({one.version}, {one.oldest});\n" for one in of(kind)
+    )
+    if kind == "sqlite":
+        return f"BEGIN IMMEDIATE;\n{script.replace('refundry.', '')}COMMIT;\n"
+    grants = _GRANTS.format(role=f'"{named}"')
+    return f"BEGIN;\n{script}{grants}COMMIT;\n"
