@@ -103,21 +103,27 @@ class SqliteStore:
                 self._set(name, value, end)
                 found = self._value_of(name)
                 if found != value:
-                    raise LedgerFailed(f"SQLite keeps {name} at {found} for {self._file.path}, and {value} is needed")
+                    raise LedgerFailed(
+                        f"SQLite keeps {name} at {found} for {self._file.path}, and {value} is needed; a process with "
+                        "another version of SQLite may be using it"
+                    )
             self._wait(end - time.monotonic())
             self._connection.execute("BEGIN IMMEDIATE")
             self._knows = migrations.migrate(self, "sqlite")
+            self._connection.execute(f"PRAGMA user_version={self._knows}")  # shows that it may be written
             self._connection.execute("COMMIT")
 
     def _set(self, name: str, value: str, end: float) -> None:
-        """Set a pragma. SQLite does not wait for other connections here, so this does."""
+        """Set a pragma, if no other connection prevents it until then: SQLite does not wait here."""
         while True:
             try:
                 self._connection.execute(f"PRAGMA {name}={value}")
             except sqlite3.OperationalError as error:
                 pass_through(error)
-                if _code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                if _code_of(error) != sqlite3.SQLITE_BUSY:
                     raise
+                if time.monotonic() >= end:
+                    return
                 time.sleep(_SECONDS_BETWEEN_TRIES)
             else:
                 return
@@ -200,6 +206,7 @@ class SqliteStore:
             yield
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
             pass_through(error)
+            self._file.check()
             advice = _ADVICE.get(_code_of(error))
             text = f"the ledger {self._file.path} could not be read or written: {error}"
             raise LedgerFailed(f"{text}; {advice}" if advice else text) from error
