@@ -192,6 +192,7 @@ class Refunds:
             contradiction = yield from self._committed(Record(reservation), deadline)
         except Exception as failed:  # noqa: BLE001 (whatever the ledger fails with must not hide the outcome)
             pass_through(failed)
+            self._ledger.hand_back(owner, reservation.request)  # the writer's thread writes it as soon as it can
             return outcome.not_recorded(outcome_for_caller)
         if contradiction is not None:
             return outcome.contradicted(reservation.request, contradiction, outcome_for_caller)
