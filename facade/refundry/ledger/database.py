@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import LedgerFailed
@@ -15,7 +16,7 @@ from refundry.ledger.rules import Event, Sending, State, Unknown, state_of, step
 from refundry.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from refundry.clock import Clock, Instant
     from refundry.ledger.changes import Note
@@ -373,10 +374,12 @@ class DatabaseLedger:
 
 
 def _needs_of(changes: Sequence[Change[Any]]) -> Needs:
-    needs = [change.needs for change in changes]
-    return Needs(*(tuple(sorted({one for need in needs for one in part})) for part in _parts(needs)))
+    if len(changes) == 1:
+        return changes[0].needs
+    references, ids, alone_at = zip(*(change.needs for change in changes), strict=True)
+    return Needs(_united(references), _united(ids), _united(alone_at))
 
 
-def _parts(needs: Sequence[Needs]) -> Iterator[list[Any]]:
-    for name in Needs._fields:
-        yield [one for need in needs for one in getattr(need, name)]
+def _united(parts: Iterable[tuple[Key, ...]]) -> tuple[Key, ...]:
+    """All of them once, in one order for every process."""
+    return tuple(sorted(set(chain.from_iterable(parts))))
