@@ -226,7 +226,9 @@ class Calls:
         self.made.append(call)
         return call, run.row, run.lines
 
-    def flow(self, kind: Kind, subject: tuple[str, RefundStatus] | None) -> tuple[Generator[Any, Any, Any], Owner | None]:
+    def flow(
+        self, kind: Kind, subject: tuple[str, RefundStatus] | None
+    ) -> tuple[Generator[Any, Any, Any], Owner | None]:
         """The flow of production."""
         if kind is Kind.REFUND:
             started = self._core.refund(self.provider, PAYMENT, ASKED, REFERENCE)

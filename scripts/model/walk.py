@@ -8,7 +8,7 @@ the window leave room for.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -142,11 +142,12 @@ Move = tuple[Any, ...]
 
 
 class Edge(NamedTuple):
-    """A move, the state after it, and the promise that it breaks."""
+    """A move, the state after it, the promise that it breaks, and what it tells a caller."""
 
     move: Move
     state: State
     broken: str | None = None
+    told: Any = None
 
 
 @dataclass
@@ -174,8 +175,7 @@ class Walk:
     def run(self, most: int | None = None) -> Found:
         """Walk until a promise breaks, or to the end. `most` bounds the states."""
         scope = self.scope
-        left = Left(*(getattr(scope, name) for name in Left._fields))
-        first = State(0, 0, _NO_ROW, (), (), Provider(), 0, left)
+        first = self.first()
         came_from: dict[State, tuple[State, Move] | None] = {first: None}
         waiting: deque[tuple[State, int]] = deque([(first, 0)])
         edges = depth = 0
@@ -202,6 +202,27 @@ class Walk:
             if most is not None and len(came_from) >= most:
                 return Found(len(came_from), edges, depth, is_whole=False)
         return Found(len(came_from), edges, depth, is_whole=is_whole)
+
+    def first(self) -> State:
+        """The state before anything has happened."""
+        left = Left(*(getattr(self.scope, name) for name in Left._fields))
+        return State(0, 0, _NO_ROW, (), (), Provider(), 0, left)
+
+    def follow(self, story: Sequence[str]) -> tuple[State, str | None, Any]:
+        """Go through a story, a sentence for each move.
+
+        Gives the last state, the promise that broke on the way, and what the last call that ended told its caller.
+        Raises LookupError for a sentence that cannot follow.
+        """
+        state, broken, result = self.first(), None, None
+        for sentence in story:
+            edges = {self.sentence(one.move): one for one in self.edges(state)}
+            if sentence not in edges:
+                raise LookupError(f"{sentence!r} cannot follow; there are {', '.join(map(repr, edges))}")
+            edge = edges[sentence]
+            result = result if edge.told is None else edge.told
+            state, broken = edge.state, broken or edge.broken or self.broken(edge.state)
+        return state, broken, result
 
     # Promises.
 
@@ -233,8 +254,9 @@ class Walk:
         return broken
 
     def _may_execute(self, state: State) -> bool:
-        on_the_way = any(state.provider.stored(one.key, state.seconds) is None for one in state.flights)
-        return on_the_way or any(self._call(one).at is At.ABOUT_TO_SEND for one in state.live)
+        calls = (self._call(one) for one in state.live)
+        keys = [*(one.key for one in state.flights), *(one.key for one in calls if one.at is At.ABOUT_TO_SEND)]
+        return any(state.provider.stored(key, state.seconds) is None for key in keys)
 
     def _broken_by_telling(self, state: State, call: Call, *, is_commit: bool) -> str | None:
         if call.kind is Kind.CALLBACK or not call.is_new_result or call.result is None or state.is_wrong:
@@ -272,9 +294,7 @@ class Walk:
                 for one in (verdict, *((Verdict.PENDING,) if was_pending else ())):
                     yield from self._start(state, Kind.CALLBACK, (name, _STATUS[one]), after)
 
-    def _start(
-        self, state: State, kind: Kind, subject: tuple[str, RefundStatus] | None, left: Left
-    ) -> Iterator[Edge]:
+    def _start(self, state: State, kind: Kind, subject: tuple[str, RefundStatus] | None, left: Left) -> Iterator[Edge]:
         number = state.started + 1
         call = self.calls.start(number, kind, subject, state.seconds, state.set_back)
         live = (*state.live, Live(call.index, state.row if self.scope.split else -1))
@@ -309,8 +329,8 @@ class Walk:
                 yield self._put(state, index, live, call, Answered(*moment, NO_REPLY), ("hears nothing", number))
                 if live.mail is not None:
                     answer = reply(self.scope.provider, *live.mail)
-                    move = ("hears", number, *live.mail)
-                    yield self._put(state, index, live, call, Answered(*moment, answer), move)
+                    heard_reply = ("hears", number, *live.mail)
+                    yield self._put(state, index, live, call, Answered(*moment, answer), heard_reply)
             case At.ASKING:
                 yield from self._asks(state, index, live, call)
         if state.left.break_offs and call.at not in (At.OVER, At.LEFT) and call.kind is Kind.REFUND:
@@ -338,7 +358,7 @@ class Walk:
         if not is_over and self.scope.split and after.at is At.LEDGER:
             next_live = Live(after.index, state.row)  # the call goes to the ledger at once
         now = _with(state, index, next_live)
-        return Edge(move, now, self._broken_by_telling(now, after, is_commit=False))
+        return Edge(move, now, self._broken_by_telling(now, after, is_commit=False), after.result)
 
     def _commit(self, state: State, index: int, live: Live, heard: Heard, move: Move) -> Edge:
         call = self._call(live)
@@ -374,10 +394,12 @@ class Walk:
                 is_denied = call.number <= now.denied
                 if (is_twice or is_denied) and (entry is None or entry.contradiction is None):
                     broken = world.CONTRADICTIONS_ARE_LISTED
-            elif call.kind is Kind.CALLBACK and entry is not None and isinstance(entry.known, Accepted):
-                if entry.known.refund_id is not None:
-                    now = now._replace(accepted=tuple(sorted({*now.accepted, entry.known.refund_id})))
-        return Edge(move, now, broken or self._broken_by_telling(now, after, is_commit=True))
+            elif call.kind is not Kind.REFUND and entry is not None and isinstance(entry.known, Accepted):
+                learnt = {entry.known.refund_id} - {None}
+                now = now._replace(accepted=tuple(sorted({*now.accepted, *learnt})))
+        # A call that only read may have read before another one wrote.
+        is_present = number != state.row or not live.is_stale
+        return Edge(move, now, broken or self._broken_by_telling(now, after, is_commit=is_present), after.result)
 
     def _of_provider(self, state: State) -> Iterator[Edge]:
         for flight in state.flights:
@@ -454,10 +476,11 @@ class Walk:
             ledger += f", attempt {entry.attempt}"
         if entry is not None and entry.contradiction:
             ledger += f", contradicted: {entry.contradiction}"
-        return f"{_sentence(move, self._results(move))} [the ledger: {ledger}]"
+        return f"{self.sentence(move)} [the ledger: {ledger}]"
 
-    def _results(self, move: Move) -> str:
-        return "" if len(move) < 2 or not isinstance(move[1], int) else _name(move[1])
+    def sentence(self, move: Move) -> str:
+        """A move as a sentence."""
+        return _sentence(move, _name(move[1]) if len(move) > 1 and isinstance(move[1], int) else "")
 
 
 def _with(state: State, index: int, live: Live | None) -> State:

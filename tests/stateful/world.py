@@ -1,7 +1,7 @@
 """The world that refunds happen in, and what refundry promises about it. The model and the simulations share it.
 
 The world knows what no client can know: which refunds the provider has really executed. A promise compares that with
-what a caller was told, or with what the ledger says. Each function gives the promise that is broken, None where none is.
+what a caller was told, or with what the ledger says. Each function gives the promise that is broken, or None.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from refundry import (
     AuthenticationFailed,
+    LedgerFailed,
     NotSent,
     OutcomeUnknown,
     Refund,
@@ -50,6 +51,8 @@ def said(result: Refund | Exception) -> Said:
         return Said.UNKNOWN
     if isinstance(result, RefundInProgress) or not isinstance(result, RefundError):
         return Said.NOTHING
+    if not result.recorded or isinstance(result.__cause__, LedgerFailed):
+        return Said.NOTHING  # it is about this call: what became of the reference, only the ledger could have said
     is_no = isinstance(result, NotSent | RefundRejected | AuthenticationFailed)
     return Said.NOT_EXECUTED if is_no else Said.NOTHING
 
