@@ -35,6 +35,10 @@ _NOON: Final = 1_800_000_000.0
 _UPTIME: Final = 1_000.0
 
 
+Subject = tuple[str, RefundStatus]
+"""What a callback says: a refund's id, and its state."""
+
+
 class Kind(StrEnum):
     """What a call wants."""
 
@@ -144,7 +148,7 @@ class Call:
     index: int
     number: int
     kind: Kind
-    subject: tuple[str, RefundStatus] | None
+    subject: Subject | None
     inputs: tuple[Input, ...]
     at: At
     request: Any = None
@@ -187,9 +191,7 @@ class Calls:
                 [ACCOUNTS[provider]], "send", None, TIMEOUT, retry, None, None, time.clock, "sqlite:////model"
             )
 
-    def start(
-        self, number: int, kind: Kind, subject: tuple[str, RefundStatus] | None, seconds: int, set_back: int
-    ) -> Call:
+    def start(self, number: int, kind: Kind, subject: Subject | None, seconds: int, set_back: int) -> Call:
         """A call up to its first question to the ledger."""
         return self._made(number, kind, subject, (FirstByte(seconds, set_back),))[0]
 
@@ -217,7 +219,7 @@ class Calls:
         return result, store.row
 
     def _made(
-        self, number: int, kind: Kind, subject: tuple[str, RefundStatus] | None, inputs: tuple[Input, ...]
+        self, number: int, kind: Kind, subject: Subject | None, inputs: tuple[Input, ...]
     ) -> tuple[Call, Row | None, tuple[Row, ...]]:
         run = _Run(self, number, kind, subject, inputs[0])
         for what in inputs[1:]:
@@ -226,9 +228,7 @@ class Calls:
         self.made.append(call)
         return call, run.row, run.lines
 
-    def flow(
-        self, kind: Kind, subject: tuple[str, RefundStatus] | None
-    ) -> tuple[Generator[Any, Any, Any], Owner | None]:
+    def flow(self, kind: Kind, subject: Subject | None) -> tuple[Generator[Any, Any, Any], Owner | None]:
         """The flow of production."""
         if kind is Kind.REFUND:
             started = self._core.refund(self.provider, PAYMENT, ASKED, REFERENCE)
@@ -247,9 +247,7 @@ class Calls:
 class _Run:
     """One run of a flow."""
 
-    def __init__(
-        self, calls: Calls, number: int, kind: Kind, subject: tuple[str, RefundStatus] | None, first: Input
-    ) -> None:
+    def __init__(self, calls: Calls, number: int, kind: Kind, subject: Subject | None, first: Input) -> None:
         self.row: Row | None = None
         self.lines: tuple[Row, ...] = ()
         self._calls = calls

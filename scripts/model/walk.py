@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from refundry import RefundStatus
 from refundry.ledger.changes import Decide, Record
+from refundry.ledger.entry import ids_of
 from refundry.ledger.rules import Accepted, Sending, Unknown, state_of
 from scripts.model.calls import (
     NO_CONNECTION,
@@ -28,6 +29,7 @@ from scripts.model.calls import (
     Heard,
     Input,
     Kind,
+    Subject,
     Time,
 )
 from scripts.model.provider import ASKED, REFERENCE, Provider, Verdict, reply, state_reply
@@ -244,8 +246,8 @@ class Walk:
         if state.is_wrong:
             return None
         executions = state.provider.executions()
-        broken = world.paid(executions, ASKED.minor_units) or world.kept(
-            entry, executions, may_still_be_executed=self._may_execute(state)
+        broken = world.paid(executions, ASKED.minor_units) or world.true(
+            _kept(entry), executions, may_still_be_executed=self._may_execute(state)
         )
         if broken is None and entry is not None and isinstance(entry.known, Unknown) and not entry.contradiction:
             executed = {one.refund_id for one in executions if not one.failed}
@@ -264,7 +266,7 @@ class Walk:
         broken = world.told(call.result, state.provider.executions())
         if broken is None and is_commit and call.kind is Kind.REFUND and getattr(call.result, "recorded", True):
             entry = self.entry(state.row, state.seconds, state.set_back)
-            broken = world.told_unknown(call.result, entry)
+            broken = world.told_unknown(call.result, _kept(entry))
         return broken
 
     # Moves.
@@ -294,7 +296,7 @@ class Walk:
                 for one in (verdict, *((Verdict.PENDING,) if was_pending else ())):
                     yield from self._start(state, Kind.CALLBACK, (name, _STATUS[one]), after)
 
-    def _start(self, state: State, kind: Kind, subject: tuple[str, RefundStatus] | None, left: Left) -> Iterator[Edge]:
+    def _start(self, state: State, kind: Kind, subject: Subject | None, left: Left) -> Iterator[Edge]:
         number = state.started + 1
         call = self.calls.start(number, kind, subject, state.seconds, state.set_back)
         live = (*state.live, Live(call.index, state.row if self.scope.split else -1))
@@ -395,7 +397,7 @@ class Walk:
                 if (is_twice or is_denied) and (entry is None or entry.contradiction is None):
                     broken = world.CONTRADICTIONS_ARE_LISTED
             elif call.kind is not Kind.REFUND and entry is not None and isinstance(entry.known, Accepted):
-                learnt = {entry.known.refund_id} - {None}
+                learnt = ids_of(entry.known)[:1]
                 now = now._replace(accepted=tuple(sorted({*now.accepted, *learnt})))
         # A call that only read may have read before another one wrote.
         is_present = number != state.row or not live.is_stale
@@ -481,6 +483,15 @@ class Walk:
     def sentence(self, move: Move) -> str:
         """A move as a sentence."""
         return _sentence(move, _name(move[1]) if len(move) > 1 and isinstance(move[1], int) else "")
+
+
+def _kept(entry: Entry | None) -> world.Kept:
+    """What an entry says."""
+    if entry is None:
+        return world.Kept()
+    refund_id = getattr(entry.known, "refund_id", None)
+    contradicted = entry.contradiction is not None
+    return world.Kept(state_of(entry.known), refund_id, contradicted, entry.failed_ids)
 
 
 def _with(state: State, index: int, live: Live | None) -> State:

@@ -21,8 +21,7 @@ from refundry import (
     RefundRejected,
     RefundStatus,
 )
-from refundry.ledger.entry import Entry
-from refundry.ledger.rules import Accepted, Sending, Unknown
+from refundry.ledger.rules import State
 
 
 class Execution(NamedTuple):
@@ -31,6 +30,15 @@ class Execution(NamedTuple):
     refund_id: str
     minor_units: int
     failed: bool = False
+
+
+class Kept(NamedTuple):
+    """What the ledger says of a reference. `failed_ids` are the refunds that it knows to have failed."""
+
+    state: State = State.FREE
+    refund_id: str | None = None
+    is_contradicted: bool = False
+    failed_ids: tuple[str, ...] = ()
 
 
 class Said(StrEnum):
@@ -65,6 +73,7 @@ ACCEPTED_IS_ACCEPTED = "ACCEPTED names a refund that was executed, and none that
 UNKNOWN_IS_UNKNOWN = "an unknown outcome is one that the ledger does not know"
 SENDING_ENDS = "no reference stays SENDING once the lease is over"
 ONE_SENDS = "of all calls that reserve a reference, one may send at a time"
+NO_OTHER_ERROR = "a call raises nothing but a RefundError"
 CONTRADICTIONS_ARE_LISTED = "what contradicts a person's word, or itself, is listed"
 
 
@@ -74,41 +83,40 @@ def paid(executions: Iterable[Execution], asked: int) -> str | None:
 
 
 def told(result: Refund | Exception, executions: Collection[Execution]) -> str | None:
-    """Whether a caller was told what is true when it is told."""
+    """Whether a caller was told what is true when it is told. A state with an id is that refund's own."""
+    if isinstance(result, Exception) and not isinstance(result, RefundError):
+        return NO_OTHER_ERROR
     match said(result):
         case Said.ACCEPTED if not executions:
             return NO_FALSE_SUCCESS
         case Said.ACCEPTED if isinstance(result, Refund) and result.refund_id is not None:
             return None if result.refund_id in {one.refund_id for one in executions} else NO_FALSE_SUCCESS
-        case Said.NOT_EXECUTED if any(not one.failed for one in executions):
-            return NO_FALSE_FAILURE
+        case Said.NOT_EXECUTED:
+            name = result.refund_id if isinstance(result, Refund) else None
+            if any(not one.failed and name in (None, one.refund_id) for one in executions):
+                return NO_FALSE_FAILURE
     return None
 
 
-def told_unknown(result: Refund | Exception, entry: Entry | None) -> str | None:
-    """Whether a caller who was told that the outcome is unknown could not be told better, by the ledger's entry.
+def told_unknown(result: Refund | Exception, kept: Kept) -> str | None:
+    """Whether a caller who was told that the outcome is unknown could not be told better by the ledger.
 
-    An entry that something contradicts is not known either.
+    What something contradicts is not known either.
     """
-    if said(result) is not Said.UNKNOWN or entry is None or entry.contradiction is not None:
-        return None
-    return None if isinstance(entry.known, Unknown | Sending) else UNKNOWN_IS_UNKNOWN
+    is_better_known = kept.state in (State.FREE, State.ACCEPTED) and not kept.is_contradicted
+    return UNKNOWN_IS_UNKNOWN if said(result) is Said.UNKNOWN and is_better_known else None
 
 
-def kept(entry: Entry | None, executions: Collection[Execution], *, may_still_be_executed: bool) -> str | None:
-    """Whether what the ledger says of a reference is true. None stands for a reference that it does not know.
+def true(kept: Kept, executions: Collection[Execution], *, may_still_be_executed: bool) -> str | None:
+    """Whether what the ledger says of a reference is true.
 
     `may_still_be_executed`: a request of an earlier call may still arrive at the provider, or still be sent.
     """
-    known = None if entry is None else entry.known
-    if known is None:
+    if kept.state is State.FREE:
         is_free = all(one.failed for one in executions) and not may_still_be_executed
         return None if is_free else FREE_IS_FREE
-    if isinstance(known, Accepted):
-        if entry is not None and entry.decided_by is not None:
-            return None if executions else ACCEPTED_IS_ACCEPTED
-        by_id = {one.refund_id for one in executions}
-        failed = set(() if entry is None else entry.failed_ids)
-        is_named = known.refund_id is None or (known.refund_id in by_id and known.refund_id not in failed)
-        return None if by_id and is_named else ACCEPTED_IS_ACCEPTED
-    return None
+    if kept.state is not State.ACCEPTED:
+        return None
+    is_named = kept.refund_id is None or kept.refund_id in {one.refund_id for one in executions}
+    has_failed = kept.refund_id is not None and kept.refund_id in kept.failed_ids
+    return None if executions and is_named and not has_failed else ACCEPTED_IS_ACCEPTED

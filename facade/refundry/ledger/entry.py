@@ -67,12 +67,13 @@ class Tried(NamedTuple):
 class Reservation:
     """A reference while one call holds it, with the times of its refund (`outcome.Times`).
 
-    `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from it,
-    so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other process
-    will take the reference for unknown, None where no other process knows it. `counts_attempts` says that the ledger
-    keeps the number of the attempt for every process. `decided_by` is the person whose word stood when the call began. `known` is what the call knows of the reference. `earlier` is the
-    outcome of the first attempt that left the refund unknown, None once a later one has resolved it. `tried` is how
-    each attempt ended, and `refused` says that the last one was refused.
+    `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from
+    it, so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other
+    process will take the reference for unknown, None where no other process knows it. `counts_attempts` says that
+    the ledger keeps the number of the attempt for every process. `decided_by` is the person whose word stood when
+    the call began. `known` is what the call knows of the reference. `earlier` is the outcome of the first attempt
+    that left the refund unknown, None once a later one has resolved it. `tried` is how each attempt ended, and
+    `refused` says that the last one was refused.
     """
 
     request: RefundRequest
