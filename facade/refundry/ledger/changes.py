@@ -210,7 +210,7 @@ class Reserve(Change[Reservation | Refund]):
         entry = view.get(request.provider, request.reference, self.owner)
         known: Known = None
         failed_ids: tuple[str, ...] = ()
-        contradiction = None
+        contradiction = decided_by = None
         if entry is not None:
             if (entry.payment_id, entry.amount) != (request.payment_id, request.amount):
                 raise ReferenceConflict(
@@ -218,7 +218,8 @@ class Reserve(Change[Reservation | Refund]):
                     "reference of its own",
                     **facts_of(request),
                 )
-            known, failed_ids, contradiction = entry.known, entry.failed_ids, entry.contradiction
+            known, failed_ids = entry.known, entry.failed_ids
+            contradiction, decided_by = entry.contradiction, entry.decided_by
             if entry.attempt != 1:
                 request = replace(request, attempt=entry.attempt)
         elif (archived := view.archived(request.provider, request.reference)) is not None:
@@ -233,6 +234,7 @@ class Reserve(Change[Reservation | Refund]):
             view.counts_attempts,
             failed_ids,
             contradiction,
+            decided_by,
         )
         if isinstance(known, Unknown):
             reservation.first_sent = known.first_sent
@@ -287,11 +289,11 @@ class Reserve(Change[Reservation | Refund]):
 
 
 @dataclass(slots=True)
-class Record(Change["str | None"]):
+class Record(Change["Entry | None"]):
     """Record what the call that holds a reference knows of it, and let the reference go.
 
     Where the call no longer holds it, for its lease was over and somebody else came between, its outcome is late. Gives
-    what the late outcome contradicts, None where nothing.
+    the entry as it is after a late outcome, None where the outcome was in time.
     """
 
     reservation: Reservation
@@ -307,7 +309,7 @@ class Record(Change["str | None"]):
         request = self.reservation.request
         return Needs(references=((request.provider, request.reference),))
 
-    def apply(self, view: View) -> str | None:
+    def apply(self, view: View) -> Entry | None:
         """Put the entry as the call leaves it."""
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
@@ -317,13 +319,17 @@ class Record(Change["str | None"]):
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
         entry = view.get(request.provider, request.reference)
-        return None if entry is None else self._late(view, entry, left)
+        if entry is None:
+            return None
+        if not {*ids_of(left)}.isdisjoint(entry.failed_ids):
+            left = None  # accepted once, and known to have failed since
+        return self._late(view, entry, left)
 
-    def _late(self, view: View, entry: Entry, left: Known) -> str | None:
+    def _late(self, view: View, entry: Entry, left: Known) -> Entry:
         request, event = self.reservation.request, event_of_late(left)
         known = entry.known
         next_state, answer = step(state_of(known), event)
-        contradiction = _contradiction(entry, left) or entry.contradiction
+        contradiction = _contradiction(entry, self.reservation, left) or entry.contradiction
         note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
@@ -333,7 +339,7 @@ class Record(Change["str | None"]):
             view.put(request.provider, request.reference, after, note)
         elif self.reservation.tried:
             view.note(request.provider, request.reference, note)
-        return contradiction
+        return after
 
 
 @dataclass(slots=True)
@@ -371,6 +377,8 @@ class Learn(Change[bool]):
         if answer is Answer.IGNORE:
             return True
         if not (_is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown):
+            return True
+        if not {*ids_of(refund)}.isdisjoint(entry.failed_ids):  # old news of an earlier attempt
             return True
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
@@ -579,10 +587,14 @@ def _most_of(entry: Entry, whole: Money) -> Money:
     return amount if isinstance(amount, Money) else whole
 
 
-def _contradiction(entry: Entry, left: Known) -> str | None:
-    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference."""
+def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str | None:
+    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference.
+
+    A word that stood when the call began is about the calls before it.
+    """
     known = entry.known
-    if entry.decided_by is not None and isinstance(left, Accepted) is not isinstance(known, Accepted):
+    is_about_it = entry.decided_by not in (None, reservation.decided_by)
+    if is_about_it and isinstance(left, Accepted) is not isinstance(known, Accepted):
         if left is not None and not isinstance(left, Accepted):
             return None
         said = "was executed" if isinstance(known, Accepted) else "was not executed"
