@@ -157,7 +157,7 @@ def test_each_other_outcome_has_its_status(service: _Service, provider: Provider
     assert service.post("paybyrd-pending", "order/5", "paybyrd").status_code == 202
     conflict = service.post("paybyrd-pending", "order/5", "paybyrd", amount="2.00")
     assert (conflict.status_code, conflict.json()["error"]) == (409, "ReferenceConflict")
-    refused = service.post("blink-refunded", "order/6")
+    refused = service.post("paybyrd-refunded", "order/6", "paybyrd")
     assert (refused.status_code, refused.json()["reason"]) == (422, "already refunded")
     unfit = service.post("blink-5", "order/7", amount="1.005")
     assert (unfit.status_code, unfit.json()["field"]) == (422, "amount")
