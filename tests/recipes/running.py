@@ -15,7 +15,7 @@ import httpx
 from refundry.sandbox import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from tests.servers.running import ROOT, environment
 
-CALL: Final = 2
+CALL: Final = 3
 """The deadline of a refund in the recipes, in seconds."""
 LEASE: Final = 2 * CALL + 5
 """For how many seconds a killed process holds its reference, as the recipes say."""

@@ -25,8 +25,8 @@ _STARTED: Final = {
 
 @pytest.mark.parametrize("path", _STARTED)
 def test_a_recipe_begins_with_what_it_shows_and_the_command_that_runs_it(path: str) -> None:
-    told = ast.get_docstring(ast.parse((_EXAMPLES / path).read_text(encoding="utf-8"))) or ""
-    assert _STARTED[path] in told
+    docstring = ast.get_docstring(ast.parse((_EXAMPLES / path).read_text(encoding="utf-8"))) or ""
+    assert _STARTED[path] in docstring
     listed = (_EXAMPLES / "README.md").read_text(encoding="utf-8")
     assert f"]({path})" in listed
     assert _STARTED[path] in listed

@@ -52,7 +52,10 @@ def test_a_script_that_is_killed_in_the_middle_and_run_again_refunds_each_row_on
     assert len(table) == 20
     assert set(words) == {"succeeded", "UNKNOWN"}
     assert sum_ == f"{words.count('succeeded')} succeeded, {words.count('UNKNOWN')} UNKNOWN"
-    assert provider.executed("blink") == dict.fromkeys(payments, 1)
+    executed = provider.executed("blink")
+    assert set(executed.values()) == {1}
+    # What is unknown was executed, or was killed before it was sent.
+    assert {name for name, word in zip(payments, words, strict=True) if word == "succeeded"} <= set(executed)
 
 
 def test_a_script_whose_refunds_are_all_accepted_ends_with_0_each_time(script: Recipe, provider: Provider) -> None:
