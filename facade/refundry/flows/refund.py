@@ -149,8 +149,10 @@ class Refunds:
         window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
         deadline = self._clock.monotonic() + self._retry.deadline
-        lease = self._retry.deadline + self._timeout.total + _SECONDS_OF_GRACE
-        lease_end = self._clock.instant().plus(lease)
+        lease_end = None  # no other process knows a reference that is in memory
+        if not self._ledger.is_immediate:
+            lease = self._retry.deadline + self._timeout.total + _SECONDS_OF_GRACE
+            lease_end = self._clock.instant().plus(lease)
         reserve = Reserve(request, window, margin, owner, lease_end, payment_amount)
         try:
             reservation = yield from self._reserved(reserve, deadline)
@@ -166,12 +168,15 @@ class Refunds:
         raise outcome_for_caller
 
     def _reserved(self, reserve: Reserve, deadline: float) -> Flow[Reservation | Refund]:
-        """The reservation, or the refund that was accepted before. NotSent where the ledger fails."""
+        """The reservation, or the refund that was accepted before. NotSent where the ledger fails, however it does."""
         try:
             return (yield from committed(self._ledger, reserve, deadline - self._clock.monotonic()))
-        except LedgerFailed as failed:
+        except Exception as failed:
             pass_through(failed)
-            text = f"nothing was sent to {reserve.request.provider}: {failed}"
+            if isinstance(failed, RefundError) and not isinstance(failed, LedgerFailed):
+                raise
+            why = failed if isinstance(failed, LedgerFailed) else f"the ledger failed with {type(failed).__name__}"
+            text = f"nothing was sent to {reserve.request.provider}: {why}"
             raise NotSent(text, **outcome.facts_of(reserve.request)) from failed
 
     def _settled(
@@ -183,10 +188,9 @@ class Refunds:
         except Exception as error:  # noqa: BLE001 (a fault of ours, or a full stack, must not hide that money moved)
             pass_through(error)
             outcome_for_caller = reservation.after_fault(error)
-        seconds = max(deadline - self._clock.monotonic(), _SECONDS_TO_RECORD)
         try:
-            contradiction = yield from committed(self._ledger, Record(reservation), seconds)
-        except LedgerFailed as failed:
+            contradiction = yield from self._committed(Record(reservation), deadline)
+        except Exception as failed:  # noqa: BLE001 (whatever the ledger fails with must not hide the outcome)
             pass_through(failed)
             return outcome.not_recorded(outcome_for_caller)
         if contradiction is not None:
@@ -194,7 +198,7 @@ class Refunds:
         return outcome_for_caller
 
     def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
-        return committed(self._ledger, change, deadline - self._clock.monotonic())
+        return committed(self._ledger, change, max(deadline - self._clock.monotonic(), _SECONDS_TO_RECORD))
 
     def _send(self, owner: Owner, translation: Translation, reservation: Reservation, deadline: float) -> Flow[Outcome]:
         call = RefundCall(translation, reservation)
