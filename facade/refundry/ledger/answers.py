@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+
+# Not only for a type checker: the annotations of the public classes have to resolve at run time.
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.clock import utc
@@ -13,15 +17,13 @@ from refundry.ledger.entry import refund_of
 from refundry.ledger.memory import MemoryLedger
 from refundry.ledger.rows import COLUMNS
 from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of
-from refundry.money import to_plain
+from refundry.money import Amount, to_plain
+from refundry.refund import Refund
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Iterable
 
     from refundry.ledger.entry import Entry
-    from refundry.money import Amount
-    from refundry.refund import Refund
 
 _UNRESOLVED: Final = frozenset({State.SENDING, State.UNKNOWN})
 

@@ -176,7 +176,7 @@ class Ledger(Protocol):
         ...
 
     def hand_back(self, owner: Owner, request: RefundRequest) -> None:
-        """Let the reference of a call that is broken off go, without making anybody wait."""
+        """Let the reference of an interrupted call go, without making anybody wait."""
         ...
 
 

@@ -303,7 +303,7 @@ class Session:
 
 @dataclass(slots=True)
 class HandBack(Change[None]):
-    """Let the reference of a call that is broken off go, also where its reservation was just being committed."""
+    """Let the reference of an interrupted call go, also where its reservation was just being committed."""
 
     owner: Owner
     account: str
@@ -344,7 +344,7 @@ class DatabaseLedger:
         return await self._writer.acommit(change, seconds)
 
     def hand_back(self, owner: Owner, request: RefundRequest) -> None:
-        """Let the reference of a call that is broken off go, without making anybody wait."""
+        """Let the reference of an interrupted call go, without making anybody wait."""
         self._writer.post(HandBack(owner, request.provider, request.reference))
 
     def close(self) -> None:
