@@ -314,8 +314,8 @@ class Core:
         from refundry.webhooks import may_free, refund_after
 
         find = Find(event.provider, event.refund_id, event.reference)
-        known = yield from committed(self.ledger, find, self._retry.deadline)
-        refund = None if known is None else refund_after(event, known)
+        found = yield from committed(self.ledger, find, self._retry.deadline)
+        refund = None if found is None else refund_after(event, found.refund, is_certain=found.is_certain)
         if refund is not None:
             learn = Learn(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
             yield from committed(self.ledger, learn, self._retry.deadline)

@@ -20,6 +20,7 @@ from refundry.ledger.entry import (
     sending,
     sent_at,
     unknown_again,
+    with_ids_of,
 )
 from refundry.ledger.rules import (
     Accepted,
@@ -329,12 +330,16 @@ class Record(Change["Entry | None"]):
         request, event = self.reservation.request, event_of_late(left)
         known = entry.known
         next_state, answer = step(state_of(known), event)
+        if isinstance(left, Unknown) and entry.attempt > request.attempt:
+            next_state, answer = state_of(known), Answer.IGNORE  # the provider has said since how that attempt ended
         contradiction = _contradiction(entry, self.reservation, left) or entry.contradiction
         note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
             after = replace(after, known=left, decided_by=None)
+        elif isinstance(known, Unknown) and isinstance(left, Unknown) and entry.attempt == request.attempt:
+            after = replace(after, known=known if known.tracking_id or known.refund_id else with_ids_of(left, known))
         if after != entry:
             view.put(request.provider, request.reference, after, note)
         elif self.reservation.tried:
@@ -372,6 +377,9 @@ class Learn(Change[bool]):
             return True
         if _is_of_another(view, refund):
             return False
+        if entry.decided_by is not None and self.of_unknown:
+            self._after_a_word(view, entry)
+            return True
         known, event = entry.known, event_of_learning(refund.status)
         next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
@@ -395,6 +403,34 @@ class Learn(Change[bool]):
             changed = replace(entry, known=None, failed_ids=failed_ids, attempt=attempt)
             view.put(refund.provider, refund.reference, changed, note)
         return True
+
+    def _after_a_word(self, view: View, entry: Entry) -> None:
+        """Record what the provider says after a person has decided: its acceptance counts, and a failure is listed."""
+        refund, known = self.refund, entry.known
+        if state_of(known) is State.SENDING or not {*entry.failed_ids}.isdisjoint(ids_of(refund)):
+            return
+        has_failed = refund.status is RefundStatus.FAILED
+        if has_failed and (known is None or not self.may_free):
+            return
+        if refund.status is RefundStatus.PENDING and known is not None:
+            return  # the person knows more
+        said = f"{entry.decided_by} decided that it was {'not ' if known is None else ''}executed"
+        contradiction = f"{said}, and the provider says that it {refund.status.value}" if has_failed else None
+        changed = replace(entry, contradiction=contradiction or entry.contradiction)
+        event = event_of_learning(refund.status)
+        if not has_failed:
+            if known is None:
+                event = Event.LATE_ACCEPTED
+                changed = replace(
+                    entry, contradiction=f"{said}, and the provider says that it is {refund.status.value}"
+                )
+            first_sent = view.clock.wall() if known is None else sent_at(known)
+            changed = replace(changed, known=accepted(refund, first_sent), decided_by=None)
+            view.keep_ids(refund.provider, refund.reference, ids_of(refund))
+        if changed != entry:
+            facts = {"status": refund.status.value, "code": refund.provider_code}
+            note = Note(event, reason=changed.contradiction, facts=facts)
+            view.put(refund.provider, refund.reference, changed, note)
 
 
 @dataclass(slots=True)
@@ -456,11 +492,19 @@ class Decide(Change[None]):
             )
 
 
+class Found(NamedTuple):
+    """A refund as far as it is kept. `is_certain`: the provider has accepted it."""
+
+    refund: Refund
+    is_certain: bool
+
+
 @dataclass(slots=True)
-class Find(Change["Refund | None"]):
+class Find(Change["Found | None"]):
     """The refund with this id of the provider, or else of this reference; None where nothing is known of it.
 
-    A refund whose outcome is unknown is given as PENDING, without an id.
+    A refund whose outcome is unknown, or that a person has decided, is given as PENDING. It has an id where it was
+    found by one that an unreadable reply gave it.
     """
 
     account: str
@@ -475,17 +519,28 @@ class Find(Change["Refund | None"]):
             () if self.refund_id is None else ((self.account, self.refund_id),),
         )
 
-    def apply(self, view: View) -> Refund | None:
-        """The refund, as far as it is kept."""
+    def apply(self, view: View) -> Found | None:
+        """The refund."""
         by_id = None if self.refund_id is None else view.reference_of(self.account, self.refund_id)
         reference = by_id or self.reference or ""
         entry = view.get(self.account, reference)
-        if entry is None or entry.known is None:
+        if entry is None or (entry.known is None and entry.decided_by is None):
             return None
-        if isinstance(entry.known, Accepted):
-            return refund_of(self.account, reference, entry.payment_id, entry.known)
+        known = entry.known
+        if isinstance(known, Accepted) and entry.decided_by is None:
+            return Found(refund_of(self.account, reference, entry.payment_id, known), is_certain=True)
         amount = entry.amount if isinstance(entry.amount, Money) else None
-        return Refund(self.account, reference, RefundStatus.PENDING, amount=amount, payment_id=entry.payment_id)
+        # A reply that contradicts what was asked for proves nothing by its id.
+        named = self.refund_id if by_id and isinstance(known, Unknown) and not known.differences else None
+        refund = Refund(
+            self.account,
+            reference,
+            RefundStatus.PENDING,
+            amount=amount,
+            refund_id=named,
+            payment_id=entry.payment_id,
+        )
+        return Found(refund, is_certain=False)
 
 
 @dataclass(slots=True)

@@ -197,10 +197,10 @@ class Reservation:
             return None
         return known.before or Unknown(known.first_sent, INTERRUPTED)
 
-    def note_tracking(self, tracking_id: str, *, is_first: bool) -> None:
-        """Keep what an unknown refund can be looked up by, also by another process."""
-        if isinstance(self.known, Unknown) and self.known.tracking_id is None:
-            self.known = replace(self.known, tracking_id=tracking_id, is_first=is_first)
+    def note_ids(self, tracking_id: str | None, refund_id: str | None, *, is_first: bool) -> None:
+        """Keep what a reply gave to look an unknown refund up by, also for another process. The first reply counts."""
+        if isinstance(self.known, Unknown) and self.known.tracking_id is None and self.known.refund_id is None:
+            self.known = replace(self.known, tracking_id=tracking_id, refund_id=refund_id, is_first=is_first)
 
     def entry(self, known: Known) -> Entry:
         """The entry of the reference, with what is known of it."""
@@ -225,7 +225,7 @@ class Reservation:
         if state is State.ACCEPTED and isinstance(outcome_for_caller, Refund):
             return accepted(outcome_for_caller, self._first_sent.wall)
         if state is State.UNKNOWN and isinstance(outcome_for_caller, OutcomeUnknown):
-            return _unknown(outcome_for_caller, self._first_sent)
+            return with_ids_of(_left_unknown(self.known), _unknown(outcome_for_caller, self._first_sent))
         return None
 
 
@@ -267,6 +267,13 @@ def _left_unknown(known: Known) -> Unknown | None:
     if isinstance(known, Sending):
         return known.before
     return known if isinstance(known, Unknown) else None
+
+
+def with_ids_of(earlier: Unknown | None, later: Unknown) -> Unknown:
+    """What is known of an unknown refund later, with what an earlier reply gave to ask by."""
+    if earlier is None or (earlier.tracking_id is None and earlier.refund_id is None):
+        return later
+    return replace(later, tracking_id=earlier.tracking_id, refund_id=earlier.refund_id, is_first=earlier.is_first)
 
 
 def sending(known: Known, progress: Progress, clock: Clock) -> Sending:
