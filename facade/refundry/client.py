@@ -124,6 +124,8 @@ class _Client(ABC):
         return self._core.events(provider, headers, body)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_core"):  # a reporter shows the variables of a frame that made none
+            return f"<{type(self).__name__} that could not be made>"
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
 
 
