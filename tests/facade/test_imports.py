@@ -18,8 +18,10 @@ ROOMS: Final = (
     ("_provenance",),
     ("client",),
     ("core",),
-    ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.resolution", "flows.run")
-    + ("flows.tokens",),
+    (
+        *("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.resolution"),
+        *("flows.run", "flows.tokens"),
+    ),
     ("ledger.answers", "ledger.accounts", "ledger.opening"),
     ("ledger.sqlite", "ledger.postgres"),
     ("ledger.database",),

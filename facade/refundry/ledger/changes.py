@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import InvalidRefund, ReferenceConflict, RefundInProgress, Resend
 from refundry.ledger.entry import (
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
+
+_SAYS: Final = {
+    RefundStatus.SUCCEEDED: "succeeded",
+    RefundStatus.PENDING: "is pending",
+    RefundStatus.FAILED: "failed",
+}
 
 
 class Note(NamedTuple):
@@ -327,7 +333,7 @@ class Record(Change["str | None"]):
         next_state, answer = step(state_of(known), event)
         if isinstance(left, Unknown) and entry.attempt > request.attempt:
             next_state, answer = state_of(known), Answer.IGNORE  # the provider has said since how that attempt ended
-        contradiction = _contradiction(entry, left) or entry.contradiction
+        contradiction = _contradiction(entry, left, self.reservation) or entry.contradiction
         note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
@@ -410,18 +416,17 @@ class Learn(Change[bool]):
         if refund.status is RefundStatus.PENDING and known is not None:
             return  # the person knows more
         said = f"{entry.decided_by} decided that it was {'not ' if known is None else ''}executed"
-        contradiction = f"{said}, and the provider says that it {refund.status.value}" if has_failed else None
-        changed = replace(entry, contradiction=contradiction or entry.contradiction)
+        contradiction = f"{said}, and the provider says that it {_SAYS[refund.status]}"
         event = event_of_learning(refund.status)
-        if not has_failed:
-            if known is None:
-                event = Event.LATE_ACCEPTED
-                changed = replace(
-                    entry, contradiction=f"{said}, and the provider says that it is {refund.status.value}"
-                )
-            first_sent = view.clock.wall() if known is None else sent_at(known)
-            changed = replace(changed, known=accepted(refund, first_sent), decided_by=None)
-            view.keep_ids(refund.provider, refund.reference, ids_of(refund))
+        if has_failed:
+            changed = replace(entry, contradiction=contradiction)
+        elif known is None:
+            event = Event.LATE_ACCEPTED
+            now = accepted(refund, view.clock.wall())
+            changed = replace(entry, known=now, decided_by=None, contradiction=contradiction)
+        else:
+            changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
+        view.keep_ids(refund.provider, refund.reference, ids_of(changed.known))
         if changed != entry:
             facts = {"status": refund.status.value, "code": refund.provider_code}
             note = Note(event, reason=changed.contradiction, facts=facts)
@@ -618,7 +623,7 @@ def _most_of(entry: Entry, whole: Money) -> Money:
     return amount if isinstance(amount, Money) else whole
 
 
-def _contradiction(entry: Entry, left: Known) -> str | None:
+def _contradiction(entry: Entry, left: Known, reservation: Reservation) -> str | None:
     """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference."""
     known = entry.known
     if entry.decided_by is not None and isinstance(left, Accepted) is not isinstance(known, Accepted):
@@ -630,6 +635,11 @@ def _contradiction(entry: Entry, left: Known) -> str | None:
     before, now = ids_of(known), ids_of(left)
     if before and now and {*before}.isdisjoint(now):
         return f"the provider accepted it twice: as {before[0]} and as {now[0]}"
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and not (before and now):
+        end = reservation.lease_end
+        # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
+        if entry.decided_by is None and reservation.window is None and end is not None and known.sent_at >= end.wall:
+            return "the provider accepted it twice: by this call, and by one that followed its lease"
     return None
 
 
