@@ -21,7 +21,7 @@ from tests.facade.ledgers import (
     worker,
 )
 from tests.facade.support import KINDS, NO_STATE, Caller, Kind, Scripted, accepted, reply
-from tests.providers.record import PAYMENT, REFUND
+from tests.providers.record import ONE_EURO, PAYMENT, REFUND
 
 SUCCEEDED, PENDING, FAILED = RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.FAILED
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -137,6 +137,17 @@ def test_a_callback_by_the_id_that_an_unreadable_reply_named_ends_the_unknown_on
         refund = outcome_of(client, "blink")
     assert isinstance(refund, Refund)
     assert (refund.replayed, refund.refund_id) == (True, REFUND)
+
+
+def test_a_shared_secret_does_not_end_an_unknown_whose_reply_named_another_amount(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path)
+    left_unknown("paybyrd", url, answer=reply(200, {"code": "BYRD200", "isoAmount": 99, "transactionId": REFUND}))
+    with worker("paybyrd", Scripted(NO_STATE), url) as client:
+        body = news("paybyrd", "Success", isoAmount=-100, currency="EUR", operationType="Refund")
+        event = client.client.webhook("paybyrd", headers=proof("paybyrd", body), body=body)
+        assert (event.status, event.refund_id, event.amount) == (SUCCEEDED, REFUND, ONE_EURO)
+        result(client, client.client.learn(event))
+        assert known(client, "paybyrd").state == "unknown"
 
 
 def test_a_callback_changes_nothing_while_a_call_is_sending(tmp_path: Path) -> None:
