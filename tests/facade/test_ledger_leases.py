@@ -1,4 +1,4 @@
-"""A reference whose call ends late, never, or is interrupted: leases, late outcomes, and what a process hands back."""
+"""A reference whose call ends late, never, or is interrupted: leases, late outcomes, and the hand back of a process."""
 
 import asyncio
 import threading
