@@ -1,7 +1,9 @@
 """Shared by the tests of a ledger in a database: clients that use the same one, as several processes do."""
 
 import sqlite3
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,8 +14,8 @@ from refundry import (
     LedgerEntry,
     OutcomeUnknown,
     Refund,
-    RefundClient,
     RefundError,
+    RefundStatus,
     Retry,
     SendFailure,
     WireRequest,
@@ -107,13 +109,34 @@ class Clocks:
 def during(answer: Any, act: Callable[[], object]) -> Callable[[WireRequest], Any]:
     """Return the answer of a transport that does something else while the refund is under way."""
 
-    def respond(request: WireRequest) -> Any:
+    def respond(_: WireRequest) -> Any:
         act()
         return answer
 
     return respond
 
 
-def decide(client: RefundClient, outcome: Any, provider: str, by: str = "a person") -> None:
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep everybody else from writing to a ledger."""
+    connection = sqlite3.connect(folder / "refunds.db", isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait until something holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def decide(client: Caller, outcome: RefundStatus, provider: str) -> None:
     """Record the word of a person on reference-1."""
-    client.ledger.decide(provider, "reference-1", outcome, by=by, reason="seen on the dashboard")
+    decided = client.client.ledger.decide(provider, "reference-1", outcome, by="a person", reason="the dashboard")
+    result(client, decided)

@@ -44,15 +44,6 @@ DONE = accepted("paybyrd")
 WINDOW = DAY - ONCE.deadline - ONCE.longest_wait
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty ledger of each kind."""
-    if request.param == "sqlite":
-        return sqlite_url(tmp_path)
-    given: str = request.getfixturevalue("postgres_url")
-    return given
-
-
 def keys(url: str | None, *answers: Any) -> list[str]:
     """Return the key of the request that each answer answers, each in a client of its own."""
     found = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import InvalidRefund, ReferenceConflict, RefundInProgress, Resend
 from refundry.ledger.entry import (
@@ -50,6 +50,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
+
+_SAYS: Final = {
+    RefundStatus.SUCCEEDED: "succeeded",
+    RefundStatus.PENDING: "is pending",
+    RefundStatus.FAILED: "failed",
+}
 
 
 class Note(NamedTuple):
@@ -415,18 +421,17 @@ class Learn(Change[bool]):
         if refund.status is RefundStatus.PENDING and known is not None:
             return  # the person knows more
         said = f"{entry.decided_by} decided that it was {'not ' if known is None else ''}executed"
-        contradiction = f"{said}, and the provider says that it {refund.status.value}" if has_failed else None
-        changed = replace(entry, contradiction=contradiction or entry.contradiction)
+        contradiction = f"{said}, and the provider says that it {_SAYS[refund.status]}"
         event = event_of_learning(refund.status)
-        if not has_failed:
-            if known is None:
-                event = Event.LATE_ACCEPTED
-                changed = replace(
-                    entry, contradiction=f"{said}, and the provider says that it is {refund.status.value}"
-                )
-            first_sent = view.clock.wall() if known is None else sent_at(known)
-            changed = replace(changed, known=accepted(refund, first_sent), decided_by=None)
-            view.keep_ids(refund.provider, refund.reference, ids_of(refund))
+        if has_failed:
+            changed = replace(entry, contradiction=contradiction)
+        elif known is None:
+            event = Event.LATE_ACCEPTED
+            now = accepted(refund, view.clock.wall())
+            changed = replace(entry, known=now, decided_by=None, contradiction=contradiction)
+        else:
+            changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
+        view.keep_ids(refund.provider, refund.reference, ids_of(changed.known))
         if changed != entry:
             facts = {"status": refund.status.value, "code": refund.provider_code}
             note = Note(event, reason=changed.contradiction, facts=facts)
@@ -658,6 +663,11 @@ def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str |
     before, now = ids_of(known), ids_of(left)
     if before and now and {*before}.isdisjoint(now):
         return f"the provider accepted it twice: as {before[0]} and as {now[0]}"
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and not (before and now):
+        end = reservation.lease_end
+        # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
+        if entry.decided_by is None and reservation.window is None and end is not None and known.sent_at >= end.wall:
+            return "the provider accepted it twice: by this call, and by one that followed its lease"
     return None
 
 
