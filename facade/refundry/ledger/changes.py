@@ -40,7 +40,7 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from refundry.clock import Clock, Instant
     from refundry.money import Amount
@@ -52,12 +52,15 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 class Note(NamedTuple):
-    """What the history of a reference says of a change: the event, who made it and why, and the facts as JSON."""
+    """What the history of a reference says of a change: the event, who made it and why, and the facts for JSON.
+
+    The facts are a function, for a ledger without a history never needs them.
+    """
 
     event: Event
     by: str | None = None
     reason: str | None = None
-    facts: dict[str, Any] | None = None
+    facts: Callable[[], dict[str, Any]] | None = None
 
 
 class Archived(NamedTuple):
@@ -312,7 +315,7 @@ class Record(Change["str | None"]):
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
         if view.holds(reservation):
-            note = Note(_event_of_left(left), facts=facts_of_ending(reservation, left))
+            note = Note(_event_of_left(left), facts=lambda: facts_of_ending(reservation, left))
             view.keep_ids(request.provider, request.reference, ids_of(left))
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
@@ -324,7 +327,7 @@ class Record(Change["str | None"]):
         known = entry.known
         next_state, answer = step(state_of(known), event)
         contradiction = _contradiction(entry, left) or entry.contradiction
-        note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
+        note = Note(event, reason=contradiction, facts=lambda: facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
@@ -375,7 +378,7 @@ class Learn(Change[bool]):
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
             return True
-        note = Note(event, facts={"status": refund.status.value, "code": refund.provider_code})
+        note = Note(event, facts=lambda: {"status": refund.status.value, "code": refund.provider_code})
         view.keep_ids(refund.provider, refund.reference, ids_of(refund))
         if next_state is State.ACCEPTED:
             changed = replace(entry, known=accepted(refund, sent_at(known)))
