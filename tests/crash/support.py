@@ -52,18 +52,22 @@ def account(base_url: str) -> Account:
 
 SECONDS = 2.0
 """The deadline of a call of `client` and `aclient`; their leases are over nine seconds after a reservation."""
-_TIMEOUT = Timeout(connect=2.0, read=2.0, total=2.0)
-_RETRY = Retry(attempts=1, deadline=SECONDS)
 
 
-def client(base_url: str, ledger: str) -> RefundClient:
+def _limits(seconds: float) -> tuple[Timeout, Retry]:
+    return Timeout(connect=seconds, read=seconds, total=seconds), Retry(attempts=1, deadline=seconds)
+
+
+def client(base_url: str, ledger: str, seconds: float = SECONDS) -> RefundClient:
     """Make a client whose calls are short."""
-    return RefundClient([account(base_url)], ledger=ledger, timeout=_TIMEOUT, retry=_RETRY)
+    timeout, retry = _limits(seconds)
+    return RefundClient([account(base_url)], ledger=ledger, timeout=timeout, retry=retry)
 
 
-def aclient(base_url: str, ledger: str) -> AsyncRefundClient:
+def aclient(base_url: str, ledger: str, seconds: float = SECONDS) -> AsyncRefundClient:
     """Make a client for an event loop whose calls are short."""
-    return AsyncRefundClient([account(base_url)], ledger=ledger, timeout=_TIMEOUT, retry=_RETRY)
+    timeout, retry = _limits(seconds)
+    return AsyncRefundClient([account(base_url)], ledger=ledger, timeout=timeout, retry=retry)
 
 
 def refund(client: RefundClient, reference: str) -> Refund | RefundError:
