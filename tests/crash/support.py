@@ -1,6 +1,7 @@
 """A provider for the tests of crashes: Blink of the sandbox, over HTTP, and what it has executed of each reference."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,8 @@ NO_TROUBLE = 5.0
 class Shop(Sandbox):
     """A sandbox with one large payment.
 
-    `before` and `after` are called around each request for a refund, `token` at one for a token.
+    `before` and `after` are called around each request for a refund, `token` at one for a token. A refund whose
+    reference is `slow` is answered a second after the others.
     """
 
     def __init__(self) -> None:
@@ -26,6 +28,7 @@ class Shop(Sandbox):
         self.before: Callable[[], object] = bool
         self.after: Callable[[], object] = bool
         self.token: Callable[[], object] = bool
+        self.slow = ""
 
     def handle(self, request: Request) -> Reply:
         """Answer a request."""
@@ -35,6 +38,8 @@ class Shop(Sandbox):
         elif request.target.endswith("/tokens"):
             self.token()
         reply = super().handle(request)
+        if self.slow and self.slow.encode() in request.body:
+            time.sleep(1)
         if is_refund:
             self.after()
         return reply
