@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import LedgerFailed
@@ -11,11 +12,11 @@ from refundry.interruption import pass_through
 from refundry.ledger.changes import Archived, Change, Needs, Record, View, digest
 from refundry.ledger.entry import INTERRUPTED
 from refundry.ledger.rows import Line, Row, from_columns
-from refundry.ledger.rules import Event, Sending, State, Unknown, state_of, step
+from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of, step
 from refundry.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from refundry.clock import Clock, Instant
     from refundry.ledger.changes import Note
@@ -151,14 +152,16 @@ class DatabaseView:
 
     def reference_of(self, account: str, refund_id: str) -> str | None:
         """The reference whose refund the provider gave this id to; None where none is known."""
+        said_by_unknown = None
         for row in self._rows.values():
             known = row.entry.known
-            if row.account == account and refund_id in (
-                getattr(known, "refund_id", None),
-                getattr(known, "tracking_id", None) if not isinstance(known, Unknown) else None,
-            ):
+            if row.account != account:
+                continue
+            if isinstance(known, Accepted) and refund_id in (known.refund_id, known.tracking_id):
                 return row.reference
-        return None
+            if isinstance(known, Unknown) and refund_id == known.refund_id:
+                said_by_unknown = row.reference
+        return said_by_unknown
 
     def keep_ids(self, account: str, reference: str, ids: Iterable[str]) -> None:
         """The ids stand in the row."""
@@ -316,7 +319,7 @@ class Session:
 
 @dataclass(slots=True)
 class HandBack(Change[None]):
-    """Let the reference of a call that is broken off go, also where its reservation was just being committed."""
+    """Let the reference of an interrupted call go, also where its reservation was just being committed."""
 
     owner: Owner
     account: str
@@ -358,7 +361,7 @@ class DatabaseLedger:
         return await self._writer.acommit(change, seconds)
 
     def hand_back(self, owner: Owner, request: RefundRequest) -> None:
-        """Let the reference of a call that is broken off go, without making anybody wait."""
+        """Let the reference of an interrupted call go, without making anybody wait."""
         self._writer.post(HandBack(owner, request.provider, request.reference))
 
     def close(self) -> None:
@@ -373,10 +376,12 @@ class DatabaseLedger:
 
 
 def _needs_of(changes: Sequence[Change[Any]]) -> Needs:
-    needs = [change.needs for change in changes]
-    return Needs(*(tuple(sorted({one for need in needs for one in part})) for part in _parts(needs)))
+    if len(changes) == 1:
+        return changes[0].needs
+    references, ids, alone_at = zip(*(change.needs for change in changes), strict=True)
+    return Needs(_united(references), _united(ids), _united(alone_at))
 
 
-def _parts(needs: Sequence[Needs]) -> Iterator[list[Any]]:
-    for name in Needs._fields:
-        yield [one for need in needs for one in getattr(need, name)]
+def _united(parts: Iterable[tuple[Key, ...]]) -> tuple[Key, ...]:
+    """All of them once, in one order for every process."""
+    return tuple(sorted(set(chain.from_iterable(parts))))

@@ -15,7 +15,7 @@ from refundry.ledger.database import Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from refundry.clock import Clock
@@ -38,7 +38,11 @@ _BY_ID: Final = f"{_SELECT} refund_id = ? UNION {_SELECT} tracking_id = ?"
 _BY_PAYMENT: Final = f"{_SELECT} payment_id = ?"
 _ARCHIVED: Final = "SELECT digest, parameters, state FROM archived WHERE digest = ?"
 _OLDEST: Final = "SELECT max(oldest) FROM versions"
-_WRITE: Final = f"REPLACE INTO refunds ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
+# Unlike REPLACE, an upsert leaves the indexes alone whose columns do not change.
+_WRITE: Final = (
+    f"INSERT INTO refunds ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)}) "
+    f"ON CONFLICT (account, reference) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in COLUMNS[2:])}"
+)
 _TELL: Final = f"INSERT INTO history ({', '.join(HISTORY)}) VALUES ({', '.join('?' for _ in HISTORY)})"
 
 
@@ -145,7 +149,9 @@ class SqliteStore:
                 rows += execute(_BY_ID, (account, one, account, one))
             for key in needs.alone_at:
                 rows += execute(_BY_PAYMENT, key)
-            archived = [row for key in needs.references for row in execute(_ARCHIVED, (digest(*key),))]
+            known = {row[:2] for row in rows}
+            missing = [key for key in needs.references if key not in known]
+            archived = [row for key in missing for row in execute(_ARCHIVED, (digest(*key),))]
             return Loaded(self._clock.instant(), rows, archived)
 
     def _check(self) -> None:
@@ -201,7 +207,7 @@ class SqliteStore:
         self._connection.execute(f"PRAGMA busy_timeout = {max(int(seconds * 1000), 0)}")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> Generator[None, None, None]:
         try:
             yield
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
