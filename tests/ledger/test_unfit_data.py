@@ -1,5 +1,6 @@
 """Data that a database refuses fails the change that it belongs to, and no other one of its transaction."""
 
+import contextlib
 import json
 import threading
 from typing import Any, Final
@@ -7,9 +8,11 @@ from typing import Any, Final
 import psycopg
 import pytest
 
-from refundry import NotSent, Refund, RefundClient, RefundStatus, Retry, WireReply, WireRequest
+from refundry import NotSent, OutcomeUnknown, Refund, RefundClient, RefundEvent, RefundStatus, Retry, WireReply
 from refundry.errors import LedgerFailed
-from tests.ledger.support import cause_of, client_of, refunded, state, until
+from tests.ledger.support import ACCEPTED, cause_of, client_of, refunded, state
+
+PATIENT: Final = Retry(attempts=1, deadline=5.0)
 
 _REFUSE: Final = """
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -57,35 +60,51 @@ def test_a_row_that_the_database_refuses_fails_no_other_of_its_transaction(
     assert len(sent.sent) == len(ended) == 20
 
 
-@pytest.mark.parametrize("odd", ["\0", "\ud800", "a\0b", "\udfff\0", "x" * 20_000, "\U0001f4b6"])
-def test_an_odd_id_of_the_provider_hides_no_outcome(ledger_url: str, odd: str) -> None:
-    def answer(_: WireRequest) -> WireReply:
-        body = {"success": True, "message": "refunded", "amount": "1.00", "refund_transaction_id": odd}
-        return WireReply(200, (), json.dumps({**json.loads(_accepted()), **body}).encode())
-
-    client, sent = client_of(ledger_url, answer, retry=Retry(attempts=1, deadline=5.0))
+@pytest.mark.parametrize("odd", ["\0", "\ud800", "a\0b", "x" * 20_000, "\U0001f4b6", "it's; -- \\"])
+@pytest.mark.parametrize("field", ["refunded_transaction_id", "status"])
+def test_odd_text_of_the_provider_hides_no_outcome(ledger_url: str, field: str, odd: str) -> None:
+    body = {**json.loads(ACCEPTED.body), field: odd}
+    client, sent = client_of(ledger_url, WireReply(200, (), json.dumps(body).encode()), retry=PATIENT)
     with client:
-        refund = refunded(client)
-        assert refund.status is RefundStatus.SUCCEEDED
-        refunded(client, "another")
-        assert len(sent.sent) == 2
-        assert refunded(client).replayed
-        if refund.recorded:
-            with client_of(ledger_url)[0] as other:
-                until(lambda: state(other) == "accepted")
+        if field == "status":
+            with pytest.raises(OutcomeUnknown) as raised:
+                refunded(client)
+            assert raised.value.recorded
+        else:
+            refund = refunded(client)
+            assert (refund.recorded, refunded(client).replayed) == (True, True)
+        with client_of(ledger_url)[0] as other:
+            assert state(other) == ("unknown" if field == "status" else "accepted")
+    assert len(sent.sent) == 1
 
 
-def _accepted() -> bytes:
-    from tests.ledger.support import ACCEPTED
-
-    return ACCEPTED.body
+@pytest.mark.parametrize("odd", ["a\0b", "\ud800"])
+def test_a_question_with_an_odd_id_fails_no_refund_beside_it(ledger_url: str, odd: str) -> None:
+    client, sent = client_of(ledger_url, retry=PATIENT)
+    with client:
+        assert isinstance(client.client, RefundClient)
+        event = RefundEvent(
+            provider="blink",
+            about="refund",
+            refund_id=odd,
+            payment_id=None,
+            status=RefundStatus.SUCCEEDED,
+            proof="signature",
+            identity="event-1",
+            reference="reference-1",
+        )
+        for _ in range(3):
+            with contextlib.suppress(LedgerFailed):
+                client.client.learn(event)
+        assert refunded(client).recorded
+    assert len(sent.sent) == 1
 
 
 @pytest.mark.parametrize("odd", ["\0", "\ud800"])
 def test_an_odd_word_of_a_person_is_a_typed_error(ledger_url: str, odd: str) -> None:
     client, _ = client_of(ledger_url, WireReply(500, (), b""))
     with client:
-        with pytest.raises(Exception, match="blink"):
+        with pytest.raises(OutcomeUnknown):
             refunded(client)
         assert isinstance(client.client, RefundClient)
         try:
