@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from statistics import median
 
-from benchmarks import calls, parts, processes, references
+from benchmarks import calls, ledgers, parts, processes, references
 from benchmarks.calls import Sizes
 from benchmarks.figures import Spread, Verdict, judge, paired, spread, table
 from benchmarks.setting import Defect, Server, generate_stock, installed, serving
@@ -25,6 +25,7 @@ class Effort:
     """How much is measured."""
 
     calls: Sizes
+    ledgers: Sizes
     imports: int
     first_refunds: int
     generators: int
@@ -32,8 +33,25 @@ class Effort:
     references: int
 
 
-WHOLE = Effort(Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256), 15, 10, 5, 11, 100_000)
-QUICK = Effort(Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128), 4, 3, 2, 3, 10_000)
+WHOLE = Effort(
+    calls=Sizes(rounds=20, single=100, at_once=640, httpx_at_once=256),
+    ledgers=Sizes(rounds=15, single=50, at_once=640, httpx_at_once=0),
+    imports=15,
+    first_refunds=10,
+    generators=5,
+    cold_starts=11,
+    references=100_000,
+)
+QUICK = Effort(
+    calls=Sizes(rounds=5, single=40, at_once=320, httpx_at_once=128),
+    ledgers=Sizes(rounds=3, single=20, at_once=320, httpx_at_once=0),
+    imports=4,
+    first_refunds=3,
+    generators=2,
+    cold_starts=3,
+    references=10_000,
+)
+_REFERENCES_IN_MEMORY = 16_000
 
 
 @dataclass
@@ -116,6 +134,30 @@ def _references(results: Results, effort: Effort, say: Callable[[str], None]) ->
     taken = calls.measure(references.contenders(effort.references, 20 * effort.calls.single), effort.calls.rounds, say)
     few, many = ([sample.cpu for sample in taken[name]] for name in (references.FEW, references.MANY))
     results.ratio("lookup among many", references.MANY, many, few, f"{median(many) * 1e6:.0f} us")
+    results.title(f"Bytes of a reference in memory, of {_REFERENCES_IN_MEMORY:,}")
+    results.lines.append(_COLUMNS)
+    results.values("bytes of a reference", "with its texts", [references.bytes_of_one(_REFERENCES_IN_MEMORY)])
+
+
+def _ledgers(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
+    with ledgers.places() as places:
+        taken = ledgers.compare(server.http, places.urls, effort.ledgers, say)
+    results.title(f"Refunds a second with a ledger, as a ratio to {ledgers.WITHOUT}")
+    results.lines.append(_COLUMNS)
+    for (name, way), samples in taken.samples.items():
+        wall, cpu = [one.wall for one in samples], [one.cpu for one in samples]
+        rate, microseconds = 1 / median(wall), median(cpu) * 1e6
+        label = f"{name}, {way}"
+        results.absolute |= {f"{label}: refunds a second": rate, f"{label}: CPU microseconds": microseconds}
+        figure = f"{name} rate" if way == ledgers.TASKS else f"{label}: rate"
+        without = [one.wall for one in taken.samples[ledgers.WITHOUT, way]]
+        results.ratio(figure, label, without, wall, f"{rate:.0f} a second, {microseconds:.0f} us of CPU each")
+    results.lines += [f"  {remark}" for remark in places.remarks]
+    results.lines.append("  The CPU is that of the client's process; a server of PostgreSQL takes some of its own.")
+    results.title(f"Longest time for which {ledgers.TASKS} hold their loop, in milliseconds")
+    results.lines.append(_COLUMNS)
+    for name, held in taken.held.items():
+        results.values(f"loop held, {name}", name, held)
 
 
 def _new_connections(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
@@ -222,7 +264,7 @@ def _parser() -> argparse.ArgumentParser:
         "throughput one above 1 is more. A missed target is said at the end.",
         epilog="Exit codes: 0 measured; 1 a target was missed, with --fail-on-miss; 2 what was to be measured failed.",
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, half a minute; the figures are rougher")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, about a minute; the figures are rougher")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
     parser.add_argument("--fail-on-miss", action="store_true", help="exit with 1 where a target is missed")
     return parser
@@ -248,6 +290,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             folder = Path(name)
             _calls(results, server, folder, effort, _say)
             _references(results, effort, _say)
+            _ledgers(results, server, effort, _say)
             _new_connections(results, server, effort, _say)
             _imports(results, effort, _say)
             _first_refunds(results, server, effort, _say)

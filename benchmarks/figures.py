@@ -72,6 +72,10 @@ TARGETS = (
     Target("new connection", "CPU of a sync refund on a new TLS connection, of httpx", "at most", 0.8),
     Target("loop held", "milliseconds that the loop is held while 64 start cold over TLS", "at most", 50.0),
     Target("lookup among many", "CPU of a lookup with many references known, of one with 10", "at most", 1.1),
+    Target("bytes of a reference", "bytes that a reference takes in memory", "at most", 700.0),
+    Target("SQLite rate", "refunds a second by 64 tasks with SQLite, of without", "at least", 0.5),
+    Target("loop held, SQLite", "milliseconds that 64 tasks with SQLite hold the loop", "at most", 50.0),
+    Target("loop held, PostgreSQL", "milliseconds that 64 tasks with PostgreSQL hold it", "at most", 50.0),
     Target("import refundry", "CPU of `import refundry`, of `import httpx`", "at most", 0.05),
     Target("import names", "CPU of importing the names for a refund, of `import httpx`", "at most", 0.2),
     Target("first refund", "time from process start to first refund, of the httpx script", "at most", 0.8),
@@ -90,7 +94,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     """The verdicts, one on each line, and a sentence that counts them."""
     width = max(len(verdict.target.meaning) for verdict in verdicts)
     lines = [
-        f"{verdict.target.meaning:{width}}  {verdict.target.bound} {verdict.target.limit:5.2f}  "
+        f"{verdict.target.meaning:{width}}  {verdict.target.bound} {verdict.target.limit:6.2f}  "
         f"{'-' if verdict.value is None else f'{verdict.value:z.3f}':>7}  {verdict.word}"
         for verdict in verdicts
     ]

@@ -1,12 +1,14 @@
-"""Lookups by a client that knows few references, and by one that knows many. No network takes part."""
+"""What references cost a client that keeps them in memory: lookups, and bytes. No network takes part."""
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
+import tracemalloc
 
 from benchmarks.calls import Contender
-from refundry import Money, Paybyrd, RefundClient, RefundStatus, Timeout, WireReply, WireRequest
+from refundry import Money, Paybyrd, Refund, RefundClient, RefundStatus, Timeout, WireReply, WireRequest
 
 FEW = "RefundClient.lookup, 10 references known"
 MANY = "RefundClient.lookup, many references known"
@@ -38,11 +40,7 @@ def contenders(known: int, lookups: int) -> list[Contender]:
 
 def _lookups(name: str, known: int, lookups: int) -> Contender:
     client = RefundClient([Paybyrd(api_key="test-key")], transport=_Provider())
-    amount = Money.of("1.00", "EUR")
-    refunds = [
-        client.refund("paybyrd", payment_id=f"payment-{number}", amount=amount, reference=f"order-{number}/1")
-        for number in range(known)
-    ]
+    refunds = [_refund(client, number) for number in range(known)]
     last = itertools.cycle(refunds[-10:])
 
     def call(calls: int) -> None:
@@ -52,3 +50,23 @@ def _lookups(name: str, known: int, lookups: int) -> Contender:
                 raise ValueError(f"a lookup says {told.status}")
 
     return Contender(name, lookups, call)
+
+
+def bytes_of_one(known: int) -> float:
+    """The bytes that a client takes in memory for each of so many references, with their texts."""
+    client = RefundClient([Paybyrd(api_key="test-key")], transport=_Provider())
+    _refund(client, 0)  # loads what is loaded on first use
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(1, known + 1):
+            _refund(client, number)
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] / known
+    finally:
+        tracemalloc.stop()
+
+
+def _refund(client: RefundClient, number: int) -> Refund:
+    amount, reference = Money.of("1.00", "EUR"), f"order-{number}/1"
+    return client.refund("paybyrd", payment_id=f"payment-{number}", amount=amount, reference=reference)

@@ -17,7 +17,7 @@ import certifi
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATOR = "openapi-python-client generate"
-_SERVER_SECONDS = 300.0
+_SERVER_SECONDS = 900.0
 _PROCESS_SECONDS = 60.0
 
 

@@ -25,9 +25,7 @@ class Owner:
     def token(self) -> str:
         """Identifies the call among those of every process."""
         if self._token is None:
-            from uuid import uuid4  # only a ledger that others share needs it
-
-            self._token = uuid4().hex
+            self._token = os.urandom(16).hex()
         return self._token
 
     def is_running(self) -> bool:

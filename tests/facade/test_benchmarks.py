@@ -96,7 +96,7 @@ def test_a_figure_that_is_not_a_ratio_is_compared_with_its_target_unscaled() -> 
     results.values("loop held", "AsyncRefundClient", [70.0, 20.0, 40.0])
     verdicts = judge(results.figures, [Target("loop held", "milliseconds", "at most", 50.0)])
     assert verdicts[0].value == 40.0
-    assert table(verdicts).splitlines()[0].endswith("at most 50.00   40.000  met")
+    assert table(verdicts).splitlines()[0].endswith("at most  50.00   40.000  met")
     assert "40.000" in results.lines[0]
 
 

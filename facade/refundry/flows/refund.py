@@ -189,13 +189,12 @@ class Refunds:
             pass_through(error)
             outcome_for_caller = reservation.after_fault(error)
         try:
-            contradiction = yield from self._committed(Record(reservation), deadline)
+            entry = yield from self._committed(Record(reservation), deadline)
         except Exception as failed:  # noqa: BLE001 (whatever the ledger fails with must not hide the outcome)
             pass_through(failed)
+            self._ledger.hand_back(owner, reservation.request)  # the writer's thread writes it as soon as it can
             return outcome.not_recorded(outcome_for_caller)
-        if contradiction is not None:
-            return outcome.contradicted(reservation.request, contradiction, outcome_for_caller)
-        return outcome_for_caller
+        return outcome_for_caller if entry is None else reservation.after_late(entry, outcome_for_caller)
 
     def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
         return committed(self._ledger, change, max(deadline - self._clock.monotonic(), _SECONDS_TO_RECORD))

@@ -10,9 +10,9 @@ from refundry.clock import utc
 from refundry.errors import InvalidRefund, LedgerFailed, LookupFailed, RefundInProgress, Resend
 from refundry.flows.effects import committed
 from refundry.interruption import pass_through
-from refundry.ledger.changes import Inspect, IsOfAnother, Learn
+from refundry.ledger.changes import Inspect, InspectArchived, IsOfAnother, Learn
 from refundry.ledger.entry import refund_of, resend_until, unknown_again
-from refundry.ledger.rules import Accepted, Sending, Unknown
+from refundry.ledger.rules import Accepted, Sending, State, Unknown
 from refundry.money import Money
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.wire import WireReply
@@ -44,6 +44,9 @@ class Resolutions:
         deadline = self._clock.monotonic() + self._retry.deadline
         entry = yield from self._committed(Inspect(provider, reference), deadline)
         if entry is None:
+            archived = yield from self._committed(InspectArchived(provider, reference), deadline)
+            if archived is not None:
+                return _archived(provider, reference, archived.state)
             raise InvalidRefund(
                 f"the ledger knows no refund {reference!r} at {provider}",
                 field="reference",
@@ -142,3 +145,9 @@ class Resolutions:
 def _not_executed(request: RefundRequest) -> Refund:
     amount = request.amount if isinstance(request.amount, Money) else None
     return Refund(request.provider, request.reference, RefundStatus.FAILED, amount, payment_id=request.payment_id)
+
+
+def _archived(provider: str, reference: str, state: State) -> Refund:
+    """What the ledger still says of an archived reference: the file has the rest."""
+    status = RefundStatus.SUCCEEDED if state is State.ACCEPTED else RefundStatus.FAILED
+    return Refund(provider, reference, status, replayed=True)

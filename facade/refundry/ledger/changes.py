@@ -217,7 +217,7 @@ class Reserve(Change[Reservation | Refund]):
         entry = view.get(request.provider, request.reference, self.owner)
         known: Known = None
         failed_ids: tuple[str, ...] = ()
-        contradiction = None
+        contradiction = decided_by = None
         if entry is not None:
             if (entry.payment_id, entry.amount) != (request.payment_id, request.amount):
                 raise ReferenceConflict(
@@ -225,7 +225,8 @@ class Reserve(Change[Reservation | Refund]):
                     "reference of its own",
                     **facts_of(request),
                 )
-            known, failed_ids, contradiction = entry.known, entry.failed_ids, entry.contradiction
+            known, failed_ids = entry.known, entry.failed_ids
+            contradiction, decided_by = entry.contradiction, entry.decided_by
             if entry.attempt != 1:
                 request = replace(request, attempt=entry.attempt)
         elif (archived := view.archived(request.provider, request.reference)) is not None:
@@ -240,7 +241,7 @@ class Reserve(Change[Reservation | Refund]):
             view.counts_attempts,
             failed_ids,
             contradiction,
-            None if entry is None else entry.decided_by,
+            decided_by,
         )
         if isinstance(known, Unknown):
             reservation.first_sent = known.first_sent
@@ -295,11 +296,11 @@ class Reserve(Change[Reservation | Refund]):
 
 
 @dataclass(slots=True)
-class Record(Change["str | None"]):
+class Record(Change["Entry | None"]):
     """Record what the call that holds a reference knows of it, and let the reference go.
 
     Where the call no longer holds it, for its lease was over and somebody else came between, its outcome is late. Gives
-    what the late outcome contradicts, None where nothing.
+    the entry as it is after a late outcome, None where the outcome was in time.
     """
 
     reservation: Reservation
@@ -315,7 +316,7 @@ class Record(Change["str | None"]):
         request = self.reservation.request
         return Needs(references=((request.provider, request.reference),))
 
-    def apply(self, view: View) -> str | None:
+    def apply(self, view: View) -> Entry | None:
         """Put the entry as the call leaves it."""
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
@@ -325,15 +326,19 @@ class Record(Change["str | None"]):
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
         entry = view.get(request.provider, request.reference)
-        return None if entry is None else self._late(view, entry, left)
+        if entry is None:
+            return None
+        if not {*ids_of(left)}.isdisjoint(entry.failed_ids):
+            left = None  # accepted once, and known to have failed since
+        return self._late(view, entry, left)
 
-    def _late(self, view: View, entry: Entry, left: Known) -> str | None:
+    def _late(self, view: View, entry: Entry, left: Known) -> Entry:
         request, event = self.reservation.request, event_of_late(left)
         known = entry.known
         next_state, answer = step(state_of(known), event)
         if isinstance(left, Unknown) and entry.attempt > request.attempt:
             next_state, answer = state_of(known), Answer.IGNORE  # the provider has said since how that attempt ended
-        contradiction = _contradiction(entry, left, self.reservation) or entry.contradiction
+        contradiction = _contradiction(entry, self.reservation, left) or entry.contradiction
         note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
@@ -345,7 +350,7 @@ class Record(Change["str | None"]):
             view.put(request.provider, request.reference, after, note)
         elif self.reservation.tried:
             view.note(request.provider, request.reference, note)
-        return contradiction
+        return after
 
 
 @dataclass(slots=True)
@@ -387,8 +392,8 @@ class Learn(Change[bool]):
             return True
         if not (_is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown):
             return True
-        if not {*entry.failed_ids}.isdisjoint(ids_of(refund)):
-            return True  # news of an earlier attempt, which has failed
+        if not {*ids_of(refund)}.isdisjoint(entry.failed_ids):  # old news of an earlier attempt
+            return True
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
             return True
@@ -472,7 +477,9 @@ class Decide(Change[None]):
         """Put the entry as the person decides."""
         entry = view.get(self.account, self.reference)
         if entry is None:
-            raise LookupError(f"the ledger knows no refund {self.reference!r} at {self.account}")
+            is_archived = view.archived(self.account, self.reference) is not None
+            what = "has archived the refund" if is_archived else "knows no refund"
+            raise LookupError(f"the ledger {what} {self.reference!r} at {self.account}")
         event = Event.DECIDED_EXECUTED if self.executed else Event.DECIDED_NOT_EXECUTED
         note = Note(event, by=self.by, reason=self.reason)
         state, answer = step(state_of(entry.known), event)
@@ -558,6 +565,23 @@ class Inspect(Change["Entry | None"]):
         return view.get(self.account, self.reference)
 
 
+@dataclass(slots=True)
+class InspectArchived(Change["Archived | None"]):
+    """What is left of a reference that was moved out; None where none was."""
+
+    account: str
+    reference: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
+
+    def apply(self, view: View) -> Archived | None:
+        """Its state, and the digest of what it asked for."""
+        return view.archived(self.account, self.reference)
+
+
 def digest(*texts: str | None) -> str:
     """A digest of texts that hold no line break."""
     return sha256("\n".join("" if one is None else one for one in texts).encode()).hexdigest()
@@ -623,10 +647,15 @@ def _most_of(entry: Entry, whole: Money) -> Money:
     return amount if isinstance(amount, Money) else whole
 
 
-def _contradiction(entry: Entry, left: Known, reservation: Reservation) -> str | None:
-    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference."""
+def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str | None:
+    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference.
+
+    A word that stood when the call began is about the calls before it.
+    """
     known = entry.known
-    if entry.decided_by is not None and isinstance(left, Accepted) is not isinstance(known, Accepted):
+    is_of_now = isinstance(known, Accepted) or (known is None and entry.attempt == reservation.request.attempt)
+    is_about_it = entry.decided_by is not None and (is_of_now or entry.decided_by != reservation.decided_by)
+    if is_about_it and isinstance(left, Accepted) is not isinstance(known, Accepted):
         if left is not None and not isinstance(left, Accepted):
             return None
         said = "was executed" if isinstance(known, Accepted) else "was not executed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import LedgerFailed
@@ -15,7 +16,7 @@ from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, stat
 from refundry.ledger.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from refundry.clock import Clock, Instant
     from refundry.ledger.changes import Note
@@ -226,18 +227,11 @@ class DatabaseView:
 class Session:
     """The connection of one process, made on first use and made again where it broke."""
 
-    def __init__(self, connect: Callable[[], Store], clock: Clock, held: Held) -> None:
+    def __init__(self, connect: Callable[[float], Store], clock: Clock, held: Held) -> None:
         self._connect = connect
         self._clock = clock
         self._held = held
         self._store: Store | None = None
-
-    @property
-    def store(self) -> Store:
-        """The connection."""
-        if self._store is None:
-            self._store = self._connect()
-        return self._store
 
     def left_behind(self) -> list[Change[Any]]:
         """The records that no call will make."""
@@ -246,9 +240,30 @@ class Session:
     def apply(self, changes: Sequence[Change[Any]], seconds: float) -> list[Any]:
         """Make changes in one transaction. Gives for each its result, or the exception that it raised.
 
-        Raises LedgerFailed where none was made, or where that is not known.
+        Where the database refuses them, each is made alone, so that one whose data is unfit fails no other. Raises
+        LedgerFailed where none was made, or where that is not known.
         """
         end = time.monotonic() + seconds
+        try:
+            results = self._together(changes, end)
+        except LedgerFailed as failed:
+            pass_through(failed)
+            if len(changes) == 1 or self._store is None or time.monotonic() >= end:
+                raise
+            results = [self._alone(change, end) for change in changes]
+        for change, result in zip(changes, results, strict=True):
+            if isinstance(change, Record | HandBack) and not isinstance(result, LedgerFailed):
+                self._held.drop(change.owner)
+        return results
+
+    def _alone(self, change: Change[Any], end: float) -> Any:
+        try:
+            return self._together([change], end)[0]
+        except LedgerFailed as failed:
+            pass_through(failed)
+            return failed
+
+    def _together(self, changes: Sequence[Change[Any]], end: float) -> list[Any]:
         results: dict[int, Any] = {}
         waiting = [*enumerate(changes)]
         has_broken = False
@@ -265,15 +280,14 @@ class Session:
             waiting = [(index, one) for index, one in waiting if not refused.isdisjoint(one.needs.references)]
             if waiting and time.monotonic() >= end:
                 raise LedgerFailed("the ledger did not commit in time: other processes change the same references")
-        for change in changes:
-            if isinstance(change, Record | HandBack):
-                self._held.drop(change.owner)
         return [results[index] for index in range(len(changes))]
 
     def _once(
         self, waiting: Sequence[tuple[int, Change[Any]]], results: dict[int, Any], seconds: float
     ) -> frozenset[Key]:
-        store = self.store
+        store = self._store
+        if store is None:
+            store = self._store = self._connect(seconds)
         try:
             loaded = store.begin(_needs_of([change for _, change in waiting]), seconds)
             view = DatabaseView(store, loaded, self._clock, self._held)
@@ -327,12 +341,13 @@ class HandBack(Change[None]):
 class DatabaseLedger:
     """The references of every process that uses the database (`changes.Ledger`).
 
-    `is_quick` says that no wait within the connection is longer than it may be.
+    `connect` makes a connection within so many seconds. `is_quick` says that no wait within the connection is longer
+    than it may be.
     """
 
     is_immediate = False
 
-    def __init__(self, connect: Callable[[], Store], clock: Clock, *, is_quick: bool) -> None:
+    def __init__(self, connect: Callable[[float], Store], clock: Clock, *, is_quick: bool) -> None:
         self._held = Held()
         self._clock = clock
         self._writer = Writer(lambda: Session(connect, clock, self._held), is_quick=is_quick)
@@ -361,10 +376,12 @@ class DatabaseLedger:
 
 
 def _needs_of(changes: Sequence[Change[Any]]) -> Needs:
-    needs = [change.needs for change in changes]
-    return Needs(*(tuple(sorted({one for need in needs for one in part})) for part in _parts(needs)))
+    if len(changes) == 1:
+        return changes[0].needs
+    references, ids, alone_at = zip(*(change.needs for change in changes), strict=True)
+    return Needs(_united(references), _united(ids), _united(alone_at))
 
 
-def _parts(needs: Sequence[Needs]) -> Iterator[list[Any]]:
-    for name in Needs._fields:
-        yield [one for need in needs for one in getattr(need, name)]
+def _united(parts: Iterable[tuple[Key, ...]]) -> tuple[Key, ...]:
+    """All of them once, in one order for every process."""
+    return tuple(sorted(set(chain.from_iterable(parts))))

@@ -6,8 +6,11 @@ the next one: what begins it and loads, then what writes and commits.
 
 from __future__ import annotations
 
+import math
+import re
+import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from refundry.clock import Instant
 from refundry.errors import InvalidRefund, LedgerFailed
@@ -16,6 +19,7 @@ from refundry.ledger import migrations
 from refundry.ledger.changes import digest
 from refundry.ledger.database import Broken, Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
+from refundry.redaction import Secret
 
 try:
     import psycopg
@@ -28,8 +32,12 @@ except ImportError as missing:  # the extra is not installed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from psycopg.abc import PQGen
+
     from refundry.ledger.changes import Needs
     from refundry.ledger.database import Key
+
+Result = TypeVar("Result")
 
 # A server that is gone ends a wait by these where the caller's URL says nothing else: libpq, 34.1.2.
 _BOUNDS: Final = {
@@ -40,17 +48,24 @@ _BOUNDS: Final = {
     "tcp_user_timeout": "15000",
     "application_name": "refundry",
 }
-_SECONDS_TO_OPEN: Final = 10.0
+_NUMBERS: Final = ("port", "connect_timeout")  # libpq reads them late
 _LEAST_MILLISECONDS: Final = 1  # none would mean for ever
-# A setting that is stricter stays: postgresql.org/docs/15/runtime-config-wal.html, synchronous_commit.
+_LEAST_SECONDS_TO_CONNECT: Final = 2  # as in libpq
+# A server ends a wait by itself, and says why. After these seconds more it is taken for gone.
+_SECONDS_OF_GRACE: Final = 1.0
+# A commit may wait for a standby. It goes on in the server when this process no longer waits for it.
+_SECONDS_TO_COMMIT: Final = 60.0
+# A setting that is stricter stays: postgresql.org/docs/15/runtime-config-wal.html, synchronous_commit. After a lock the
+# next statement has to see what its last holder has committed, whatever isolation the user has by default.
 _BEGIN: Final = """
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT set_config('synchronous_commit', 'on', true)
   WHERE current_setting('synchronous_commit') NOT IN ('on', 'remote_apply');
 SELECT set_config('lock_timeout', %s, true), set_config('statement_timeout', %s, true),
   set_config('idle_in_transaction_session_timeout', '60000', true)"""
 _LOCK: Final = "SELECT pg_advisory_xact_lock(key) FROM unnest(%s::bigint[]) AS key"
-_NOW: Final = "SELECT extract(epoch FROM clock_timestamp())::double precision"
+_NOW: Final = """
+SELECT extract(epoch FROM clock_timestamp())::double precision, (SELECT max(oldest) FROM refundry.versions)"""
 _R: Final = ", ".join(f"r.{name}" for name in COLUMNS)
 _KEYS: Final = "unnest(%s::text[], %s::text[]) AS key (account, name)"
 _BY_REFERENCE: Final = f"""
@@ -90,7 +105,6 @@ WITH written AS (
   JOIN written USING (account, reference) ORDER BY line.number
 )
 SELECT account, reference FROM written"""
-_MIGRATING: Final = int(digest("refundry migrations")[:15], 16)
 _GONE: Final = ("08", "40", "57P", "25006")
 """The beginnings of SQLSTATEs after which another connection may do: the server is gone, is a standby now, or ended a
 deadlock by ending this transaction."""
@@ -99,33 +113,64 @@ _IDLE: Final = psycopg.pq.TransactionStatus.IDLE
 _of_parents: list[object] = []
 
 
-def conninfo(url: str) -> str:
+def conninfo(url: str) -> Secret:
     """The URL for libpq, with bounds for a server that is gone. InvalidRefund, without the URL, for an unfit one."""
-    try:
-        given = conninfo_to_dict(url)
-    except psycopg.Error:
+    given = _read(url)
+    if given is None or not all(re.fullmatch("[0-9,]*", given.get(name, "")) for name in _NUMBERS):
         raise InvalidRefund(
             "ledger is no URL of PostgreSQL, such as postgresql://user:password@host/database", field="ledger"
-        ) from None
-    return make_conninfo(**{**_BOUNDS, **{name: str(value) for name, value in given.items() if value is not None}})
+        )
+    return Secret(make_conninfo(**{**_BOUNDS, **given, "client_encoding": "utf8"}))
+
+
+def _read(url: str) -> dict[str, str] | None:
+    try:
+        return {name: str(value) for name, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.Error as error:  # its text may show a part of the password
+        pass_through(error)
+        return None
+
+
+class _Unanswered(psycopg.OperationalError):
+    """The server is there, and does not answer."""
+
+
+class _Connection(psycopg.Connection[tuple[Any, ...]]):
+    """A connection that waits for the server no longer than until `end`, by the monotonic clock."""
+
+    end: float = math.inf
+
+    def wait(self, gen: PQGen[Result], *args: Any, **kwargs: Any) -> Result:
+        """Wait for what the server answers. psycopg wakes the generator several times a second."""
+        return super().wait(self._bounded(gen), *args, **kwargs)
+
+    def _bounded(self, gen: PQGen[Result]) -> PQGen[Result]:
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                if time.monotonic() > self.end:
+                    raise _Unanswered("the server did not answer in time")
+                wanted = gen.send(ready)
+        except StopIteration as finished:
+            result: Result = finished.value
+            return result
 
 
 class PostgresStore:
     """A connection to the database (`database.Store`). It brings the schema to the newest version where it may."""
 
-    def __init__(self, url: str) -> None:
-        with self._explained():
-            self._connection = psycopg.connect(
-                url, autocommit=True, prepare_threshold=None, cursor_factory=psycopg.ClientCursor
-            )
-            try:
+    def __init__(self, url: Secret, seconds: float) -> None:
+        self._connection = _connected(url, seconds)
+        try:
+            with self._explained(seconds):
                 self._check()
-                self._run(_BEGIN, [str(int(_SECONDS_TO_OPEN * 1000))] * 2)
-                migrations.migrate(self, "postgres")
+                self._run(_BEGIN, [_milliseconds(seconds)] * 2)
+                self._knows = migrations.migrate(self, "postgres")
                 self._run("COMMIT")
-            except BaseException:
-                self._connection.close()
-                raise
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _check(self) -> None:
         ((standby, fsync),) = self._run("SELECT pg_is_in_recovery(), current_setting('fsync')")[-1]
@@ -136,8 +181,7 @@ class PostgresStore:
 
     def begin(self, needs: Needs, seconds: float) -> Loaded:
         """Begin a transaction, and load rows. A payment that a change looks at alone is locked first."""
-        wait = str(max(int(seconds * 1000), _LEAST_MILLISECONDS))
-        parts: list[tuple[str, list[Any]]] = [(_BEGIN, [wait, wait])]
+        parts: list[tuple[str, list[Any]]] = [(_BEGIN, [_milliseconds(seconds)] * 2)]
         if needs.alone_at:
             parts.append((_LOCK, [sorted(_lock_of(*one) for one in needs.alone_at)]))
         at = len(parts)
@@ -150,16 +194,17 @@ class PostgresStore:
                 parts.append((statement, [list(one) for one in zip(*keys, strict=True)] * times))
         parts.append((_ARCHIVED, [[digest(*key) for key in needs.references]]))
         parts.append((_NOW, []))
-        with self._explained():
-            *loaded, archived, ((now,),) = self._run(
+        with self._explained(seconds):
+            *loaded, archived, ((now, oldest),) = self._run(
                 ";".join(statement for statement, _ in parts), [value for _, values in parts for value in values]
             )[-(len(parts) - at) :]
+        migrations.check(oldest, self._knows)
         rows = {row[:2]: row for part in loaded for row in part}
         return Loaded(Instant(now, now, "postgresql"), [*rows.values()], archived)
 
     def write(self, rows: Sequence[tuple[Any, ...]], lines: Sequence[tuple[Any, ...]]) -> frozenset[Key]:
         """Write the rows that nobody has changed since, with their lines, and commit."""
-        with self._explained():
+        with self._explained(_SECONDS_TO_COMMIT):
             if not rows:
                 self._run("COMMIT")
                 return frozenset()
@@ -182,7 +227,7 @@ class PostgresStore:
 
     def lock_for_migrations(self) -> bool:
         """Keep every other migration out, and say whether there is a schema."""
-        self.sql("SELECT pg_advisory_xact_lock(?)", (_MIGRATING,))
+        self.sql("SELECT pg_advisory_xact_lock(?)", (migrations.LOCK,))
         return self.sql("SELECT to_regclass('refundry.versions') IS NOT NULL") == [(True,)]
 
     def close(self) -> None:
@@ -203,7 +248,10 @@ class PostgresStore:
             return found
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self, seconds: float | None = None) -> Iterator[None]:
+        """Bound the waits within by so many seconds where they are given, and give errors as Broken or LedgerFailed."""
+        if seconds is not None:
+            self._connection.end = time.monotonic() + seconds + _SECONDS_OF_GRACE
         try:
             yield
         except psycopg.errors.InsufficientPrivilege as error:
@@ -212,12 +260,39 @@ class PostgresStore:
                 f"the ledger's user may not do this: {_text(error)}; `python -m refundry.ledger print-sql postgresql` "
                 "prints what a database administrator runs"
             ) from error
-        except psycopg.Error as error:
+        except (psycopg.Error, UnicodeError) as error:
             pass_through(error)
-            state = error.sqlstate or ""
-            if state.startswith(_GONE) or (hasattr(self, "_connection") and self._connection.closed):
+            if isinstance(error, _Unanswered):
+                self._connection.close()
+            if self._connection.closed or (getattr(error, "sqlstate", None) or "").startswith(_GONE):
                 raise Broken(_text(error)) from error
             raise LedgerFailed(f"the ledger's server could not be used: {_text(error)}") from error
+
+
+def _connected(url: Secret, seconds: float) -> _Connection:
+    try:
+        return _Connection.connect(
+            bounded_to(url, seconds).reveal(),
+            autocommit=True,
+            prepare_threshold=None,
+            cursor_factory=psycopg.ClientCursor,
+        )
+    except (psycopg.Error, UnicodeError) as error:
+        pass_through(error)
+        # The frames of psycopg hold the password.
+        raise LedgerFailed(f"the ledger's server could not be reached: {_text(error)}") from error.with_traceback(None)
+
+
+def bounded_to(url: Secret, seconds: float) -> Secret:
+    """The URL with no more than these seconds for each address of the server."""
+    given = conninfo_to_dict(url.reveal())
+    longest = int(given["connect_timeout"] or 0) or math.inf  # 0 means for ever
+    given["connect_timeout"] = max(int(min(longest, seconds)), _LEAST_SECONDS_TO_CONNECT)
+    return Secret(make_conninfo("", **given))
+
+
+def _milliseconds(seconds: float) -> str:
+    return str(max(int(seconds * 1000), _LEAST_MILLISECONDS))
 
 
 def _lock_of(account: str, payment_id: str) -> int:
@@ -225,6 +300,6 @@ def _lock_of(account: str, payment_id: str) -> int:
     return int(digest(account, payment_id)[:15], 16)
 
 
-def _text(error: psycopg.Error) -> str:
+def _text(error: Exception) -> str:
     """The first line of a message of the server, which shows no password."""
     return str(error).strip().partition("\n")[0] or type(error).__name__

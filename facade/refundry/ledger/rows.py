@@ -47,10 +47,22 @@ class Row:
         refund_id = known.refund_id if isinstance(known, Accepted | Unknown) else None
         tracking_id = known.tracking_id if isinstance(known, Accepted) else None
         return (
-            *(self.account, self.reference, entry.payment_id, minor_units, currency),
-            *(state_of(known).value, entry.attempt, refund_id, tracking_id),
-            *(_json(_facts(known, now)), _json(entry.failed_ids), entry.decided_by, entry.contradiction),
-            *(self.token, None if self.lease_end is None else _json(_of_instant(self.lease_end)), now.wall),
+            self.account,
+            self.reference,
+            entry.payment_id,
+            minor_units,
+            currency,
+            state_of(known).value,
+            entry.attempt,
+            refund_id,
+            tracking_id,
+            _NO_FACTS if known is None else _json(_facts(known, now)),
+            _json(entry.failed_ids) if entry.failed_ids else _NO_IDS,
+            entry.decided_by,
+            entry.contradiction,
+            self.token,
+            None if self.lease_end is None else _json(_of_instant(self.lease_end)),
+            now.wall,
             self.version,
         )
 
@@ -69,8 +81,15 @@ class Line(NamedTuple):
         note = self.note
         facts = None if note.facts is None else _json(note.facts)
         return (
-            *(self.account, self.reference, now.wall, note.event.name, self.state.value, self.attempt),
-            *(note.by, note.reason, facts),
+            self.account,
+            self.reference,
+            now.wall,
+            note.event.name,
+            self.state.value,
+            self.attempt,
+            note.by,
+            note.reason,
+            facts,
         )
 
 
@@ -79,33 +98,37 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
 
     `now` is the time of the database, and `clock` that of the client, by which the row's times go on.
     """
-    row = dict(zip(COLUMNS, columns, strict=True))
-    facts = json.loads(row["known"])
+    account, reference, payment_id, minor_units, currency, state, attempt, refund_id, tracking_id, *rest = columns
+    stored, failed_ids, decided_by, contradiction, token, lease, _, version = rest
+    facts = json.loads(stored)
     known: Known = None
-    match State(row["state"]):
+    match State(state):
         case State.SENDING:
             before = facts["before"] and _unknown(facts["before"], now, clock)
             known = Sending(_moment(facts["first_sent"], now, clock), Progress(), before)
         case State.ACCEPTED:
             amount = facts["amount"] and Money.from_minor(*facts["amount"])
             status = RefundStatus(facts["status"])
-            known = Accepted(status, amount, row["refund_id"], row["tracking_id"], facts["code"], facts["sent_at"])
+            known = Accepted(status, amount, refund_id, tracking_id, facts["code"], facts["sent_at"])
         case State.UNKNOWN:
             known = _unknown(facts, now, clock)
     entry = Entry(
-        row["payment_id"],
-        FULL if row["currency"] is None else Money.from_minor(row["minor_units"], row["currency"]),
+        payment_id,
+        FULL if currency is None else Money.from_minor(minor_units, currency),
         known,
-        tuple(json.loads(row["failed_ids"])),
-        row["attempt"],
-        row["decided_by"],
-        row["contradiction"],
+        () if failed_ids == _NO_IDS else tuple(json.loads(failed_ids)),
+        attempt,
+        decided_by,
+        contradiction,
     )
-    lease_end = None if row["lease_end"] is None else Instant(*json.loads(row["lease_end"]))
-    return Row(row["account"], row["reference"], entry, row["token"], lease_end, row["version"])
+    lease_end = None if lease is None else Instant(*json.loads(lease))
+    return Row(account, reference, entry, token, lease_end, version)
 
 
 _json: Final = json.JSONEncoder(separators=(",", ":")).encode
+# What most rows have.
+_NO_FACTS: Final = _json({})
+_NO_IDS: Final = _json(())
 
 
 def _facts(known: Known, now: Instant) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,48 +15,125 @@ from refundry.ledger.database import Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from refundry.clock import Clock
-    from refundry.ledger.changes import Needs, digest
-from refundry.ledger.database import Key
+    from refundry.ledger.changes import Needs
+    from refundry.ledger.database import Key
 
-# Before 3.51.3 a WAL can be corrupted by two connections that write and checkpoint at once: sqlite.org/wal.html, "The
-# WAL-reset bug". The rollback journal that is kept (PERSIST) is durable only with EXTRA, which syncs its folder too.
+# Before it, a WAL can be corrupted by two connections that write and checkpoint at once: sqlite.org/wal.html, "The
+# WAL-reset bug".
 _WAL_IS_SAFE: Final = (3, 51, 3)
-_PRAGMAS: Final = (
-    {"journal_mode": "wal", "synchronous": "2"}
-    if sqlite3.sqlite_version_info >= _WAL_IS_SAFE
-    else {"journal_mode": "persist", "synchronous": "3"}
-)
-_SECONDS_TO_OPEN: Final = 5.0
+_ADVICE: Final = {
+    sqlite3.SQLITE_BUSY: "another process has locked it",
+    sqlite3.SQLITE_CANTOPEN: "the user of this process has to be able to write the file and its folder",
+    sqlite3.SQLITE_READONLY: "the user of this process has to be able to write the file and its folder",
+    sqlite3.SQLITE_NOTADB: "give the ledger a file of its own",
+}
+_SECONDS_BETWEEN_TRIES: Final = 0.01
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM refunds WHERE account = ? AND "
 _BY_REFERENCE: Final = f"{_SELECT} reference = ?"
 _BY_ID: Final = f"{_SELECT} refund_id = ? UNION {_SELECT} tracking_id = ?"
 _BY_PAYMENT: Final = f"{_SELECT} payment_id = ?"
 _ARCHIVED: Final = "SELECT digest, parameters, state FROM archived WHERE digest = ?"
-_WRITE: Final = f"REPLACE INTO refunds ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)})"
+_OLDEST: Final = "SELECT max(oldest) FROM versions"
+# Unlike REPLACE, an upsert leaves the indexes alone whose columns do not change.
+_WRITE: Final = (
+    f"INSERT INTO refunds ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)}) "
+    f"ON CONFLICT (account, reference) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in COLUMNS[2:])}"
+)
 _TELL: Final = f"INSERT INTO history ({', '.join(HISTORY)}) VALUES ({', '.join('?' for _ in HISTORY)})"
+
+
+def pragmas(version: tuple[int, ...]) -> Mapping[str, str]:
+    """The settings with which this version of SQLite loses nothing in a power cut.
+
+    A rollback journal that is kept (PERSIST) is durable only with EXTRA, which is 3; 2 is FULL.
+    """
+    if version >= _WAL_IS_SAFE:
+        return {"journal_mode": "wal", "synchronous": "2"}
+    return {"journal_mode": "persist", "synchronous": "3"}
+
+
+class SqliteFile:
+    """The file of a client, also over a fork. It has to stay the one that was opened first.
+
+    A file that was deleted can still be written by whoever has it open, and a new one has forgotten every refund.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._first: tuple[int, int] | None = None
+
+    def check(self) -> None:
+        """LedgerFailed where the file is not the one that was opened first."""
+        try:
+            found = self.path.stat()
+            now = (found.st_dev, found.st_ino)
+        except OSError as error:
+            pass_through(error)
+            now = None
+        if self._first is None:
+            self._first = now
+        elif now != self._first:
+            raise LedgerFailed(
+                f"the file of the ledger {self.path} was deleted, moved or replaced while it was in use; put the file "
+                "back that has the refunds, and start again"
+            )
 
 
 class SqliteStore:
     """A connection to the file (`database.Store`). It brings the tables to the newest version."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, file: SqliteFile, clock: Clock, seconds: float) -> None:
         self._clock = clock
-        self._path = path
+        self._file = file
+        file.check()
         with self._explained():
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-            self._wait(_SECONDS_TO_OPEN)
-            for name, value in _PRAGMAS.items():
-                self._connection.execute(f"PRAGMA {name}={value}")
-                found = self._connection.execute(f"PRAGMA {name}").fetchone()[0]
-                if str(found) != value:
-                    raise LedgerFailed(f"SQLite keeps {name} at {found} for {path}, and {value} is needed")
+            self._connection = sqlite3.connect(file.path, isolation_level=None, check_same_thread=False, timeout=0)
+        try:
+            file.check()
+            self._set_up(time.monotonic() + seconds)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self, end: float) -> None:
+        settings = pragmas(sqlite3.sqlite_version_info)
+        self._journal_mode = settings["journal_mode"]
+        with self._explained():
+            for name, value in settings.items():
+                self._set(name, value, end)
+                found = self._value_of(name)
+                if found != value:
+                    raise LedgerFailed(
+                        f"SQLite keeps {name} at {found} for {self._file.path}, and {value} is needed; a process with "
+                        "another version of SQLite may be using it"
+                    )
+            self._wait(end - time.monotonic())
             self._connection.execute("BEGIN IMMEDIATE")
-            migrations.migrate(self, "sqlite")
+            self._knows = migrations.migrate(self, "sqlite")
+            self._connection.execute(f"PRAGMA user_version={self._knows}")  # shows that it may be written
             self._connection.execute("COMMIT")
+
+    def _set(self, name: str, value: str, end: float) -> None:
+        """Set a pragma, if no other connection prevents it until then: SQLite does not wait here."""
+        while True:
+            try:
+                self._connection.execute(f"PRAGMA {name}={value}")
+            except sqlite3.OperationalError as error:
+                pass_through(error)
+                if _code_of(error) != sqlite3.SQLITE_BUSY:
+                    raise
+                if time.monotonic() >= end:
+                    return
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+            else:
+                return
+
+    def _value_of(self, pragma: str) -> str:
+        return str(self._connection.execute(f"PRAGMA {pragma}").fetchone()[0])
 
     def begin(self, needs: Needs, seconds: float) -> Loaded:
         """Begin a transaction that keeps every other one from writing, and load rows."""
@@ -65,13 +143,27 @@ class SqliteStore:
                 self._connection.rollback()
             self._wait(seconds)
             execute("BEGIN IMMEDIATE")
+            self._check()
             rows = [row for key in needs.references for row in execute(_BY_REFERENCE, key)]
             for account, one in needs.ids:
                 rows += execute(_BY_ID, (account, one, account, one))
             for key in needs.alone_at:
                 rows += execute(_BY_PAYMENT, key)
-            archived = [row for key in needs.references for row in execute(_ARCHIVED, (digest(*key),))]
+            known = {row[:2] for row in rows}
+            missing = [key for key in needs.references if key not in known]
+            archived = [row for key in missing for row in execute(_ARCHIVED, (digest(*key),))]
             return Loaded(self._clock.instant(), rows, archived)
+
+    def _check(self) -> None:
+        """LedgerFailed where other processes have changed the file so that this one must not go on."""
+        self._file.check()
+        migrations.check(self._connection.execute(_OLDEST).fetchone()[0], self._knows)
+        mode = self._value_of("journal_mode")
+        if mode != self._journal_mode:
+            raise LedgerFailed(
+                f"a process with another version of SQLite has set journal_mode to {mode} for {self._file.path}, and "
+                f"{self._journal_mode} is needed; run all processes with one version"
+            )
 
     def write(self, rows: Sequence[tuple[Any, ...]], lines: Sequence[tuple[Any, ...]]) -> frozenset[Key]:
         """Write rows and lines of the history, and commit."""
@@ -94,7 +186,12 @@ class SqliteStore:
 
     def lock_for_migrations(self) -> bool:
         """The transaction keeps every other one out. Whether there is a schema."""
-        return self.sql("SELECT 1 FROM sqlite_master WHERE name = 'versions'") != []
+        tables = {name for (name,) in self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if tables and not tables >= {"versions", "refunds"}:
+            raise LedgerFailed(
+                f"{self._file.path} holds the tables of another application; give the ledger a file of its own"
+            )
+        return tables != set()
 
     def close(self) -> None:
         """Close the file."""
@@ -107,12 +204,20 @@ class SqliteStore:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._connection))
 
     def _wait(self, seconds: float) -> None:
-        self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+        self._connection.execute(f"PRAGMA busy_timeout = {max(int(seconds * 1000), 0)}")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError, OverflowError) as error:
             pass_through(error)
-            raise LedgerFailed(f"the ledger {self._path} could not be read or written: {error}") from error
+            self._file.check()
+            advice = _ADVICE.get(_code_of(error))
+            text = f"the ledger {self._file.path} could not be read or written: {error}"
+            raise LedgerFailed(f"{text}; {advice}" if advice else text) from error
+
+
+def _code_of(error: Exception) -> int:
+    """The primary result code: sqlite.org/rescode.html."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
@@ -13,6 +12,7 @@ from refundry.interruption import pass_through
 from refundry.owner import Guarded
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Sequence
 
     from refundry.ledger.changes import Change
@@ -47,13 +47,55 @@ class Session(Protocol):
         ...
 
 
-class _Ticket(Future[Any]):
-    """A change that waits to be committed within so many seconds."""
+class _Ticket:
+    """A change that waits to be committed within so many seconds, and what came of it.
+
+    `is_over` says that nobody waits for it any longer: one that no transaction has taken by then is left out.
+    """
+
+    __slots__ = ("change", "end", "future", "is_over", "lock", "outcome")
 
     def __init__(self, change: Change[Any], seconds: float) -> None:
-        super().__init__()
         self.change = change
         self.end = time.monotonic() + seconds
+        self.lock: threading.Lock | None = None
+        self.future: asyncio.Future[None] | None = None
+        self.is_over = False
+        self.outcome: Any = _NONE
+
+    @property
+    def result(self) -> Any:
+        """The result of the change. Raises what the change or the database raised, and LedgerFailed before either."""
+        if self.outcome is _NONE:
+            raise LedgerFailed("the ledger did not answer in time")
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+
+_NONE: Final = object()
+
+
+def _complete(tickets: Sequence[_Ticket], outcomes: Sequence[Any]) -> None:
+    """Wake up who waits: each thread, and each event loop once."""
+    loops: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for ticket, outcome in zip(tickets, outcomes, strict=True):
+        ticket.outcome = outcome
+        if ticket.lock is not None:
+            ticket.lock.release()
+        elif ticket.future is not None:
+            loops.setdefault(ticket.future.get_loop(), []).append(ticket.future)
+    for loop, futures in loops.items():
+        try:
+            loop.call_soon_threadsafe(_wake, futures)
+        except RuntimeError as closed:  # the loop has ended, and with it every task that waited
+            pass_through(closed)
+
+
+def _wake(futures: Sequence[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 class Writer(Guarded):
@@ -74,26 +116,31 @@ class Writer(Guarded):
         ticket = _Ticket(change, seconds)
         process = self._own()
         if not (self._is_quick and process.commit_alone(ticket)):
-            process.queue(ticket)
-        try:
-            result: Result = ticket.result(max(ticket.end - time.monotonic(), 0.0))
-        except TimeoutError as late:
-            pass_through(late)
-            raise _given_up(ticket) from None
+            lock = ticket.lock = threading.Lock()
+            lock.acquire()
+            try:
+                process.queue(ticket)
+                lock.acquire(timeout=max(ticket.end - time.monotonic(), 0.0))
+            finally:
+                ticket.is_over = True
+        result: Result = ticket.result
         return result
 
     async def acommit(self, change: Change[Result], seconds: float) -> Result:
         """As `commit`, in the writer's thread."""
         import asyncio
 
+        loop = asyncio.get_running_loop()
         ticket = _Ticket(change, seconds)
-        self._own().queue(ticket)
+        future = ticket.future = loop.create_future()
+        timer = loop.call_later(seconds, _wake, (future,))
         try:
-            async with asyncio.timeout(seconds):
-                result: Result = await asyncio.wrap_future(ticket)
-        except TimeoutError as late:
-            pass_through(late)
-            raise _given_up(ticket) from None
+            self._own().queue(ticket)
+            await future
+        finally:
+            timer.cancel()
+            ticket.is_over = True
+        result: Result = ticket.result
         return result
 
     def post(self, change: Change[Any]) -> None:
@@ -146,12 +193,14 @@ class _Process:
                 self._commit_waiting()
 
     def close(self, seconds: float) -> None:
-        """Commit what waits and what was left behind, unless a commit hangs: that one has the connection."""
-        if self._thread is not None:
+        """Commit what waits and what was left behind, and close the connection: later, where a commit hangs."""
+        if self._thread is None:
+            self._end()
+        else:
             self._waiting.put(None)
             self._thread.join(seconds)
-            if self._thread.is_alive():
-                return
+
+    def _end(self) -> None:
         with self._busy:
             self._commit_waiting()
             self._sweep()
@@ -185,7 +234,7 @@ class _Process:
                 batch: list[_Ticket] = []
             else:
                 if first is None:
-                    return
+                    return self._end()
                 batch = self._batch((first,))
             with self._busy:
                 if batch:
@@ -211,7 +260,7 @@ class _Process:
 
     def _commit(self, tickets: Sequence[_Ticket]) -> None:
         """Commit changes in one transaction, and complete their tickets."""
-        tickets = [ticket for ticket in tickets if ticket.set_running_or_notify_cancel()]
+        tickets = [ticket for ticket in tickets if not ticket.is_over]
         if not tickets:
             return
         # The most patient caller decides how long the database may take: the others leave by themselves.
@@ -221,11 +270,7 @@ class _Process:
         except Exception as error:  # noqa: BLE001 (each caller raises it)
             pass_through(error)
             results = [error] * len(tickets)
-        for ticket, result in zip(tickets, results, strict=True):
-            if isinstance(result, Exception):
-                ticket.set_exception(result)
-            else:
-                ticket.set_result(result)
+        _complete(tickets, results)
 
     def _sweep(self) -> bool:
         """Make the changes that no caller will make. False where they have to be tried again."""
@@ -238,8 +283,3 @@ class _Process:
             pass_through(error)
             return False
         return True
-
-
-def _given_up(ticket: _Ticket) -> LedgerFailed:
-    ticket.cancel()
-    return LedgerFailed("the ledger did not answer in time")

@@ -1,7 +1,8 @@
 """The numbered migrations of each database, and the walk from one version of the schema to the newest.
 
 A file is named by its version: `sqlite/0001.sql`. Its first line may say `-- oldest client: N`: a client that knows the
-versions up to N or later can go on beside it. Without that line only a client that knows the version itself can.
+versions up to N or later can go on beside it. Without that line only a client that knows the version itself can. A
+semicolon ends a statement, and stands nowhere else.
 """
 
 from __future__ import annotations
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 _OLDEST: Final = re.compile(r"-- oldest client: ([0-9]+)$", re.MULTILINE)
-_CREATE_VERSIONS: Final = (
-    "CREATE TABLE IF NOT EXISTS refundry.versions (version INTEGER NOT NULL, oldest INTEGER NOT NULL)"
-)
+LOCK: Final = 0x726566756E647279
+"""The number of the advisory lock that keeps the migrations of PostgreSQL apart: "refundry" in ASCII."""
+_GRANTS: Final = """\
+-- What the role of the services needs, and no more.
+GRANT USAGE ON SCHEMA refundry TO {role};
+GRANT SELECT, INSERT, UPDATE ON refundry.refunds TO {role};
+GRANT SELECT, INSERT ON refundry.history, refundry.accounts TO {role};
+GRANT SELECT ON refundry.archived, refundry.versions TO {role};
+"""
 
 
 class Migration(NamedTuple):
@@ -34,6 +41,11 @@ class Migration(NamedTuple):
         """The statements, without comments."""
         lines = (line for line in self.sql.splitlines() if not line.startswith("--"))
         return [one.strip() for one in "\n".join(lines).split(";") if one.strip()]
+
+    @property
+    def note(self) -> str:
+        """The statement that notes that it was made."""
+        return f"INSERT INTO refundry.versions (version, oldest) VALUES ({self.version}, {self.oldest})"
 
 
 class Connection(Protocol):
@@ -59,18 +71,39 @@ def of(kind: str, folder: Traversable | None = None) -> list[Migration]:
     return sorted(found)
 
 
-def migrate(connection: Connection, kind: str, folder: Traversable | None = None) -> None:
-    """Bring the schema to the newest version. Raises LedgerFailed where a newer client has gone too far ahead."""
+def migrate(connection: Connection, kind: str, folder: Traversable | None = None) -> int:
+    """Bring the schema to the newest version, and give the newest that is known here. LedgerFailed as `check` says."""
     known = of(kind, folder)
-    newest, oldest = 0, 0
+    newest = known[-1].version
+    found = 0
     if connection.lock_for_migrations():
-        newest, oldest = connection.sql("SELECT version, oldest FROM refundry.versions ORDER BY version")[-1]
-    if oldest > known[-1].version:
-        raise LedgerFailed(
-            f"the ledger is of version {newest}, and this refundry knows versions up to {known[-1].version}; upgrade it"
-        )
+        found, oldest = connection.sql("SELECT max(version), max(oldest) FROM refundry.versions")[0]
+        check(oldest, newest)
     for migration in known:
-        if migration.version > newest:
-            for statement in migration.statements:
+        if migration.version > found:
+            for statement in (*migration.statements, migration.note):
                 connection.sql(statement)
-            connection.sql("INSERT INTO refundry.versions VALUES (?, ?)", (migration.version, migration.oldest))
+    return newest
+
+
+def check(oldest: int, newest: int) -> None:
+    """LedgerFailed where the schema is for clients that know `oldest` or later, and this one knows up to `newest`."""
+    if oldest > newest:
+        raise LedgerFailed(
+            f"the ledger is for a refundry that knows version {oldest} of its schema, and this one knows versions up "
+            f"to {newest}; upgrade it"
+        )
+
+
+def printed(kind: str, *, after: int = 0, role: str = "refundry", folder: Traversable | None = None) -> str:
+    """The migrations after a version as a script for a database administrator.
+
+    For PostgreSQL it ends with the least grants for the role of the services. That role cannot migrate, archive or
+    rename. Migrations that a client makes meanwhile wait for the script, and the script for them.
+    """
+    migrations = "".join(f"{one.sql.rstrip()}\n{one.note};\n" for one in of(kind, folder) if one.version > after)
+    if kind == "sqlite":
+        return f"BEGIN IMMEDIATE;\n{migrations.replace('refundry.', '')}COMMIT;\n"
+    quoted = role.replace('"', '""')
+    grants = _GRANTS.format(role=f'"{quoted}"')
+    return f"BEGIN;\nSELECT pg_advisory_xact_lock({LOCK});\n{migrations}{grants}COMMIT;\n"
