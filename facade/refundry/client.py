@@ -73,13 +73,15 @@ class _Client(ABC):
         """
         from refundry.environment import settings
 
+        if "ledger" in options:
+            options["ledger"] = hidden(options["ledger"])
         given = settings(variables)
         del variables  # they hold credentials, which a traceback's variables would show
         if isinstance(given, InvalidRefund):
             raise given
         accounts, ledger = given
-        options = {**ledger, **options}
-        return cls(accounts, **{**options, "ledger": hidden(options.get("ledger", IN_MEMORY))})
+        given_options: dict[str, typing.Any] = {**ledger, **options}
+        return cls(accounts, **given_options)
 
     @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
@@ -124,6 +126,8 @@ class _Client(ABC):
         return self._core.events(provider, headers, body)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_core"):  # a reporter shows the variables of a frame that made none
+            return f"<{type(self).__name__} that could not be made>"
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
 
 

@@ -99,8 +99,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.crash",
         description="Refund at the three providers of the sandbox with workers that share a ledger, and kill them "
         "with SIGKILL at random moments, each after about 40 calls. A queue delivers each reference twice or more, "
-        "often to two workers at once, and again where a worker was killed. The workers take turns: one call at a time, "
-        "four threads, asyncio, uvloop. A few replies are lost and a few refunds declined. Afterwards compare for each "
+        "often to "
+        "two workers at once, and again where a worker was killed. The workers take turns: one call at a time, four "
+        "threads, asyncio, uvloop. A few replies are lost and a few refunds declined. Afterwards compare for each "
         "reference what the providers have executed, what the ledger says and what the workers were told.",
         epilog="Exit codes: 0 every reference is accounted for; 1 some are not, and what happened to them is printed; "
         "2 a run did not end. The ledgers lie in the folder for temporary files: set TMPDIR to a disk, not to memory.",

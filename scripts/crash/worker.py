@@ -68,7 +68,7 @@ def _work_in_threads(client: RefundClient, kind: Kind, log: Log, connection: Con
     def loop() -> None:
         while True:
             with receiving:
-                wish: Wish | None = None if ended.is_set() else connection.recv()
+                wish = None if ended.is_set() else _next(connection)
                 if wish is None:
                     ended.set()
                     return
@@ -98,7 +98,7 @@ async def _work_in_loop(client: AsyncRefundClient, log: Log, connection: Connect
         connection.send((wish, told))
 
     def receive() -> None:
-        wish = connection.recv()
+        wish = _next(connection)
         if wish is None:
             loop.remove_reader(connection.fileno())
             ended.set()
@@ -111,6 +111,15 @@ async def _work_in_loop(client: AsyncRefundClient, log: Log, connection: Connect
         loop.add_reader(connection.fileno(), receive)
         await ended.wait()
         await asyncio.gather(*tasks)
+
+
+def _next(connection: Connection) -> Wish | None:
+    """The next refund; None where there is none, or nobody to name one."""
+    try:
+        wish: Wish | None = connection.recv()
+    except EOFError:
+        return None
+    return wish
 
 
 def _arguments(wish: Wish) -> dict[str, Any]:

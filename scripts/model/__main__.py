@@ -54,7 +54,7 @@ def _tell(found: Found) -> None:
 
 
 def _mutants() -> bool:
-    scopes = sorted(TWO_WORKERS, key=lambda one: (one.pending, one.refunds, one.attempts))
+    scopes = mutants.smallest_first(TWO_WORKERS)
     read = {one.name: mutants.cells_read(one) for one in scopes}
     every = set().union(*read.values())
     missed = 0

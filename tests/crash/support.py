@@ -15,19 +15,25 @@ NO_TROUBLE = 5.0
 
 
 class Shop(Sandbox):
-    """A sandbox with one large payment. `before` and `after` are called around each request for a refund."""
+    """A sandbox with one large payment.
+
+    `before` and `after` are called around each request for a refund, `token` at one for a token.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.add_payment("blink", PAYMENT, 10_000_000, "GBP")
         self.before: Callable[[], object] = bool
         self.after: Callable[[], object] = bool
+        self.token: Callable[[], object] = bool
 
     def handle(self, request: Request) -> Reply:
         """Answer a request."""
         is_refund = request.target.endswith("/refunds")
         if is_refund:
             self.before()
+        elif request.target.endswith("/tokens"):
+            self.token()
         reply = super().handle(request)
         if is_refund:
             self.after()

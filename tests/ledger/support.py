@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
+
 from refundry import NotSent, Refund, RefundError, Retry, WireReply
 from refundry.errors import LedgerFailed
 from tests.facade.support import Caller, Kind, Scripted, accepted, account, caller
@@ -108,3 +110,15 @@ def locked(path: Path) -> Iterator[None]:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         yield
+
+
+@contextmanager
+def closed_to_others(url: str, path: Path) -> Iterator[None]:
+    """Keep every other connection out of a ledger within the block. `path` is its file, where it is one."""
+    if url.startswith("sqlite"):
+        with locked(path):
+            yield
+    else:
+        with psycopg.connect(url, prepare_threshold=None) as connection:
+            connection.execute("LOCK TABLE refundry.refunds IN ACCESS EXCLUSIVE MODE")
+            yield

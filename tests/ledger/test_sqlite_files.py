@@ -5,8 +5,6 @@ import re
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Final
@@ -242,34 +240,4 @@ os.kill(os.getpid(), signal.SIGKILL)
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT count(*) FROM archived").fetchone() == (0,)
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    connection.close()
-
-
-def test_eight_processes_open_a_new_file_at_once(sqlite_url: str, path: Path) -> None:
-    script = """
-import sys
-from tests.ledger.support import client_of, refunded
-sys.stdin.readline()
-with client_of(sys.argv[1])[0] as client:
-    refunded(client, sys.argv[2])
-"""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, sqlite_url, f"reference-{number}"],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for number in range(8)
-    ]
-    time.sleep(1.0)
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    ended = [process.communicate(timeout=60)[1] for process in processes]
-    assert [process.returncode for process in processes] == [0] * 8, ended
-    with sqlite3.connect(path) as connection:
-        assert connection.execute("SELECT state, count(*) FROM refunds GROUP BY state").fetchall() == [("accepted", 8)]
-        assert connection.execute("SELECT version FROM versions").fetchall() == [(1,)]
     connection.close()

@@ -2,34 +2,20 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-import psycopg
 import pytest
 
 from refundry import NotSent, OutcomeUnknown, Refund, RefundClient, Retry, WireReply
 from refundry.errors import LedgerFailed
 from tests.databases.disk import SmallDisk
 from tests.facade.support import KINDS, Kind
-from tests.ledger.support import ACCEPTED, cause_of, client_of, locked, refunded, state, until
+from tests.ledger.support import ACCEPTED, cause_of, client_of, closed_to_others, refunded, state, until
 
 SOON: Final = Retry(attempts=1, deadline=1.0)
 UNREADABLE: Final = WireReply(500, (), b"")
-
-
-@contextmanager
-def closed_to_others(url: str, path: Path) -> Iterator[None]:
-    """Keep every other connection out of a ledger within the block."""
-    if url.startswith("sqlite"):
-        with locked(path):
-            yield
-    else:
-        with psycopg.connect(url, prepare_threshold=None) as connection:
-            connection.execute("LOCK TABLE refundry.refunds IN ACCESS EXCLUSIVE MODE")
-            yield
 
 
 class Closing:

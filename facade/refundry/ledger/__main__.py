@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import sys
 from datetime import UTC, datetime
@@ -42,6 +43,7 @@ exit codes:
 _URL: Final = f"""\
 The ledger is the one of {LEDGER}, or of a URL that is given as the last argument. Other users of a machine
 can read the arguments of a command: keep a password in {LEDGER}, in PGPASSWORD, or in ~/.pgpass."""
+_AFTER_SCHEME: Final = re.compile(r"://\S*")
 _DECIDABLE: Final = {"executed": True, "not-executed": False}
 
 
@@ -51,7 +53,12 @@ class _Refused(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if len(rest) == 1 and not rest[0].startswith("-") and getattr(options, "url", ...) is None:
+        options.url = Secret(rest[0])  # argparse takes no optional argument that stands behind an option
+    elif rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         code: int = options.run(options)
     except _Refused as refused:
@@ -380,6 +387,7 @@ def _failed(why: object, code: int) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        message = _AFTER_SCHEME.sub("://…", message)  # a URL in a wrong place may have a password
         sys.exit(_failed(f"{message}; --help tells more", _UNFIT))
 
 

@@ -41,7 +41,7 @@ from refundry.refund import Refund, RefundStatus
 from refundry.wire import Progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from refundry.clock import Clock, Instant
     from refundry.money import Amount
@@ -59,12 +59,15 @@ _SAYS: Final = {
 
 
 class Note(NamedTuple):
-    """What the history of a reference says of a change: the event, who made it and why, and the facts as JSON."""
+    """What the history of a reference says of a change: the event, who made it and why, and the facts for JSON.
+
+    The facts are a function, for a ledger without a history never needs them.
+    """
 
     event: Event
     by: str | None = None
     reason: str | None = None
-    facts: dict[str, Any] | None = None
+    facts: Callable[[], dict[str, Any]] | None = None
 
 
 class Archived(NamedTuple):
@@ -321,7 +324,7 @@ class Record(Change["Entry | None"]):
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
         if view.holds(reservation):
-            note = Note(_event_of_left(left), facts=facts_of_ending(reservation, left))
+            note = Note(_event_of_left(left), facts=lambda: facts_of_ending(reservation, left))
             view.keep_ids(request.provider, request.reference, ids_of(left))
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
@@ -339,7 +342,7 @@ class Record(Change["Entry | None"]):
         if isinstance(left, Unknown) and entry.attempt > request.attempt:
             next_state, answer = state_of(known), Answer.IGNORE  # the provider has said since how that attempt ended
         contradiction = _contradiction(entry, self.reservation, left) or entry.contradiction
-        note = Note(event, reason=contradiction, facts=facts_of_ending(self.reservation, left))
+        note = Note(event, reason=contradiction, facts=lambda: facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
@@ -397,7 +400,7 @@ class Learn(Change[bool]):
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
             return True
-        note = Note(event, facts={"status": refund.status.value, "code": refund.provider_code})
+        note = Note(event, facts=lambda: {"status": refund.status.value, "code": refund.provider_code})
         view.keep_ids(refund.provider, refund.reference, ids_of(refund))
         if next_state is State.ACCEPTED:
             changed = replace(entry, known=accepted(refund, sent_at(known)))

@@ -79,7 +79,7 @@ class Line(NamedTuple):
     def columns(self, now: Instant) -> tuple[Any, ...]:
         """The values of the line, in the order of HISTORY."""
         note = self.note
-        facts = None if note.facts is None else _json(note.facts)
+        facts = None if note.facts is None else _json(note.facts())
         return (
             self.account,
             self.reference,
