@@ -20,7 +20,7 @@ def settle(client: RefundClient, entry: LedgerEntry) -> Refund:
     try:
         return client.resolve(entry.provider, entry.reference)
     except OutcomeUnknown as unknown:
-        if unknown.resend is not Resend.SAME_REFERENCE or entry.payment_id is None:
+        if unknown.resend is not Resend.SAME_REFERENCE or entry.payment_id is None or entry.amount is None:
             raise
         return client.refund(
             entry.provider, payment_id=entry.payment_id, amount=entry.amount, reference=entry.reference

@@ -304,7 +304,7 @@ def of_reply(
             request_id=request_id,
             raw=reply,
         )
-    facts = {**_facts(request, reply, reading, clock=times.clock), "request_id": request_id}
+    facts: dict[str, Any] = {**_facts(request, reply, reading, clock=times.clock), "request_id": request_id}
     if differences:
         return _mismatch(differences, facts).until(times.resend_until)
     provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest import mock
 
-from refundry import RefundEvent, RefundStatus, Retry, Timeout
+from refundry import RefundEvent, RefundStatus, Retry, Secret, Timeout
 from refundry.clock import Clock, Instant
 from refundry.core import Core
 from refundry.errors import LedgerFailed
@@ -188,7 +188,7 @@ class Calls:
         retry = Retry(attempts=attempts, deadline=RETRY.deadline, longest_wait=RETRY.longest_wait)
         with mock.patch("refundry.ledger.opening.opened", return_value=self.ledger):
             self._core = Core(
-                [ACCOUNTS[provider]], "send", None, TIMEOUT, retry, None, None, time.clock, "sqlite:////model"
+                [ACCOUNTS[provider]], "send", None, TIMEOUT, retry, None, None, time.clock, Secret("sqlite:////model")
             )
 
     def start(self, number: int, kind: Kind, subject: Subject | None, seconds: int, set_back: int) -> Call:
@@ -215,7 +215,7 @@ class Calls:
         """Make a change that no call makes, and give its result and the row after it."""
         self.time.put(seconds, set_back)
         store = OneRow(self.time.of_database, row, None)
-        result = Session(lambda: store, self.time.clock, Held()).apply([change], 60.0)[0]
+        result = Session(lambda _: store, self.time.clock, Held()).apply([change], 60.0)[0]
         return result, store.row
 
     def _made(
@@ -322,7 +322,7 @@ class _Run:
             breaks=what.heard is Heard.BROKEN,
             fails=fails,
         )
-        session = Session(lambda: store, self._calls.time.clock, held)
+        session = Session(lambda _: store, self._calls.time.clock, held)
         change = self._left or self._effect.change
         try:
             result = session.apply([change], 60.0)[0]

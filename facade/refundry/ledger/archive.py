@@ -25,7 +25,7 @@ from refundry.ledger.rules import Accepted, State, state_of
 from refundry.refund import RefundStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from refundry.ledger.changes import Ledger
     from refundry.ledger.entry import Entry
@@ -171,7 +171,7 @@ def _has_ended(entry: Entry) -> bool:
 
 
 @contextmanager
-def _file(path: Path) -> Iterator[io.FileIO]:
+def _file(path: Path) -> Generator[io.FileIO, None, None]:
     """The file, open for appending by this process alone. A line that an earlier archiving broke off is cut away."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)

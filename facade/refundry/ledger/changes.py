@@ -436,8 +436,8 @@ class Learn(Change[bool]):
             changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
         view.keep_ids(refund.provider, refund.reference, ids_of(changed.known))
         if changed != entry:
-            facts = {"status": refund.status.value, "code": refund.provider_code}
-            note = Note(event, reason=changed.contradiction, facts=facts)
+            said = {"status": refund.status.value, "code": refund.provider_code}
+            note = Note(event, reason=changed.contradiction, facts=lambda: said)
             view.put(refund.provider, refund.reference, changed, note)
 
 

@@ -30,7 +30,7 @@ except ImportError as missing:  # the extra is not installed
     ) from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from psycopg.abc import PQGen
 
@@ -248,7 +248,7 @@ class PostgresStore:
             return found
 
     @contextmanager
-    def _explained(self, seconds: float | None = None) -> Iterator[None]:
+    def _explained(self, seconds: float | None = None) -> Generator[None, None, None]:
         """Bound the waits within by so many seconds where they are given, and give errors as Broken or LedgerFailed."""
         if seconds is not None:
             self._connection.end = time.monotonic() + seconds + _SECONDS_OF_GRACE

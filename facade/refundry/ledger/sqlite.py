@@ -15,7 +15,7 @@ from refundry.ledger.database import Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
 
     from refundry.clock import Clock
@@ -207,7 +207,7 @@ class SqliteStore:
         self._connection.execute(f"PRAGMA busy_timeout = {max(int(seconds * 1000), 0)}")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> Generator[None, None, None]:
         try:
             yield
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
