@@ -157,7 +157,8 @@ def _ledgers(results: Results, server: Server, effort: Effort, say: Callable[[st
     results.title(f"Longest time for which {ledgers.TASKS} hold their loop, in milliseconds")
     results.lines.append(_COLUMNS)
     for name, held in taken.held.items():
-        results.values(f"loop held, {name}", name, held)
+        results.values(f"loop held, {name}", name, [one.wall for one in held])
+        results.values(f"loop held, {name}, CPU", f"{name}, CPU of its thread", [one.cpu for one in held])
 
 
 def _new_connections(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:

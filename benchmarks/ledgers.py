@@ -17,6 +17,7 @@ from statistics import median
 from typing import Final
 
 from benchmarks.calls import AT_ONCE, Contender, Sample, Sizes, measure
+from benchmarks.processes import Held
 from benchmarks.setting import Defect, installed
 from refundry import AsyncRefundClient, Money, Paybyrd, RefundClient
 from tests.databases.programs import find
@@ -45,10 +46,10 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The samples of each ledger by one way of calling, and for how long tasks held their loop, in milliseconds."""
+    """The samples of each ledger by one way of calling, and for how long tasks held their loop."""
 
     samples: Mapping[tuple[str, str], Sequence[Sample]]
-    held: Mapping[str, Sequence[float]]
+    held: Mapping[str, Sequence[Held]]
 
 
 @contextmanager
@@ -100,7 +101,7 @@ def _described(folder: Path) -> str:
 
 def compare(base_url: str, urls: Mapping[str, str | None], sizes: Sizes, say: Callable[[str], None]) -> Taken:
     """Measure each ledger in each way, interleaved."""
-    held: dict[str, list[float]] = {}
+    held: dict[str, list[Held]] = {}
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner())
         pool = stack.enter_context(ThreadPoolExecutor(AT_ONCE))
@@ -120,7 +121,7 @@ def compare(base_url: str, urls: Mapping[str, str | None], sizes: Sizes, say: Ca
         # The first block, which measure() does not count, connects.
         return Taken(
             {key: taken[contender.name] for key, contender in found.items()},
-            {name: [1e3 * longest for longest in values[1:]] for name, values in held.items()},
+            {name: values[1:] for name, values in held.items()},
         )
 
 
@@ -156,18 +157,19 @@ def _in_tasks(
     base_url: str,
     url: str | None,
     references: Iterator[str],
-    held: list[float],
+    held: list[Held],
 ) -> Callable[[int], None]:
     client = AsyncRefundClient([_account(base_url)], ledger=url)
     stack.callback(lambda: runner.run(client.aclose()))
-    longest = 0.0
+    longest = computed = 0.0
 
     async def tick() -> None:
-        nonlocal longest
+        nonlocal longest, computed
         while True:
-            began = time.perf_counter()
+            began, cpu = time.perf_counter(), time.thread_time()
             await asyncio.sleep(_TICK)
             longest = max(longest, time.perf_counter() - began - _TICK)
+            computed = max(computed, time.thread_time() - cpu)
 
     async def caller(calls: int) -> None:
         for name in itertools.islice(references, calls):
@@ -181,9 +183,9 @@ def _in_tasks(
         ticking.cancel()
 
     def block(calls: int) -> None:
-        nonlocal longest
-        longest = 0.0
+        nonlocal longest, computed
+        longest = computed = 0.0
         runner.run(together(calls))
-        held.append(longest)
+        held.append(Held(1e3 * longest, 1e3 * computed))
 
     return block

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import contextmanager
+from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.errors import LedgerFailed
@@ -15,7 +17,7 @@ from refundry.ledger.database import Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from refundry.clock import Clock
@@ -33,17 +35,45 @@ _ADVICE: Final = {
 }
 _SECONDS_BETWEEN_TRIES: Final = 0.01
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM refunds WHERE account = ? AND "
-_BY_REFERENCE: Final = f"{_SELECT} reference = ?"
 _BY_ID: Final = f"{_SELECT} refund_id = ? UNION {_SELECT} tracking_id = ?"
 _BY_PAYMENT: Final = f"{_SELECT} payment_id = ?"
-_ARCHIVED: Final = "SELECT digest, parameters, state FROM archived WHERE digest = ?"
 _OLDEST: Final = "SELECT max(oldest) FROM versions"
-# Unlike REPLACE, an upsert leaves the indexes alone whose columns do not change.
-_WRITE: Final = (
-    f"INSERT INTO refunds ({', '.join(COLUMNS)}) VALUES ({', '.join('?' for _ in COLUMNS)}) "
-    f"ON CONFLICT (account, reference) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in COLUMNS[2:])}"
-)
-_TELL: Final = f"INSERT INTO history ({', '.join(HISTORY)}) VALUES ({', '.join('?' for _ in HISTORY)})"
+# sqlite3 lets go of the GIL at each step of a statement, and may wait for it as long as another thread computes: one
+# statement for many rows is one step. The numbers of rows are few, so that each statement is prepared once.
+_ROWS_OF_A_STATEMENT: Final = (32, 16, 8, 4, 2, 1)
+
+
+def _placeholders(columns: int, rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
+
+
+@cache
+def _by_reference(rows: int) -> str:
+    # Of `(account, reference) IN (VALUES ...)` SQLite makes a scan of the table; CROSS JOIN keeps the order of the two.
+    return (
+        f"WITH key (account, name) AS (VALUES {_placeholders(2, rows)}) "
+        f"SELECT {', '.join(f'r.{one}' for one in COLUMNS)} "
+        "FROM key CROSS JOIN refunds r ON r.account = key.account AND r.reference = key.name"
+    )
+
+
+@cache
+def _archived(rows: int) -> str:
+    return f"SELECT digest, parameters, state FROM archived WHERE digest IN (VALUES {_placeholders(1, rows)})"
+
+
+@cache
+def _write(rows: int) -> str:
+    # Unlike REPLACE, an upsert leaves the indexes alone whose columns do not change.
+    return (
+        f"INSERT INTO refunds ({', '.join(COLUMNS)}) VALUES {_placeholders(len(COLUMNS), rows)} "
+        f"ON CONFLICT (account, reference) DO UPDATE SET {', '.join(f'{one} = excluded.{one}' for one in COLUMNS[2:])}"
+    )
+
+
+@cache
+def _tell(rows: int) -> str:
+    return f"INSERT INTO history ({', '.join(HISTORY)}) VALUES {_placeholders(len(HISTORY), rows)}"
 
 
 def pragmas(version: tuple[int, ...]) -> Mapping[str, str]:
@@ -144,14 +174,14 @@ class SqliteStore:
             self._wait(seconds)
             execute("BEGIN IMMEDIATE")
             self._check()
-            rows = [row for key in needs.references for row in execute(_BY_REFERENCE, key)]
+            rows = self._in_few(_by_reference, needs.references)
             for account, one in needs.ids:
                 rows += execute(_BY_ID, (account, one, account, one))
             for key in needs.alone_at:
                 rows += execute(_BY_PAYMENT, key)
             known = {row[:2] for row in rows}
             missing = [key for key in needs.references if key not in known]
-            archived = [row for key in missing for row in execute(_ARCHIVED, (digest(*key),))]
+            archived = self._in_few(_archived, [(digest(*key),) for key in missing])
             return Loaded(self._clock.instant(), rows, archived)
 
     def _check(self) -> None:
@@ -168,10 +198,21 @@ class SqliteStore:
     def write(self, rows: Sequence[tuple[Any, ...]], lines: Sequence[tuple[Any, ...]]) -> frozenset[Key]:
         """Write rows and lines of the history, and commit."""
         with self._explained():
-            self._connection.executemany(_WRITE, rows)
-            self._connection.executemany(_TELL, lines)
+            self._in_few(_write, rows)
+            self._in_few(_tell, lines)
             self._connection.execute("COMMIT")
         return frozenset()
+
+    def _in_few(self, statement_of: Callable[[int], str], values: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+        """Run a statement for all of these values in few steps, and give its rows."""
+        found: list[tuple[Any, ...]] = []
+        at = 0
+        for size in _ROWS_OF_A_STATEMENT:
+            while len(values) - at >= size:
+                flat = [*chain.from_iterable(values[at : at + size])]
+                found += self._connection.execute(statement_of(size), flat).fetchall()
+                at += size
+        return found
 
     def sql(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement within the transaction. A file has no schema, so its name is left out."""
