@@ -187,6 +187,7 @@ class _Process:
         self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._has_ended = False
 
     def commit_alone(self, ticket: _Ticket) -> bool:
         """Commit a change in the caller's thread, where nobody else commits or waits. False where somebody does."""
@@ -202,6 +203,8 @@ class _Process:
         if not self._has_thread() and may_wait:
             with self._busy:
                 self._commit_waiting()
+                if self._has_ended:
+                    self._session.close()
 
     def close(self, seconds: float) -> None:
         """Commit what waits and what was left behind, and close the connection: later, where a commit hangs."""
@@ -212,6 +215,7 @@ class _Process:
             self._thread.join(seconds)
 
     def _end(self) -> None:
+        self._has_ended = True  # before the last look at what waits: a later caller commits by itself
         with self._busy:
             self._commit_waiting()
             self._sweep()
@@ -233,6 +237,8 @@ class _Process:
         self._session.abandon()
 
     def _has_thread(self) -> bool:
+        if self._has_ended:
+            return False
         if self._thread is None:
             with self._starting:
                 if self._thread is None:
