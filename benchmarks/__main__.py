@@ -18,6 +18,7 @@ from benchmarks import calls, ledgers, parts, processes, references
 from benchmarks.calls import Sizes
 from benchmarks.figures import Spread, Verdict, judge, paired, spread, table
 from benchmarks.setting import Defect, Server, generate_stock, installed, serving
+from scripts.documentation import figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +162,17 @@ def _ledgers(results: Results, server: Server, effort: Effort, say: Callable[[st
         results.values(f"loop held, {name}, CPU", f"{name}, CPU of its thread", [one.cpu for one in held])
 
 
+def _ledger_lines(results: Results) -> str:
+    """The part of the report that a page on ledgers shows."""
+    heads = [number for number, line in enumerate(results.lines) if line == ""]
+    parts = [
+        results.lines[begin + 1 : end]
+        for begin, end in zip(heads, [*heads[1:], len(results.lines)], strict=True)
+        if "with a ledger" in results.lines[begin + 1] or "hold their loop" in results.lines[begin + 1]
+    ]
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
 def _new_connections(results: Results, server: Server, effort: Effort, say: Callable[[str], None]) -> None:
     results.title(f"New connections over TLS: CPU of a call, as a ratio to {calls.NEW_BY_HAND}")
     if server.closing is None or server.https is None:
@@ -267,6 +279,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, about a minute; the figures are rougher")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file, too")
+    figures.add_argument(parser)
     parser.add_argument("--fail-on-miss", action="store_true", help="exit with 1 where a target is missed")
     return parser
 
@@ -306,6 +319,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"Load of the machine before the run: {load:.1f}. {_LOADED if load > 0.5 else ''}".rstrip())
     print("\n".join(results.lines))
     print(f"\nTargets\n{table(verdicts)}")
+    if options.write is not None:
+        figures.write(options.write, "nox -s bench", f"```\n{_ledger_lines(results)}\n```")
     return exit_code(verdicts, fail_on_miss=options.fail_on_miss)
 
 

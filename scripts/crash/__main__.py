@@ -12,6 +12,7 @@ from typing import Final
 
 from scripts.crash.plan import Setting
 from scripts.crash.run import Result, Stuck, run
+from scripts.documentation import figures
 
 LEDGERS: Final = ("sqlite", "postgres", "pgbouncer")
 _STORIES: Final = 10
@@ -36,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(f"error: {stuck}")
         return 2
     print(table(results))
+    if options.write:
+        figures.write(options.write, "nox -s crash", f"```\n{table(results).strip()}\n```")
     for result in results:
         print("\n".join(_stories(result)), end="")
     return 0 if all(result.is_right for result in results) else 1
@@ -116,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "--ledger", choices=LEDGERS, nargs="+", default=["sqlite", "postgres"], help="default: sqlite postgres"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of fates, deliveries and kills (default: 0)")
+    figures.add_argument(parser)
     return parser
 
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
+from scripts.documentation import figures
 from scripts.model import mutants
 from scripts.model.scopes import AT_LENGTH, THREE_WORKERS, TWO_WORKERS
 from scripts.model.walk import Found, Scope, Walk
@@ -25,25 +26,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--most", type=int, default=200_000, help="states of a walk of three workers at the most")
     parser.add_argument("--long", action="store_true", help="walk the larger scopes too")
     parser.add_argument("--mutants", action="store_true", help="break each rule in turn, in place of the walks")
+    figures.add_argument(parser)
     options = parser.parse_args(arguments)
     if options.mutants:
         return 0 if _mutants() else 1
     scopes = THREE_WORKERS if options.workers == 3 else (*TWO_WORKERS, *(AT_LENGTH if options.long else ()))
     most = options.most if options.workers == 3 or options.long else None
-    held = [_walked(scope, most) for scope in scopes]
-    return 0 if all(held) else 1
+    walked = [_walked(scope, most) for scope in scopes]
+    if options.write:
+        lines = "\n".join(line for _, line in walked)
+        figures.write(options.write, "nox -s model", f"```\n{lines}\n```")
+    return 0 if all(held for held, _ in walked) else 1
 
 
-def _walked(scope: Scope, most: int | None) -> bool:
+def _walked(scope: Scope, most: int | None) -> tuple[bool, str]:
     began = time.monotonic()
     found = Walk(scope).run(most)
     extent = "all of them" if found.is_whole else f"all within {found.depth - 1} steps"
     if found.broken is not None:
         extent = "until a promise broke"
     seconds = time.monotonic() - began
-    print(f"{scope.name}: {found.states:,} states, {found.edges:,} edges, {extent}, {seconds:.0f} s", flush=True)
+    line = f"{scope.name}: {found.states:,} states, {found.edges:,} edges, {extent}"
+    print(f"{line}, {seconds:.0f} s", flush=True)
     _tell(found)
-    return found.broken is None
+    return found.broken is None, line
 
 
 def _tell(found: Found) -> None:
