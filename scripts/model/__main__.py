@@ -71,6 +71,8 @@ def _mutants() -> bool:
         elif verdict.by:
             steps = "" if verdict.found is None else f", in {len(verdict.found.story)} steps"
             answer = f"found: {verdict.by} ({verdict.scope}{steps})"
+        elif mutant.name in mutants.HARMLESS:
+            answer = f"cannot be found: {mutants.HARMLESS[mutant.name]}"
         else:
             answer = "NOT FOUND"
             missed += 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from refundry import RefundStatus
+from refundry import RefundInProgress, RefundStatus
 from refundry.ledger.changes import Decide, Record
 from refundry.ledger.entry import ids_of
 from refundry.ledger.rules import Accepted, Sending, Unknown, state_of
@@ -264,7 +264,15 @@ class Walk:
         if call.kind is Kind.CALLBACK or not call.is_new_result or call.result is None or state.is_wrong:
             return None
         broken = world.told(call.result, state.provider.executions())
-        if broken is None and is_commit and call.kind is Kind.REFUND and getattr(call.result, "recorded", True):
+        # Within one process a call is under way until it ends, whatever the others make of its lease.
+        is_in_view = not (self.scope.threads and isinstance(call.result, RefundInProgress))
+        if (
+            broken is None
+            and is_in_view
+            and is_commit
+            and call.kind is Kind.REFUND
+            and getattr(call.result, "recorded", True)
+        ):
             entry = self.entry(state.row, state.seconds, state.set_back)
             broken = world.told_unknown(call.result, _kept(entry))
         return broken

@@ -70,6 +70,7 @@ NO_FALSE_SUCCESS = "nothing is told as accepted that the provider did not accept
 NO_FALSE_FAILURE = "nothing that was executed is told as not sent or rejected"
 FREE_IS_FREE = "FREE is a reference under which nothing is executed, or can still be"
 ACCEPTED_IS_ACCEPTED = "ACCEPTED names a refund that was executed, and none that the ledger knows to have failed"
+IN_PROGRESS_IS_HELD = "a call is told to wait only while the ledger says that another one holds the reference"
 UNKNOWN_IS_UNKNOWN = "an unknown outcome is one that the ledger does not know"
 SENDING_ENDS = "no reference stays SENDING once the lease is over"
 ONE_SENDS = "of all calls that reserve a reference, one may send at a time"
@@ -99,10 +100,12 @@ def told(result: Refund | Exception, executions: Collection[Execution]) -> str |
 
 
 def told_unknown(result: Refund | Exception, kept: Kept) -> str | None:
-    """Whether a caller who was told that the outcome is unknown could not be told better by the ledger.
+    """Whether a caller who was told that the outcome is unknown, or to wait, could not be told better by the ledger.
 
     What something contradicts is not known either.
     """
+    if isinstance(result, RefundInProgress):
+        return None if kept.state is State.SENDING else IN_PROGRESS_IS_HELD
     is_better_known = kept.state in (State.FREE, State.ACCEPTED) and not kept.is_contradicted
     return UNKNOWN_IS_UNKNOWN if said(result) is Said.UNKNOWN and is_better_known else None
 
