@@ -33,7 +33,7 @@ CONTRACTS = (
 )
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
-CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "noxfile.py")
+CODE = ("facade", "generated", "scripts", "tests", "benchmarks", "examples", "noxfile.py")
 
 
 def install(session: nox.Session, says: str = "") -> None:

@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable, Mapping
 import refundry
 from refundry.errors import InvalidRefund
 from refundry.later import Later
-from refundry.ledger import IN_MEMORY, InMemory
+from refundry.ledger import IN_MEMORY, InMemory, hidden
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
-    ssl, typing = Later("ssl"), Later("typing")
+    datetime, os, ssl, typing = Later("datetime"), Later("os"), Later("ssl"), Later("typing")
     refunds, callbacks = Later("refundry.refund"), Later("refundry.webhooks")
 if TYPE_CHECKING:
+    import datetime
+    import os
     import ssl
     import typing
     from typing import Any, TypeVar
@@ -44,8 +46,9 @@ class _Client(ABC):
         transport: refundry.Transport | refundry.AsyncTransport | None = None,
         on_attempt: Callable[[refundry.Attempt], None] | None = None,
         on_deviation: Callable[[refundry.ContractDeviation], None] | None = None,
-        ledger: str | InMemory | None = IN_MEMORY,
+        ledger: str | refundry.Secret | InMemory | None = IN_MEMORY,
     ) -> None:
+        ledger = hidden(ledger)
         from refundry.core import Core  # making a client loads what its providers need; importing one loads nothing
 
         self._core = Core(providers, self._SEND, transport, timeout, retry, on_attempt, on_deviation, ledger=ledger)
@@ -68,12 +71,17 @@ class _Client(ABC):
         are the client's other arguments. Raises InvalidRefund that names the variable which is missing, empty, unfit
         or unknown, and the one that was probably meant. It shows the value of none.
         """
-        import os
+        from refundry.environment import settings
 
-        from refundry.environment import from_environment, ledger_of_environment
-
-        variables = os.environ if variables is None else variables
-        return cls(from_environment(variables), **{**ledger_of_environment(variables), **options})
+        if "ledger" in options:
+            options["ledger"] = hidden(options["ledger"])
+        given = settings(variables)
+        del variables  # they hold credentials, which a traceback's variables would show
+        if isinstance(given, InvalidRefund):
+            raise given
+        accounts, ledger = given
+        given_options: dict[str, typing.Any] = {**ledger, **options}
+        return cls(accounts, **given_options)
 
     @abstractmethod
     def _make_transport(self, ssl_context: ssl.SSLContext | None) -> object:
@@ -118,6 +126,8 @@ class _Client(ABC):
         return self._core.events(provider, headers, body)
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_core"):  # a reporter shows the variables of a frame that made none
+            return f"<{type(self).__name__} that could not be made>"
         return f"<{type(self).__name__} of {', '.join(self._core.names) or 'no provider'}>"
 
 
@@ -375,6 +385,24 @@ class RefundLedger:
         """
         return self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
 
+    def archive(self, *, before: datetime.datetime, to: str | os.PathLike[str]) -> int:
+        """Move the references that have ended out of the ledger, and into a file. Returns how many it moved.
+
+        One has ended that SUCCEEDED, or under which nothing was executed; what is PENDING, unknown, being sent or
+        contradicted stays. It moves where it last changed before `before`, which has a time zone. The file gets one
+        line of JSON for each, with its history; an archive that is there is continued. Each batch is durable in the
+        file before the ledger lets it go, so a run that is broken off loses nothing: the next one goes on, and a
+        reference may stand in the file twice, with the same "version".
+
+        The ledger keeps a digest. Asked for again, an archived reference is replayed, or refused where nothing was
+        executed under it; it is never sent. Choose `before` so that no refund of the payments is asked for any more:
+        the sums of `payment_amount` and callbacks about an archived refund find nothing of it.
+
+        Raises InvalidRefund for a file that is something else, and without a database; LedgerFailed where the file or
+        the ledger cannot be written.
+        """
+        return self._client._core.archive(before, to)
+
 
 class AsyncRefundLedger:
     """As RefundLedger, with `await`."""
@@ -399,6 +427,12 @@ class AsyncRefundLedger:
     ) -> refundry.LedgerEntry:
         """As RefundLedger.decide."""
         return await self._client._ask(self._client._core.decide(provider, reference, outcome, by, reason))
+
+    async def archive(self, *, before: datetime.datetime, to: str | os.PathLike[str]) -> int:
+        """As RefundLedger.archive, in a thread of its own."""
+        import asyncio
+
+        return await asyncio.to_thread(self._client._core.archive, before, to)
 
 
 def _required(payment_id: str | None) -> str:

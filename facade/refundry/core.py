@@ -18,7 +18,7 @@ from refundry.flows.refund import Refunds
 from refundry.flows.resolution import Resolutions
 from refundry.interruption import pass_through
 from refundry.ledger import IN_MEMORY, InMemory
-from refundry.ledger.changes import Decide, Find, Inspect, Learn
+from refundry.ledger.changes import Decide, Find, Learn
 from refundry.ledger.memory import MemoryLedger
 from refundry.limits import Retry, Timeout
 from refundry.money import Money
@@ -27,11 +27,13 @@ from refundry.outcome import facts_of
 from refundry.owner import Owner
 from refundry.providers.credentials import shown_credentials, wire_request
 from refundry.providers.registry import translation_of
+from refundry.redaction import Secret
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.validation import reference_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from refundry.accounts import Account
     from refundry.flows.effects import Flow
@@ -72,7 +74,7 @@ class Core:
         on_attempt: Callable[[Attempt], None] | None,
         on_deviation: Callable[[ContractDeviation], None] | None,
         clock: Clock = SYSTEM,
-        ledger: str | InMemory | None = None,
+        ledger: Secret | InMemory | None = None,
     ) -> None:
         self.closed = False
         self._retry = retry = Retry() if retry is None else retry
@@ -230,15 +232,16 @@ class Core:
 
     def find(self, provider: str, reference: str) -> Flow[LedgerEntry | None]:
         """What is known of a reference; None where nothing is."""
-        name = self.translation(provider).account.name
-        return self._found(Inspect(name, reference_text(reference)))
+        return self._found(self.translation(provider).account.name, reference_text(reference))
 
     def unresolved(self, provider: str | None, most: int) -> Flow[list[LedgerEntry]]:
         """The references that are unknown or contradicted."""
-        from refundry.ledger.answers import Unresolved
+        from refundry.ledger.answers import Listed
 
         name = None if provider is None else self.translation(provider).account.name
-        return self._committed(Unresolved(name, most=most))
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise InvalidRefund("most is a whole number above zero", field="most")
+        return self._committed(Listed(name, most=most, safe_for=self._safe_for))
 
     def history(self, provider: str, reference: str) -> Flow[list[HistoryLine]]:
         """What happened to a reference."""
@@ -259,14 +262,27 @@ class Core:
         executed = outcome is RefundStatus.SUCCEEDED
         return self._decided(Decide(name, reference_text(reference), executed, by.strip(), reason.strip()))
 
+    def archive(self, before: datetime, to: str | os.PathLike[str]) -> int:
+        """Move ended references to a file, by the calling thread."""
+        from refundry.ledger.archive import archive
+
+        return archive(self.ledger, before, to)
+
     def _committed(self, change: Change[Result]) -> Flow[Result]:
         return committed(self.ledger, change, self._retry.deadline)
 
-    def _found(self, inspect: Inspect) -> Flow[LedgerEntry | None]:
-        from refundry.ledger.answers import entry_of
+    def _found(self, account: str, reference: str) -> Flow[LedgerEntry | None]:
+        from refundry.ledger.answers import Found
 
-        entry = yield from self._committed(inspect)
-        return None if entry is None else entry_of(inspect.account, inspect.reference, entry)
+        return self._committed(Found(account, reference, self._safe_for))
+
+    def _safe_for(self, account: str, payment_id: str | None) -> float | None:
+        """For how long after its first attempt a reference is safe to send again (`answers.SafeFor`)."""
+        from refundry.ledger.answers import safe_seconds
+
+        if account not in self._translations:  # another client's
+            return None
+        return safe_seconds(self._translations[account].CAPABILITIES, payment_id, self._retry)
 
     def _decided(self, decide: Decide) -> Flow[LedgerEntry]:
         try:
@@ -280,7 +296,7 @@ class Core:
                 provider=decide.account,
                 reference=decide.reference,
             ) from None
-        decided = yield from self._found(Inspect(decide.account, decide.reference))
+        decided = yield from self._found(decide.account, decide.reference)
         assert decided is not None
         return decided
 
@@ -298,8 +314,8 @@ class Core:
         from refundry.webhooks import may_free, refund_after
 
         find = Find(event.provider, event.refund_id, event.reference)
-        known = yield from committed(self.ledger, find, self._retry.deadline)
-        refund = None if known is None else refund_after(event, known)
+        found = yield from committed(self.ledger, find, self._retry.deadline)
+        refund = None if found is None else refund_after(event, found.refund, is_certain=found.is_certain)
         if refund is not None:
             learn = Learn(refund, may_free=may_free(event), undone=event.undone, of_unknown=True)
             yield from committed(self.ledger, learn, self._retry.deadline)
@@ -311,12 +327,16 @@ def _confirmed(translation: Translation, event: RefundEvent, lookup: Flow[Refund
     return confirmed(translation, event, (yield from lookup))
 
 
-def _opened(ledger: str | InMemory | None, clock: Clock) -> Ledger:
+def _opened(ledger: Secret | InMemory | None, clock: Clock) -> Ledger:
     if ledger is None or ledger is IN_MEMORY:
         return MemoryLedger(clock)
     from refundry.ledger.opening import opened  # a client without one loads no database
 
-    return opened(ledger, clock)
+    try:
+        return opened(ledger.reveal() if isinstance(ledger, Secret) else ledger, clock)
+    except InvalidRefund as error:
+        refused = error
+    raise refused.with_traceback(None)  # the frames beyond have the password among their variables
 
 
 def _check_transport(transport: object, send_name: str, what: str) -> None:

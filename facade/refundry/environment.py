@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from difflib import get_close_matches
 from inspect import Parameter, signature
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from refundry.accounts import KINDS
 from refundry.errors import InvalidRefund
+from refundry.redaction import Secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ _OF_A_LINK: Final = re.compile("(?P<service>REFUNDRY_(?:.+_)??)(?:NAME|ENV_.+)")
 # The cutoffs of get_close_matches: for a whole variable, a provider, and a field without a label and with one.
 _NEAR_VARIABLE: Final = 0.95
 _NEAR_PROVIDER: Final = 0.75
+_NEAR_LEDGER: Final = 0.75
 _NEAR_FIELD: Final = 0.6
 _NEAR_LABELLED_FIELD: Final = (1.0, 0.8)
 
@@ -81,9 +84,17 @@ def from_environment(variables: Mapping[str, str]) -> list[Account]:
     return [account for _, account in accounts.values()]
 
 
-def ledger_of_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    """The argument `ledger` of a client, from REFUNDRY_LEDGER; nothing where it is not set."""
-    return {"ledger": variables[LEDGER]} if LEDGER in variables else {}
+def settings(variables: Mapping[str, str] | None) -> tuple[list[Account], dict[str, Secret]] | InvalidRefund:
+    """The accounts, and the argument `ledger` where REFUNDRY_LEDGER is set; os.environ stands in for None.
+
+    A refusal is given back without its traceback: the variables of these frames hold every credential.
+    """
+    variables = os.environ if variables is None else variables
+    try:
+        accounts = from_environment(variables)
+    except InvalidRefund as refused:
+        return refused.with_traceback(None)
+    return accounts, {"ledger": Secret(variables[LEDGER])} if LEDGER in variables else {}
 
 
 def _is_of_others(variable: str, variables: Mapping[str, str]) -> bool:
@@ -144,9 +155,18 @@ def _near(written: str) -> Iterator[str]:
     yield from (by_letters[near] for near in get_close_matches(letters, by_letters, 1, _NEAR_VARIABLE))
 
 
+def near_ledger(variable: str) -> bool:
+    """Whether a variable was probably meant to be REFUNDRY_LEDGER: REFUNDRY_LEDGR, REFUNDRY_LEDGER_URL."""
+    first, _, _ = variable.removeprefix(_PREFIX).upper().strip("_").partition("_")
+    names = [LEDGER.removeprefix(_PREFIX)]
+    return variable.startswith(_PREFIX) and get_close_matches(first, names, 1, _NEAR_LEDGER) != []
+
+
 def _meant(variable: str) -> Iterator[str]:
     """The variables that this one was probably meant to be, the likeliest first."""
     yield from _near(variable)
+    if near_ledger(variable):
+        yield LEDGER
     words = re.findall("[A-Z0-9]+", variable.removeprefix(_PREFIX).upper())
     for first in range(1, len(words)):
         for kind in get_close_matches("".join(words[:first]).lower(), KINDS, 1, _NEAR_PROVIDER):

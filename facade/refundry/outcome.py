@@ -172,6 +172,7 @@ _CHECKED_FIRST: Final = 401
 """All three providers check the credentials before they do anything, so this status proves that nothing was executed,
 whatever its body holds. A token may then have expired."""
 _TEMPORARY: Final = frozenset({408, 429})
+_NOT_THERE: Final = 404
 
 
 def of_status(status: int) -> Outcome:
@@ -303,7 +304,7 @@ def of_reply(
             request_id=request_id,
             raw=reply,
         )
-    facts = {**_facts(request, reply, reading, clock=times.clock), "request_id": request_id}
+    facts: dict[str, Any] = {**_facts(request, reply, reading, clock=times.clock), "request_id": request_id}
     if differences:
         return _mismatch(differences, facts).until(times.resend_until)
     provider, reference, words = request.provider, repr(request.reference), _words(reply, reading)
@@ -389,6 +390,16 @@ def resolve_by_lookup(
     return found
 
 
+def may_be_named(request: RefundRequest, attempt_outcome: Refund | RefundError, reading: Reading) -> bool:
+    """Whether a reply that leaves the outcome unknown may name the refund, so that it can be looked up by that id.
+
+    Not where the reply is about another payment or reference; a lookup tells another amount.
+    """
+    if not isinstance(attempt_outcome, OutcomeUnknown):
+        return False
+    return all(name == "amount" for name, _, _ in compare(request, reading))
+
+
 def resolves(found: Refund | RefundError, reading: Reading, *, is_first: bool) -> bool:
     """Whether a lookup of an unknown refund tells its outcome, as `resolve_by_lookup` says."""
     if not isinstance(found, Refund) or found.refund_id is None or None in (reading.payment_id, reading.amount):
@@ -463,6 +474,13 @@ def of_no_answer(refund: Refund, answer: Answer, said: Reading | NoAnswer, *, cl
         why = f"{said.why if temporary else 'it refused the credentials'} {_words(answer, said)}"
     text = f"{refund.provider} could not be asked about {refund.reference!r}: {why}"
     return LookupFailed(text, refund=refund, temporary=temporary, **_facts(refund, answer, said, clock=clock))
+
+
+def is_absent(answer: Answer, found: Refund | RefundError) -> bool:
+    """Whether a provider that was asked about a refund knows none: a 404, or an answer that names no transaction."""
+    if not isinstance(answer, WireReply) or not answer.complete:
+        return False
+    return answer.status == _NOT_THERE or (isinstance(found, Refund) and found.refund_id is None)
 
 
 def has_no_effect(answer: Answer) -> bool:

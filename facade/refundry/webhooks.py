@@ -168,13 +168,15 @@ def confirmed(translation: Translation, event: RefundEvent, refund: Refund) -> R
     )
 
 
-def refund_after(event: RefundEvent, known: Refund) -> Refund | None:
+def refund_after(event: RefundEvent, known: Refund, *, is_certain: bool = True) -> Refund | None:
     """The refund after this event; None where the event says nothing new of it.
 
-    `known` is the refund as recorded. It has no refund_id where it was accepted with a link only, or where its outcome
-    is unknown. A refund with a refund_id is changed by an event with this id. A refund without one is changed by an
-    event with its reference, and only by one about a refund: a payment may have the same reference. An event with
-    another payment or another amount changes nothing.
+    `known` is the refund as recorded, and `is_certain` says that the provider has accepted it. It has no refund_id
+    where it was accepted with a link only, and mostly none where its outcome is unknown. A refund with a refund_id is
+    changed by an event with this id. A refund without one is changed by an event with its reference, and only by one
+    about a refund: a payment may have the same reference. An event with another payment or another amount changes
+    nothing; nor does one without an amount where the amount is known, and the reference or an uncertain reply is all
+    that leads to the refund.
     """
     if event.status is None or event.provider != known.provider:
         return None
@@ -185,7 +187,10 @@ def refund_after(event: RefundEvent, known: Refund) -> Refund | None:
     both = ((event.payment_id, known.payment_id), (event.amount, known.amount))
     if not fits or any(None not in pair and pair[0] != pair[1] for pair in both):
         return None
-    is_found = known.refund_id is None and event.status is known.status
+    is_named = is_certain and known.refund_id is not None
+    if not is_named and event.amount is None and known.amount is not None:
+        return None
+    is_found = not is_named and event.status is known.status
     if not (is_found or event.supersedes(known.status)):
         return None
     return replace(

@@ -1,10 +1,12 @@
-"""Clocks and pauses for the tests of the facade, so that no test waits."""
+"""Clocks and pauses for the tests of the facade, so that no test waits, and empty ledgers."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from refundry.clock import SYSTEM
+from tests.facade.ledgers import sqlite_url
 
 
 @pytest.fixture
@@ -30,3 +32,12 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
         now[0] += seconds
 
     return later
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty ledger of each kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    given: str = request.getfixturevalue("postgres_url")
+    return given

@@ -46,6 +46,10 @@ def reserved(ledger: MemoryLedger, provider: str, window: int | None) -> Reserva
     return reservation
 
 
+def decided(*, executed: bool) -> Decide:
+    return Decide("blink", "reference-1", executed=executed, by="a person", reason="the dashboard")
+
+
 def refund_call(provider: str, window: int | None = None) -> RefundCall:
     ledger = MemoryLedger(SYSTEM)
     return RefundCall(translation(provider), reserved(ledger, provider, window))
@@ -154,22 +158,22 @@ def test_a_token_call_concludes_with_the_token_and_ends_its_fetch_only_when_it_i
 
 def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
     ledger = MemoryLedger(SYSTEM)
-    with pytest.raises(LookupError, match="is free, and only unknown is decided"):
-        ledger.commit(Decide("blink", "reference-1", executed=True))
+    with pytest.raises(LookupError, match="the ledger knows no refund 'reference-1' at blink"):
+        ledger.commit(decided(executed=True))
     for executed in (True, False):
         reservation = reserved(ledger, "blink", None)
         call = RefundCall(translation("blink"), reservation)
         call.begin(Progress())
         call.record(call.conclude(LOST, ()))
         ledger.commit(Record(reservation))
-        ledger.commit(Decide("blink", "reference-1", executed=not executed))
+        ledger.commit(decided(executed=not executed))
         if executed:  # decided as not executed: the reference is free
             ledger.commit(Record(reserved(ledger, "blink", None)))
     replay = ledger.commit(Reserve(RefundRequest("blink", PAYMENT, ONE_EURO, "reference-1"), None, 0.0, Owner()))
     assert isinstance(replay, Refund)
     assert (replay.status, replay.replayed) == (RefundStatus.SUCCEEDED, True)
-    with pytest.raises(LookupError, match="is accepted, and only unknown is decided"):
-        ledger.commit(Decide("blink", "reference-1", executed=False))
+    with pytest.raises(LookupError, match="is accepted; a person decides what is unknown, and nothing else"):
+        ledger.commit(decided(executed=False))
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])

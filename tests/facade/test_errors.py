@@ -18,6 +18,7 @@ from refundry import (
     FULL,
     AuthenticationFailed,
     InvalidRefund,
+    LedgerFailed,
     LookupFailed,
     Money,
     NotSent,
@@ -50,6 +51,8 @@ FACTS: Final[dict[str, Any]] = {
     "retry_after": 2.5,
     "provider_code": "failed",
     "provider_message": "It did not work",
+    "request_id": "request-7",
+    "recorded": False,
     "raw": WireReply(422, (("x-trace", "7"),), b"the whole body"),
 }
 KNOWN: Final = Refund("blink", "r-1", RefundStatus.PENDING, refund_id="refund-1")
@@ -65,6 +68,7 @@ ERRORS: Final = {
     RefundMismatch: RefundMismatch("text", differences=[("amount", "1.00", "0.99")], **FACTS),
     LookupFailed: LookupFailed("text", refund=KNOWN, temporary=True, **FACTS),
     StillPending: StillPending("text", refund=KNOWN, **FACTS),
+    LedgerFailed: LedgerFailed("text", **FACTS),
     WebhookRejected: WebhookRejected("text", **FACTS),
     WebhookUnreadable: WebhookUnreadable("text", **FACTS),
 }
@@ -86,6 +90,7 @@ every_error = pytest.mark.parametrize("error", ERRORS.values(), ids=lambda error
         (RefundMismatch, Resend.NEVER),
         (LookupFailed, Resend.NEVER),
         (StillPending, Resend.NEVER),
+        (LedgerFailed, Resend.NEVER),
         (WebhookRejected, Resend.NEVER),
         (WebhookUnreadable, Resend.NEVER),
     ],
@@ -139,6 +144,7 @@ def test_an_error_carries_the_refund_and_what_the_provider_said(error: RefundErr
     assert (error.provider, error.reference) == ("blink", "r-1")
     assert (error.payment_id, error.amount, error.retry_after) == ("p-1", Money.of("1.00", "EUR"), 2.5)
     assert (error.http_status, error.provider_code, error.provider_message) == (422, "failed", "It did not work")
+    assert (error.request_id, error.recorded) == ("request-7", False)
     assert error.raw == FACTS["raw"]
 
 
@@ -159,7 +165,7 @@ def test_an_error_shows_neither_body_nor_headers(error: RefundError) -> None:
 
 def test_an_unknown_field_of_an_error_is_none() -> None:
     error = NotSent("text")
-    assert {name: value for name, value in vars(error).items() if value is not None} == {}
+    assert {name: value for name, value in vars(error).items() if value is not None} == {"recorded": True}
 
 
 def test_an_error_stored_without_its_reply_still_has_its_status() -> None:
@@ -413,6 +419,8 @@ UNFIT: Final[dict[str, list[object]]] = {
     "differences": [None, "abc", [["amount", "1"]], [["amount", "1", 2]], [None], ["abc"]],
     "refund": [None, "r-1", {}, {"provider": "blink", "reference": "r-1", "status": "gone"}],
     "temporary": [None, 1, "yes"],
+    "request_id": [7, ["id"]],
+    "recorded": [1, "yes"],
 }
 
 

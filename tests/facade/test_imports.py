@@ -14,12 +14,20 @@ ROOT: Final = Path(str(refundry.__file__)).parent
 # From the top down. Each line is a layer, and imports nothing of the lines above it; within a layer the only rule is
 # that there is no import cycle. The modules that every module may use are at the end.
 ROOMS: Final = (
-    ("__main__",),
-    ("_provenance",),
+    ("__main__", "ledger.__main__"),
+    ("_provenance", "ledger.inspection"),
     ("client",),
     ("core",),
-    ("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.run", "flows.tokens"),
-    ("ledger.changes", "ledger.entry", "ledger.memory", "ledger.rules"),
+    (
+        *("flows.attempts", "flows.calls", "flows.effects", "flows.lookup", "flows.refund", "flows.resolution"),
+        *("flows.run", "flows.tokens"),
+    ),
+    ("ledger.archive",),
+    ("ledger.answers", "ledger.accounts", "ledger.opening"),
+    ("ledger.sqlite", "ledger.postgres"),
+    ("ledger.database",),
+    ("ledger.memory", "ledger.rows", "ledger.writer"),
+    ("ledger.changes", "ledger.entry", "ledger.rules"),
     ("observe",),
     ("webhooks",),
     ("providers.registry", "providers.replies", "providers.credentials"),

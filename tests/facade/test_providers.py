@@ -247,6 +247,8 @@ def test_a_success_at_paybyrd_has_every_field_of_the_reply() -> None:
         "provider_message": "A sentence",
         "replayed": False,
         "sent_at": None,
+        "request_id": None,
+        "recorded": True,
     }
     assert deviations("paybyrd", reply(200, body)) == []
 

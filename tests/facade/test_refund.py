@@ -122,6 +122,8 @@ def test_the_dict_of_a_refund_holds_nothing_but_plain_values() -> None:
         "provider_message": None,
         "sent_at": "2026-11-26T12:00:00+00:00",
         "replayed": False,
+        "request_id": None,
+        "recorded": True,
     }
 
 

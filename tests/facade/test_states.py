@@ -270,6 +270,8 @@ def test_a_state_at_paybyrd_is_returned_with_all_that_is_known(kind: Kind) -> No
         "provider_message": "A sentence",
         "sent_at": "2026-11-26T12:00:00+00:00",
         "replayed": False,
+        "request_id": None,
+        "recorded": True,
     }
     assert outcome.raw == answer
 

@@ -126,7 +126,7 @@ def test_missing_fields_of_a_refund_are_recorded_with_its_state() -> None:
 
 
 UNNAMED: Final = Refund("shop", "till-1/1", PENDING, ONE_EURO)
-ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1")
+ECHOED: Final = replace(EVENT, payment_id=None, reference="till-1/1", amount=ONE_EURO)
 
 
 @pytest.mark.parametrize("status", RefundStatus)
@@ -144,10 +144,20 @@ def test_a_refund_without_an_id_takes_the_state_of_an_event_with_its_reference(s
         {"reference": "till-1/2"},
         {"about": "transaction"},  # a payment may have the same name
         {"amount": Money.of("2.00", "EUR")},
+        {"amount": None},
     ],
 )
 def test_an_event_that_does_not_match_a_refund_without_an_id_changes_nothing(other: dict[str, Any]) -> None:
     assert refund_after(replace(ECHOED, **other), UNNAMED) is None
+
+
+def test_an_uncertain_id_needs_the_amount_beside_it() -> None:
+    named = replace(UNNAMED, refund_id=REFUND)
+    assert refund_after(replace(ECHOED, amount=None), named, is_certain=False) is None
+    updated = refund_after(replace(ECHOED, status=PENDING), named, is_certain=False)
+    assert updated is not None
+    assert (updated.status, updated.refund_id) == (PENDING, REFUND)
+    assert refund_after(replace(ECHOED, amount=None), named) is not None
 
 
 def test_a_reference_does_not_replace_a_known_id() -> None:
@@ -220,6 +230,7 @@ def confirmed(client: Caller, event: RefundEvent) -> RefundEvent:
 
 
 UNLINKED: Final = {"linked_transaction_id": None, "client_transaction_id": "reference-1", "tags": ["refund"]}
+ECHO: Final = {**UNLINKED, "amount": 100, "currency": "EUR"}
 
 
 @both_kinds
@@ -289,14 +300,17 @@ def test_a_refund_whose_reply_is_lost_is_resolved_by_an_event_with_its_reference
         with pytest.raises(OutcomeUnknown):
             client.ask("lab4pay")
         for other in (
-            {**UNLINKED, "client_transaction_id": "reference-2"},
-            {**UNLINKED, "tags": []},  # a payment may have the same name
+            UNLINKED,  # of any amount
+            {**ECHO, "amount": 101},
+            {**ECHO, "currency": "GBP"},
+            {**ECHO, "client_transaction_id": "reference-2"},
+            {**ECHO, "tags": []},  # a payment may have the same name
             {"linked_transaction_id": PAYMENT},
         ):
             learn(client, event_for_caller(client, "lab4pay", word, **other))
             with pytest.raises(OutcomeUnknown):
                 client.ask("lab4pay")
-        learn(client, event_for_caller(client, "lab4pay", word, **UNLINKED))
+        learn(client, event_for_caller(client, "lab4pay", word, **ECHO))
         found = client.ask("lab4pay")
         assert (found.replayed, found.refund_id, found.amount) == (True, REFUND, ONE_EURO)
         assert found.status is (SUCCEEDED if word == "SUCCESS" else PENDING)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from refundry import outcome
@@ -14,6 +15,7 @@ from refundry.flows.effects import committed
 from refundry.interruption import pass_through
 from refundry.ledger.changes import IsOfAnother, Record, Reserve
 from refundry.ledger.entry import Tried
+from refundry.ledger.rules import Unknown
 from refundry.money import Money
 from refundry.outcome import Reading
 from refundry.providers.replies import read_refund
@@ -45,21 +47,22 @@ _SECONDS_OF_GRACE: Final = 5.0
 _SECONDS_TO_RECORD: Final = 2.0
 
 
-class RefundCall(Call[Outcome]):
-    """The attempts to refund under one reservation.
+@dataclass(slots=True)
+class RefundConclusion(Conclusion[Outcome]):
+    """A conclusion with the provider's id of the refund, where a reply names it that leaves the outcome unknown."""
 
-    `tracking_id` is what the first unknown reply can be looked up by, None where none can. `is_first` says that no
-    attempt before that reply was lost.
-    """
+    refund_id: str | None = None
+
+
+class RefundCall(Call[Outcome]):
+    """The attempts to refund under one reservation."""
 
     def __init__(self, translation: Translation, reservation: Reservation) -> None:
         request = reservation.request
         super().__init__(translation, request.operation, request.reference, translation.refund_request(request))
-        self.tracking_id: str | None = None
-        self.is_first: bool = False
         self._reservation = reservation
 
-    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> Conclusion[Outcome]:
+    def conclude(self, answer: Answer, secrets: tuple[Secret, ...]) -> RefundConclusion:
         """The outcome of the attempt, and what the caller learns where an earlier attempt was unknown."""
         reservation = self._reservation
         request = reservation.request
@@ -91,7 +94,8 @@ class RefundCall(Call[Outcome]):
                 reservation.earlier, attempt_outcome, resolves_earlier=reading.resolves_earlier, times=reservation
             )
         refused = outcome.is_token_refused(answer, denied=reading.outcome is outcome.Outcome.AUTHENTICATION_FAILED)
-        return Conclusion(answer, attempt_outcome, outcome_for_caller, refused, reading.deviations)
+        named = reading.refund_id if outcome.may_be_named(request, attempt_outcome, reading) else None
+        return RefundConclusion(answer, attempt_outcome, outcome_for_caller, refused, reading.deviations, named)
 
     def may_retry(self, last: Conclusion[Outcome], previous: Conclusion[Outcome] | None) -> bool:
         """By the policy; not where the provider gave its stored answer once more."""
@@ -110,18 +114,14 @@ class RefundCall(Call[Outcome]):
     def record(self, conclusion: Conclusion[Outcome]) -> None:
         """Note how the attempt ended."""
         reservation, outcome_for_caller = self._reservation, conclusion.outcome_for_caller
-        if (
-            self.tracking_id is None
-            and isinstance(conclusion.answer, WireReply)
-            and type(conclusion.attempt_outcome) is OutcomeUnknown
-        ):
-            self.tracking_id = self.translation.tracking_of(conclusion.answer)
-            self.is_first = reservation.is_first
+        tracking_id, is_first = None, reservation.is_first
+        if isinstance(conclusion.answer, WireReply) and type(conclusion.attempt_outcome) is OutcomeUnknown:
+            tracking_id = self.translation.tracking_of(conclusion.answer)
         reservation.tried.append(_tried(conclusion.attempt_outcome))
         is_about_an_earlier_one = outcome_for_caller is not conclusion.attempt_outcome
         reservation.record_attempt(outcome_for_caller, is_about_an_earlier_one=is_about_an_earlier_one)
-        if self.tracking_id is not None:
-            reservation.note_tracking(self.tracking_id, is_first=self.is_first)
+        assert isinstance(conclusion, RefundConclusion)
+        reservation.note_ids(tracking_id, conclusion.refund_id, is_first=is_first)
 
 
 class Refunds:
@@ -189,13 +189,12 @@ class Refunds:
             pass_through(error)
             outcome_for_caller = reservation.after_fault(error)
         try:
-            contradiction = yield from self._committed(Record(reservation), deadline)
+            entry = yield from self._committed(Record(reservation), deadline)
         except Exception as failed:  # noqa: BLE001 (whatever the ledger fails with must not hide the outcome)
             pass_through(failed)
+            self._ledger.hand_back(owner, reservation.request)  # the writer's thread writes it as soon as it can
             return outcome.not_recorded(outcome_for_caller)
-        if contradiction is not None:
-            return outcome.contradicted(reservation.request, contradiction, outcome_for_caller)
-        return outcome_for_caller
+        return outcome_for_caller if entry is None else reservation.after_late(entry, outcome_for_caller)
 
     def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
         return committed(self._ledger, change, max(deadline - self._clock.monotonic(), _SECONDS_TO_RECORD))
@@ -203,18 +202,18 @@ class Refunds:
     def _send(self, owner: Owner, translation: Translation, reservation: Reservation, deadline: float) -> Flow[Outcome]:
         call = RefundCall(translation, reservation)
         last = yield from self._attempts.send_with_retries(owner, call, deadline, self._retry.attempts)
-        unknown = last.outcome_for_caller
-        if isinstance(unknown, OutcomeUnknown) and call.tracking_id is not None:
-            return (yield from self._resolve(owner, call, reservation, unknown, call.tracking_id, deadline))
+        unknown, known = last.outcome_for_caller, reservation.known
+        if isinstance(unknown, OutcomeUnknown) and isinstance(known, Unknown) and known.tracking_id is not None:
+            return (yield from self._resolve(owner, translation, reservation, unknown, known, deadline))
         return unknown
 
     def _resolve(
         self,
         owner: Owner,
-        call: RefundCall,
+        translation: Translation,
         reservation: Reservation,
         unknown: OutcomeUnknown,
-        tracking_id: str,
+        known: Unknown,
         deadline: float,
     ) -> Flow[Outcome]:
         """Look up an unknown refund once, by what its reply gave to ask by."""
@@ -225,12 +224,12 @@ class Refunds:
             status=RefundStatus.PENDING,
             amount=request.amount if isinstance(request.amount, Money) else None,
             payment_id=request.payment_id,
-            tracking_id=tracking_id,
+            tracking_id=known.tracking_id,
             sent_at=reservation.sent_at,
         )
-        state = yield from self._lookups.state(owner, call.translation, refund, deadline, 1)
+        state = yield from self._lookups.state(owner, translation, refund, deadline, 1)
         resolved = outcome.resolve_by_lookup(
-            unknown, request, state.outcome_for_caller, state.reading, is_first=call.is_first, times=reservation
+            unknown, request, state.outcome_for_caller, state.reading, is_first=known.is_first, times=reservation
         )
         if resolved is unknown:
             return unknown

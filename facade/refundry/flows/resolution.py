@@ -10,11 +10,12 @@ from refundry.clock import utc
 from refundry.errors import InvalidRefund, LedgerFailed, LookupFailed, RefundInProgress, Resend
 from refundry.flows.effects import committed
 from refundry.interruption import pass_through
-from refundry.ledger.changes import Inspect, IsOfAnother, Learn
+from refundry.ledger.changes import Inspect, InspectArchived, IsOfAnother, Learn
 from refundry.ledger.entry import refund_of, resend_until, unknown_again
-from refundry.ledger.rules import Accepted, Sending, Unknown
+from refundry.ledger.rules import Accepted, Sending, State, Unknown
 from refundry.money import Money
 from refundry.refund import Refund, RefundRequest, RefundStatus
+from refundry.wire import WireReply
 
 if TYPE_CHECKING:
     from refundry.clock import Clock
@@ -43,6 +44,9 @@ class Resolutions:
         deadline = self._clock.monotonic() + self._retry.deadline
         entry = yield from self._committed(Inspect(provider, reference), deadline)
         if entry is None:
+            archived = yield from self._committed(InspectArchived(provider, reference), deadline)
+            if archived is not None:
+                return _archived(provider, reference, archived.state)
             raise InvalidRefund(
                 f"the ledger knows no refund {reference!r} at {provider}",
                 field="reference",
@@ -75,11 +79,13 @@ class Resolutions:
         self, owner: Owner, translation: Translation, request: RefundRequest, known: Unknown, deadline: float
     ) -> Flow[Refund]:
         """The state of an unknown refund, by what the provider gave to ask by."""
-        window = translation.CAPABILITIES[request.operation].idempotency_window
+        able = translation.CAPABILITIES[request.operation]
+        window = able.idempotency_window
         margin = self._retry.deadline + self._retry.longest_wait
         until = resend_until(known.first_sent, window, margin, self._clock)
         unknown = unknown_again(request, known, until)
-        if known.tracking_id is None:
+        by_tracking = known.tracking_id is not None and "tracking_id" in able.lookup
+        if not by_tracking and (known.refund_id is None or "refund_id" not in able.lookup):
             raise unknown
         refund = Refund(
             provider=request.provider,
@@ -87,14 +93,24 @@ class Resolutions:
             status=RefundStatus.PENDING,
             amount=request.amount if isinstance(request.amount, Money) else None,
             payment_id=request.payment_id,
-            tracking_id=known.tracking_id,
+            refund_id=None if by_tracking else known.refund_id,
+            tracking_id=known.tracking_id if by_tracking else None,
             sent_at=utc(known.first_sent.wall),
         )
         state = yield from self._lookups.state(owner, translation, refund, deadline, self._retry.attempts)
         found = state.outcome_for_caller
+        proves_absence = able.absence_proves == "not executed" and known.is_first
+        if proves_absence and outcome.is_absent(state.answer, found):
+            failed = replace(refund, status=RefundStatus.FAILED)
+            return (yield from self.recorded(refund, failed, of_unknown=True))
         if isinstance(found, LookupFailed):
             raise found
         if not outcome.resolves(found, state.reading, is_first=known.is_first):
+            raise unknown
+        assert isinstance(state.answer, WireReply)
+        if not by_tracking and not outcome.is_created_since(
+            state.reading.created_at, state.answer, refund.sent_at, self._clock
+        ):
             raise unknown
         assert isinstance(found, Refund)
         if (yield from self._committed(IsOfAnother(found), deadline)):
@@ -129,3 +145,9 @@ class Resolutions:
 def _not_executed(request: RefundRequest) -> Refund:
     amount = request.amount if isinstance(request.amount, Money) else None
     return Refund(request.provider, request.reference, RefundStatus.FAILED, amount, payment_id=request.payment_id)
+
+
+def _archived(provider: str, reference: str, state: State) -> Refund:
+    """What the ledger still says of an archived reference: the file has the rest."""
+    status = RefundStatus.SUCCEEDED if state is State.ACCEPTED else RefundStatus.FAILED
+    return Refund(provider, reference, status, replayed=True)

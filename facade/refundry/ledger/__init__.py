@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
+from refundry.redaction import Secret
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -17,3 +19,8 @@ class InMemory(Enum):
 
 IN_MEMORY: Final = InMemory.IN_MEMORY
 """Where a client keeps its references whose caller says nothing of a ledger. None is the same, without the warning."""
+
+
+def hidden(ledger: str | Secret | InMemory | None) -> Secret | InMemory | None:
+    """The ledger that a client was given; its URL, which may hold a password, as a Secret."""
+    return Secret(ledger) if isinstance(ledger, str) else ledger

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
 from refundry.errors import InvalidRefund, ReferenceConflict, RefundInProgress, Resend
 from refundry.ledger.entry import (
@@ -20,6 +20,7 @@ from refundry.ledger.entry import (
     sending,
     sent_at,
     unknown_again,
+    with_ids_of,
 )
 from refundry.ledger.rules import (
     Accepted,
@@ -49,6 +50,12 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
+
+_SAYS: Final = {
+    RefundStatus.SUCCEEDED: "succeeded",
+    RefundStatus.PENDING: "is pending",
+    RefundStatus.FAILED: "failed",
+}
 
 
 class Note(NamedTuple):
@@ -213,7 +220,7 @@ class Reserve(Change[Reservation | Refund]):
         entry = view.get(request.provider, request.reference, self.owner)
         known: Known = None
         failed_ids: tuple[str, ...] = ()
-        contradiction = None
+        contradiction = decided_by = None
         if entry is not None:
             if (entry.payment_id, entry.amount) != (request.payment_id, request.amount):
                 raise ReferenceConflict(
@@ -221,7 +228,8 @@ class Reserve(Change[Reservation | Refund]):
                     "reference of its own",
                     **facts_of(request),
                 )
-            known, failed_ids, contradiction = entry.known, entry.failed_ids, entry.contradiction
+            known, failed_ids = entry.known, entry.failed_ids
+            contradiction, decided_by = entry.contradiction, entry.decided_by
             if entry.attempt != 1:
                 request = replace(request, attempt=entry.attempt)
         elif (archived := view.archived(request.provider, request.reference)) is not None:
@@ -236,6 +244,7 @@ class Reserve(Change[Reservation | Refund]):
             view.counts_attempts,
             failed_ids,
             contradiction,
+            decided_by,
         )
         if isinstance(known, Unknown):
             reservation.first_sent = known.first_sent
@@ -290,11 +299,11 @@ class Reserve(Change[Reservation | Refund]):
 
 
 @dataclass(slots=True)
-class Record(Change["str | None"]):
+class Record(Change["Entry | None"]):
     """Record what the call that holds a reference knows of it, and let the reference go.
 
     Where the call no longer holds it, for its lease was over and somebody else came between, its outcome is late. Gives
-    what the late outcome contradicts, None where nothing.
+    the entry as it is after a late outcome, None where the outcome was in time.
     """
 
     reservation: Reservation
@@ -310,7 +319,7 @@ class Record(Change["str | None"]):
         request = self.reservation.request
         return Needs(references=((request.provider, request.reference),))
 
-    def apply(self, view: View) -> str | None:
+    def apply(self, view: View) -> Entry | None:
         """Put the entry as the call leaves it."""
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
@@ -320,23 +329,31 @@ class Record(Change["str | None"]):
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
         entry = view.get(request.provider, request.reference)
-        return None if entry is None else self._late(view, entry, left)
+        if entry is None:
+            return None
+        if not {*ids_of(left)}.isdisjoint(entry.failed_ids):
+            left = None  # accepted once, and known to have failed since
+        return self._late(view, entry, left)
 
-    def _late(self, view: View, entry: Entry, left: Known) -> str | None:
+    def _late(self, view: View, entry: Entry, left: Known) -> Entry:
         request, event = self.reservation.request, event_of_late(left)
         known = entry.known
         next_state, answer = step(state_of(known), event)
-        contradiction = _contradiction(entry, left) or entry.contradiction
+        if isinstance(left, Unknown) and entry.attempt > request.attempt:
+            next_state, answer = state_of(known), Answer.IGNORE  # the provider has said since how that attempt ended
+        contradiction = _contradiction(entry, self.reservation, left) or entry.contradiction
         note = Note(event, reason=contradiction, facts=lambda: facts_of_ending(self.reservation, left))
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
             after = replace(after, known=left, decided_by=None)
+        elif isinstance(known, Unknown) and isinstance(left, Unknown) and entry.attempt == request.attempt:
+            after = replace(after, known=known if known.tracking_id or known.refund_id else with_ids_of(left, known))
         if after != entry:
             view.put(request.provider, request.reference, after, note)
         elif self.reservation.tried:
             view.note(request.provider, request.reference, note)
-        return contradiction
+        return after
 
 
 @dataclass(slots=True)
@@ -369,11 +386,16 @@ class Learn(Change[bool]):
             return True
         if _is_of_another(view, refund):
             return False
+        if entry.decided_by is not None and self.of_unknown:
+            self._after_a_word(view, entry)
+            return True
         known, event = entry.known, event_of_learning(refund.status)
         next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
             return True
         if not (_is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown):
+            return True
+        if not {*ids_of(refund)}.isdisjoint(entry.failed_ids):  # old news of an earlier attempt
             return True
         before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
@@ -390,6 +412,33 @@ class Learn(Change[bool]):
             changed = replace(entry, known=None, failed_ids=failed_ids, attempt=attempt)
             view.put(refund.provider, refund.reference, changed, note)
         return True
+
+    def _after_a_word(self, view: View, entry: Entry) -> None:
+        """Record what the provider says after a person has decided: its acceptance counts, and a failure is listed."""
+        refund, known = self.refund, entry.known
+        if state_of(known) is State.SENDING or not {*entry.failed_ids}.isdisjoint(ids_of(refund)):
+            return
+        has_failed = refund.status is RefundStatus.FAILED
+        if has_failed and (known is None or not self.may_free):
+            return
+        if refund.status is RefundStatus.PENDING and known is not None:
+            return  # the person knows more
+        said = f"{entry.decided_by} decided that it was {'not ' if known is None else ''}executed"
+        contradiction = f"{said}, and the provider says that it {_SAYS[refund.status]}"
+        event = event_of_learning(refund.status)
+        if has_failed:
+            changed = replace(entry, contradiction=contradiction)
+        elif known is None:
+            event = Event.LATE_ACCEPTED
+            now = accepted(refund, view.clock.wall())
+            changed = replace(entry, known=now, decided_by=None, contradiction=contradiction)
+        else:
+            changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
+        view.keep_ids(refund.provider, refund.reference, ids_of(changed.known))
+        if changed != entry:
+            facts = {"status": refund.status.value, "code": refund.provider_code}
+            note = Note(event, reason=changed.contradiction, facts=lambda: facts)
+            view.put(refund.provider, refund.reference, changed, note)
 
 
 @dataclass(slots=True)
@@ -431,7 +480,9 @@ class Decide(Change[None]):
         """Put the entry as the person decides."""
         entry = view.get(self.account, self.reference)
         if entry is None:
-            raise LookupError(f"the ledger knows no refund {self.reference!r} at {self.account}")
+            is_archived = view.archived(self.account, self.reference) is not None
+            what = "has archived the refund" if is_archived else "knows no refund"
+            raise LookupError(f"the ledger {what} {self.reference!r} at {self.account}")
         event = Event.DECIDED_EXECUTED if self.executed else Event.DECIDED_NOT_EXECUTED
         note = Note(event, by=self.by, reason=self.reason)
         state, answer = step(state_of(entry.known), event)
@@ -449,11 +500,19 @@ class Decide(Change[None]):
             )
 
 
+class Found(NamedTuple):
+    """A refund as far as it is kept. `is_certain`: the provider has accepted it."""
+
+    refund: Refund
+    is_certain: bool
+
+
 @dataclass(slots=True)
-class Find(Change["Refund | None"]):
+class Find(Change["Found | None"]):
     """The refund with this id of the provider, or else of this reference; None where nothing is known of it.
 
-    A refund whose outcome is unknown is given as PENDING, without an id.
+    A refund whose outcome is unknown, or that a person has decided, is given as PENDING. It has an id where it was
+    found by one that an unreadable reply gave it.
     """
 
     account: str
@@ -468,17 +527,28 @@ class Find(Change["Refund | None"]):
             () if self.refund_id is None else ((self.account, self.refund_id),),
         )
 
-    def apply(self, view: View) -> Refund | None:
-        """The refund, as far as it is kept."""
+    def apply(self, view: View) -> Found | None:
+        """The refund."""
         by_id = None if self.refund_id is None else view.reference_of(self.account, self.refund_id)
         reference = by_id or self.reference or ""
         entry = view.get(self.account, reference)
-        if entry is None or entry.known is None:
+        if entry is None or (entry.known is None and entry.decided_by is None):
             return None
-        if isinstance(entry.known, Accepted):
-            return refund_of(self.account, reference, entry.payment_id, entry.known)
+        known = entry.known
+        if isinstance(known, Accepted) and entry.decided_by is None:
+            return Found(refund_of(self.account, reference, entry.payment_id, known), is_certain=True)
         amount = entry.amount if isinstance(entry.amount, Money) else None
-        return Refund(self.account, reference, RefundStatus.PENDING, amount=amount, payment_id=entry.payment_id)
+        # A reply that contradicts what was asked for proves nothing by its id.
+        named = self.refund_id if by_id and isinstance(known, Unknown) and not known.differences else None
+        refund = Refund(
+            self.account,
+            reference,
+            RefundStatus.PENDING,
+            amount=amount,
+            refund_id=named,
+            payment_id=entry.payment_id,
+        )
+        return Found(refund, is_certain=False)
 
 
 @dataclass(slots=True)
@@ -496,6 +566,23 @@ class Inspect(Change["Entry | None"]):
     def apply(self, view: View) -> Entry | None:
         """The entry."""
         return view.get(self.account, self.reference)
+
+
+@dataclass(slots=True)
+class InspectArchived(Change["Archived | None"]):
+    """What is left of a reference that was moved out; None where none was."""
+
+    account: str
+    reference: str
+
+    @property
+    def needs(self) -> Needs:
+        """The reference."""
+        return Needs(references=((self.account, self.reference),))
+
+    def apply(self, view: View) -> Archived | None:
+        """Its state, and the digest of what it asked for."""
+        return view.archived(self.account, self.reference)
 
 
 def digest(*texts: str | None) -> str:
@@ -563,10 +650,14 @@ def _most_of(entry: Entry, whole: Money) -> Money:
     return amount if isinstance(amount, Money) else whole
 
 
-def _contradiction(entry: Entry, left: Known) -> str | None:
-    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference."""
+def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str | None:
+    """What of an entry a late outcome contradicts: a person's word, or another refund under the same reference.
+
+    A word that stood when the call began is about the calls before it.
+    """
     known = entry.known
-    if entry.decided_by is not None and isinstance(left, Accepted) is not isinstance(known, Accepted):
+    is_about_it = entry.decided_by not in (None, reservation.decided_by)
+    if is_about_it and isinstance(left, Accepted) is not isinstance(known, Accepted):
         if left is not None and not isinstance(left, Accepted):
             return None
         said = "was executed" if isinstance(known, Accepted) else "was not executed"
@@ -575,6 +666,11 @@ def _contradiction(entry: Entry, left: Known) -> str | None:
     before, now = ids_of(known), ids_of(left)
     if before and now and {*before}.isdisjoint(now):
         return f"the provider accepted it twice: as {before[0]} and as {now[0]}"
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and not (before and now):
+        end = reservation.lease_end
+        # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
+        if entry.decided_by is None and reservation.window is None and end is not None and known.sent_at >= end.wall:
+            return "the provider accepted it twice: by this call, and by one that followed its lease"
     return None
 
 

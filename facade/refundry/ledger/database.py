@@ -12,7 +12,7 @@ from refundry.interruption import pass_through
 from refundry.ledger.changes import Archived, Change, Needs, Record, View, digest
 from refundry.ledger.entry import INTERRUPTED
 from refundry.ledger.rows import Line, Row, from_columns
-from refundry.ledger.rules import Event, Sending, State, Unknown, state_of, step
+from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of, step
 from refundry.ledger.writer import Writer
 
 if TYPE_CHECKING:
@@ -152,14 +152,16 @@ class DatabaseView:
 
     def reference_of(self, account: str, refund_id: str) -> str | None:
         """The reference whose refund the provider gave this id to; None where none is known."""
+        said_by_unknown = None
         for row in self._rows.values():
             known = row.entry.known
-            if row.account == account and refund_id in (
-                getattr(known, "refund_id", None),
-                getattr(known, "tracking_id", None) if not isinstance(known, Unknown) else None,
-            ):
+            if row.account != account:
+                continue
+            if isinstance(known, Accepted) and refund_id in (known.refund_id, known.tracking_id):
                 return row.reference
-        return None
+            if isinstance(known, Unknown) and refund_id == known.refund_id:
+                said_by_unknown = row.reference
+        return said_by_unknown
 
     def keep_ids(self, account: str, reference: str, ids: Iterable[str]) -> None:
         """The ids stand in the row."""

@@ -7,7 +7,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from refundry.clock import Deadline, Moment, utc
-from refundry.errors import AuthenticationFailed, OutcomeUnknown, RefundMismatch, RefundRejected
+from refundry.errors import AuthenticationFailed, OutcomeUnknown, RefundInProgress, RefundMismatch, RefundRejected
 from refundry.ledger.rules import (
     Accepted,
     Known,
@@ -19,7 +19,7 @@ from refundry.ledger.rules import (
     event_of_lease_over,
     step,
 )
-from refundry.outcome import facts_of, of_failure
+from refundry.outcome import contradicted, facts_of, of_failure
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, Progress, SendFailure
 
@@ -42,8 +42,8 @@ class Entry:
 
     `failed_ids` are the provider's ids of refunds under this reference that have failed. `attempt` counts the attempts
     that the provider tells apart: it grows once one was refused or has failed, and never after one that was lost.
-    `decided_by` names the person by whose word the state is as it is, None where the provider's is. `contradiction`
-    says what contradicts it, None where nothing does.
+    `decided_by` names the person by whose word the state is as it is, or by whose word the attempt could begin, None
+    where the provider's is. `contradiction` says what contradicts it, None where nothing does.
     """
 
     payment_id: str | None
@@ -67,12 +67,13 @@ class Tried(NamedTuple):
 class Reservation:
     """A reference while one call holds it, with the times of its refund (`outcome.Times`).
 
-    `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from it,
-    so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other process
-    will take the reference for unknown, None where no other process knows it. `counts_attempts` says that the ledger
-    keeps the number of the attempt for every process. `known` is what the call knows of the reference. `earlier` is the
-    outcome of the first attempt that left the refund unknown, None once a later one has resolved it. `tried` is how
-    each attempt ended, and `refused` says that the last one was refused.
+    `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from
+    it, so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other
+    process will take the reference for unknown, None where no other process knows it. `counts_attempts` says that
+    the ledger keeps the number of the attempt for every process. `decided_by` is the person whose word stood when
+    the call began. `known` is what the call knows of the reference. `earlier` is the outcome of the first attempt
+    that left the refund unknown, None once a later one has resolved it. `tried` is how each attempt ended, and
+    `refused` says that the last one was refused.
     """
 
     request: RefundRequest
@@ -84,6 +85,7 @@ class Reservation:
     counts_attempts: bool = False
     failed_ids: tuple[str, ...] = ()
     contradiction: str | None = None
+    decided_by: str | None = None
     known: Known = None
     first_sent: Moment | None = None
     earlier: OutcomeUnknown | None = None
@@ -156,6 +158,25 @@ class Reservation:
         self.record_attempt(outcome_for_caller, is_about_an_earlier_one=False)
         return outcome_for_caller
 
+    def after_late(self, entry: Entry, outcome_for_caller: Refund | RefundError) -> Refund | RefundError:
+        """The outcome for the caller of a call whose lease was over, and which found this entry in place of its own.
+
+        The caller learns what the ledger knows where that is more, or where another call may have refunded meanwhile.
+        """
+        request, known = self.request, entry.known
+        if entry.contradiction is not None:
+            return contradicted(request, entry.contradiction, outcome_for_caller)
+        if isinstance(outcome_for_caller, Refund) or known is None:
+            return outcome_for_caller
+        if isinstance(known, Accepted):
+            return replace(refund_of(request.provider, request.reference, request.payment_id, known), replayed=True)
+        if isinstance(outcome_for_caller, OutcomeUnknown):
+            return outcome_for_caller
+        if isinstance(known, Sending):
+            text = f"{request.reference!r} is being sent to {request.provider} by another call now; wait for that call"
+            return RefundInProgress(text, **facts_of(request))
+        return unknown_again(request, known, resend_until(known.first_sent, self.window, self.margin, self.clock))
+
     def to_others(self) -> Known:
         """What a call that does not hold the reference knows of it: its own call may be over without an outcome."""
         if not self.owner.is_running():
@@ -176,10 +197,10 @@ class Reservation:
             return None
         return known.before or Unknown(known.first_sent, INTERRUPTED)
 
-    def note_tracking(self, tracking_id: str, *, is_first: bool) -> None:
-        """Keep what an unknown refund can be looked up by, also by another process."""
-        if isinstance(self.known, Unknown) and self.known.tracking_id is None:
-            self.known = replace(self.known, tracking_id=tracking_id, is_first=is_first)
+    def note_ids(self, tracking_id: str | None, refund_id: str | None, *, is_first: bool) -> None:
+        """Keep what a reply gave to look an unknown refund up by, also for another process. The first reply counts."""
+        if isinstance(self.known, Unknown) and self.known.tracking_id is None and self.known.refund_id is None:
+            self.known = replace(self.known, tracking_id=tracking_id, refund_id=refund_id, is_first=is_first)
 
     def entry(self, known: Known) -> Entry:
         """The entry of the reference, with what is known of it."""
@@ -191,7 +212,9 @@ class Reservation:
             known,
             self.failed_ids,
             request.attempt + is_next,
-            contradiction=self.contradiction,
+            # Until the provider accepts one: a call from before the word may still say that the word was wrong.
+            None if isinstance(known, Accepted) else self.decided_by,
+            self.contradiction,
         )
 
     @property
@@ -202,7 +225,7 @@ class Reservation:
         if state is State.ACCEPTED and isinstance(outcome_for_caller, Refund):
             return accepted(outcome_for_caller, self._first_sent.wall)
         if state is State.UNKNOWN and isinstance(outcome_for_caller, OutcomeUnknown):
-            return _unknown(outcome_for_caller, self._first_sent)
+            return with_ids_of(_left_unknown(self.known), _unknown(outcome_for_caller, self._first_sent))
         return None
 
 
@@ -244,6 +267,13 @@ def _left_unknown(known: Known) -> Unknown | None:
     if isinstance(known, Sending):
         return known.before
     return known if isinstance(known, Unknown) else None
+
+
+def with_ids_of(earlier: Unknown | None, later: Unknown) -> Unknown:
+    """What is known of an unknown refund later, with what an earlier reply gave to ask by."""
+    if earlier is None or (earlier.tracking_id is None and earlier.refund_id is None):
+        return later
+    return replace(later, tracking_id=earlier.tracking_id, refund_id=earlier.refund_id, is_first=earlier.is_first)
 
 
 def sending(known: Known, progress: Progress, clock: Clock) -> Sending:

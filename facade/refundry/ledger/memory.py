@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
+from refundry.ledger.rules import Unknown
 from refundry.owner import Guarded
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class MemoryLedger(Guarded):
             # Before the entry: an interruption between the two must leave no entry SENDING that nobody holds.
             held[reference] = reservation
         entries[reference] = entry
+        if isinstance(entry.known, Unknown) and entry.known.refund_id is not None:
+            self._references.setdefault(account, {}).setdefault(entry.known.refund_id, reference)
         if reservation is None:
             held.pop(reference, None)
 

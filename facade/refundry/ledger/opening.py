@@ -70,9 +70,9 @@ def sqlite_path(url: str) -> Path:
     file = given.absolute()
     if not given.is_absolute():
         _LOG.warning("the ledger is %s, by the present folder: give its whole path, or another start has another", file)
-    if not file.parent.is_dir():
+    if not _is_folder(file.parent):
         raise InvalidRefund(f"the ledger {file} cannot be made: there is no folder {file.parent}", field="ledger")
-    if file.is_dir():
+    if _is_folder(file):
         raise InvalidRefund(f"the ledger {file} is a folder; name a file in it", field="ledger")
     kind = _file_system_of(file)
     if kind in _NETWORK_FILE_SYSTEMS:
@@ -84,6 +84,13 @@ def sqlite_path(url: str) -> Path:
     if kind in _IN_MEMORY:
         _LOG.warning("the ledger %s is in memory (%s): a restart of the machine forgets every refund", file, kind)
     return file
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a folder above it is closed to this user
+        return False
 
 
 def _file_system_of(file: Path) -> str:

@@ -7,6 +7,7 @@ the next one: what begins it and loads, then what writes and commits.
 from __future__ import annotations
 
 import math
+import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -29,7 +30,7 @@ except ImportError as missing:  # the extra is not installed
     ) from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
 
     from psycopg.abc import PQGen
 
@@ -47,6 +48,7 @@ _BOUNDS: Final = {
     "tcp_user_timeout": "15000",
     "application_name": "refundry",
 }
+_NUMBERS: Final = ("port", "connect_timeout")  # libpq reads them late
 _LEAST_MILLISECONDS: Final = 1  # none would mean for ever
 _LEAST_SECONDS_TO_CONNECT: Final = 2  # as in libpq
 # A server ends a wait by itself, and says why. After these seconds more it is taken for gone.
@@ -114,7 +116,7 @@ _of_parents: list[object] = []
 def conninfo(url: str) -> Secret:
     """The URL for libpq, with bounds for a server that is gone. InvalidRefund, without the URL, for an unfit one."""
     given = _read(url)
-    if given is None or not given.get("connect_timeout", "0").isdecimal():
+    if given is None or not all(re.fullmatch("[0-9,]*", given.get(name, "")) for name in _NUMBERS):
         raise InvalidRefund(
             "ledger is no URL of PostgreSQL, such as postgresql://user:password@host/database", field="ledger"
         )
@@ -246,7 +248,7 @@ class PostgresStore:
             return found
 
     @contextmanager
-    def _explained(self, seconds: float | None = None) -> Iterator[None]:
+    def _explained(self, seconds: float | None = None) -> Generator[None, None, None]:
         """Bound the waits within by so many seconds where they are given, and give errors as Broken or LedgerFailed."""
         if seconds is not None:
             self._connection.end = time.monotonic() + seconds + _SECONDS_OF_GRACE

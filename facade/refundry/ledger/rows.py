@@ -44,7 +44,8 @@ class Row:
         entry = self.entry
         known, amount = entry.known, entry.amount
         minor_units, currency = (amount.minor_units, amount.currency) if isinstance(amount, Money) else (None, None)
-        refund_id, tracking_id = (known.refund_id, known.tracking_id) if isinstance(known, Accepted) else (None, None)
+        refund_id = known.refund_id if isinstance(known, Accepted | Unknown) else None
+        tracking_id = known.tracking_id if isinstance(known, Accepted) else None
         return (
             self.account,
             self.reference,
@@ -152,6 +153,7 @@ def _facts_of_unknown(known: Unknown, now: Instant) -> dict[str, Any]:
         "code": known.code,
         "differences": known.differences,
         "tracking_id": known.tracking_id,
+        "refund_id": known.refund_id,
         "is_first": known.is_first,
     }
 
@@ -164,6 +166,7 @@ def _unknown(facts: dict[str, Any], now: Instant, clock: Clock) -> Unknown:
         facts["code"],
         tuple((name, requested, reported) for name, requested, reported in facts["differences"]),
         facts["tracking_id"],
+        facts["refund_id"],
         facts["is_first"],
     )
 

@@ -180,7 +180,8 @@ class Accepted:
 class Unknown:
     """Why the outcome is unknown, and when the refund was first sent.
 
-    `tracking_id` is what a reply gave to ask by, and `is_first` says that no attempt before that reply was lost.
+    `tracking_id` and `refund_id` are what a reply gave to ask by, and `is_first` says that no attempt before that reply
+    was lost.
     """
 
     first_sent: Moment
@@ -189,6 +190,7 @@ class Unknown:
     code: str | None = None
     differences: tuple[tuple[str, str, str], ...] = ()
     tracking_id: str | None = None
+    refund_id: str | None = None
     is_first: bool = False
 
 

@@ -17,7 +17,7 @@ from refundry.ledger.database import Loaded
 from refundry.ledger.rows import COLUMNS, HISTORY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from refundry.clock import Clock
@@ -137,21 +137,27 @@ class SqliteStore:
                 self._set(name, value, end)
                 found = self._value_of(name)
                 if found != value:
-                    raise LedgerFailed(f"SQLite keeps {name} at {found} for {self._file.path}, and {value} is needed")
+                    raise LedgerFailed(
+                        f"SQLite keeps {name} at {found} for {self._file.path}, and {value} is needed; a process with "
+                        "another version of SQLite may be using it"
+                    )
             self._wait(end - time.monotonic())
             self._connection.execute("BEGIN IMMEDIATE")
             self._knows = migrations.migrate(self, "sqlite")
+            self._connection.execute(f"PRAGMA user_version={self._knows}")  # shows that it may be written
             self._connection.execute("COMMIT")
 
     def _set(self, name: str, value: str, end: float) -> None:
-        """Set a pragma. SQLite does not wait for other connections here, so this does."""
+        """Set a pragma, if no other connection prevents it until then: SQLite does not wait here."""
         while True:
             try:
                 self._connection.execute(f"PRAGMA {name}={value}")
             except sqlite3.OperationalError as error:
                 pass_through(error)
-                if _code_of(error) != sqlite3.SQLITE_BUSY or time.monotonic() >= end:
+                if _code_of(error) != sqlite3.SQLITE_BUSY:
                     raise
+                if time.monotonic() >= end:
+                    return
                 time.sleep(_SECONDS_BETWEEN_TRIES)
             else:
                 return
@@ -242,11 +248,12 @@ class SqliteStore:
         self._connection.execute(f"PRAGMA busy_timeout = {max(int(seconds * 1000), 0)}")
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def _explained(self) -> Generator[None, None, None]:
         try:
             yield
         except (sqlite3.Error, UnicodeError, OverflowError) as error:
             pass_through(error)
+            self._file.check()
             advice = _ADVICE.get(_code_of(error))
             text = f"the ledger {self._file.path} could not be read or written: {error}"
             raise LedgerFailed(f"{text}; {advice}" if advice else text) from error

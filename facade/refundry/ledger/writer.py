@@ -193,12 +193,14 @@ class _Process:
                 self._commit_waiting()
 
     def close(self, seconds: float) -> None:
-        """Commit what waits and what was left behind, unless a commit hangs: that one has the connection."""
-        if self._thread is not None:
+        """Commit what waits and what was left behind, and close the connection: later, where a commit hangs."""
+        if self._thread is None:
+            self._end()
+        else:
             self._waiting.put(None)
             self._thread.join(seconds)
-            if self._thread.is_alive():
-                return
+
+    def _end(self) -> None:
         with self._busy:
             self._commit_waiting()
             self._sweep()
@@ -232,7 +234,7 @@ class _Process:
                 batch: list[_Ticket] = []
             else:
                 if first is None:
-                    return
+                    return self._end()
                 batch = self._batch((first,))
             with self._busy:
                 if batch:

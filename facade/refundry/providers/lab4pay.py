@@ -6,12 +6,12 @@ import json
 import math
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from refundry.capabilities import Capabilities, counted
+from refundry.capabilities import Capabilities, counted, decimals
 from refundry.errors import Reason
 from refundry.interruption import pass_through
 from refundry.money import Money
 from refundry.outcome import CREDENTIALS_REFUSED, Outcome, PaymentState, Reading
-from refundry.providers.fields import FieldReader, json_value, plain_word
+from refundry.providers.fields import FieldReader, given, json_value, plain_word
 from refundry.providers.signatures import is_signed, no_proof
 from refundry.providers.translation import News, TokenTranslation, refund_id_of
 from refundry.refund import Operation
@@ -184,9 +184,9 @@ class Lab4PayTranslation(TokenTranslation):
         keys = self.account.webhook_secret_keys
         if not keys:
             raise no_proof(self.account.name, "no webhook_secret_key", "webhook_secret_key")
-        given = headers.get("signature", "")
+        shown = headers.get("signature", "")
         forms = [body] if self.account.webhook_signature == "body" else _sorted_forms(body)
-        return any(is_signed(form, key, given) for form in forms for key in keys)
+        return any(is_signed(form, key, shown) for form in forms for key in keys)
 
     def read_callback(self, body: bytes, reader: FieldReader) -> list[News] | None:
         """The transactions of the callback: one, an array of them, or either under `data` or `transaction`.
@@ -199,7 +199,7 @@ class Lab4PayTranslation(TokenTranslation):
             if not _is_transaction(leaf):
                 reader.deviate(pointer, "is not a transaction with an id and a status")
                 return None
-        return [_news(leaf, pointer, reader) for pointer, leaf in leaves]
+        return [_news(leaf, pointer, reader, self.account) for pointer, leaf in leaves]
 
     def _status_request(self, transaction_id: str) -> GeneratedRequest:
         return get_transaction_status.build_request(transaction_id, x_pay_connect_integrator_id=_SET_WHEN_SENT)
@@ -237,7 +237,7 @@ def _is_transaction(value: Any) -> bool:
     return isinstance(value, dict) and "status" in value and ("id" in value or "transaction_id" in value)
 
 
-def _news(transaction: Mapping[str, Any], pointer: str, reader: FieldReader) -> News:
+def _news(transaction: Mapping[str, Any], pointer: str, reader: FieldReader, account: Lab4Pay) -> News:
     """What a transaction says. A charge that is linked to no other transaction is a payment."""
     linked = transaction.get("linked_transaction_id")
     tags = transaction.get("tags")
@@ -248,8 +248,14 @@ def _news(transaction: Mapping[str, Any], pointer: str, reader: FieldReader) -> 
     outcome, word = reader.state(transaction["status"], f"{pointer}/status", _STATES)
     # Only an unreferenced refund is sent with the reference. Beside a link the field holds another one.
     reference = transaction.get("client_transaction_id") if linked is None else None
+    currency = reader.currency(transaction.get("currency", UNSET), f"{pointer}/currency") or account.currency
+    places = None if currency is None else decimals(currency, account)
+    cents = transaction.get("amount", UNSET)
+    amount = None if places is None else reader.minor_amount(cents, f"{pointer}/amount", places)
     reading = Reading(
         outcome,
+        amounts=given(amount),
+        currency=currency,
         refund_id=reader.id_text(transaction[name], f"{pointer}/{name}"),
         payment_id=None if linked is None else reader.id_text(linked, f"{pointer}/linked_transaction_id"),
         reference=None if reference is None else reader.text(reference, f"{pointer}/client_transaction_id"),

@@ -1,0 +1,1 @@
+"""The refunds that the shop intends, and the command that makes them."""

@@ -1,0 +1,1 @@
+"""Kills workers with SIGKILL while they refund, and accounts for every reference afterwards."""
