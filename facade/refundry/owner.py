@@ -48,11 +48,27 @@ class Guarded:
         self._lock = threading.Lock()
         _guarded.add(self)
 
+    def _before_fork(self) -> None:
+        """Called in the thread that forks, before it does."""
+
+    def _after_fork(self) -> None:
+        """Called in the same thread of the parent afterwards."""
+
     def _renew_lock(self) -> None:
         self._lock = threading.Lock()
 
 
 _guarded: WeakSet[Guarded] = WeakSet()
+
+
+def _before_fork() -> None:
+    for one in [*_guarded]:
+        one._before_fork()
+
+
+def _after_fork() -> None:
+    for one in [*_guarded]:
+        one._after_fork()
 
 
 def _renew_locks() -> None:
@@ -61,4 +77,4 @@ def _renew_locks() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=_renew_locks)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_renew_locks)

@@ -1,6 +1,7 @@
 """A provider for the tests of crashes: Blink of the sandbox, over HTTP, and what it has executed of each reference."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,8 @@ NO_TROUBLE = 5.0
 class Shop(Sandbox):
     """A sandbox with one large payment.
 
-    `before` and `after` are called around each request for a refund, `token` at one for a token.
+    `before` and `after` are called around each request for a refund, `token` at one for a token. A refund whose
+    reference is `slow` is answered a second after the others.
     """
 
     def __init__(self) -> None:
@@ -26,6 +28,7 @@ class Shop(Sandbox):
         self.before: Callable[[], object] = bool
         self.after: Callable[[], object] = bool
         self.token: Callable[[], object] = bool
+        self.slow = ""
 
     def handle(self, request: Request) -> Reply:
         """Answer a request."""
@@ -35,6 +38,8 @@ class Shop(Sandbox):
         elif request.target.endswith("/tokens"):
             self.token()
         reply = super().handle(request)
+        if self.slow and self.slow.encode() in request.body:
+            time.sleep(1)
         if is_refund:
             self.after()
         return reply
@@ -52,18 +57,22 @@ def account(base_url: str) -> Account:
 
 SECONDS = 2.0
 """The deadline of a call of `client` and `aclient`; their leases are over nine seconds after a reservation."""
-_TIMEOUT = Timeout(connect=2.0, read=2.0, total=2.0)
-_RETRY = Retry(attempts=1, deadline=SECONDS)
 
 
-def client(base_url: str, ledger: str) -> RefundClient:
+def _limits(seconds: float) -> tuple[Timeout, Retry]:
+    return Timeout(connect=seconds, read=seconds, total=seconds), Retry(attempts=1, deadline=seconds)
+
+
+def client(base_url: str, ledger: str, seconds: float = SECONDS) -> RefundClient:
     """Make a client whose calls are short."""
-    return RefundClient([account(base_url)], ledger=ledger, timeout=_TIMEOUT, retry=_RETRY)
+    timeout, retry = _limits(seconds)
+    return RefundClient([account(base_url)], ledger=ledger, timeout=timeout, retry=retry)
 
 
-def aclient(base_url: str, ledger: str) -> AsyncRefundClient:
+def aclient(base_url: str, ledger: str, seconds: float = SECONDS) -> AsyncRefundClient:
     """Make a client for an event loop whose calls are short."""
-    return AsyncRefundClient([account(base_url)], ledger=ledger, timeout=_TIMEOUT, retry=_RETRY)
+    timeout, retry = _limits(seconds)
+    return AsyncRefundClient([account(base_url)], ledger=ledger, timeout=timeout, retry=retry)
 
 
 def refund(client: RefundClient, reference: str) -> Refund | RefundError:

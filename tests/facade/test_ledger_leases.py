@@ -166,6 +166,18 @@ def test_a_persons_word_is_contradicted_also_after_an_attempt_that_executed_noth
         assert (listed.state, listed.contradiction is None) == ("accepted", False)
 
 
+@pytest.mark.parametrize(("word", "answer"), [(FAILED, DONE), (SUCCEEDED, REFUSED)])
+def test_a_second_word_of_the_same_person_is_contradicted_too(
+    word: RefundStatus, answer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = Clocks(monkeypatch)
+    with worker("blink", Scripted(LOST), sqlite_url(tmp_path)) as client:
+        outcome_of(client, "blink")
+        decide(client, FAILED, "blink")
+    outcome, _ = after_a_word(word, answer, tmp_path, clocks)
+    assert isinstance(outcome, RefundMismatch)
+
+
 def test_a_late_loss_says_nothing_after_the_providers_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clocks, url, seen = Clocks(monkeypatch), sqlite_url(tmp_path), []
 
@@ -182,9 +194,12 @@ def test_a_late_loss_says_nothing_after_the_providers_verdict(tmp_path: Path, mo
     assert (entry.state, entry.attempt) == ("free", 2)
 
 
-def test_a_late_loss_says_nothing_after_an_acceptance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_loss_says_nothing_after_an_acceptance_and_its_caller_gets_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome, _ = after_a_word(SUCCEEDED, LOST, tmp_path, Clocks(monkeypatch))
-    assert type(outcome) is OutcomeUnknown
+    assert isinstance(outcome, Refund)
+    assert (outcome.status, outcome.replayed) == (SUCCEEDED, True)
     with worker("blink", Scripted(DONE), sqlite_url(tmp_path)) as client:
         assert client.ask("blink").replayed
         assert unresolved(client) == []

@@ -436,8 +436,8 @@ class Learn(Change[bool]):
             changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
         view.keep_ids(refund.provider, refund.reference, ids_of(changed.known))
         if changed != entry:
-            facts = {"status": refund.status.value, "code": refund.provider_code}
-            note = Note(event, reason=changed.contradiction, facts=lambda: facts)
+            learnt = {"status": refund.status.value, "code": refund.provider_code}
+            note = Note(event, reason=changed.contradiction, facts=lambda: learnt)
             view.put(refund.provider, refund.reference, changed, note)
 
 
@@ -656,7 +656,8 @@ def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str |
     A word that stood when the call began is about the calls before it.
     """
     known = entry.known
-    is_about_it = entry.decided_by not in (None, reservation.decided_by)
+    is_of_now = isinstance(known, Accepted) or (known is None and entry.attempt == reservation.request.attempt)
+    is_about_it = entry.decided_by is not None and (is_of_now or entry.decided_by != reservation.decided_by)
     if is_about_it and isinstance(left, Accepted) is not isinstance(known, Accepted):
         if left is not None and not isinstance(left, Accepted):
             return None

@@ -106,10 +106,10 @@ class Writer(Guarded):
     """
 
     def __init__(self, connect: Callable[[], Session], *, is_quick: bool) -> None:
-        super().__init__()
         self._connect = connect
         self._is_quick = is_quick
         self._process: _Process | None = None
+        super().__init__()  # from here on a fork in another thread finds it
 
     def commit(self, change: Change[Result], seconds: float) -> Result:
         """Make a change durable within so many seconds, and give its result. Raises LedgerFailed otherwise."""
@@ -160,6 +160,16 @@ class Writer(Guarded):
                 self._process = _Process(self._connect())
             return self._process
 
+    def _before_fork(self) -> None:
+        # SQLite has locks of its own in each process. One that a commit holds at a fork stays held in the child, where
+        # no file of SQLite could be opened then.
+        if self._is_quick and self._process is not None:
+            self._process.pause()
+
+    def _after_fork(self) -> None:
+        if self._process is not None:
+            self._process.resume()
+
     def _renew_lock(self) -> None:
         super()._renew_lock()
         process, self._process = self._process, None
@@ -173,6 +183,7 @@ class _Process:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._busy = threading.Lock()
+        self._paused_by: int | None = None
         self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -205,6 +216,17 @@ class _Process:
             self._commit_waiting()
             self._sweep()
             self._session.close()
+
+    def pause(self) -> None:
+        """Wait for the present commit, and let none begin until this thread says `resume`."""
+        if self._busy.acquire(timeout=_SECONDS_FOR_NOBODY):
+            self._paused_by = threading.get_ident()
+
+    def resume(self) -> None:
+        """Let commits begin again, where this thread has paused them."""
+        if self._paused_by == threading.get_ident():
+            self._paused_by = None
+            self._busy.release()
 
     def abandon(self) -> None:
         """Leave all of it to the parent process."""
