@@ -229,16 +229,23 @@ class Sandbox:
         Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units.
         The arguments are those of the accounts.
         """
-        where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
-        return [
-            provider.account(
-                **(self._token_credentials[name] or {"api_key": self._credentials[name]}),
-                **provider.webhook_secrets,
-                **provider.settings(self._options),
-                **where,
-            )
-            for name, provider in self._providers.items()
-        ]
+        where = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
+        return [provider.account(**self._fields(name), **where) for name, provider in self._providers.items()]
+
+    def environment(self, *, base_url: str, plain_http_to: str | None = None) -> dict[str, str]:
+        """The same accounts as variables of the environment, for `RefundClient.from_env` in any process."""
+        where = {"base_url": base_url, **({} if plain_http_to is None else {"plain_http_to": plain_http_to})}
+        return {
+            f"REFUNDRY_{name}_{field}".upper(): value
+            for name in self._providers
+            for field, value in {**self._fields(name), **where}.items()
+        }
+
+    def _fields(self, name: str) -> dict[str, Any]:
+        """The arguments of an account: credentials, and what the sandbox counts in."""
+        provider = self._providers[name]
+        keys = self._token_credentials[name] or {"api_key": self._credentials[name]}
+        return {**keys, **provider.webhook_secrets, **provider.settings(self._options)}
 
     def state(self) -> dict[str, Any]:
         """The whole state as JSON values, without credentials."""
