@@ -15,7 +15,6 @@ from tests.faults.support import AMPLE, SHORT, client_of, every_loop, failed, wi
 
 HOST: Final = "gateway.example"
 PASSWORD: Final = "p@ss:word"
-pytestmark = pytest.mark.refund_hosts(HOST)
 
 
 @pytest.fixture
