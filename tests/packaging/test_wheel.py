@@ -103,7 +103,7 @@ def test_what_a_service_may_do_without_is_an_extra(metadata: Message) -> None:
 def test_pytest_finds_the_plugin_by_its_entry_point(held: dict[str, bytes]) -> None:
     assert held[f"{INFORMATION}/entry_points.txt"].decode().split() == [
         "[pytest11]",
-        *"refundry = refundry.pytest_plugin".split(),
+        *["refundry", "=", "refundry.pytest_plugin"],
     ]
 
 
