@@ -8,8 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
-from refundry.sandbox import Sandbox, SandboxServer
+from refundry import guard
+from refundry.environment import from_environment
+from refundry.sandbox import CREDENTIALS, WEBHOOK_SECRETS, Sandbox, SandboxServer
+from refundry.sandbox.__main__ import _parser
 from tests.testing.conftest import ROOT, Run
 
 PAGE = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
@@ -17,7 +21,8 @@ BLOCKS = {
     name: f"# {name}\n{text}"
     for name, text in re.findall(r"^```\w+\n# (\S+)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 }
-SHELL = ("serve", "lost-reply")
+SHELL = ("serve", "lost-reply", "chance")
+CONTAINERS = ("compose.yaml", "workflow.yaml")
 TESTS = {
     "test_shop.py": ["test_a_lost_reply_is_resolved"],
     "test_unknown.py": ["test_an_unknown_refund_is_not_sent_again"],
@@ -30,7 +35,7 @@ TESTS = {
 
 def test_every_block_of_the_page_has_a_name_by_which_it_is_run_here() -> None:
     assert len(BLOCKS) == PAGE.count("```") / 2
-    assert set(BLOCKS) == {*TESTS, "shop.py", "app.py", "pytest.ini", *SHELL}
+    assert set(BLOCKS) == {*TESTS, "shop.py", "app.py", "pytest.ini", *SHELL, *CONTAINERS}
 
 
 def test_the_tests_of_the_page_pass_as_a_new_user_would_run_them(run: Run) -> None:
@@ -45,6 +50,54 @@ def test_the_unittest_of_the_page_runs_without_pytest(run: Run) -> None:
     ran = run(files, "test_with_unittest", command=("unittest", "-v"))
     assert ran.code == 0, ran.text
     assert "Ran 1 test" in ran.text
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the block is one of a shell that has curl")
+def test_the_shell_of_the_page_scripts_chance_payments_time_and_callbacks() -> None:
+    sandbox = Sandbox()
+    with SandboxServer(sandbox) as server:
+        commands = BLOCKS["chance"].replace("http://127.0.0.1:8787", server.base_url).replace("curl", "curl --fail")
+        done = subprocess.run(["sh", "-ec", commands], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == '{}{}{}{}{"statuses": []}'
+    assert sandbox.remaining("blink", "BL-1") == 2500
+
+
+def test_the_containers_of_the_page_and_the_image_give_what_the_sandbox_and_the_accounts_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    services = YAML(typ="safe").load(BLOCKS["compose.yaml"])["services"]
+    image = (ROOT / "Containerfile").read_text(encoding="utf-8")
+    entry = json.loads(image.rpartition("ENTRYPOINT ")[2])
+    assert entry[:3] == ["python", "-m", "refundry.sandbox"]
+    options = _parser().parse_args([*entry[3:], *services["sandbox"]["command"]])
+    assert (options.host, options.allow_remote, options.host_name) == ("0.0.0.0", True, ["sandbox"])
+    assert options.callback_host == ["shop"]
+
+    variables = services["shop"]["environment"]
+    (account,) = from_environment(variables)
+    assert account.origin == f"http://sandbox:{options.port}"
+    secrets = {CREDENTIALS["paybyrd"], *WEBHOOK_SECRETS["paybyrd"].values()}
+    assert {value for name, value in variables.items() if name.endswith("API_KEY")} == secrets
+    before = guard.current()
+    guard.put_on(None)
+    monkeypatch.setenv(guard.HOSTS, variables[guard.HOSTS])
+    try:
+        assert guard.refusal("sandbox") is None
+        assert guard.refusal("gateway.paybyrd.com") is not None
+    finally:
+        monkeypatch.undo()
+        guard.put_on(before)
+
+
+def test_the_job_of_the_page_starts_the_sandbox_as_it_can_be_started() -> None:
+    runs = [
+        step["run"]
+        for step in YAML(typ="safe").load(BLOCKS["workflow.yaml"])["jobs"]["tests"]["steps"]
+        if "run" in step
+    ]
+    assert runs[0].startswith("pip install 'refundry[testing]'")
+    (serve,) = [run for run in runs if "refundry.sandbox" in run]
+    assert _parser().parse_args(serve.removesuffix(" &").split()[3:]).port == 8787
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the block is one of a shell that has curl")
