@@ -132,6 +132,12 @@ def test_a_token_that_expires_with_the_call_is_renewed_and_the_refund_executed_o
     assert not Fault.TOKEN_EXPIRED.executes
 
 
+def test_a_key_that_is_refused_as_an_expired_token_is_executes_nothing(mounted: Mounted) -> None:
+    mounted.sandbox.script("paybyrd", Fault.TOKEN_EXPIRED)
+    assert outcome(lambda: mounted.refund("paybyrd", reference="order-1/1", sync=True)) == "AuthenticationFailed"
+    assert mounted.sandbox.refunds("paybyrd") == ()
+
+
 def test_a_second_reply_to_one_request_is_never_taken_for_the_reply_to_the_next(mounted: Mounted) -> None:
     mounted.sandbox.script("paybyrd", Fault.DUPLICATE_REPLY)
     with RefundClient(mounted.accounts()) as client:
