@@ -82,8 +82,10 @@ def put_on(guard: Guard | None) -> None:
 def refusal(host: str) -> str | None:
     """Why no connection may open to this host, in one sentence, which is noted too. None where it may."""
     guard = current()
+    if guard is None:
+        return None
     name = host.lower().rstrip(".")
-    if guard is None or name in guard.hosts or _is_here(name):
+    if name in guard.hosts or _is_here(name):
         return None
     sentence = (
         f"a test run asked for a connection to {name}, which is not this machine, and nothing was sent: give the "

@@ -75,13 +75,15 @@ class RefundSandbox(Sandbox):
 
     def client(self, **options: Any) -> RefundClient:
         """A client of all accounts with the ledger, which is closed at the end. `options` are its arguments."""
-        client = RefundClient(self.accounts(), **{"ledger": self.ledger, **options})
+        options.setdefault("ledger", self.ledger)
+        client = RefundClient(self.accounts(), **options)
         self._open.callback(client.close)
         return client
 
     def async_client(self, **options: Any) -> AsyncRefundClient:
         """As `client`, for `async with`: only its own event loop can close it."""
-        return AsyncRefundClient(self.accounts(), **{"ledger": self.ledger, **options})
+        options.setdefault("ledger", self.ledger)
+        return AsyncRefundClient(self.accounts(), **options)
 
     @property
     def variables(self) -> dict[str, str]:
