@@ -22,7 +22,13 @@ from scripts.packages.trees import GENERATED
 FACADE = "refundry"
 PACKAGES: tuple[str, ...] = (FACADE, *sorted(map(package_name, PROVIDERS)))
 # The modules of the facade that the documentation imports from. All others are its own.
-_FACADE_MODULES = ("refundry", "refundry.sandbox", "refundry.transport", "refundry.transport.over_httpx")
+_FACADE_MODULES = (
+    "refundry",
+    "refundry.sandbox",
+    "refundry.testing",
+    "refundry.transport",
+    "refundry.transport.over_httpx",
+)
 _DEPRECATED = "_DEPRECATED"
 
 Entry = dict[str, Any]

@@ -15,6 +15,7 @@ ROOT: Final = Path(str(refundry.__file__)).parent
 # that there is no import cycle. The modules that every module may use are at the end.
 ROOMS: Final = (
     ("__main__", "ledger.__main__"),
+    ("pytest_plugin",),
     ("_provenance", "ledger.inspection"),
     ("client",),
     ("core",),
@@ -41,18 +42,21 @@ ROOMS: Final = (
     ("money", "validation", "limits"),
     ("errors",),
     ("wire",),
-    ("redaction", "clock", "owner", "interruption", "later", "plain", "departures"),
+    ("redaction", "clock", "owner", "guard", "interruption", "later", "plain", "departures"),
 )
 RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in room}
 # The packages beside the layers, with the modules that each may use.
 BESIDE: Final = {
-    "transport": {"interruption", "limits", "wire"},
+    "transport": {"guard", "interruption", "limits", "wire"},
     "sandbox": {"accounts", "departures", "errors", "money", "transport", "wire"},
+    "testing": {"accounts", "client", "guard", "providers.paybyrd", "sandbox", "transport"},
 }
 # An error carries its refund: its annotations name the type, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}
 # The client makes a transport where it gets none; the others only name its type.
 USES_TRANSPORT: Final = {"client", "flows.run", "accounts"}
+# The plugin imports it once the fixture is used.
+USES_TESTING: Final = {"pytest_plugin"}
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -97,7 +101,8 @@ def test_a_module_imports_only_lower_layers(name: str) -> None:
     others = imported_by(name) - {circle for module, circle in NAMED_CIRCLE if module == name}
     above = {other for other in others if RANKS.get(other, len(ROOMS)) < RANKS[name]}
     beside = {package_beside(other) for other in others} & set(BESIDE)
-    assert beside <= ({"transport"} if name in USES_TRANSPORT else set())
+    users = {"transport": USES_TRANSPORT, "testing": USES_TESTING}
+    assert {other for other in beside if name not in users.get(other, ())} == set()
     assert above == set()
 
 

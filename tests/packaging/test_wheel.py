@@ -95,7 +95,16 @@ def test_what_a_service_may_do_without_is_an_extra(metadata: Message) -> None:
         ("schemas", "pydantic"),
         ("sandbox", "openapi-schema-validator"),
         ("strict", "openapi-schema-validator"),
+        ("testing", "openapi-schema-validator"),
+        ("testing", "pytest"),
     }
+
+
+def test_pytest_finds_the_plugin_by_its_entry_point(held: dict[str, bytes]) -> None:
+    assert held[f"{INFORMATION}/entry_points.txt"].decode().split() == [
+        "[pytest11]",
+        *["refundry", "=", "refundry.pytest_plugin"],
+    ]
 
 
 def test_each_requirement_has_a_lower_bound(metadata: Message) -> None:

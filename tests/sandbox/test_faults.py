@@ -39,7 +39,13 @@ EXECUTED = {
     Fault.HANG_AFTER: True,
     Fault.SLOW_DRIP: True,
     Fault.INTERIM_REPLY: True,
+    Fault.CUT_WHILE: False,
+    Fault.DUPLICATE_REPLY: True,
+    Fault.IN_PROGRESS: False,
+    Fault.TOKEN_EXPIRED: False,
 }
+# A client renews a token that expired, and sends the refund again: see test_chance_and_time.py.
+TOLD = [fault for fault in EXECUTED if fault is not Fault.TOKEN_EXPIRED]
 ACCEPTED = {provider: record.accepted_as.name for provider, record in RECORDS.items()}
 UNKNOWN = dict.fromkeys(PROVIDERS, "OutcomeUnknown")
 # An unreliable reply that still has the RequestId for a lookup at Paybyrd.
@@ -71,13 +77,14 @@ OUTCOMES = {
     Fault.WHOLE_LIST: ACCEPTED,
     Fault.ECHO_CREDENTIALS: ACCEPTED,
     Fault.INTERIM_REPLY: ACCEPTED,
+    Fault.DUPLICATE_REPLY: ACCEPTED,
 }
 ONLY_IN_PROCESS = {Fault.CUT_BEFORE: dict.fromkeys(PROVIDERS, "NotSent"), Fault.SLOW_DRIP: ACCEPTED}
 
 
 @pytest.mark.parametrize("sync", [True, False])
 @pytest.mark.parametrize("provider", PROVIDERS)
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", TOLD)
 def test_each_fault_leads_the_facade_to_its_outcome_and_executes_what_it_says(
     mounted: Mounted, fault: Fault, provider: str, sync: bool
 ) -> None:
@@ -258,7 +265,7 @@ STORED = {Fault.DECLINED: "RefundRejected", Fault.SERVER_ERROR_BEFORE: "OutcomeU
 
 
 @pytest.mark.parametrize("sync", [True, False])
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", TOLD)
 def test_resending_to_paybyrd_under_the_same_reference_never_refunds_twice(
     mounted: Mounted, fault: Fault, sync: bool
 ) -> None:
@@ -270,7 +277,7 @@ def test_resending_to_paybyrd_under_the_same_reference_never_refunds_twice(
 
 
 @pytest.mark.parametrize("sync", [True, False])
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", TOLD)
 def test_one_call_retries_at_paybyrd_until_the_outcome_is_known_and_refunds_once(
     mounted: Mounted, fault: Fault, sync: bool
 ) -> None:
@@ -283,7 +290,7 @@ def test_one_call_retries_at_paybyrd_until_the_outcome_is_known_and_refunds_once
 
 
 @pytest.mark.parametrize("provider", WITHOUT_WINDOW)
-@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("fault", TOLD)
 def test_one_call_to_a_provider_without_de_duplication_retries_only_what_was_not_sent(
     mounted: Mounted, provider: str, fault: Fault
 ) -> None:

@@ -4,6 +4,7 @@
 server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: pip install 'refundry[sandbox]'.
 """
 
+from refundry.sandbox.callbacks import Receiver
 from refundry.sandbox.contract import Request, Violation
 from refundry.sandbox.faults import Delivery, Fault, Reply
 from refundry.sandbox.machine import Callback, SandboxRefund
@@ -20,6 +21,7 @@ __all__ = [
     "Callback",
     "Delivery",
     "Fault",
+    "Receiver",
     "Reply",
     "Request",
     "Sandbox",

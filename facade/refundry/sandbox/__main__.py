@@ -39,13 +39,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopped = threading.Event()
     before = {number: signal.signal(number, lambda *_: stopped.set()) for number in _SIGNALS}
     try:
-        sandbox = Sandbox(blink_reply=options.blink_reply, minor_units=options.minor_units)
+        sandbox = Sandbox(seed=options.seed, blink_reply=options.blink_reply, minor_units=options.minor_units)
+        for provider, fault, rate in options.fault:
+            try:
+                sandbox.at_rate(provider, fault, rate)
+            except ValueError as error:
+                parser.error(f"argument --fault: {error}")
         with SandboxServer(
             sandbox,
             host=host,
             port=options.port,
             allow_remote=options.allow_remote,
             host_names=options.host_name,
+            callback_hosts=options.callback_host,
         ) as server:
             reached_as = _remote_urls(server.base_url, options.host_name) if options.allow_remote else []
             print(_welcome(server.base_url, sandbox, reached_as), flush=True)
@@ -124,6 +130,25 @@ def _parser() -> argparse.ArgumentParser:
         "call to another name is refused, and so is one from a web page",
     )
     parser.add_argument(
+        "--callback-host",
+        type=_host_name,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host besides this machine that callbacks are sent to; give it once for each",
+    )
+    parser.add_argument(
+        "--fault",
+        type=_rate,
+        action="append",
+        default=[],
+        metavar="PROVIDER:FAULT:RATE",
+        help="a fault that a part of the calls meets, such as blink:cut_after:0.1; give it once for each",
+    )
+    parser.add_argument(
+        "--seed", default="sandbox", metavar="TEXT", help="what ids, and the calls that meet a fault, follow from"
+    )
+    parser.add_argument(
         "--blink-reply",
         choices=("status", "success"),
         default="status",
@@ -142,6 +167,15 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 6 and int(text) < 2**16:
         return int(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a port, a number from 0 to 65535")
+
+
+def _rate(text: str) -> tuple[str, Fault, float]:
+    provider, _, rest = text.partition(":")
+    name, _, rate = rest.partition(":")
+    try:
+        return provider, Fault(name), float(rate)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not PROVIDER:FAULT:RATE, such as blink:cut_after:0.1") from None
 
 
 def _host_name(text: str) -> str:

@@ -23,6 +23,7 @@ class Delivery(StrEnum):
 
     WHOLE = "whole"
     AFTER_INTERIM = "after an interim reply"
+    TWICE = "twice, one after the other"
     DRIPPING = "a byte at a time"
     HALF = "cut off in the middle: of the body, or of the head where there is no body"
     REFUSED = "the connection is cut before the request is executed"
@@ -54,6 +55,8 @@ class Work(StrEnum):
     FAIL = "fail"
     DECLINE = "decline"
     NOTHING = "nothing"
+    LATER = "what is asked, at the next `advance`"
+    NO_TOKEN = "end every token, and refuse this one"
 
 
 class Fault(StrEnum):
@@ -86,10 +89,14 @@ class Fault(StrEnum):
     HANG_AFTER = "hang_after"
     SLOW_DRIP = "slow_drip"
     INTERIM_REPLY = "interim_reply"
+    CUT_WHILE = "cut_while"
+    DUPLICATE_REPLY = "duplicate_reply"
+    IN_PROGRESS = "in_progress"
+    TOKEN_EXPIRED = "token_expired"
 
     @property
     def executes(self) -> bool:
-        """Whether a refund that the provider would have accepted is executed."""
+        """Whether a refund that the provider would have accepted is executed by this call, before its end."""
         return EFFECTS[self].work in (Work.ASKED, Work.ASKED_THEN_FAIL, Work.ASKED_OF_ALL)
 
     @property
@@ -135,6 +142,8 @@ class Effect:
 
 _HTML: Final = (("Content-Type", "text/html; charset=utf-8"),)
 _TOO_MANY: Final = json_reply(429, {"success": False, "message": "Too many requests"}, ("Retry-After", "1"))
+# Its form is made up: no provider documents what a key answers whose first request has not ended.
+_IN_PROGRESS: Final = json_reply(409, {"message": "A request with this key is in progress"})
 # Relative to the request's own address: a client that follows it asks for the refund again.
 _REDIRECTED: Final = Reply(307, b"", (("Location", "?redirected"),))
 
@@ -168,4 +177,10 @@ EFFECTS: Final[Mapping[Fault, Effect]] = {
     Fault.HANG_AFTER: Effect("no reply for ever, after the refund", delivery=Delivery.HANGING),
     Fault.SLOW_DRIP: Effect("the right reply, a byte at a time", delivery=Delivery.DRIPPING),
     Fault.INTERIM_REPLY: Effect("a 103 before the right reply", delivery=Delivery.AFTER_INTERIM),
+    Fault.CUT_WHILE: Effect(
+        "the connection is cut, and the refund executed at the next advance", Work.LATER, delivery=Delivery.CUT
+    ),
+    Fault.DUPLICATE_REPLY: Effect("the right reply, and the same again", delivery=Delivery.TWICE),
+    Fault.IN_PROGRESS: Effect("409: a request with this key is in progress", Work.NOTHING, _always(_IN_PROGRESS)),
+    Fault.TOKEN_EXPIRED: Effect("401, and every token that was given has ended", Work.NO_TOKEN),
 }

@@ -52,6 +52,8 @@ class SandboxServer:
     One with another Host, and one that a browser sends for a page (it has an Origin, or a Sec-Fetch-Site other than
     "none"), is refused with 403 and a `message`, and meets nothing of the sandbox.
 
+    Callbacks are sent to this machine, and to `callback_hosts`.
+
     `drip_seconds` is the pause between two bytes of a slow reply. A reply that hangs lasts until the client goes or the
     server closes. To the client a connection that is cut before executing looks as one that is cut after it: the server
     has to read the request to know which fault it meets. Raises ValueError for a host that is not loopback without
@@ -67,16 +69,18 @@ class SandboxServer:
         allow_remote: bool = False,
         host_names: Iterable[str] = (),
         drip_seconds: float = 0.05,
+        callback_hosts: Iterable[str] = (),
     ) -> None:
         if not (IPv4Address(host).is_loopback or allow_remote):
             raise ValueError(
                 f"{host} is not an address of the loopback, such as 127.0.0.1, and allow_remote is not given"
             )
         names = [name.lower() for name in host_names]
-        for name in names:
+        receivers = frozenset(name.lower() for name in callback_hosts)
+        for name in (*names, *receivers):
             if not HOST_NAME.fullmatch(name):
                 raise ValueError(f"{name!r} is not a host name alone, such as sandbox")
-        self._server = _Server((host, port), sandbox, frozenset((*_OWN_NAMES, *names)), drip_seconds)
+        self._server = _Server((host, port), sandbox, frozenset((*_OWN_NAMES, *names)), drip_seconds, receivers)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         reached_at = "127.0.0.1" if IPv4Address(host).is_unspecified else host
         self.base_url: str = f"http://{reached_at}:{self._server.socket.getsockname()[1]}"
@@ -107,8 +111,14 @@ class _Server(ThreadingTCPServer):
     request_queue_size = 128
 
     def __init__(
-        self, address: tuple[str, int], sandbox: Sandbox, host_names: frozenset[str], drip_seconds: float
+        self,
+        address: tuple[str, int],
+        sandbox: Sandbox,
+        host_names: frozenset[str],
+        drip_seconds: float,
+        callback_hosts: frozenset[str],
     ) -> None:
+        self.callback_hosts = callback_hosts
         self.sandbox = sandbox
         self.host_names = host_names
         self.drip_seconds = drip_seconds
@@ -173,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, body)
         if self.path.startswith(PREFIX):
-            self._deliver(control(self.http_server.sandbox, request))
+            self._deliver(control(self.http_server.sandbox, request, self.http_server.callback_hosts))
         else:
             self._deliver(self.http_server.sandbox.handle(request))
 
@@ -215,6 +225,8 @@ class _Handler(BaseHTTPRequestHandler):
                         break
             case Delivery.AFTER_INTERIM:
                 self.wfile.write(_INTERIM + whole)
+            case Delivery.TWICE:
+                self.wfile.write(whole + whole)
             case _:
                 self.wfile.write(whole)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import defaultdict, deque
@@ -77,6 +78,9 @@ class Sandbox:
         # By provider and operation; "" is any operation but one that gives a token.
         self._scripts: defaultdict[tuple[str, str], deque[Fault | None]] = defaultdict(deque)
         self._faults_by_payment: dict[str, Fault] = {}
+        self._rates: dict[tuple[str, str], dict[Fault, float]] = {}
+        self._later: list[Callable[[], object]] = []
+        self._before_reply: dict[str, Callable[[Callback], object]] = {}
         self._violations: list[Violation] = []
         self._machines: dict[str, Machine] = {}
         self.reset()
@@ -88,7 +92,7 @@ class Sandbox:
         A token from before is no longer valid, so a client fetches a new one.
         """
         machines: dict[str, Machine] = {}
-        now = self._clock()
+        now = self._clock()  # no skew: that ends too
         for name, provider in self._providers.items():
             machine = machines[name] = provider.machine(self._options, self._token_credentials[name])
             for payment_id, currency, unlike in provider.payments:
@@ -97,8 +101,13 @@ class Sandbox:
                 machine.add(_payment(machine, payment_id, 10_000, currency, at=now, **fields))
         with self._lock:
             self._machines = machines
+            self._chance = random.Random(self._options.seed)
+            self._ahead = 0.0
             self._scripts.clear()
             self._faults_by_payment.clear()
+            self._rates.clear()
+            self._later.clear()
+            self._before_reply.clear()
             self._violations.clear()
 
     def add_payment(
@@ -127,7 +136,7 @@ class Sandbox:
             refunded=refunded,
             pending=pending,
             settled=settled,
-            at=self._clock(),
+            at=self._clock() + self._ahead,
         )
         with self._lock:
             machine.add(payment)
@@ -140,11 +149,27 @@ class Sandbox:
         those for any operation. So `create_token` puts a fault on a token call. ValueError for an unknown provider or
         operation.
         """
+        self._check_operation(provider, operation)
+        with self._lock:
+            self._scripts[provider, operation].extend(faults)
+
+    def at_rate(self, provider: str, fault: Fault, rate: float, *, operation: str = "") -> None:
+        """Let so large a part of the calls to this provider meet a fault, from 0 to 1, where nothing else says.
+
+        `operation` as for `script`. Several faults of one operation share the calls. Which calls meet them follows from
+        the seed and the order of the calls. ValueError where the rates of an operation exceed 1.
+        """
+        self._check_operation(provider, operation)
+        with self._lock:
+            rates = {**self._rates.get((provider, operation), {}), fault: rate}
+            if not 0 <= rate <= 1 or sum(rates.values()) > 1:
+                raise ValueError("a rate is from 0 to 1, and so is the sum of those of one operation")
+            self._rates[provider, operation] = rates
+
+    def _check_operation(self, provider: str, operation: str) -> None:
         operations = self._machine(provider).operations()
         if operation and operation not in operations:
             raise ValueError(f"{provider} has no operation {operation!r}; there are {', '.join(operations)}")
-        with self._lock:
-            self._scripts[provider, operation].extend(faults)
 
     def on_payment(self, payment_id: str, fault: Fault | None) -> None:
         """Set the fault of every call about this payment, where no script says otherwise; None ends it."""
@@ -154,7 +179,7 @@ class Sandbox:
                 self._faults_by_payment[payment_id] = fault
 
     def clear_faults(self, provider: str | None = None) -> None:
-        """Remove the queued faults of a provider, of every operation; without a provider, every fault.
+        """Remove the queued faults and the rates of a provider, of every operation; without a provider, every fault.
 
         The faults of payments (`on_payment`) belong to no provider: they end only without one. ValueError for an
         unknown provider.
@@ -163,12 +188,20 @@ class Sandbox:
         with self._lock:
             for key in [key for key in self._scripts if key[0] in cleared]:
                 del self._scripts[key]
+            for key in [key for key in self._rates if key[0] in cleared]:
+                del self._rates[key]
             if provider is None:
                 self._faults_by_payment.clear()
 
     def advance(self) -> None:
-        """Move every pending refund one state on. Lab4Pay needs two steps, the others one."""
+        """Move every pending refund one state on. Lab4Pay needs two steps, the others one.
+
+        A refund whose connection was cut while it was being executed is executed first.
+        """
         with self._lock:
+            for work in self._later:
+                work()
+            self._later.clear()
             for machine in self._machines.values():
                 machine.advance()
 
@@ -194,6 +227,20 @@ class Sandbox:
         machine = self._machine(provider)
         with self._lock:
             return machine.callback(machine.refunds[_refund_index(machine, refund_id)], forged)
+
+    def skew(self, seconds: float) -> None:
+        """Let the providers' clocks be so many seconds ahead of `clock`, or behind it, from now on."""
+        with self._lock:
+            self._ahead = seconds
+
+    def before_reply(self, provider: str, tell: Callable[[Callback], object]) -> None:
+        """Tell of the next refund that this provider executes, by its callback, before the reply to it goes out.
+
+        So a callback comes earlier than the reply. It is told of one refund. ValueError for an unknown provider.
+        """
+        name = self._machine(provider).PROVIDER
+        with self._lock:
+            self._before_reply[name] = tell
 
     def expire_tokens(self) -> None:
         """Expire every token so far. The credentials of CREDENTIALS stay valid."""
@@ -229,16 +276,23 @@ class Sandbox:
         Those of Lab4Pay and Blink fetch their tokens. All have their callback secrets and the sandbox's minor units.
         The arguments are those of the accounts.
         """
-        where: dict[str, Any] = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
-        return [
-            provider.account(
-                **(self._token_credentials[name] or {"api_key": self._credentials[name]}),
-                **provider.webhook_secrets,
-                **provider.settings(self._options),
-                **where,
-            )
-            for name, provider in self._providers.items()
-        ]
+        where = {"base_url": base_url, "plain_http_to": plain_http_to, "transport": transport}
+        return [provider.account(**self._fields(name), **where) for name, provider in self._providers.items()]
+
+    def environment(self, *, base_url: str, plain_http_to: str | None = None) -> dict[str, str]:
+        """The same accounts as variables of the environment, for `RefundClient.from_env` in any process."""
+        where = {"base_url": base_url, **({} if plain_http_to is None else {"plain_http_to": plain_http_to})}
+        return {
+            f"REFUNDRY_{name}_{field}".upper(): value
+            for name in self._providers
+            for field, value in {**self._fields(name), **where}.items()
+        }
+
+    def _fields(self, name: str) -> dict[str, Any]:
+        """The arguments of an account: credentials, and what the sandbox counts in."""
+        provider = self._providers[name]
+        keys = self._token_credentials[name] or {"api_key": self._credentials[name]}
+        return {**keys, **provider.webhook_secrets, **provider.settings(self._options)}
 
     def state(self) -> dict[str, Any]:
         """The whole state as JSON values, without credentials."""
@@ -265,8 +319,16 @@ class Sandbox:
     def handle(self, request: Request) -> Reply:
         """Answer one HTTP request. 404 where no provider has its path, 405 where the path has not its method."""
         with self._lock:
-            now = self._clock()
+            now = self._clock() + self._ahead
+            known = {name: len(self._machines[name].refunds) for name in self._before_reply}
             reply = self._routed(request, now)
+            early = [
+                (self._before_reply.pop(name), self._machines[name].callback(self._machines[name].refunds[-1], False))
+                for name, count in known.items()
+                if len(self._machines[name].refunds) > count
+            ]
+        for tell, callback in early:
+            tell(callback)
         return replace(reply, headers=(*reply.headers, ("Date", formatdate(now, usegmt=True))))
 
     def _routed(self, request: Request, now: float) -> Reply:
@@ -306,7 +368,13 @@ class Sandbox:
     def _worked(self, machine: Machine, call: Call, work: Work) -> Reply:
         if work is Work.NOTHING:
             return json_reply(503, {})
+        if work is Work.NO_TOKEN:
+            machine.forget_tokens()
+            return machine.unauthorised()
         do = machine.operations()[call.operation]
+        if work is Work.LATER:
+            self._later.append(lambda: machine.answer(call, lambda: do(call)))
+            return json_reply(503, {})
         producers = {
             Work.ASKED: lambda: do(call),
             Work.ASKED_THEN_FAIL: lambda: (do(call), machine.failed())[1],
@@ -320,9 +388,18 @@ class Sandbox:
         for operation in (call.operation, "") if any_call else (call.operation,):
             if self._scripts[provider, operation]:
                 return self._scripts[provider, operation].popleft()
-        return next(
-            (self._faults_by_payment[name] for name in call.path.values() if name in self._faults_by_payment), None
-        )
+        for name in call.path.values():
+            if name in self._faults_by_payment:
+                return self._faults_by_payment[name]
+        for operation in (call.operation, "") if any_call else (call.operation,):
+            rates = self._rates.get((provider, operation))
+            if rates:
+                drawn = self._chance.random()
+                for fault, rate in rates.items():
+                    drawn -= rate
+                    if drawn < 0:
+                        return fault
+        return None
 
     def _machine(self, provider: str) -> Machine:
         if provider not in self._machines:

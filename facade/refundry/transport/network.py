@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from refundry.guard import refusal
 from refundry.transport.failures import Unsendable
 from refundry.transport.proxies import tunnel
 from refundry.wire import SecretBytes
@@ -41,10 +42,13 @@ class Route:
 def route(origin: str) -> Route:
     """The route to an origin. Plain http is for this machine alone, and uses no proxy.
 
-    Raises Unsendable for a proxy that cannot be used.
+    Raises Unsendable for a proxy that cannot be used, and in a test run for another machine.
     """
     parts = urlsplit(origin)
     host = parts.hostname or ""
+    refused = refusal(host)
+    if refused is not None:
+        raise Unsendable(refused)
     port = parts.port or _DEFAULT_PORTS[parts.scheme]
     if parts.scheme == "http":
         return Route((host, port), host, False, None)

@@ -9,6 +9,7 @@ from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from refundry import guard
 from refundry.interruption import pass_through
 from refundry.transport.failures import Unsendable, clear_variables
 from refundry.transport.http11 import decompressed
@@ -40,6 +41,8 @@ class HttpxTransport:
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self._httpx = _family(inner)
+        if guard.current() is not None:
+            guard.watch_httpx()
 
     def send(self, request: WireRequest, timeout: Timeout) -> WireReply | SendFailure:
         """Send it once."""
@@ -206,6 +209,7 @@ def _outgoing(family: Any, request: WireRequest, timeout: Timeout) -> Any:
                 "read": timeout.read,
                 "write": timeout.read,
                 "pool": timeout.connect,
-            }
+            },
+            guard.MARK: True,
         },
     )
