@@ -26,7 +26,7 @@ VERSIONS = ("3.11", "3.12", "3.13")
 ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults", "tests/ledger", "tests/desk")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
-NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk")
+NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk", "tests/testing")
 CONTRACTS = (
     *("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows"),
     *("tests/stateful", "tests/crash", "tests/recipes"),
