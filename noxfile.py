@@ -23,7 +23,7 @@ if "PIP_INDEX_URL" in os.environ:  # uv reads no setting of pip
 REQUIREMENTS = "requirements/dev.txt"
 VERSIONS = ("3.11", "3.12", "3.13")
 # The tests that can differ on another Python. The others try the contracts and the tools, or run in other processes.
-ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults", "tests/ledger", "tests/desk")
+ON_EACH_VERSION = ("tests/facade", "tests/providers", "tests/faults", "tests/ledger")
 # Run side by side on the Python of the session. The first two measure the coverage of the facade.
 FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk", "tests/testing")
