@@ -391,10 +391,10 @@ class RefundLedger:
         One has ended that SUCCEEDED, or under which nothing was executed; what is PENDING, unknown, being sent or
         contradicted stays. It moves where it last changed before `before`, which has a time zone. The file gets one
         line of JSON for each, with its history; an archive that is there is continued. Each batch is durable in the
-        file before the ledger lets it go, so a run that is broken off loses nothing: the next one goes on, and a
+        file before the ledger lets it go, so an interrupted run loses nothing: the next one goes on, and a
         reference may stand in the file twice, with the same "version".
 
-        The ledger keeps a digest. Asked for again, an archived reference is replayed, or refused where nothing was
+        The ledger keeps a digest. Requested again, an archived reference is replayed, or refused where nothing was
         executed under it; it is never sent. Choose `before` so that no refund of the payments is asked for any more:
         the sums of `payment_amount` and callbacks about an archived refund find nothing of it.
 

@@ -345,7 +345,7 @@ class Walk:
                 yield from self._asks(state, index, live, call)
         if state.left.break_offs and call.at not in (At.OVER, At.LEFT) and call.kind is Kind.REFUND:
             left = state.left._replace(break_offs=state.left.break_offs - 1)
-            edge = self._put(state, index, live, call, BrokenOff(*moment), ("is broken off", number))
+            edge = self._put(state, index, live, call, BrokenOff(*moment), ("is interrupted", number))
             yield edge._replace(state=edge.state._replace(left=left))
         if state.left.crashes:
             left = state.left._replace(crashes=state.left.crashes - 1)
@@ -523,7 +523,7 @@ _COMMITS: Final = {
     "HandBack": "hands its reference back",
     "Inspect": "reads the entry",
     "IsOfAnother": "looks whether the refund is another's",
-    "Learn": "records what it has learnt",
+    "Learn": "records its answer",
     "Find": "finds the refund",
 }
 
@@ -550,8 +550,8 @@ def _sentence(move: Move, who: str) -> str:
             return f"{who} gets the reply: {verdict} ({name})"
         case ("is told", _, verdict, name):
             return f"{who} asks the provider: {name} is {verdict}"
-        case ("is broken off", _):
-            return f"the call of {who} is broken off; its process lives on"
+        case ("is interrupted", _):
+            return f"the call of {who} is interrupted; its process lives on"
         case ("crashes", _):
             return f"the process of {who} is killed"
         case ("is lost on its way", _):

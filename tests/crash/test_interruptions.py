@@ -105,7 +105,7 @@ for number in range(moments):
     report["slowest"] = max(report["slowest"], time.monotonic() - began)
     if not isinstance(after, Refund):
         report["problems"].append(f"the call after {reference}: {after!r}")
-    until = time.monotonic() + 2 * SECONDS  # a call that is broken off makes nobody wait, so the ledger has it later
+    until = time.monotonic() + 2 * SECONDS  # an interrupted call makes nobody wait, so the ledger has it later
     while True:
         entry = client.ledger.find("blink", reference)
         state = "free" if entry is None else entry.state

@@ -1,4 +1,4 @@
-"""What `archive` moves out, what it leaves, and what becomes of a reference that was moved out."""
+"""What `archive` moves out, what it leaves, and what a moved reference does."""
 
 import asyncio
 import json

@@ -27,7 +27,7 @@ URLS: Final = [
 
 
 def everything(error: BaseException) -> str:
-    """Return all that a log or a reporter can show of an error, but for the frame of the test that holds the URL."""
+    """Return all that a log or a reporter can show of an error, except for the frame of the test that holds the URL."""
     own = error.__traceback__
     assert own is not None
     error = error.with_traceback(own.tb_next)

@@ -68,7 +68,7 @@ def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until something holds. Fails the test where it does not."""
     end = time.monotonic() + seconds
     while not holds():
-        assert time.monotonic() < end, "it did not come to hold in time"
+        assert time.monotonic() < end, "it did not hold in time"
         time.sleep(0.02)
 
 

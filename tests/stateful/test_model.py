@@ -82,7 +82,7 @@ def test_a_late_acceptance_of_a_refund_that_has_failed_since_leaves_the_referenc
     walk = Walk(SCOPE)
     story = [A_RESERVES, A_SENDS, A_IS_PENDING, "worker A gets the reply: pending (refund-1)"]
     failed = ["the provider ends refund-1: failed", "worker B gets a callback: refund-1 is failed", LEASE_OVER]
-    state, broken, _ = walk.follow([*story, *failed, "worker B records what it has learnt", A_RECORDS])
+    state, broken, _ = walk.follow([*story, *failed, "worker B records its answer", A_RECORDS])
     assert broken is None
     entry = walk.entry(state.row, state.seconds, state.set_back)
     assert entry is not None

@@ -125,7 +125,7 @@ class Refunds(RuleBasedStateMachine):
         self.check(worker, order, result)
 
     @rule(worker=workers, order=orders, cut=cuts, is_killed=st.booleans())
-    def refund_is_broken_off(self, worker: int, order: tuple[str, str], cut: str, is_killed: bool) -> None:
+    def refund_is_interrupted(self, worker: int, order: tuple[str, str], cut: str, is_killed: bool) -> None:
         process = self.at(worker)
         process.line.cut = cut
         if is_killed and self.LEDGER == "sqlite":

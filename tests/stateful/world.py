@@ -60,7 +60,7 @@ def said(result: Refund | Exception) -> Said:
     if isinstance(result, RefundInProgress) or not isinstance(result, RefundError):
         return Said.NOTHING
     if not result.recorded or isinstance(result.__cause__, LedgerFailed):
-        return Said.NOTHING  # it is about this call: what became of the reference, only the ledger could have said
+        return Said.NOTHING  # it is about this call: only the ledger could have said more of the reference
     is_no = isinstance(result, NotSent | RefundRejected | AuthenticationFailed)
     return Said.NOT_EXECUTED if is_no else Said.NOTHING
 
@@ -79,7 +79,7 @@ CONTRADICTIONS_ARE_LISTED = "what contradicts a person's word, or itself, is lis
 
 
 def paid(executions: Iterable[Execution], asked: int) -> str | None:
-    """Whether the customer got what was asked at the most."""
+    """Whether the customer got no more than was asked."""
     return PAID_ONCE if sum(one.minor_units for one in executions if not one.failed) > asked else None
 
 

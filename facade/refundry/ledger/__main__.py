@@ -128,9 +128,9 @@ def _decide(options: argparse.Namespace) -> int:
                 "nothing else"
             )
         what = (
-            "It will count as refunded: asked for again, it is returned, and nothing is sent."
+            "It will count as refunded: requested again, it is returned, and nothing is sent."
             if executed
-            else "It will be free: asked for again, the refund IS SENT. If it was executed after all, it is paid twice."
+            else "It will be free: requested again, the refund IS SENT. If it was executed after all, it is paid twice."
         )
         _agree(options, [*_lines_of(entry), "", f"{by} decides: {options.outcome}, because: {reason}", what])
         try:
@@ -201,7 +201,7 @@ def _archive(options: argparse.Namespace) -> int:
             options,
             [
                 f"At most {_many(most)} last changed before {_time(options.before)} and may have ended. Those that",
-                f"have move to {options.to}, with their history. Asked for again they are replayed or refused, and",
+                f"have move to {options.to}, with their history. Requested again they are replayed or refused, and",
                 "payment_amount= counts them no more.",
             ],
         )

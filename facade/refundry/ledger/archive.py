@@ -172,7 +172,7 @@ def _has_ended(entry: Entry) -> bool:
 
 @contextmanager
 def _file(path: Path) -> Generator[io.FileIO, None, None]:
-    """The file, open for appending by this process alone. A line that an earlier archiving broke off is cut away."""
+    """The file, open for appending by this process alone. An unfinished line of an earlier archiving is cut away."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
         with io.FileIO(descriptor, "r+") as file:
