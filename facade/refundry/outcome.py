@@ -349,6 +349,12 @@ def contradicted(
     return RefundMismatch(text, differences=(("outcome", contradiction, found),), **facts_of(request))
 
 
+def not_executed_meanwhile(request: RefundRequest) -> RefundRejected:
+    """The outcome for the caller of a lost attempt, where the ledger has learnt that it executed nothing."""
+    text = f"{request.provider} executed nothing for {request.reference!r}, as another call has learnt meanwhile"
+    return RefundRejected(text, reason=Reason.OTHER, **facts_of(request))
+
+
 def not_recorded(outcome_for_caller: Refund | RefundError) -> Refund | RefundError:
     """The same outcome, which the ledger could not be told."""
     if isinstance(outcome_for_caller, Refund):

@@ -16,6 +16,7 @@ from refundry import (
     RefundMismatch,
     RefundRejected,
     RefundStatus,
+    Resend,
     Retry,
 )
 from tests.facade.ledgers import (
@@ -188,7 +189,9 @@ def test_a_late_loss_says_nothing_after_the_providers_verdict(tmp_path: Path, mo
             assert known(other, "paybyrd").state == "free"
 
     with worker("paybyrd", Scripted(during(LOST, meanwhile)), url) as client:
-        assert isinstance(outcome_of(client, "paybyrd"), OutcomeUnknown)
+        late = outcome_of(client, "paybyrd")
+        assert isinstance(late, RefundRejected)
+        assert late.resend is Resend.SAFE
         entry = known(client, "paybyrd")
     assert seen == [RefundRejected]
     assert (entry.state, entry.attempt) == ("free", 2)

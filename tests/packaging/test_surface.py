@@ -156,6 +156,7 @@ def test_the_surface_of_the_tree_holds_what_a_service_uses() -> None:
         "payment_id",
         "amount",
         "reference",
+        "payment_amount",
     ]
     assert facade["refundry:NotSent"]["kind"] == facade["refundry.sandbox:Sandbox"]["kind"] == "class"
     paybyrd = found["refundry_paybyrd"]

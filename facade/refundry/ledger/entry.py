@@ -19,7 +19,7 @@ from refundry.ledger.rules import (
     event_of_lease_over,
     step,
 )
-from refundry.outcome import contradicted, facts_of, of_failure
+from refundry.outcome import contradicted, facts_of, not_executed_meanwhile, of_failure
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import Evidence, Progress, SendFailure
 
@@ -166,8 +166,11 @@ class Reservation:
         request, known = self.request, entry.known
         if entry.contradiction is not None:
             return contradicted(request, entry.contradiction, outcome_for_caller)
-        if isinstance(outcome_for_caller, Refund) or known is None:
+        if isinstance(outcome_for_caller, Refund):
             return outcome_for_caller
+        if known is None:
+            is_unknown = isinstance(outcome_for_caller, OutcomeUnknown)
+            return not_executed_meanwhile(request) if is_unknown else outcome_for_caller
         if isinstance(known, Accepted):
             return replace(refund_of(request.provider, request.reference, request.payment_id, known), replayed=True)
         if isinstance(outcome_for_caller, OutcomeUnknown):
