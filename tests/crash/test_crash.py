@@ -56,8 +56,10 @@ def test_a_ledger_that_is_broken_on_purpose_is_found(tmp_path: Path, client: Cal
 
 
 def test_the_command_prints_the_figures_and_ends_with_1_where_a_reference_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- Printed by `nox -s crash`. -->\n<!-- The figures end. -->\n")
     stories: list[str] = []
     settings: list[Setting] = []
 
@@ -67,11 +69,12 @@ def test_the_command_prints_the_figures_and_ends_with_1_where_a_reference_is_wro
         return Result(setting, Verdict(figures, stories), kills=3, seconds=2.0)
 
     monkeypatch.setattr(command, "run", instead)
-    arguments = ["--refunds", "10", "--workers", "1", "2", "--ledger", "sqlite", "--seed", "5"]
+    arguments = ["--refunds", "10", "--workers", "1", "2", "--ledger", "sqlite", "--seed", "5", "--write", str(page)]
     assert command.main(arguments) == 0
     assert [(one.workers, one.refunds, one.seed) for one in settings] == [(1, 10, 5), (2, 10, 5)]
     *_, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["sqlite,", "2", "workers", "10", "3", "7", "2", "1", "0", "0", "0", "5", "2"]
+    assert row in page.read_text().splitlines()
     stories.append("order-00001/1 at blink: it was executed 2 times")
     assert command.main(arguments) == 1
     assert "sqlite, 1 worker: references that are wrong: 1.\norder-00001/1 at blink" in capsys.readouterr().out
