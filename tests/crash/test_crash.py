@@ -1,5 +1,6 @@
 """Workers that are killed at random moments while they refund: nothing is lost, and nothing executed twice."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,16 +43,16 @@ def test_workers_that_are_killed_leave_every_reference_accounted_for(
 @pytest.mark.parametrize(
     ("client", "says"),
     [
-        (broken.without_ledger, "it was executed 2 times"),
-        (broken.reservation_is_not_durable, "it was executed 2 times"),
-        (broken.end_of_a_lease_frees, "it was executed 2 times"),
+        (broken.without_ledger, r"it was executed [2-9] times"),
+        (broken.reservation_is_not_durable, r"it was executed [2-9] times"),
+        (broken.end_of_a_lease_frees, r"it was executed [2-9] times"),
         (broken.outcome_is_forgotten, "the ledger has forgotten it"),
     ],
 )
 def test_a_ledger_that_is_broken_on_purpose_is_found(tmp_path: Path, client: Callable[..., object], says: str) -> None:
     # No event loop: a connection that is kept does not matter here, and a lone caller shows the fault soonest.
     result = crashed(tmp_path, f"sqlite:///{tmp_path}/refunds.db", refunds=60, client=client, kinds=(Kind.THREADS,))
-    assert says in "\n".join(result.verdict.stories), shown(result)
+    assert re.search(says, "\n".join(result.verdict.stories)), shown(result)
     assert result.verdict.figures["wrong"] > 0
 
 
