@@ -36,9 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Stuck as stuck:
         _say(f"error: {stuck}")
         return 2
-    print(table(results))
-    if options.write:
-        figures.write(options.write, "nox -s crash", f"```\n{table(results).strip()}\n```")
+    print(f"\n{table(results)}")
+    if options.write is not None:
+        figures.write(options.write, "nox -s crash", f"```text\n{table(results)}\n```")
     for result in results:
         print("\n".join(_stories(result)), end="")
     return 0 if all(result.is_right for result in results) else 1
@@ -65,7 +65,7 @@ def table(results: Sequence[Result]) -> str:
         )
         for row in (head, *rows)
     ]
-    return "\n".join(["", *lines])
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _stories(result: Result) -> Iterator[str]:
@@ -102,10 +102,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.crash",
         description="Refund at the three providers of the sandbox with workers that share a ledger, and kill them "
         "with SIGKILL at random moments, each after about 40 calls. A queue delivers each reference twice or more, "
-        "often to "
-        "two workers at once, and again where a worker was killed. The workers take turns: one call at a time, four "
-        "threads, asyncio, uvloop. A few replies are lost and a few refunds declined. Afterwards compare for each "
-        "reference what the providers have executed, what the ledger says and what the workers were told.",
+        "often to two workers at once, and again where a worker was killed. The workers take turns: one call at a "
+        "time, four threads, asyncio, uvloop. A few replies are lost and a few refunds declined. Afterwards compare "
+        "for each reference what the providers have executed, what the ledger says and what the workers were told.",
         epilog="Exit codes: 0 every reference is accounted for; 1 some are not, and what happened to them is printed; "
         "2 a run did not end. The ledgers lie in the folder for temporary files: set TMPDIR to a disk, not to memory.",
     )

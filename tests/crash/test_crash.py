@@ -1,5 +1,6 @@
 """Workers that are killed at random moments while they refund: nothing is lost, and nothing executed twice."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,22 +43,24 @@ def test_workers_that_are_killed_leave_every_reference_accounted_for(
 @pytest.mark.parametrize(
     ("client", "says"),
     [
-        (broken.without_ledger, "it was executed 2 times"),
-        (broken.reservation_is_not_durable, "it was executed 2 times"),
-        (broken.end_of_a_lease_frees, "it was executed 2 times"),
+        (broken.without_ledger, r"it was executed [2-9] times"),
+        (broken.reservation_is_not_durable, r"it was executed [2-9] times"),
+        (broken.end_of_a_lease_frees, r"it was executed [2-9] times"),
         (broken.outcome_is_forgotten, "the ledger has forgotten it"),
     ],
 )
 def test_a_ledger_that_is_broken_on_purpose_is_found(tmp_path: Path, client: Callable[..., object], says: str) -> None:
     # No event loop: a connection that is kept does not matter here, and a lone caller shows the fault soonest.
     result = crashed(tmp_path, f"sqlite:///{tmp_path}/refunds.db", refunds=60, client=client, kinds=(Kind.THREADS,))
-    assert says in "\n".join(result.verdict.stories), shown(result)
+    assert re.search(says, "\n".join(result.verdict.stories)), shown(result)
     assert result.verdict.figures["wrong"] > 0
 
 
 def test_the_command_prints_the_figures_and_ends_with_1_where_a_reference_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- Printed by `nox -s crash`. -->\n<!-- The figures end. -->\n")
     stories: list[str] = []
     settings: list[Setting] = []
 
@@ -67,11 +70,12 @@ def test_the_command_prints_the_figures_and_ends_with_1_where_a_reference_is_wro
         return Result(setting, Verdict(figures, stories), kills=3, seconds=2.0)
 
     monkeypatch.setattr(command, "run", instead)
-    arguments = ["--refunds", "10", "--workers", "1", "2", "--ledger", "sqlite", "--seed", "5"]
+    arguments = ["--refunds", "10", "--workers", "1", "2", "--ledger", "sqlite", "--seed", "5", "--write", str(page)]
     assert command.main(arguments) == 0
     assert [(one.workers, one.refunds, one.seed) for one in settings] == [(1, 10, 5), (2, 10, 5)]
     *_, row = capsys.readouterr().out.splitlines()
     assert row.split() == ["sqlite,", "2", "workers", "10", "3", "7", "2", "1", "0", "0", "0", "5", "2"]
+    assert row in page.read_text().splitlines()
     stories.append("order-00001/1 at blink: it was executed 2 times")
     assert command.main(arguments) == 1
     assert "sqlite, 1 worker: references that are wrong: 1.\norder-00001/1 at blink" in capsys.readouterr().out

@@ -95,7 +95,8 @@ def after_a_word(
 
     def meanwhile() -> None:
         clocks.later(LEASE + 1)
-        for one in (None, *then):
+        answers: tuple[Any, ...] = (None, *then)
+        for one in answers:
             with worker(provider, Scripted(one), url) as other:
                 if one is None:
                     decide(other, word, provider)

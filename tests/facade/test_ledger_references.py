@@ -82,7 +82,7 @@ def test_a_token_or_key_refused_before_sending_makes_the_next_attempt_too(tmp_pa
 
 @pytest.mark.parametrize("answer", [REFUSED, DENIED])
 def test_a_refusal_is_no_stored_answer_where_a_ledger_counts_the_attempts(tmp_path: Path, answer: Any) -> None:
-    kinds = RefundRejected | AuthenticationFailed
+    kinds = (RefundRejected, AuthenticationFailed)
     with worker("paybyrd", Scripted(answer), sqlite_url(tmp_path)) as client:
         counted = outcome_of(client, "paybyrd")
     with worker("paybyrd", Scripted(answer), None) as client:

@@ -245,7 +245,7 @@ _SETTINGS: Final = settings(
     deadline=None,
     derandomize=False,
     print_blob=True,
-    suppress_health_check=[*HealthCheck],
+    suppress_health_check=list(HealthCheck),
 )
 
 TestRefunds = Refunds.TestCase

@@ -83,7 +83,7 @@ def _script(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
 
 
 def _rate(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
-    order = {"operation": "", **_order(body)}
+    order: dict[str, Any] = {"operation": "", **_order(body)}
     fault = _fault(order.get("fault"))
     if set(order) != {"provider", "fault", "rate", "operation"} or fault is None or not _is_number(order["rate"]):
         raise ValueError("give an object of a provider, a fault and a rate from 0 to 1")
@@ -92,7 +92,7 @@ def _rate(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
 
 
 def _payment(sandbox: Sandbox, body: bytes) -> dict[str, Any]:
-    order = {"refunded": 0, "pending": False, "settled": True, **_order(body)}
+    order: dict[str, Any] = {"refunded": 0, "pending": False, "settled": True, **_order(body)}
     if {name: type(value) for name, value in order.items()} != _PAYMENT:
         raise ValueError("give an object of a provider, a payment_id, an amount_minor and a currency")
     sandbox.add_payment(**order)

@@ -54,7 +54,7 @@ def _allowed(host: str) -> str:
 
 
 @contextmanager
-def no_real_refunds(*hosts: str) -> Iterator[None]:
+def no_real_refunds(*hosts: str) -> Generator[None, None, None]:
     """Refuse connections to other machines, except to these hosts, as the pytest plugin does.
 
     For unittest and scripts: `self.enterContext(no_real_refunds())`. It holds for the whole process and for those that
