@@ -60,7 +60,7 @@ def _tell(found: Found) -> None:
 
 
 def _mutants() -> bool:
-    scopes = mutants.smallest_first(TWO_WORKERS)
+    scopes = mutants.smallest_first((*TWO_WORKERS, THREE_WORKERS[0]))
     read = {one.name: mutants.cells_read(one) for one in scopes}
     every = set().union(*read.values())
     missed = 0

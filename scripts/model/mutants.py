@@ -77,10 +77,31 @@ def _effect(here: State, event: Event, step: Step) -> object:
 
 
 _BY_A_WORD: Final = "a late outcome finds a reference FREE only after a person's word, and then RECORD alone decides"
+_IS_SENT: Final = "the code finds no refund to give back, or no unknown to raise, and goes on to send"
+_NO_NEWS: Final = "a callback finds no refund of a FREE reference"
+_FAILED_IDS: Final = "news of an earlier attempt names a refund that has failed, which is left out before the table"
+_SAME_AGAIN: Final = "one unknown takes the place of another, first sent at the same time"
+_NOT_KEPT: Final = "what executed nothing leaves nothing that could be kept"
+_TOO_CAREFUL: Final = (
+    "a call that is interrupted before the first byte leaves it unknown: no promise, but a question more"
+)
 HARMLESS: Final = {
+    "FREE + RESERVED -> ACCEPTED, replay": _IS_SENT,
+    "FREE + RESERVED -> UNKNOWN, stays unknown": _IS_SENT,
     "FREE + LATE_ACCEPTED -> FREE, record": _BY_A_WORD,
     "FREE + LATE_UNKNOWN -> FREE, record": _BY_A_WORD,
-    "FREE + LEARNT_ACCEPTED -> ACCEPTED, record": "a callback finds no refund of a FREE reference, nor a failed one",
+    "FREE + LEARNT_ACCEPTED -> ACCEPTED, record": _NO_NEWS,
+    "FREE + LEARNT_FAILED -> FREE, record": _NO_NEWS,
+    "SENDING + ENDED_NOT_EXECUTED -> ACCEPTED, ignore": _NOT_KEPT,
+    "SENDING + ENDED_NOT_EXECUTED -> SENDING, record": _NOT_KEPT,
+    "SENDING + ENDED_NOT_EXECUTED -> UNKNOWN, ignore": _NOT_KEPT,
+    "SENDING + LEARNT_ACCEPTED -> ACCEPTED, record": _FAILED_IDS,
+    "SENDING + LEARNT_FAILED -> FREE, record": _FAILED_IDS,
+    "UNKNOWN + LATE_UNKNOWN -> UNKNOWN, record": _SAME_AGAIN,
+    "UNKNOWN + RESERVED_IN_WINDOW -> ACCEPTED, replay": _IS_SENT,
+    "SENDING + LEASE_OVER_UNSENT -> UNKNOWN, ignore": _TOO_CAREFUL,
+    "SENDING + LEASE_OVER_UNSENT -> ACCEPTED, ignore": _TOO_CAREFUL,
+    "SENDING + LEASE_OVER_UNSENT -> SENDING, record": _TOO_CAREFUL,
 }
 """Why no walk finds them."""
 

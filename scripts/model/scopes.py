@@ -34,6 +34,7 @@ AT_LENGTH: Final = (
 """Beyond them, in the session: most with a bound."""
 
 THREE_WORKERS: Final = (
+    Scope("three workers, a window", "paybyrd", workers=3, refunds=3, crashes=0),
     Scope("three workers, no de-duplication", "blink", workers=3, refunds=3, words=1),
     Scope(
         "three workers, a database of its own", "blink", workers=3, refunds=3, words=1, split=True, own_database=True

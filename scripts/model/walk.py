@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from refundry import RefundInProgress, RefundStatus
-from refundry.ledger.changes import Decide, Record
+from refundry import Refund, RefundInProgress, RefundStatus
+from refundry.ledger.changes import Decide, Learn, Record
 from refundry.ledger.entry import ids_of
 from refundry.ledger.rules import Accepted, Sending, Unknown, state_of
 from scripts.model.calls import (
@@ -404,9 +404,11 @@ class Walk:
                 is_denied = call.number <= now.denied
                 if (is_twice or is_denied) and (entry is None or entry.contradiction is None):
                     broken = world.CONTRADICTIONS_ARE_LISTED
-            elif call.kind is not Kind.REFUND and entry is not None and isinstance(entry.known, Accepted):
-                learnt = ids_of(entry.known)[:1]
-                now = now._replace(accepted=tuple(sorted({*now.accepted, *learnt})))
+            elif isinstance(call.change, Learn) and not live.is_stale:
+                before = self.entry(state.row, state.seconds, state.set_back)
+                broken = _lost_news(call.change.refund, before, entry)
+                if entry is not None and isinstance(entry.known, Accepted):
+                    now = now._replace(accepted=tuple(sorted({*now.accepted, *ids_of(entry.known)[:1]})))
         # A call that only read may have read before another one wrote.
         is_present = number != state.row or not live.is_stale
         return Edge(move, now, broken or self._broken_by_telling(now, after, is_commit=is_present), after.result)
@@ -463,6 +465,8 @@ class Walk:
             decide = Decide(self.scope.provider, REFERENCE, executed, "the operator", "looked it up")
             result, row = self.calls.commit(decide, self._rows[state.row], state.seconds, state.set_back)
             if isinstance(result, LookupError):
+                broken = world.NEWS_IS_KEPT if isinstance(entry.known, Unknown) else None
+                yield Edge(("decides", executed, is_right), state, broken)
                 continue
             number = self._row_ids.setdefault(row, len(self._rows))
             if number == len(self._rows):
@@ -491,6 +495,24 @@ class Walk:
     def sentence(self, move: Move) -> str:
         """A move as a sentence."""
         return _sentence(move, _name(move[1]) if len(move) > 1 and isinstance(move[1], int) else "")
+
+
+def _lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | None:
+    """Whether what was learnt of an unknown refund, or of the very refund that was accepted, is kept."""
+    if before is None or after is None or news.refund_id in before.failed_ids:
+        return None
+    is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
+    if news.status is RefundStatus.FAILED:
+        # The provider may undo what was done only by a word of its own.
+        was_pending = isinstance(before.known, Unknown) or (
+            isinstance(before.known, Accepted) and is_own and before.known.status is RefundStatus.PENDING
+        )
+        return world.NEWS_IS_KEPT if was_pending and after.known is not None else None
+    is_new = isinstance(before.known, Unknown) or is_own
+    is_kept = isinstance(after.known, Accepted) and after.known.refund_id == news.refund_id
+    if is_own and isinstance(before.known, Accepted) and news.status is RefundStatus.SUCCEEDED:
+        is_kept = is_kept and isinstance(after.known, Accepted) and after.known.status is RefundStatus.SUCCEEDED
+    return world.NEWS_IS_KEPT if is_new and not is_kept else None
 
 
 def _kept(entry: Entry | None) -> world.Kept:
