@@ -183,7 +183,7 @@ def receiving(answers: int = 204, on_callback: Callable[[], None] = lambda: None
             self.send_response(answers)
             self.end_headers()
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name that is overridden)
+        def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:

@@ -13,7 +13,7 @@ from refundry import guard
 from refundry.accounts import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
 _SANDBOX: Final = "-sandbox"
 
