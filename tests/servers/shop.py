@@ -1,7 +1,7 @@
 """A service as gunicorn runs it with `--preload`: one client, made and used before the workers are forked.
 
 URL is the provider's address, TRUSTED a file with the certificate to trust, HANGING a payment whose refund is
-in progress while the workers are forked, and also the reference of that refund.
+in progress while the workers are forked, and also the reference of that refund. LEDGER is the client's ledger.
 """
 
 import os
@@ -22,6 +22,7 @@ _client: Final = RefundClient(
         Blink(api_key="test-key", secret_key="test-secret", base_url=_URL),
     ],
     ssl_context=ssl.create_default_context(cafile=os.environ["TRUSTED"]),
+    ledger=os.environ.get("LEDGER"),
 )
 
 

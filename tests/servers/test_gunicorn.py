@@ -53,7 +53,7 @@ def shop(module_setting: Setting, trusted: Path) -> Iterator[_Shop]:
 
 
 @contextmanager
-def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
+def _shop(setting: Setting, trusted: Path, **variables: str) -> Iterator[_Shop]:
     hanging = f"hanging-{uuid.uuid4()}"
     command = [sys.executable, "-m", "gunicorn", "tests.servers.shop:app", "--preload", "--log-level", "warning"]
     command += ["--workers", str(_WORKERS), "--threads", "4", "--worker-tmp-dir", str(setting.folder)]
@@ -65,6 +65,7 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
             URL=url,
             TRUSTED=str(trusted),
             HANGING=hanging,
+            **variables,
         ) as port,
         # Any free worker serves each request: no connection is kept.
         httpx.Client(
@@ -72,6 +73,15 @@ def _shop(setting: Setting, trusted: Path) -> Iterator[_Shop]:
         ) as client,
     ):
         yield _Shop(client, setting.book, hanging)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shop_with_ledger(request: pytest.FixtureRequest, setting: Setting, trusted: Path) -> Iterator[_Shop]:
+    """The service with a ledger, which the process that forks the workers has used before."""
+    is_file = request.param == "sqlite"
+    ledger = f"sqlite:///{setting.folder / 'refunds.db'}" if is_file else request.getfixturevalue("postgres_url")
+    with _shop(setting, trusted, LEDGER=ledger) as running:
+        yield running
 
 
 def test_each_worker_gets_the_true_outcome(shop: _Shop) -> None:
@@ -120,3 +130,22 @@ def test_a_refund_in_progress_at_the_fork_is_unknown_in_each_worker(shop: _Shop)
     assert len({one["worker"] for one in answers}) > 1
     assert {one.get("error") for one in answers} == {"OutcomeUnknown"}
     assert deeds(shop.book)[shop.hanging].arrived == 1
+
+
+def test_with_a_ledger_all_workers_send_a_reference_once_between_them(shop_with_ledger: _Shop) -> None:
+    wanted = [wish("slow", number) for number in range(4)]
+    requested = [one for one in wanted for _ in range(_CALLERS * 2)]
+    answers = shop_with_ledger.refund_all(requested)
+    assert len({one["worker"] for one in answers}) > 1
+    assert {one["error"] for one in answers if "error" in one} <= {"RefundInProgress"}
+    fresh = [one for one in answers if "refund" in one and not one["refund"]["replayed"]]
+    assert len(fresh) == len(wanted)
+    for one in wanted:
+        did = deeds(shop_with_ledger.book)[one.payment_id]
+        assert (did.arrived, len(did.refunds)) == (1, 1)
+    # The process that forks the workers still waits for the reply to this one.
+    hanging = shop_with_ledger.hanging
+    in_progress = Wish("blink", hanging, wish("done", 0, "blink").amount, hanging)
+    answers = shop_with_ledger.refund_all([in_progress] * _CALLERS)
+    assert {one.get("error") for one in answers} == {"RefundInProgress"}
+    assert deeds(shop_with_ledger.book)[hanging].arrived == 1
