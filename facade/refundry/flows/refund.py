@@ -117,7 +117,8 @@ class RefundCall(Call[Outcome]):
         tracking_id, is_first = None, reservation.is_first
         if isinstance(conclusion.answer, WireReply) and type(conclusion.attempt_outcome) is OutcomeUnknown:
             tracking_id = self.translation.tracking_of(conclusion.answer)
-        reservation.tried.append(_tried(conclusion.attempt_outcome))
+        if reservation.counts_attempts:  # a ledger in memory has no history
+            reservation.tried.append(_tried(conclusion.attempt_outcome))
         is_about_an_earlier_one = outcome_for_caller is not conclusion.attempt_outcome
         reservation.record_attempt(outcome_for_caller, is_about_an_earlier_one=is_about_an_earlier_one)
         assert isinstance(conclusion, RefundConclusion)

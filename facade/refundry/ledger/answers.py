@@ -68,10 +68,10 @@ class LedgerEntry:
     is. `why` says why it is unknown, `http_status` and `provider_code` what the provider answered, and `tracking_id` is
     what the provider gave to ask by: `client.resolve` asks by it.
 
-    `decided_by` names the person by whose word the state is as it is. `contradiction` says what contradicts the state,
-    and calls for a person; None where nothing does. `changed_at` is when the entry last changed (UTC, by the clock of
-    the database), None without a database. `is_archived` says that the rest stands in a file which `archive` wrote:
-    then only provider, reference and state are known here.
+    `decided_by` names the person by whose word the state is as it is, or was when the present attempt began.
+    `contradiction` says what contradicts the state, and calls for a person; None where nothing does. `changed_at`
+    is when the entry last changed (UTC, by the clock of the database), None without a database. `is_archived` says
+    that the rest stands in a file which `archive` wrote: then only provider, reference and state are known here.
     """
 
     provider: str
