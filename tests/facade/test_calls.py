@@ -18,9 +18,10 @@ from refundry.flows.calls import Call
 from refundry.flows.lookup import CancelCall, PaymentCall, StateCall
 from refundry.flows.refund import RefundCall
 from refundry.flows.tokens import Fetch, TokenCache, TokenCall
-from refundry.ledger.changes import Decide, Record, Reserve
+from refundry.ledger.changes import Decide, Inspect, Learn, Record, Reserve
 from refundry.ledger.entry import Reservation
 from refundry.ledger.memory import MemoryLedger
+from refundry.ledger.rules import Unknown
 from refundry.owner import Owner
 from refundry.providers.credentials import IssuedToken
 from refundry.providers.registry import translation_of
@@ -174,6 +175,32 @@ def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
     assert (replay.status, replay.replayed) == (RefundStatus.SUCCEEDED, True)
     with pytest.raises(LookupError, match="is accepted; a person decides what is unknown, and nothing else"):
         ledger.commit(decided(executed=False))
+
+
+@pytest.mark.parametrize(
+    ("status", "after"),
+    [(RefundStatus.FAILED, None), (RefundStatus.PENDING, RefundStatus.PENDING)],
+    ids=["failed", "pending"],
+)
+def test_news_of_a_lost_attempt_after_a_persons_word_on_the_one_before_contradicts_nobody(
+    status: RefundStatus, after: RefundStatus | None
+) -> None:
+    ledger = MemoryLedger(SYSTEM)
+    for word in (decided(executed=False), None):
+        reservation = reserved(ledger, "blink", None)
+        call = RefundCall(translation("blink"), reservation)
+        call.begin(Progress())
+        call.record(call.conclude(LOST, ()))
+        ledger.commit(Record(reservation))
+        if word is not None:
+            ledger.commit(word)
+    news = Refund("blink", "reference-1", status, amount=ONE_EURO, refund_id=REFUND, payment_id=PAYMENT)
+    assert ledger.commit(Learn(news, of_unknown=True))
+    entry = ledger.commit(Inspect("blink", "reference-1"))
+    assert entry is not None
+    assert entry.contradiction is None
+    assert getattr(entry.known, "status", None) is after
+    assert not isinstance(entry.known, Unknown)
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])

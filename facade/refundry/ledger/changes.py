@@ -386,10 +386,11 @@ class Learn(Change[bool]):
             return True
         if _is_of_another(view, refund):
             return False
-        if entry.decided_by is not None and self.of_unknown:
+        known, event = entry.known, event_of_learning(refund.status)
+        # A word was about the attempts before it, and the one that is unknown came after.
+        if entry.decided_by is not None and self.of_unknown and not isinstance(known, Unknown):
             self._after_a_word(view, entry)
             return True
-        known, event = entry.known, event_of_learning(refund.status)
         next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
             return True
@@ -403,7 +404,7 @@ class Learn(Change[bool]):
         note = Note(event, facts=lambda: {"status": refund.status.value, "code": refund.provider_code})
         view.keep_ids(refund.provider, refund.reference, ids_of(refund))
         if next_state is State.ACCEPTED:
-            changed = replace(entry, known=accepted(refund, sent_at(known)))
+            changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
             if changed != entry:
                 view.put(refund.provider, refund.reference, changed, note)
         elif self.may_free:
