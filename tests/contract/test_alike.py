@@ -15,6 +15,7 @@ from refundry import (
     AsyncRefundClient,
     Attempt,
     ContractDeviation,
+    LedgerFailed,
     LookupFailed,
     Operation,
     Refund,
@@ -143,8 +144,8 @@ def test_the_scenarios_cover_every_outcome_of_a_call() -> None:
     public = {getattr(refundry, name) for name in refundry.__all__}
     errors = {one for one in public if isinstance(one, type) and issubclass(one, RefundError)}
     results = {result.partition(" ")[0] for scenario in SCENARIOS.values() for result in scenario.results}
-    # RefundError is the base of the others. Lookups and callbacks raise the rest, and refunds do not.
-    never = {RefundError, LookupFailed, StillPending, WebhookRejected, WebhookUnreadable}
+    # RefundError is the base of the others. Questions and callbacks raise the rest, and refunds do not.
+    never = {RefundError, LedgerFailed, LookupFailed, StillPending, WebhookRejected, WebhookUnreadable}
     assert results == {"SUCCEEDED", "PENDING"} | {error.__name__ for error in errors - never}
 
 
