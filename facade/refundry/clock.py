@@ -74,9 +74,9 @@ class Instant:
     __slots__ = ("boot", "boot_id", "wall")
 
     def __init__(self, wall: float, boot: float, boot_id: str) -> None:
-        self.wall = wall
-        self.boot = boot
-        self.boot_id = boot_id
+        self.wall: float = wall
+        self.boot: float = boot
+        self.boot_id: str = boot_id
 
     def plus(self, seconds: float) -> Instant:
         """The point so many seconds later."""

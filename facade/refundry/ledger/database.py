@@ -112,7 +112,7 @@ class DatabaseView:
 
     def __init__(self, store: Store, loaded: Loaded, clock: Clock, held: Held) -> None:
         self.clock = clock
-        self.now = loaded.now
+        self.now: Instant = loaded.now
         self.changed: dict[Key, Row] = {}
         self.lines: list[Line] = []
         self._store = store

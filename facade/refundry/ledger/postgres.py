@@ -24,10 +24,10 @@ from refundry.redaction import Secret
 try:
     import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
-except ImportError as missing:  # the extra is not installed
+except ImportError as _missing:  # the extra is not installed
     raise InvalidRefund(
         "a ledger in PostgreSQL needs psycopg: pip install 'refundry[postgres]'", field="ledger"
-    ) from missing
+    ) from _missing
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
