@@ -60,6 +60,11 @@ class Retry:
         return max(jittered(longest, clock), retry_after or 0.0)
 
 
+def window_margin(retry: Retry) -> float:
+    """What is taken off an idempotency window, so that no attempt which was allowed within it arrives after it."""
+    return retry.deadline + retry.longest_wait
+
+
 def check_seconds(value: Any, what: str, field: str) -> None:
     """Raise InvalidRefund unless this is a number of seconds above zero, and no more than a day."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _A_DAY:

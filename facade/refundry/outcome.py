@@ -20,6 +20,7 @@ from refundry.errors import (
     OutcomeUnknown,
     Reason,
     RefundError,
+    RefundInProgress,
     RefundMismatch,
     RefundRejected,
     Resend,
@@ -361,6 +362,18 @@ def not_recorded(outcome_for_caller: Refund | RefundError) -> Refund | RefundErr
         return replace(outcome_for_caller, recorded=False)
     outcome_for_caller.recorded = False
     return outcome_for_caller
+
+
+def in_progress(request: RefundRequest) -> RefundInProgress:
+    """The refusal of a call while another one sends the same reference."""
+    text = f"{request.reference!r} is being sent to {request.provider} now; wait for that call"
+    return RefundInProgress(text, **facts_of(request))
+
+
+def as_refund(request: RefundRequest, status: RefundStatus, **known: Any) -> Refund:
+    """The refund that was requested, in this status, with what is known beside the request. After FULL, no amount."""
+    amount = request.amount if isinstance(request.amount, Money) else None
+    return Refund(request.provider, request.reference, status, amount, payment_id=request.payment_id, **known)
 
 
 def names_one_of(ids: tuple[str, ...], refund: Refund) -> bool:

@@ -16,6 +16,7 @@ from refundry.interruption import pass_through
 from refundry.ledger.changes import IsOfAnother, Record, Reserve
 from refundry.ledger.entry import Tried
 from refundry.ledger.rules import Unknown
+from refundry.limits import window_margin
 from refundry.money import Money
 from refundry.outcome import Reading
 from refundry.providers.replies import read_refund
@@ -148,13 +149,12 @@ class Refunds:
         if not _has_room():
             raise NotSent("nothing was sent: the stack is full", **outcome.facts_of(request))
         window = check(request, translation.account, translation.CAPABILITIES).idempotency_window
-        margin = self._retry.deadline + self._retry.longest_wait
         deadline = self._clock.monotonic() + self._retry.deadline
         lease_end = None  # no other process knows a reference that is in memory
         if not self._ledger.is_immediate:
             lease = self._retry.deadline + self._timeout.total + _SECONDS_OF_GRACE
             lease_end = self._clock.instant().plus(lease)
-        reserve = Reserve(request, window, margin, owner, lease_end, payment_amount)
+        reserve = Reserve(request, window, window_margin(self._retry), owner, lease_end, payment_amount)
         try:
             reservation = yield from self._reserved(reserve, deadline)
             if isinstance(reservation, Refund):
@@ -219,14 +219,8 @@ class Refunds:
     ) -> Flow[Outcome]:
         """Look up an unknown refund once, by what its reply gave to ask by."""
         request = reservation.request
-        refund = Refund(
-            provider=request.provider,
-            reference=request.reference,
-            status=RefundStatus.PENDING,
-            amount=request.amount if isinstance(request.amount, Money) else None,
-            payment_id=request.payment_id,
-            tracking_id=known.tracking_id,
-            sent_at=reservation.sent_at,
+        refund = outcome.as_refund(
+            request, RefundStatus.PENDING, tracking_id=known.tracking_id, sent_at=reservation.sent_at
         )
         state = yield from self._lookups.state(owner, translation, refund, deadline, 1)
         resolved = outcome.resolve_by_lookup(

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from refundry import outcome
 from refundry.clock import utc
-from refundry.errors import InvalidRefund, LedgerFailed, LookupFailed, RefundInProgress, Resend
+from refundry.errors import InvalidRefund, LedgerFailed, LookupFailed, Resend
 from refundry.flows.effects import committed
 from refundry.interruption import pass_through
 from refundry.ledger.changes import Inspect, InspectArchived, IsOfAnother, Learn
 from refundry.ledger.entry import refund_of, resend_until, unknown_again
 from refundry.ledger.rules import Accepted, Sending, State, Unknown
-from refundry.money import Money
+from refundry.limits import window_margin
 from refundry.refund import Refund, RefundRequest, RefundStatus
 from refundry.wire import WireReply
 
@@ -62,11 +62,9 @@ class Resolutions:
             case Unknown() as known:
                 return (yield from self._asked(owner, translation, request, known, deadline))
             case Sending():
-                raise RefundInProgress(
-                    f"{reference!r} is being sent to {provider} now; wait for that call", **outcome.facts_of(request)
-                )
+                raise outcome.in_progress(request)
             case None:
-                return _not_executed(request)
+                return outcome.as_refund(request, RefundStatus.FAILED)
 
     def _looked_up(self, owner: Owner, translation: Translation, refund: Refund) -> Flow[Refund]:
         """An accepted refund in its present state, where it is not final yet."""
@@ -80,19 +78,14 @@ class Resolutions:
     ) -> Flow[Refund]:
         """The state of an unknown refund, by what the provider gave to ask by."""
         able = translation.CAPABILITIES[request.operation]
-        window = able.idempotency_window
-        margin = self._retry.deadline + self._retry.longest_wait
-        until = resend_until(known.first_sent, window, margin, self._clock)
+        until = resend_until(known.first_sent, able.idempotency_window, window_margin(self._retry), self._clock)
         unknown = unknown_again(request, known, until)
         by_tracking = known.tracking_id is not None and "tracking_id" in able.lookup
         if not by_tracking and (known.refund_id is None or "refund_id" not in able.lookup):
             raise unknown
-        refund = Refund(
-            provider=request.provider,
-            reference=request.reference,
-            status=RefundStatus.PENDING,
-            amount=request.amount if isinstance(request.amount, Money) else None,
-            payment_id=request.payment_id,
+        refund = outcome.as_refund(
+            request,
+            RefundStatus.PENDING,
             refund_id=None if by_tracking else known.refund_id,
             tracking_id=known.tracking_id if by_tracking else None,
             sent_at=utc(known.first_sent.wall),
@@ -140,11 +133,6 @@ class Resolutions:
 
     def _committed(self, change: Change[Result], deadline: float) -> Flow[Result]:
         return committed(self._ledger, change, deadline - self._clock.monotonic())
-
-
-def _not_executed(request: RefundRequest) -> Refund:
-    amount = request.amount if isinstance(request.amount, Money) else None
-    return Refund(request.provider, request.reference, RefundStatus.FAILED, amount, payment_id=request.payment_id)
 
 
 def _archived(provider: str, reference: str, state: State) -> Refund:

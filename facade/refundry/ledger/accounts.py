@@ -91,11 +91,6 @@ class Register(Change[None]):
 class ListAccounts(Change[list[Named]]):
     """What each name of the ledger stands for, names that were given up among them."""
 
-    @property
-    def needs(self) -> Needs:
-        """No reference."""
-        return Needs()
-
     def apply(self, view: View) -> list[Named]:
         """The accounts, by name."""
         return sorted(named(view))

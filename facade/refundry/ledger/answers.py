@@ -18,6 +18,7 @@ from refundry.ledger.entry import refund_of, resend_until
 from refundry.ledger.memory import MemoryLedger
 from refundry.ledger.rows import COLUMNS
 from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of
+from refundry.limits import window_margin
 from refundry.money import Amount, to_plain
 from refundry.refund import Operation, Refund
 
@@ -40,7 +41,7 @@ def safe_seconds(capabilities: Mapping[Operation, Capabilities], payment_id: str
     operation = Operation.REFUND_UNREFERENCED if payment_id is None else Operation.REFUND
     capable = capabilities.get(operation)
     window = None if capable is None else capable.idempotency_window
-    return None if window is None else window - retry.deadline - retry.longest_wait
+    return None if window is None else window - window_margin(retry)
 
 
 UNRESOLVED: Final = frozenset({State.UNKNOWN})
@@ -219,11 +220,6 @@ class Listed(Change[list[LedgerEntry]]):
     most: int = 1000
     safe_for: SafeFor | None = None
 
-    @property
-    def needs(self) -> Needs:
-        """No reference: it reads the table."""
-        return Needs()
-
     def apply(self, view: View) -> list[LedgerEntry]:
         """The entries."""
         found: list[LedgerEntry] = []
@@ -270,11 +266,6 @@ class History(Change[list[HistoryLine]]):
 
     account: str
     reference: str
-
-    @property
-    def needs(self) -> Needs:
-        """No reference: it reads the other table."""
-        return Needs()
 
     def apply(self, view: View) -> list[HistoryLine]:
         """The lines."""

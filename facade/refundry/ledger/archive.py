@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from refundry.errors import InvalidRefund, LedgerFailed, Resend
 from refundry.interruption import pass_through
 from refundry.ledger.answers import entry_of, lines_of
-from refundry.ledger.changes import Change, Needs, View, digest, digest_of_parameters
+from refundry.ledger.changes import Change, View, digest, digest_of_parameters
 from refundry.ledger.database import SECONDS_TO_WAIT, DatabaseView
 from refundry.ledger.rows import COLUMNS
 from refundry.ledger.rules import Accepted, State, state_of
@@ -61,11 +61,6 @@ class Count(Change[int]):
 
     before: float
 
-    @property
-    def needs(self) -> Needs:
-        """No reference: it reads the table."""
-        return Needs()
-
     def apply(self, view: View) -> int:
         """How many."""
         assert isinstance(view, DatabaseView)
@@ -79,11 +74,6 @@ class Collect(Change[Batch]):
 
     before: float
     after: tuple[str, str] | None
-
-    @property
-    def needs(self) -> Needs:
-        """No reference: it reads the tables."""
-        return Needs()
 
     def apply(self, view: View) -> Batch:
         """The references with their histories."""
@@ -102,11 +92,6 @@ class Remove(Change[int]):
     """Remove the references that are as they were collected, and leave their digests. Gives how many that were."""
 
     ended: list[Ended]
-
-    @property
-    def needs(self) -> Needs:
-        """No reference: what another process has changed since is left alone."""
-        return Needs()
 
     def apply(self, view: View) -> int:
         """Remove each one, where its version has not moved."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
-from refundry.errors import InvalidRefund, ReferenceConflict, RefundInProgress, Resend
+from refundry.errors import InvalidRefund, ReferenceConflict, Resend
 from refundry.ledger.entry import (
     Entry,
     Reservation,
@@ -36,7 +36,7 @@ from refundry.ledger.rules import (
     step,
 )
 from refundry.money import Money
-from refundry.outcome import facts_of, may_follow
+from refundry.outcome import as_refund, facts_of, in_progress, may_follow
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import Progress
 
@@ -149,9 +149,9 @@ class Change(ABC, Generic[Result]):
     __slots__ = ()
 
     @property
-    @abstractmethod
     def needs(self) -> Needs:
-        """What the change will look at."""
+        """What the change will look at: no reference, where it reads whole tables."""
+        return Needs()
 
     @abstractmethod
     def apply(self, view: View) -> Result:
@@ -253,10 +253,7 @@ class Reserve(Change[Reservation | Refund]):
         event = event_of_reserving(in_window=in_window)
         match step(state_of(known), event).answer:
             case Answer.IN_PROGRESS:
-                raise RefundInProgress(
-                    f"{request.reference!r} is being sent to {request.provider} now; wait for that call",
-                    **facts_of(request),
-                )
+                raise in_progress(request)
             case Answer.REPLAY if isinstance(known, Accepted):
                 return replace(refund_of(request.provider, request.reference, request.payment_id, known), replayed=True)
             case Answer.STAYS_UNKNOWN if reservation.earlier is not None:
@@ -612,15 +609,7 @@ def _replayed_from_archive(request: RefundRequest, archived: Archived) -> Refund
             field="reference",
             **facts,
         )
-    amount = request.amount if isinstance(request.amount, Money) else None
-    return Refund(
-        request.provider,
-        request.reference,
-        RefundStatus.SUCCEEDED,
-        amount=amount,
-        payment_id=request.payment_id,
-        replayed=True,
-    )
+    return as_refund(request, RefundStatus.SUCCEEDED, replayed=True)
 
 
 def _needs_of(refund: Refund) -> Needs:
