@@ -189,6 +189,9 @@ def reference_states() -> str:
 
 
 def _step(state: State, event: Event) -> str:
+    """What the event leads to; nothing where the state cannot meet it."""
+    if event not in TABLE[state]:
+        return ""
     after, answer = step(state, event)
     return answer.value if after is state else f"{answer.value}: {after.name}"
 

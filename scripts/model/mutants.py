@@ -107,17 +107,26 @@ HARMLESS: Final = {
 
 
 def of_table() -> Iterator[Mutant]:
-    """Each cell with each other step that its event has in another state, and with no change of the state at all.
-
-    A step that differs only in what the code does not read is left out.
-    """
+    """Each cell with each other step that the code can tell from it: any state, any answer to an event of this kind."""
     for state, row in _TABLE.items():
         for event, right in [*row.items()]:
-            wrongs = {other[event] for other in _TABLE.values()} | {Step(state, right.answer)}
-            for wrong in sorted(wrongs - {right}):
-                if _effect(state, event, wrong) != _effect(state, event, right):
+            seen = {_effect(state, event, right)}
+            for wrong in (Step(after, answer) for after in State for answer in _answers(event)):
+                effect = _effect(state, event, wrong)
+                if effect not in seen:
+                    seen.add(effect)
                     name = f"{state.name} + {event.name} -> {wrong.state.name}, {wrong.answer.value}"
                     yield Mutant(name, mock.patch.dict(row, {event: wrong}), (state, event))
+
+
+def _answers(event: Event) -> list[Answer]:
+    """The answers to events of this kind: those whose names begin alike."""
+    alike = [step.answer for row in _TABLE.values() for one, step in row.items() if _kind(one) == _kind(event)]
+    return [answer for answer in Answer if answer in alike]
+
+
+def _kind(event: Event) -> str:
+    return event.name.partition("_")[0]
 
 
 _reserve, _entry, _seen, _put = Reserve.apply, Reservation.entry, DatabaseView._seen, DatabaseView.put

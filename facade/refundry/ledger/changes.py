@@ -29,8 +29,8 @@ from refundry.ledger.rules import (
     Known,
     State,
     Unknown,
-    event_of_late,
     event_of_learning,
+    event_of_left,
     event_of_reserving,
     state_of,
     step,
@@ -321,7 +321,7 @@ class Record(Change["Entry | None"]):
         reservation, request = self.reservation, self.reservation.request
         left = reservation.left()
         if view.holds(reservation):
-            note = Note(_event_of_left(left), facts=lambda: facts_of_ending(reservation, left))
+            note = Note(event_of_left(left, in_time=True), facts=lambda: facts_of_ending(reservation, left))
             view.keep_ids(request.provider, request.reference, ids_of(left))
             view.put(request.provider, request.reference, reservation.entry(left), note)
             return None
@@ -333,7 +333,7 @@ class Record(Change["Entry | None"]):
         return self._late(view, entry, left)
 
     def _late(self, view: View, entry: Entry, left: Known) -> Entry:
-        request, event = self.reservation.request, event_of_late(left)
+        request, event = self.reservation.request, event_of_left(left, in_time=False)
         known = entry.known
         next_state, answer = step(state_of(known), event)
         if isinstance(left, Unknown) and entry.attempt > request.attempt:
@@ -614,13 +614,6 @@ def _replayed_from_archive(request: RefundRequest, archived: Archived) -> Refund
 
 def _needs_of(refund: Refund) -> Needs:
     return Needs(((refund.provider, refund.reference),), tuple((refund.provider, one) for one in ids_of(refund)))
-
-
-def _event_of_left(left: Known) -> Event:
-    """The event of a call that ends, and leaves this known of its reference."""
-    if isinstance(left, Accepted):
-        return Event.ENDED_ACCEPTED
-    return Event.ENDED_NOT_EXECUTED if left is None else Event.ENDED_UNKNOWN
 
 
 def facts_of_ending(reservation: Reservation, left: Known) -> dict[str, Any]:

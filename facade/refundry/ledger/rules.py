@@ -85,15 +85,9 @@ _S, _E, _A = State, Event, Answer
 TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
     _S.FREE: {
         _E.RESERVED: Step(_S.SENDING, _A.SEND),
-        _E.RESERVED_IN_WINDOW: Step(_S.SENDING, _A.SEND),
-        _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
-        _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
-        _E.ENDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
         _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),  # after a person's word, or another attempt: the money did move
         _E.LATE_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
         _E.LATE_NOT_EXECUTED: Step(_S.FREE, _A.IGNORE),
-        _E.LEASE_OVER: Step(_S.FREE, _A.IGNORE),
-        _E.LEASE_OVER_UNSENT: Step(_S.FREE, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.FREE, _A.IGNORE),  # nothing is under way that the news could be about
         _E.LEARNT_FAILED: Step(_S.FREE, _A.IGNORE),
         _E.DECIDED_EXECUTED: Step(_S.FREE, _A.REFUSE),
@@ -101,7 +95,6 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
     },
     _S.SENDING: {
         _E.RESERVED: Step(_S.SENDING, _A.IN_PROGRESS),
-        _E.RESERVED_IN_WINDOW: Step(_S.SENDING, _A.IN_PROGRESS),
         _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
         _E.ENDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
@@ -117,15 +110,9 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
     },
     _S.ACCEPTED: {
         _E.RESERVED: Step(_S.ACCEPTED, _A.REPLAY),
-        _E.RESERVED_IN_WINDOW: Step(_S.ACCEPTED, _A.REPLAY),
-        _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
-        _E.ENDED_UNKNOWN: Step(_S.ACCEPTED, _A.IGNORE),
-        _E.ENDED_NOT_EXECUTED: Step(_S.ACCEPTED, _A.IGNORE),  # says nothing of the attempt that was accepted
         _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.LATE_UNKNOWN: Step(_S.ACCEPTED, _A.IGNORE),
         _E.LATE_NOT_EXECUTED: Step(_S.ACCEPTED, _A.IGNORE),
-        _E.LEASE_OVER: Step(_S.ACCEPTED, _A.IGNORE),
-        _E.LEASE_OVER_UNSENT: Step(_S.ACCEPTED, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.LEARNT_FAILED: Step(_S.FREE, _A.RECORD),
         _E.DECIDED_EXECUTED: Step(_S.ACCEPTED, _A.REFUSE),
@@ -134,20 +121,19 @@ TABLE: Final[Mapping[State, Mapping[Event, Step]]] = {
     _S.UNKNOWN: {
         _E.RESERVED: Step(_S.UNKNOWN, _A.STAYS_UNKNOWN),
         _E.RESERVED_IN_WINDOW: Step(_S.SENDING, _A.SEND),
-        _E.ENDED_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
-        _E.ENDED_UNKNOWN: Step(_S.UNKNOWN, _A.RECORD),
-        _E.ENDED_NOT_EXECUTED: Step(_S.UNKNOWN, _A.IGNORE),  # says nothing of the attempt that left it unknown
         _E.LATE_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.LATE_UNKNOWN: Step(_S.UNKNOWN, _A.IGNORE),
         _E.LATE_NOT_EXECUTED: Step(_S.UNKNOWN, _A.IGNORE),  # says nothing of the attempt that left it unknown
-        _E.LEASE_OVER: Step(_S.UNKNOWN, _A.IGNORE),
-        _E.LEASE_OVER_UNSENT: Step(_S.UNKNOWN, _A.IGNORE),
         _E.LEARNT_ACCEPTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.LEARNT_FAILED: Step(_S.FREE, _A.RECORD),
         _E.DECIDED_EXECUTED: Step(_S.ACCEPTED, _A.RECORD),
         _E.DECIDED_NOT_EXECUTED: Step(_S.FREE, _A.RECORD),
     },
 }
+"""The events that a reference can meet in each state.
+
+A call ends in time only while it is SENDING, and a provider is asked to de-duplicate only what is UNKNOWN.
+"""
 
 
 def step(state: State, event: Event) -> Step:
@@ -231,11 +217,21 @@ def event_of_ending(outcome_for_caller: Refund | RefundError) -> Event:
     return Event.ENDED_UNKNOWN if isinstance(outcome_for_caller, OutcomeUnknown) else Event.ENDED_NOT_EXECUTED
 
 
-def event_of_late(known: Known) -> Event:
-    """The event of an attempt that left this known, and that no longer holds its reference."""
-    if isinstance(known, Accepted):
-        return Event.LATE_ACCEPTED
-    return Event.LATE_NOT_EXECUTED if known is None else Event.LATE_UNKNOWN
+_IN_TIME: Final = {
+    State.ACCEPTED: Event.ENDED_ACCEPTED,
+    State.UNKNOWN: Event.ENDED_UNKNOWN,
+    State.FREE: Event.ENDED_NOT_EXECUTED,
+}
+_LATE: Final = {
+    State.ACCEPTED: Event.LATE_ACCEPTED,
+    State.UNKNOWN: Event.LATE_UNKNOWN,
+    State.FREE: Event.LATE_NOT_EXECUTED,
+}
+
+
+def event_of_left(left: Known, *, in_time: bool) -> Event:
+    """The event of a call that left this known of its reference. `in_time`: it still held the reference."""
+    return (_IN_TIME if in_time else _LATE)[state_of(left)]
 
 
 def event_of_lease_over(known: Known, *, was_copied: bool) -> Event:
