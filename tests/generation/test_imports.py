@@ -16,6 +16,7 @@ ALLOWED = {
     "packages": {"files", "contracts"},
     "documentation": {"files", "contracts", "wire"},
     "wire": {"files"},
+    "fuzz": {"files", "contracts", "documentation", "wire"},
     "demo": {"packages"},
     "release": {"files", "contracts", "packages"},
     "smoke": {"files", "contracts"},
