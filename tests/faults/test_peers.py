@@ -109,6 +109,18 @@ def test_a_reply_is_read_as_its_row_says_and_the_next_call_gets_its_own(route: W
                 assert (first == second) is (connection == "kept"), case.name
 
 
+@pytest.mark.parametrize("route", HTTPX_ROUTES, ids=str, indirect=True)
+@pytest.mark.parametrize("name", ["beside chunks", "after chunks, of zero", "chunked in HTTP/1.0"])
+def test_a_body_that_httpx_reads_is_incomplete_where_its_framing_is_in_doubt(route: Wired, name: str) -> None:
+    (case,) = (one for one in CASES if one.name == name)
+    script = Answering()
+    script.next.append(((case.reply,), True))
+    with route.server(script) as server, route.client(server) as client:
+        assert READERS["h11"](case) is Verdict.BODY
+        assert verdict_of(asked(client, "order-1")) is Verdict.CUT
+    assert len(server.requests) == 1
+
+
 @every_reading_route_and_httpx
 def test_a_second_reply_that_comes_late_is_not_read_as_the_reply_to_the_next_request(route: Wired) -> None:
     arrived = threading.Event()
