@@ -1,0 +1,148 @@
+"""What befalls a request between a call and its provider, and what a provider does by itself afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from refundry.wire import Evidence
+from scripts.simulate.chance import FAULTS, Luck
+from scripts.simulate.promises import require
+from scripts.simulate.provider import CUT, NO_CONNECTION, PENDING, TIMED_OUT, arrived
+from scripts.simulate.worker import Call, Kind
+from tests.stateful import world
+
+if TYPE_CHECKING:
+    from refundry.flows.effects import Send
+    from refundry.sandbox.machine import Callback
+    from refundry.wire import WireRequest
+    from scripts.simulate.chance import Order
+    from scripts.simulate.episode import Episode
+
+SECONDS_ON_THE_WAY: Final = 20.0
+"""A request arrives within these, or never: less than what the margin of a window leaves room for."""
+
+
+@dataclass(slots=True, eq=False)
+class _Flight:
+    """A request on its way. `turn` is that of the call which waits for the reply."""
+
+    call: Call
+    turn: int
+    request: WireRequest
+    is_refund: bool
+    key: str | None
+
+
+class Network:
+    """The requests of an episode that are on their way."""
+
+    def __init__(self, episode: Episode) -> None:
+        self._episode = episode
+        self._chance = episode.chance
+        self._schedule = episode.schedule
+        self._refunds: list[_Flight] = []
+
+    def may_execute(self, order: Order) -> bool:
+        """Whether a request that has left, or that is about to, may still execute a refund of the order."""
+        providers = self._episode.providers
+        for flight in self._refunds:
+            if flight.call.order is order and providers.would_execute(order, flight.key):
+                return True
+        return any(self._about_to_send(order))
+
+    def _about_to_send(self, order: Order) -> list[Call]:
+        workers = self._episode.workers
+        return [call for worker in workers for call in worker.calls if call.about_to_send and call.order is order]
+
+    def send(self, call: Call, effect: Send) -> None:
+        """Carry a request, and its reply."""
+        episode, chance, machine = self._episode, self._chance, call.worker.machine
+        if episode.luck(Luck.UNCONNECTED):
+            self._schedule.after(chance.draw(), machine, episode.step, call, call.turn, NO_CONNECTION)
+            return
+        request = effect.request
+        is_refund = call.kind is Kind.REFUND and request.method == "POST" and call.order.payment_id in request.target
+        key = next((value for name, value in request.headers if name.lower() == "idempotency-key"), None)
+        flight = _Flight(call, call.turn, request, is_refund, key)
+        if is_refund:
+            call.about_to_send = True
+            if not call.order.is_wrong:
+                require(world.ONE_SENDS if len(self._about_to_send(call.order)) > 1 else None, call.order)
+        seconds = 0.0 if episode.is_calm else 0.1 * chance.draw() ** 4
+        self._schedule.after(seconds, machine, self._leave, flight, effect.timeout.total)
+
+    def _leave(self, flight: _Flight, timeout: float) -> None:
+        call, chance, episode = flight.call, self._chance, self._episode
+        if call.is_over or call.turn != flight.turn:
+            return
+        flight.request.progress.evidence = Evidence.MAYBE_SENT
+        call.about_to_send = False
+        machine = call.worker.machine
+        is_lost, seconds = episode.luck(Luck.LOST_REQUEST), 0.2 * chance.draw() ** 4
+        if episode.luck(Luck.LATE_REQUEST):
+            seconds = chance.between(0.0, SECONDS_ON_THE_WAY)
+        if not is_lost:
+            if flight.is_refund:
+                self._refunds.append(flight)
+            self._schedule.after(seconds, None, self._arrive, flight)
+        if is_lost or seconds > 1.0:
+            episode.story.tell(self._schedule.now, call.order, "is lost" if is_lost else "is late", call, seconds)
+        # The connection is cut, or the caller waits until its time is over.
+        until = chance.between(0.0, timeout) if (is_lost or seconds > 1.0) and chance.happens(0.5) else timeout
+        self._schedule.after(until, machine, episode.step, call, flight.turn, CUT if until < timeout else TIMED_OUT)
+
+    def _arrive(self, flight: _Flight) -> None:
+        call, chance, episode = flight.call, self._chance, self._episode
+        order, providers = call.order, episode.providers
+        if flight.is_refund:
+            self._refunds.remove(flight)
+        fault = chance.among(FAULTS) if episode.luck(Luck.FAULT) else None
+        before = len(providers.refunds(order)) if flight.is_refund else 0
+        reply = providers.handle(order.provider, flight.request, fault)
+        episode.story.tell(self._schedule.now, order, "arrives", call, flight.request.method, fault, reply.status)
+        if flight.is_refund:
+            for refund in providers.refunds(order)[before:]:
+                episode.story.tell(self._schedule.now, order, "executes", call, refund.refund_id)
+                self._executed(order, refund.refund_id, refund.state in PENDING)
+            episode.promises.state(order)
+        if call.is_over or call.turn != flight.turn or episode.luck(Luck.LOST_REPLY):
+            return
+        answer = arrived(reply)
+        if answer is not None:
+            machine = call.worker.machine
+            self._schedule.after(0.2 * chance.draw() ** 4, machine, episode.step, call, flight.turn, answer)
+
+    # What a provider does by itself.
+
+    def _executed(self, order: Order, refund_id: str, is_pending: bool) -> None:
+        episode, chance = self._episode, self._chance
+        if is_pending and not episode.is_calm:
+            self._schedule.after(episode.plan.gap(chance), None, self._settle, order, refund_id)
+        if not episode.is_calm:
+            self._calls_back(order, refund_id)
+
+    def _settle(self, order: Order, refund_id: str) -> None:
+        episode = self._episode
+        state = episode.providers.settle(order, refund_id, fails=self._chance.happens(0.35))
+        if state is not None:
+            episode.story.tell(self._schedule.now, order, "settles", refund_id, state)
+            episode.promises.state(order)
+            self._calls_back(order, refund_id)
+
+    def _calls_back(self, order: Order, refund_id: str) -> None:
+        """Send callbacks about a refund as it is now: at once, late, twice, out of order, and forged ones."""
+        episode, chance = self._episode, self._chance
+        if not chance.happens(episode.plan.callbacks):
+            return
+        callback = episode.providers.callback(order.provider, refund_id)
+        for _ in range(2 if chance.happens(0.2) else 1):
+            seconds = 0.0 if chance.happens(0.3) else episode.plan.gap(chance)
+            self._schedule.after(seconds, None, episode.start, Kind.CALLBACK, order, callback)
+        if order.provider != "blink" and chance.happens(0.1):
+            forged = episode.providers.callback(order.provider, refund_id, forged=True)
+            self._schedule.after(episode.plan.gap(chance), None, self._forge, order, forged)
+
+    def _forge(self, order: Order, callback: Callback) -> None:
+        is_refused = self._episode.workers[0].is_forged(order.provider, callback)
+        require(None if is_refused else world.FORGERIES_ARE_REFUSED, order)
