@@ -104,7 +104,7 @@ class Order:
     """One refund that somebody intends, and what the world knows of it beyond the provider.
 
     `accepted` are the provider's ids that a call or an answer has told the ledger of. `denied` counts the calls that
-    had begun when a person said, wrongly, that nothing was executed. `said_executed`: a person has rightly said so.
+    had begun when a person said, wrongly, that nothing was executed; -1 where none did.
     """
 
     number: int
@@ -114,7 +114,6 @@ class Order:
     accepted: set[str] = field(default_factory=set)
     is_wrong: bool = False
     denied: int = -1
-    said_executed: bool = False
 
     @property
     def reference(self) -> str:
@@ -145,7 +144,7 @@ class Plan:
         self.has_wrong_person = chance.happens(0.08)
         self.outlasts_window = chance.happens(0.3)
         self.skew = chance.between(-40.0, 40.0) if chance.happens(0.2) else 0.0
-        self.callbacks = chance.between(0.0, 0.7)
+        self.callbacks = chance.between(0.0, 0.5)
         providers = [chance.among(_PROVIDERS) for _ in range(ORDERS)]
         self.orders = [
             Order(number, provider, chance.happens(0.3)) for number, provider in enumerate(providers, start=1)

@@ -28,7 +28,7 @@ REFUND_ID: Final = COLUMNS.index("refund_id")
 FAILED_IDS: Final = COLUMNS.index("failed_ids")
 CONTRADICTION: Final = COLUMNS.index("contradiction")
 TOKEN: Final = COLUMNS.index("token")
-_TRACKING_ID: Final = COLUMNS.index("tracking_id")
+TRACKING_ID: Final = COLUMNS.index("tracking_id")
 _VERSION: Final = COLUMNS.index("version")
 
 
@@ -119,4 +119,4 @@ class Connection:
 
 
 def _ids_of(row: Row) -> tuple[Any, Any]:
-    return row[REFUND_ID], row[_TRACKING_ID]
+    return row[REFUND_ID], row[TRACKING_ID]

@@ -15,6 +15,7 @@ from scripts.simulate.database import Connection, Database, Trouble
 from scripts.simulate.machines import Machine, Schedule
 from scripts.simulate.network import Network
 from scripts.simulate.promises import Promises, require
+from scripts.simulate.provider import SECONDS_KEPT
 from scripts.simulate.worker import SECONDS_OF_A_LEASE, Call, Kind, Worker
 from tests.stateful import world
 
@@ -177,6 +178,8 @@ class Episode:
             return
         trouble = self.chance.among(_TROUBLES) if self.luck(Luck.LEDGER) else None
         worker.connection.trouble = trouble
+        if trouble is not None:
+            self.story.count("ledger in trouble")
         changes = [call.effect.change for call in batch]
         alone = batch[0] if len(batch) == 1 and isinstance(changes[0], Learn) else None
         before = None if alone is None else self.entry(alone.order)
@@ -186,7 +189,8 @@ class Episode:
             self.schedule.after(0.001, worker.machine, self.write, worker)
         for call, result in zip(batch, results, strict=True):
             self.story.tell(self.schedule.now, call.order, "commits", call, call.effect.change, trouble)
-            self.promises.committed(call, result)
+            is_alone = sum(one.order is call.order for one in batch) == 1
+            self.promises.committed(call, result, is_alone=is_alone)
             heard = result
             if trouble is None and self.luck(Luck.LEDGER) and self.chance.happens(0.3):
                 heard = LedgerFailed("the ledger did not answer in time")
@@ -311,7 +315,6 @@ class Episode:
         if is_wrong:
             order.is_wrong = True
             order.denied = -1 if executed else self._begun
-        order.said_executed |= executed
         self.promises.state(order)
 
     # The end.
@@ -332,7 +335,9 @@ class Episode:
         require(world.NO_OTHER_ERROR if self.providers.violations else None, self.plan.orders[0])
 
     def _deliver_to_the_end(self, order: Order) -> None:
-        for _ in range(_MOST_ROUNDS):
+        for attempt in range(_MOST_ROUNDS):
+            if attempt > 1:  # by then the provider has forgotten what it keeps under a key
+                self.schedule.now += SECONDS_KEPT
             result = self._asked(Kind.REFUND, order)
             if isinstance(result, Refund):
                 if result.status is RefundStatus.SUCCEEDED:

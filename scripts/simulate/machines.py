@@ -60,7 +60,7 @@ class Machine:
     """A machine with its clocks. While it sleeps, `monotonic` stands still, and nothing runs on it."""
 
     def __init__(self, number: int, schedule: Schedule, chance: Chance) -> None:
-        self.number = number
+        self.name = f"machine {number}"
         self.asleep_until = 0.0
         self.ahead = chance.between(-2.0, 2.0)
         """By how much its wall clock is wrong."""

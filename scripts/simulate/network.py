@@ -98,6 +98,8 @@ class Network:
         if flight.is_refund:
             self._refunds.remove(flight)
         fault = chance.among(FAULTS) if episode.luck(Luck.FAULT) else None
+        if fault is not None:
+            episode.story.count("meets a fault")
         before = len(providers.refunds(order)) if flight.is_refund else 0
         reply = providers.handle(order.provider, flight.request, fault)
         episode.story.tell(self._schedule.now, order, "arrives", call, flight.request.method, fault, reply.status)
@@ -106,7 +108,10 @@ class Network:
                 episode.story.tell(self._schedule.now, order, "executes", call, refund.refund_id)
                 self._executed(order, refund.refund_id, refund.state in PENDING)
             episode.promises.state(order)
-        if call.is_over or call.turn != flight.turn or episode.luck(Luck.LOST_REPLY):
+        if call.is_over or call.turn != flight.turn:
+            return
+        if episode.luck(Luck.LOST_REPLY):
+            episode.story.tell(self._schedule.now, order, "reply lost", call)
             return
         answer = arrived(reply)
         if answer is not None:
@@ -124,8 +129,11 @@ class Network:
 
     def _settle(self, order: Order, refund_id: str) -> None:
         episode = self._episode
-        state = episode.providers.settle(order, refund_id, fails=self._chance.happens(0.35))
+        fails = self._chance.happens(0.35)
+        state = episode.providers.settle(order, refund_id, fails=fails)
         if state is not None:
+            if fails:
+                episode.story.count("ends failed")
             episode.story.tell(self._schedule.now, order, "settles", refund_id, state)
             episode.promises.state(order)
             self._calls_back(order, refund_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry import Refund, RefundError, RefundInProgress
+from refundry import Refund, RefundError
 from refundry.errors import LedgerFailed
 from refundry.flows.effects import Commit
 from refundry.ledger.changes import Learn, Record
@@ -60,13 +60,17 @@ class Promises:
             alive = {one.refund_id for one in executions if not one.failed}
             require(world.UNKNOWN_IS_UNKNOWN if alive.intersection(order.accepted) else None, order)
 
-    def committed(self, call: Call, result: Any) -> None:
-        """The state after a commit, which is what its call may tell."""
+    def committed(self, call: Call, result: Any, *, is_alone: bool) -> None:
+        """The state after a commit, which is what its call may tell.
+
+        `is_alone`: no other change of the same reference was made in the same transaction, before it or after.
+        """
         order, episode = call.order, self._episode
         row = self._row(order)
         executions = episode.providers.executions(order)
+        # Within one process a call is under way until it ends, whatever the others make of its lease.
         is_held_here = row is not None and call.worker.held.of(row[TOKEN]) is not None
-        call.seen = (row, None if is_held_here else episode.database.now(), executions)
+        call.seen = (row, episode.database.now() if is_alone and not is_held_here else None, executions)
         if isinstance(result, LedgerFailed):
             return
         change = call.effect.change
@@ -104,14 +108,9 @@ class Promises:
         if isinstance(result, Refund) or call.seen is None:
             return
         row, now, _ = call.seen
-        if now is None:
-            # Within one process a call is under way until it ends, whatever the others make of its lease.
-            if isinstance(result, RefundInProgress):
-                return
-            kept = world.Kept() if row is None else _kept(row)
-        else:
-            kept = world.Kept.of(episode.database.entry(row, now, episode.machines[0].clock))
-        require(world.told_unknown(result, kept), order)
+        if now is not None:
+            entry = episode.database.entry(row, now, episode.machines[0].clock)
+            require(world.told_unknown(result, world.Kept.of(entry)), order)
 
     def ended(self, order: Order) -> None:
         """Whether a refund that was delivered again and again, in the end at a sound provider, is executed once."""
@@ -119,7 +118,7 @@ class Promises:
         row = self._row(order)
         executions = self._episode.providers.executions(order)
         kept = world.Kept() if row is None else _kept(row)
-        require(world.lost(kept, executions, may_have_failed=order.said_executed), order)
+        require(world.lost(kept, executions), order)
 
     def _row(self, order: Order) -> Row | None:
         return self._episode.database.rows.get((order.provider, order.reference))

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 ASKED: Final = 100
 CAPTURED: Final = 10_000
 CURRENCY: Final = "EUR"
-_SECONDS_KEPT: Final = 24 * 3600
+SECONDS_KEPT: Final = 24 * 3600
+"""For how long Paybyrd keeps its answer under a key."""
 _MACHINES: Final[tuple[type[Machine], ...]] = (Lab4PayMachine, PaybyrdMachine, BlinkMachine)
 UNDONE: Final = frozenset[str]().union(*(machine.UNDONE for machine in _MACHINES))
 _ENDS: Final = {
@@ -68,11 +69,13 @@ class Providers:
         sandbox._providers = {name: replace(one, payments=()) for name, one in sandbox._providers.items()}
         sandbox._contracts = {name: _Remembered(one) for name, one in sandbox._contracts.items()}
         self.accounts: list[Account] = self._sandbox.accounts()
+        self._machines: dict[str, Machine] = {}
 
     def begin(self, schedule: Schedule, skew: float, orders: list[Order]) -> None:
         """Begin an episode, of which nothing is known yet."""
         self._schedule = schedule
         self._sandbox.reset()
+        self._machines = self._sandbox._machines
         self._sandbox.skew(skew)
         for order in orders:
             self._sandbox.add_payment(order.provider, order.payment_id, CAPTURED, CURRENCY, pending=order.pending)
@@ -91,19 +94,26 @@ class Providers:
     def refunds(self, order: Order) -> list[SandboxRefund]:
         """The refunds of an order that were executed."""
         payment_id = order.payment_id
-        return [one for one in self._sandbox.refunds(order.provider) if one.payment_id == payment_id]
+        return [one for one in self._machines[order.provider].refunds if one.payment_id == payment_id]
 
     def executions(self, order: Order) -> tuple[Execution, ...]:
         """The same, as the promises look at them."""
-        return tuple(Execution(one.refund_id, one.amount, one.state in UNDONE) for one in self.refunds(order))
+        payment_id = order.payment_id
+        return tuple(
+            [
+                Execution(one.refund_id, one.amount, one.state in UNDONE)
+                for one in self._machines[order.provider].refunds
+                if one.payment_id == payment_id
+            ]
+        )
 
     def would_execute(self, order: Order, key: str | None) -> bool:
         """Whether a request under this key would be worked on, and not get a stored answer."""
         if key is None:
             return True
-        machine: Any = self._sandbox._machine(order.provider)
+        machine: Any = self._machines[order.provider]
         kept = machine._kept.get(key)
-        return kept is None or self._sandbox._clock() + self._sandbox._ahead - kept[0] >= _SECONDS_KEPT
+        return kept is None or self._sandbox._clock() + self._sandbox._ahead - kept[0] >= SECONDS_KEPT
 
     def settle(self, order: Order, refund_id: str, *, fails: bool) -> str | None:
         """End a pending refund; None where it has ended."""

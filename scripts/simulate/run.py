@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count, islice
 from multiprocessing import get_context
 from typing import Final
 
@@ -20,7 +21,7 @@ from scripts.simulate.provider import Providers
 from scripts.simulate.story import Story
 from scripts.simulate.worker import simulated
 
-_AT_ONCE: Final = 250
+_AT_ONCE: Final = 50
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,10 @@ class Failure:
 
 @dataclass
 class Totals:
-    """What came of some episodes. `digest` is the same whatever the order in which they ran."""
+    """What came of some episodes. `digest` is the same whatever the order in which they ran.
+
+    `calls` are those of refund(), and `happened` counts what befell them.
+    """
 
     episodes: int = 0
     calls: int = 0
@@ -50,9 +54,13 @@ class Totals:
     failures: list[Failure] = field(default_factory=list)
 
     @property
-    def refunds(self) -> int:
+    def references(self) -> int:
         """How many refunds somebody intended."""
         return self.episodes * ORDERS
+
+    def broken(self, *words: str) -> int:
+        """How many failures are about a promise that has one of these words in it."""
+        return sum(any(one in failure.promise for one in words) for failure in self.failures)
 
     def add(self, other: Totals) -> None:
         """Add those of other episodes."""
@@ -82,19 +90,19 @@ class Simulation:
         totals.cpu_seconds = time.process_time() - began
         return totals
 
-    def story(self, number: int) -> tuple[str, ...]:
-        """What happens in an episode, to every refund of it."""
+    def story(self, number: int) -> tuple[Failure | None, tuple[str, ...]]:
+        """The failure of an episode, if it has one, and all that happens in it."""
         story = Story()
         with _quiet(), simulated():
-            self._failure(number, story, Totals())
-        return tuple(story.of(None))
+            failure = self._failure(number, story, Totals())
+        return failure, tuple(story.of(None))
 
     def _one(self, number: int, totals: Totals) -> None:
         story = Story()
         failure = self._failure(number, story, totals)
         totals.episodes += 1
         totals.digest = (totals.digest + story.digest()) % 2**64
-        totals.happened.update(what for _, _, what, _ in story.lines)
+        totals.happened.update(story.counted)
         if failure is not None:
             totals.failures.append(failure)
 
@@ -128,17 +136,17 @@ def _quiet() -> Iterator[None]:
 
 
 def simulate(seed: int, refunds: int, processes: int) -> Iterator[Totals]:
-    """Run as many episodes as these refunds need. Gives the totals of each part as it ends."""
-    episodes = -(-refunds // ORDERS)
-    parts = [range(first, min(first + _AT_ONCE, episodes)) for first in range(0, episodes, _AT_ONCE)]
-    if processes == 1:
-        simulation = Simulation(seed)
-        for part in parts:
-            yield simulation.run(part)
-        return
+    """Run episodes until so many refunds are called for. Gives the totals of each part, in its order."""
+    parts = (range(first, first + _AT_ONCE) for first in count(0, _AT_ONCE))
+    called = 0
     with ProcessPoolExecutor(processes, get_context("spawn"), _prepare, (seed,)) as pool:
-        for totals in pool.map(_run, parts):
+        running = deque(pool.submit(_run, part) for part in islice(parts, 2 * processes))
+        while called < refunds:
+            totals = running.popleft().result()
+            called += totals.calls
+            running.append(pool.submit(_run, next(parts)))
             yield totals
+        pool.shutdown(cancel_futures=True)
 
 
 _simulations: list[Simulation] = []

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry import Refund, RefundError
-from refundry.errors import LedgerFailed
 from scripts.simulate.machines import Machine
 from scripts.simulate.worker import Call, Worker
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from scripts.simulate.chance import Order
 
+_VALUES: Final = frozenset({str, int, float, bool, type(None)})
 Line = tuple[float, int, str, tuple[Any, ...]]
 _CHANGES: Final = {
     "Reserve": "reserves the reference",
@@ -32,9 +33,15 @@ class Story:
 
     def __init__(self) -> None:
         self.lines: list[Line] = []
+        self.counted: Counter[str] = Counter()
+
+    def count(self, what: str) -> None:
+        """Count what has no line of its own."""
+        self.counted[what] += 1
 
     def tell(self, now: float, order: Order | None, what: str, *details: object) -> None:
         """Add a line."""
+        self.counted[what] += 1
         self.lines.append((now, 0 if order is None else order.number, what, (*map(_plain, details),)))
 
     def digest(self) -> int:
@@ -48,32 +55,27 @@ class Story:
 
 
 def _plain(detail: object) -> Any:
-    if isinstance(detail, Call):
-        return f"{detail.kind.value} {detail.number}"
-    if isinstance(detail, Worker):
-        return f"worker {detail.number} on machine {detail.machine.number}"
-    if isinstance(detail, Machine):
-        return f"machine {detail.number}"
-    if detail is None or isinstance(detail, str | int | float):
+    """A detail as a value that nothing changes afterwards."""
+    kind = type(detail)
+    if kind in _VALUES:
         return detail
-    if isinstance(detail, Refund):
-        return f"{detail.status.value}{', replayed' if detail.replayed else ''}{'' if detail.recorded else ', not recorded'}"
-    if isinstance(detail, RefundError | LedgerFailed):
-        return f"{type(detail).__name__}: {detail}"
-    return type(detail).__name__
+    if isinstance(detail, Call | Worker | Machine):
+        return detail.name
+    if kind is Refund:
+        assert isinstance(detail, Refund)
+        return f"{detail.status}{', replayed' * detail.replayed}{', not recorded' * (not detail.recorded)}"
+    if isinstance(detail, RefundError):
+        return f"{kind.__name__}: {detail}"
+    return str(detail) if isinstance(detail, str) else kind.__name__
 
 
 def _about(number: int, order: Order | None) -> str:
     return "" if order is not None or not number else f"order-{number}: "
 
 
-def _ended(call: str, result: str) -> str:
-    return f"{call} ends: {result}"
-
-
 _SENTENCES: Final[dict[str, Callable[..., str]]] = {
     "begins": lambda call, worker: f"{call} begins in {worker}",
-    "ends": _ended,
+    "ends": lambda call, result: f"{call} ends: {result}",
     "commits": lambda call, change, trouble: (
         f"{call} {_CHANGES.get(change, change)}{'' if trouble is None else f'; {trouble}'}"
     ),
@@ -92,6 +94,7 @@ _SENTENCES: Final[dict[str, Callable[..., str]]] = {
     "arrives": lambda call, method, fault, status: (
         f"the {method} of {call} arrives, and is answered {status}{'' if fault is None else f' ({fault})'}"
     ),
+    "reply lost": lambda call: f"the reply to {call} is lost",
     "executes": lambda call, refund_id: f"the provider has executed {refund_id[:8]} for {call}",
     "settles": lambda refund_id, state: f"the provider ends {refund_id[:8]}: {state}",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from unittest import mock
@@ -15,11 +15,9 @@ from scripts.simulate.database import Connection
 from scripts.simulate.provider import ASKED, CURRENCY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Generator, Iterator, Sequence
 
     from refundry import Account
-    from refundry.flows.effects import Commit
     from refundry.ledger.changes import Change
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
@@ -52,12 +50,13 @@ class Call:
     """
 
     __slots__ = (
-        *("about_to_send", "effect", "flow", "is_over", "kind", "number", "order", "owner", "result", "seen", "turn"),
-        "worker",
+        *("about_to_send", "effect", "flow", "is_over", "kind", "name", "number", "order", "owner", "result", "seen"),
+        *("turn", "worker"),
     )
 
     def __init__(self, number: int, kind: Kind, order: Order, worker: Worker) -> None:
         self.number = number
+        self.name = f"{kind} {number}"
         self.kind = kind
         self.order = order
         self.worker = worker
@@ -84,12 +83,13 @@ class Worker:
     is_immediate = False
 
     def __init__(self, number: int, machine: Machine, episode: Episode, accounts: Sequence[Account]) -> None:
-        self.number = number
+        self.name = f"worker {number} on {machine.name}"
         self.machine = machine
         self.is_alive = True
         self.calls: list[Call] = []
         self.waiting: list[Call] = []
-        """The calls whose change waits for the next transaction."""
+        """The calls whose change waits for the next transaction, which begins at `writes_at`."""
+        self.writes_at = 0.0
         self.held = Held()
         self.connection = Connection(episode.database, lambda: episode.meanwhile(self))
         self._session = Session(lambda _: self.connection, machine.clock, self.held)
@@ -179,15 +179,18 @@ class Worker:
             self.break_off(call)
 
 
-def commit_of(call: Call) -> Commit:
-    """What a call waits for that is in `waiting`."""
-    effect: Commit = call.effect
-    return effect
-
-
 _being_made: list[Worker] = []
 
 
-def simulated() -> AbstractContextManager[Any]:
-    """Let a core that is made meanwhile have the worker that makes it as its ledger."""
-    return mock.patch("refundry.ledger.opening.opened", lambda *_: _being_made[-1])
+@contextmanager
+def simulated() -> Iterator[None]:
+    """Let a core that is made meanwhile have the worker that makes it as its ledger.
+
+    No signal interrupts a call here: an episode breaks calls off by itself. To look for handlers of signals at each
+    exception would take a tenth of the time.
+    """
+    with (
+        mock.patch("refundry.ledger.opening.opened", lambda *_: _being_made[-1]),
+        mock.patch("refundry.interruption._handlers", frozenset),
+    ):
+        yield

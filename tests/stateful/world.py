@@ -155,10 +155,11 @@ def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | 
     return NEWS_IS_KEPT if is_new and not is_kept else None
 
 
-def lost(kept: Kept, executions: Collection[Execution], *, may_have_failed: bool) -> str | None:
+def lost(kept: Kept, executions: Collection[Execution]) -> str | None:
     """Whether a refund is executed and ACCEPTED once it was delivered again until the provider was sound.
 
-    `may_have_failed`: the ledger has the refund from a person, and so no id by which it could learn of a failure.
+    Without the provider's id of the refund nobody may learn that it has failed since. There is none where a person says
+    that it was executed, and where a reply has none.
     """
-    is_paid = may_have_failed or any(not one.failed for one in executions)
+    is_paid = kept.refund_id is None or any(not one.failed for one in executions)
     return None if is_paid and kept.state is State.ACCEPTED else NONE_IS_LOST
