@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from refundry import Refund, RefundInProgress, RefundStatus
+from refundry import RefundInProgress, RefundStatus
 from refundry.ledger.changes import Decide, Learn, Record
 from refundry.ledger.entry import ids_of
 from refundry.ledger.rules import Accepted, Sending, Unknown, state_of

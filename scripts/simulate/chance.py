@@ -111,6 +111,7 @@ class Order:
     provider: str
     pending: bool
     deliveries: int = 0
+    first_sent: float | None = None
     accepted: set[str] = field(default_factory=set)
     is_wrong: bool = False
     denied: int = -1
@@ -136,9 +137,7 @@ class Plan:
         self.has_server = chance.happens(0.5)
         self.machines = 2 if self.has_server and chance.happens(0.5) else 1
         self.workers = max(self.machines, 1 + int(chance.draw() * 3))
-        self.rates = {
-            luck: chance.between(0.0, most) if chance.happens(0.5) else 0.0 for luck, most in _MOST.items()
-        }
+        self.rates = {luck: chance.between(0.0, most) if chance.happens(0.5) else 0.0 for luck, most in _MOST.items()}
         # A machine that starts again goes by its wall clock alone, which then has to be right.
         self.rates[Luck.JUMP if chance.happens(0.5) else Luck.REBOOT] = 0.0
         self.has_wrong_person = chance.happens(0.08)
@@ -150,13 +149,15 @@ class Plan:
             Order(number, provider, chance.happens(0.3)) for number, provider in enumerate(providers, start=1)
         ]
 
-    def gap(self, chance: Chance) -> float:
-        """The seconds from one thing that happens to a reference to the next: most are about as long as something."""
+    def gap(self, chance: Chance, order: Order, now: float) -> float:
+        """The seconds from one thing that happens to an order to the next: about none, a call, a lease, or a window."""
         kind = chance.draw()
         if kind < 0.35:
             return chance.between(0.0, 0.05)
         if kind < 0.6:
             return chance.between(0.0, 4.0)
-        if kind < 0.9 or not self.outlasts_window:
+        if kind < 0.8 or not self.outlasts_window:
             return chance.between(8.0, 45.0)
-        return _A_DAY + chance.between(-60.0, 30.0)
+        # Where the provider forgets a key.
+        end = (now if order.first_sent is None else order.first_sent) + _A_DAY + chance.between(-40.0, 5.0)
+        return max(end - now, 0.0)

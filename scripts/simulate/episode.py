@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from refundry import OutcomeUnknown, Refund, RefundInProgress, RefundStatus
+from refundry import OutcomeUnknown, Refund, RefundStatus
 from refundry.errors import LedgerFailed
 from refundry.flows.effects import Commit, Send, Sleep
 from refundry.ledger.changes import Decide, Learn
 from refundry.ledger.database import Held, Session
-from refundry.ledger.rules import Sending, Unknown
+from refundry.ledger.rules import Unknown
 from scripts.simulate.chance import Chance, Luck, Plan
 from scripts.simulate.database import Connection, Database, Trouble
+from scripts.simulate.ending import finish
 from scripts.simulate.machines import Machine, Schedule
 from scripts.simulate.network import Network
 from scripts.simulate.promises import Promises, require
-from scripts.simulate.provider import SECONDS_KEPT
-from scripts.simulate.worker import SECONDS_OF_A_LEASE, Call, Kind, Worker
+from scripts.simulate.worker import Call, Kind, Worker
 from tests.stateful import world
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from scripts.simulate.story import Story
 
 _MOST_DELIVERIES: Final = 5
-_MOST_ROUNDS: Final = 6
 _MOST_AT_ONCE: Final = 64
 _TROUBLES: Final = tuple(Trouble)
 _SLEEPS: Final = (2.0, 11.0, 18.0, 30.0, 3_600.0)
@@ -61,12 +60,11 @@ class Episode:
     def run(self) -> None:
         """Let it all happen. Raises PromiseBroken."""
         for order in self.plan.orders:
-            first = self.chance.between(0.0, 3.0)
-            self.schedule.after(first, None, self.deliver, order)
+            self.schedule.after(self.chance.between(0.0, 3.0), None, self.deliver, order)
             if self.chance.happens(0.4):
-                self.schedule.after(first + self.plan.gap(self.chance), None, self.deliver, order)
+                self.later(self.deliver, order, order=order)
         self.schedule.run()
-        self._finish()
+        finish(self)
 
     def luck(self, luck: Luck) -> bool:
         """Whether something goes wrong now."""
@@ -86,19 +84,22 @@ class Episode:
 
     def start(self, kind: Kind, order: Order, callback: Callback | None = None) -> None:
         """Let some worker begin a call: one that is awake, where there is one."""
-        now = self.schedule.now
-        awake = [one for one in self.workers if one.machine.asleep_until <= now]
-        if not awake:
-            worker = self.chance.among(self.workers)
-            self.schedule.after(0.0, worker.machine, self.start, kind, order, callback)
-            return
-        worker = self.chance.among(awake)
+        awake = [one for one in self.workers if one.machine.asleep_until <= self.schedule.now]
+        if awake:
+            self.begin(self.chance.among(awake), kind, order, callback)
+        else:
+            machine = self.chance.among(self.workers).machine
+            self.schedule.after(0.0, machine, self.start, kind, order, callback)
+
+    def begin(self, worker: Worker, kind: Kind, order: Order, callback: Callback | None = None) -> Call:
+        """Let a worker begin a call."""
         self._begun += 1
         self.refund_calls += kind is Kind.REFUND
         call = Call(self._begun, kind, order, worker)
-        self.story.tell(now, order, "begins", call, worker)
+        self.story.tell(self.schedule.now, order, "begins", call, worker)
         worker.begin(call, callback)
         self.step(call, 0, None)
+        return call
 
     def step(self, call: Call, turn: int, value: Any) -> None:
         """Give the flow of a call its next input, unless that is no longer waited for."""
@@ -143,15 +144,16 @@ class Episode:
             return
         is_accepted = isinstance(result, Refund)
         if self.chance.happens(0.2 if is_accepted else 0.6):
-            self._later(self.deliver, order)
+            self.later(self.deliver, order, order=order)
         is_unknown = isinstance(result, OutcomeUnknown)
         if (is_unknown or (is_accepted and result.status is RefundStatus.PENDING)) and self.chance.happens(0.4):
-            self._later(self.start, Kind.RESOLVE, order)
+            self.later(self.start, Kind.RESOLVE, order, order=order)
         if is_unknown and self.chance.happens(0.4):
-            self._later(self.person, order)
+            self.later(self.person, order, order=order)
 
-    def _later(self, what: Any, *arguments: Any) -> None:
-        self.schedule.after(self.plan.gap(self.chance), None, what, *arguments)
+    def later(self, what: Any, *arguments: Any, order: Order) -> None:
+        """Let something happen about an order: at once, soon, after a lease, or when a window ends."""
+        self.schedule.after(self.plan.gap(self.chance, order, self.schedule.now), None, what, *arguments)
 
     # The ledger.
 
@@ -251,15 +253,15 @@ class Episode:
         worker.kill()
         self.workers[self.workers.index(worker)] = self._new_worker(worker.machine)
         for order in orders:
-            self._later(self.deliver, order)
+            self.later(self.deliver, order, order=order)
             if self.chance.happens(0.2):
-                self._later(self.person, order)
+                self.later(self.person, order, order=order)
 
     def _interrupt(self, call: Call) -> None:
         if not call.is_over and call.worker.machine.asleep_until <= self.schedule.now:
             self.story.tell(self.schedule.now, call.order, "is interrupted", call)
             call.worker.break_off(call)
-            self._later(self.deliver, call.order)
+            self.later(self.deliver, call.order, order=call.order)
 
     def _is_between_look_and_byte(self, machine: Machine) -> bool:
         """Whether a call has looked at its clocks, and is about to send. No promise holds if its lease passes now."""
@@ -316,50 +318,6 @@ class Episode:
             order.is_wrong = True
             order.denied = -1 if executed else self._begun
         self.promises.state(order)
-
-    # The end.
-
-    def _finish(self) -> None:
-        """Let every lease end and every provider be sound, and see that each refund ends executed, once."""
-        self.is_calm = True
-        self.schedule.now += SECONDS_OF_A_LEASE + 1.0
-        for worker in self.workers:
-            worker.sweep()
-        for order in self.plan.orders:
-            self.promises.state(order)
-            entry = self.entry(order)
-            require(world.SENDING_ENDS if entry is not None and isinstance(entry.known, Sending) else None, order)
-            if not order.is_wrong:
-                self._deliver_to_the_end(order)
-                self.promises.ended(order)
-        require(world.NO_OTHER_ERROR if self.providers.violations else None, self.plan.orders[0])
-
-    def _deliver_to_the_end(self, order: Order) -> None:
-        for attempt in range(_MOST_ROUNDS):
-            if attempt > 1:  # by then the provider has forgotten what it keeps under a key
-                self.schedule.now += SECONDS_KEPT
-            result = self._asked(Kind.REFUND, order)
-            if isinstance(result, Refund):
-                if result.status is RefundStatus.SUCCEEDED:
-                    return
-                for one in self.providers.refunds(order):
-                    self.providers.settle(order, one.refund_id, fails=False)
-                result = self._asked(Kind.RESOLVE, order)
-            require(world.IN_PROGRESS_IS_HELD if isinstance(result, RefundInProgress) else None, order)
-            if isinstance(result, OutcomeUnknown) and isinstance(self._asked(Kind.RESOLVE, order), OutcomeUnknown):
-                self.person(order, is_sure=True)
-
-    def _asked(self, kind: Kind, order: Order) -> Any:
-        begun = self._begun
-        worker = self.workers[0]
-        self._begun += 1
-        self.refund_calls += kind is Kind.REFUND
-        call = Call(begun + 1, kind, order, worker)
-        self.story.tell(self.schedule.now, order, "begins", call, worker)
-        worker.begin(call, None)
-        self.step(call, 0, None)
-        self.schedule.run()
-        return call.result
 
 
 _WHAT: Final = {

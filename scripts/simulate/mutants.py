@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from typing import Final, NamedTuple
 
 from scripts.model.mutants import HARMLESS, Mutant, of_code, of_table
-from scripts.simulate.run import Failure, Simulation
+from scripts.simulate.run import Failure, Simulation, spare_the_collector
 
 _AT_ONCE: Final = 25
 
@@ -42,7 +42,7 @@ def first_failure(mutant: Mutant, seed: int, refunds: int) -> tuple[Failure | No
 def all_tried(seed: int, refunds: int, processes: int) -> Iterator[Verdict]:
     """Every mutant in turn, over several processes."""
     tasks = [(index, seed, refunds) for index in range(len(every()))]
-    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), spare_the_collector) as pool:
         yield from pool.map(_tried, tasks)
 
 

@@ -78,6 +78,8 @@ class Network:
             return
         flight.request.progress.evidence = Evidence.MAYBE_SENT
         call.about_to_send = False
+        if flight.is_refund and call.order.first_sent is None:
+            call.order.first_sent = self._schedule.now
         machine = call.worker.machine
         is_lost, seconds = episode.luck(Luck.LOST_REQUEST), 0.2 * chance.draw() ** 4
         if episode.luck(Luck.LATE_REQUEST):
@@ -121,9 +123,9 @@ class Network:
     # What a provider does by itself.
 
     def _executed(self, order: Order, refund_id: str, is_pending: bool) -> None:
-        episode, chance = self._episode, self._chance
+        episode = self._episode
         if is_pending and not episode.is_calm:
-            self._schedule.after(episode.plan.gap(chance), None, self._settle, order, refund_id)
+            episode.later(self._settle, order, refund_id, order=order)
         if not episode.is_calm:
             self._calls_back(order, refund_id)
 
@@ -145,11 +147,13 @@ class Network:
             return
         callback = episode.providers.callback(order.provider, refund_id)
         for _ in range(2 if chance.happens(0.2) else 1):
-            seconds = 0.0 if chance.happens(0.3) else episode.plan.gap(chance)
-            self._schedule.after(seconds, None, episode.start, Kind.CALLBACK, order, callback)
+            if chance.happens(0.3):  # before the reply
+                self._schedule.after(0.0, None, episode.start, Kind.CALLBACK, order, callback)
+            else:
+                episode.later(episode.start, Kind.CALLBACK, order, callback, order=order)
         if order.provider != "blink" and chance.happens(0.1):
             forged = episode.providers.callback(order.provider, refund_id, forged=True)
-            self._schedule.after(episode.plan.gap(chance), None, self._forge, order, forged)
+            episode.later(self._forge, order, forged, order=order)
 
     def _forge(self, order: Order, callback: Callback) -> None:
         is_refused = self._episode.workers[0].is_forged(order.provider, callback)

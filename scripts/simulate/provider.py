@@ -17,9 +17,9 @@ from tests.stateful.world import Execution
 if TYPE_CHECKING:
     from refundry.accounts import Account
     from refundry.sandbox import Fault, SandboxRefund
-    from refundry.sandbox.contract import Call, Contract, Violation
+    from refundry.sandbox.contract import Contract, Violation
     from refundry.sandbox.faults import Reply
-    from refundry.sandbox.machine import Callback, Machine
+    from refundry.sandbox.machine import Call, Callback, Machine
     from refundry.wire import WireRequest
     from scripts.simulate.chance import Order
     from scripts.simulate.machines import Schedule

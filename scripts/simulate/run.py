@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections import Counter, deque
@@ -58,9 +59,9 @@ class Totals:
         """How many refunds somebody intended."""
         return self.episodes * ORDERS
 
-    def broken(self, *words: str) -> int:
-        """How many failures are about a promise that has one of these words in it."""
-        return sum(any(one in failure.promise for one in words) for failure in self.failures)
+    def broken(self, promise: str) -> int:
+        """How many failures are about this promise."""
+        return sum(failure.promise == promise for failure in self.failures)
 
     def add(self, other: Totals) -> None:
         """Add those of other episodes."""
@@ -135,6 +136,12 @@ def _quiet() -> Iterator[None]:
         log.disabled = before
 
 
+def spare_the_collector() -> None:
+    """Let the garbage collector of this process run seldom: at its own pace it takes an eighth of the time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
+
+
 def simulate(seed: int, refunds: int, processes: int) -> Iterator[Totals]:
     """Run episodes until so many refunds are called for. Gives the totals of each part, in its order."""
     parts = (range(first, first + _AT_ONCE) for first in count(0, _AT_ONCE))
@@ -154,6 +161,7 @@ _simulations: list[Simulation] = []
 
 def _prepare(seed: int) -> None:
     _simulations.append(Simulation(seed))
+    spare_the_collector()
 
 
 def _run(part: range) -> Totals:

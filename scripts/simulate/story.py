@@ -51,7 +51,9 @@ class Story:
     def of(self, order: Order | None) -> list[str]:
         """The sentences about an order, and about what concerns every order; all of them without one."""
         told = [line for line in self.lines if order is None or line[1] in (0, order.number)]
-        return [f"{now:12.3f} s  {_about(number, order)}{_SENTENCES[what](*details)}" for now, number, what, details in told]
+        return [
+            f"{now:12.3f} s  {_about(number, order)}{_SENTENCES[what](*details)}" for now, number, what, details in told
+        ]
 
 
 def _plain(detail: object) -> Any:

@@ -1,4 +1,4 @@
-"""A worker: a process with the core of a client, its connection to the ledger, and the calls that are under way in it."""
+"""A worker: a process with the core of a client, its connection to the ledger, and the calls that run in it."""
 
 from __future__ import annotations
 
@@ -182,6 +182,10 @@ class Worker:
 _being_made: list[Worker] = []
 
 
+def _of_maker(*_: object) -> Worker:
+    return _being_made[-1]
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """Let a core that is made meanwhile have the worker that makes it as its ledger.
@@ -190,7 +194,7 @@ def simulated() -> Iterator[None]:
     exception would take a tenth of the time.
     """
     with (
-        mock.patch("refundry.ledger.opening.opened", lambda *_: _being_made[-1]),
+        mock.patch("refundry.ledger.opening.opened", _of_maker),
         mock.patch("refundry.interruption._handlers", frozenset),
     ):
         yield

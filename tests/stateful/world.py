@@ -87,6 +87,7 @@ NEWS_IS_KEPT = "the ledger keeps what a lookup, a callback or a person says of a
 NO_OTHER_ERROR = "a call raises nothing but a RefundError"
 CONTRADICTIONS_ARE_LISTED = "what contradicts a person's word, or itself, is listed"
 FORGERIES_ARE_REFUSED = "a callback that the provider did not send is refused"
+CONTRACTS_ARE_KEPT = "no request breaks the contract of its provider"
 NONE_IS_LOST = "a refund that is delivered again until the provider is sound is executed in the end, and ACCEPTED"
 
 
