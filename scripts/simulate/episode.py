@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scripts.simulate.provider import Providers
     from scripts.simulate.story import Story
 
+_SECONDS: Final = 3600.0
 _MOST_DELIVERIES: Final = 5
 _MOST_AT_ONCE: Final = 64
 _TROUBLES: Final = tuple(Trouble)
@@ -143,6 +144,8 @@ class Episode:
         if self.is_calm or call.kind is Kind.CALLBACK:
             return
         is_accepted = isinstance(result, Refund)
+        if self.chance.happens(0.03):
+            self.later(self.person, order, order=order)
         if self.chance.happens(0.2 if is_accepted else 0.6):
             self.later(self.deliver, order, order=order)
         is_unknown = isinstance(result, OutcomeUnknown)
@@ -300,7 +303,12 @@ class Episode:
     def person(self, order: Order, *, is_sure: bool = False) -> None:
         """A person looks at the provider's portal, and decides at once."""
         entry = self.entry(order)
-        if entry is None or not (isinstance(entry.known, Unknown) or entry.contradiction):
+        if entry is None:
+            return
+        if not (isinstance(entry.known, Unknown) or entry.contradiction):
+            before = {**self.database.rows}
+            self._decides(order, self.chance.happens(0.5))
+            require(None if self.database.rows == before else world.WORDS_ARE_ABOUT_UNKNOWN, order)
             return
         is_executed = any(not one.failed for one in self.providers.executions(order))
         is_certain = is_executed or not self.network.may_execute(order)
@@ -308,8 +316,7 @@ class Episode:
         if not is_wrong and not is_certain:
             return
         executed = is_executed is not is_wrong
-        decide = Decide(order.provider, order.reference, executed, "the operator", "looked it up")
-        (result,) = self._desk.apply([decide], 60.0)
+        result = self._decides(order, executed)
         self.story.tell(self.schedule.now, order, "decides", executed, is_wrong)
         if isinstance(result, LookupError):
             require(world.NEWS_IS_KEPT if isinstance(entry.known, Unknown) else None, order)
@@ -318,6 +325,10 @@ class Episode:
             order.is_wrong = True
             order.denied = -1 if executed else self._begun
         self.promises.state(order)
+
+    def _decides(self, order: Order, executed: bool) -> Any:
+        decide = Decide(order.provider, order.reference, executed, "the operator", "looked it up")
+        return self._desk.apply([decide], _SECONDS)[0]
 
 
 _WHAT: Final = {

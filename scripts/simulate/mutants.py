@@ -49,10 +49,10 @@ def all_tried(seed: int, refunds: int, processes: int) -> Iterator[Verdict]:
 def _tried(task: tuple[int, int, int]) -> Verdict:
     index, seed, refunds = task
     mutant = every()[index]
+    reason = HARMLESS.get(mutant.name)
+    if reason is not None:
+        return Verdict(mutant.name, f"not tried, for it cannot be found: {reason}", False)
     failure, called = first_failure(mutant, seed, refunds)
     if failure is not None:
         return Verdict(mutant.name, f"found after {called:,} refunds: {failure.promise}", False)
-    reason = HARMLESS.get(mutant.name)
-    if reason is not None:
-        return Verdict(mutant.name, f"cannot be found: {reason}", False)
     return Verdict(mutant.name, "NOT FOUND", True)

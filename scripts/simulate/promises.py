@@ -47,18 +47,19 @@ class Promises:
 
     def state(self, order: Order) -> None:
         """What the provider has executed, and what the ledger says of it."""
-        if order.is_wrong:
-            return
         executions = self._episode.providers.executions(order)
-        require(world.paid(executions, ASKED), order)
         row = self._row(order)
         kept = world.Kept() if row is None else _kept(row)
+        alive = {one.refund_id for one in executions if not one.failed}
+        is_recorded = not alive.isdisjoint(order.accepted)
+        require(world.NEWS_IS_KEPT if is_recorded and kept.state is State.FREE else None, order)
+        if order.is_wrong:
+            return
+        require(world.paid(executions, ASKED), order)
         may_execute = kept.state is State.FREE and self._episode.network.may_execute(order)
-        # Nothing is written while a call only waits for its reservation.
         require(world.true(kept, executions, may_still_be_executed=may_execute), order)
-        if kept.state is State.UNKNOWN and not kept.is_contradicted and order.accepted:
-            alive = {one.refund_id for one in executions if not one.failed}
-            require(world.UNKNOWN_IS_UNKNOWN if alive.intersection(order.accepted) else None, order)
+        is_unknown = kept.state is State.UNKNOWN and not kept.is_contradicted
+        require(world.UNKNOWN_IS_UNKNOWN if is_unknown and is_recorded else None, order)
 
     def committed(self, call: Call, result: Any, *, is_alone: bool) -> None:
         """The state after a commit, which is what its call may tell.
