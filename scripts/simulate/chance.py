@@ -140,8 +140,10 @@ class Plan:
         self.rates = {luck: chance.between(0.0, most) if chance.happens(0.5) else 0.0 for luck, most in _MOST.items()}
         # A machine that starts again goes by its wall clock alone, which then has to be right.
         self.rates[Luck.JUMP if chance.happens(0.5) else Luck.REBOOT] = 0.0
-        self.has_wrong_person = chance.happens(0.08)
+        self.has_wrong_person = chance.happens(0.15)
         self.outlasts_window = chance.happens(0.3)
+        if self.outlasts_window:  # what a window is for
+            self.rates |= {luck: _MOST[luck] for luck in (Luck.LOST_REPLY, Luck.LATE_REQUEST)}
         self.skew = chance.between(-40.0, 40.0) if chance.happens(0.2) else 0.0
         self.callbacks = chance.between(0.0, 0.5)
         providers = [chance.among(_PROVIDERS) for _ in range(ORDERS)]
@@ -156,8 +158,8 @@ class Plan:
             return chance.between(0.0, 0.05)
         if kind < 0.6:
             return chance.between(0.0, 4.0)
-        if kind < 0.8 or not self.outlasts_window:
+        if kind < 0.7 or not self.outlasts_window:
             return chance.between(8.0, 45.0)
         # Where the provider forgets a key.
-        end = (now if order.first_sent is None else order.first_sent) + _A_DAY + chance.between(-40.0, 5.0)
+        end = (now if order.first_sent is None else order.first_sent) + _A_DAY + chance.between(-20.0, 3.0)
         return max(end - now, 0.0)

@@ -277,6 +277,10 @@ class Episode:
             seconds = self.chance.among(_SLEEPS)
             self.story.tell(self.schedule.now, None, "sleeps", machine, seconds)
             machine.sleep(seconds)
+            for one in [one for worker in self.workers if worker.machine is machine for one in worker.calls]:
+                for what in (self.deliver, self.person):  # meanwhile
+                    if one.kind is Kind.REFUND and self.chance.happens(0.4):
+                        self.schedule.after(self.chance.between(0.0, seconds), None, what, one.order)
 
     def _jump(self, call: Call) -> None:
         machine = call.worker.machine
