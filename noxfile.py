@@ -299,3 +299,10 @@ def lock(session: nox.Session) -> None:
             *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
             *("--no-header", "--no-annotate", "--quiet", *session.posargs, given, "-o", given.replace(".in", ".txt")),
         )
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """Refund under a virtual clock, by one seed: `nox -s simulate -- --seed 0 --refunds 1000000`; or `-- --mutants`."""
+    install(session)
+    session.run("python", "-m", "scripts.simulate", *session.posargs)
