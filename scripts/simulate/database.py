@@ -54,16 +54,16 @@ class Database:
         if row is None:
             return None
         loaded = Loaded(now, (row,), ())
-        return DatabaseView(Connection(self, lambda: None), loaded, clock, Held()).get(row[0], row[1])
+        return DatabaseView(Connection(self), loaded, clock, Held()).get(row[0], row[1])
 
 
 class Connection:
-    """A worker's connection. `trouble` meets its next transactions; `meanwhile` is what others do during one."""
+    """A connection. `trouble` meets its next transactions; `meanwhile` is what others do before it writes."""
 
-    def __init__(self, database: Database, meanwhile: Callable[[], None]) -> None:
+    def __init__(self, database: Database) -> None:
         self.trouble: Trouble | None = None
+        self.meanwhile: Callable[[], None] | None = None
         self._database = database
-        self._meanwhile = meanwhile
 
     def begin(self, needs: Needs, seconds: float) -> Loaded:
         """Load what the changes look at."""
@@ -87,7 +87,8 @@ class Connection:
         if trouble is Trouble.BROKEN:
             self.trouble = None
             raise Broken("the connection was reset")
-        self._meanwhile()
+        if self.meanwhile is not None:
+            self.meanwhile()
         kept = self._database.rows
         refused: set[Key] = set()
         for row in rows:

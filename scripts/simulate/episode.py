@@ -10,20 +10,19 @@ from refundry.flows.effects import Commit, Send, Sleep
 from refundry.ledger.changes import Decide, Learn
 from refundry.ledger.database import Held, Session
 from refundry.ledger.rules import Unknown
-from scripts.simulate.chance import Chance, Luck, Plan
-from scripts.simulate.database import Connection, Database, Trouble
-from scripts.simulate.ending import finish
-from scripts.simulate.machines import Machine, Schedule
+from scripts.simulate.chance import Luck
+from scripts.simulate.database import Connection, Trouble
 from scripts.simulate.network import Network
 from scripts.simulate.promises import Promises, require
+from scripts.simulate.setting import Setting
 from scripts.simulate.worker import Call, Kind, Worker
 from tests.stateful import world
 
 if TYPE_CHECKING:
     from refundry.flows.effects import WaitFor
-    from refundry.ledger.entry import Entry
     from refundry.sandbox.machine import Callback
     from scripts.simulate.chance import Order
+    from scripts.simulate.machines import Machine
     from scripts.simulate.provider import Providers
     from scripts.simulate.story import Story
 
@@ -35,28 +34,21 @@ _SLEEPS: Final = (2.0, 11.0, 18.0, 30.0, 3_600.0)
 _JUMPS: Final = (-90_000.0, -3_600.0, -20.0, 20.0, 3_600.0, 90_000.0)
 
 
-class Episode:
+class Episode(Setting):
     """What there is in one episode, and what happens there."""
 
     def __init__(self, providers: Providers, seed: int, number: int, story: Story) -> None:
-        self.chance = chance = Chance(seed, number)
-        self.plan = plan = Plan(chance)
-        self.schedule = schedule = Schedule()
-        self.story = story
-        self.providers = providers
-        self.machines = [Machine(one, schedule, chance) for one in range(1, plan.machines + 1)]
-        self.database = Database(schedule.of_server if plan.has_server else self.machines[0].clock.instant)
-        self.is_calm = False
+        super().__init__(providers, seed, number, story)
         self.refund_calls = 0
         self._begun = 0
         self._workers_made = 0
         self._has_nested = False
-        providers.begin(schedule, plan.skew, plan.orders)
-        self.network = Network(self)
         self.promises = Promises(self)
-        self.workers = [self._new_worker(self.machines[one % plan.machines]) for one in range(plan.workers)]
+        self._network = Network(self, self.promises)
+        for one in range(self.plan.workers):
+            self.workers.append(self._new_worker(self.machines[one % len(self.machines)]))
         # The person's own process, which holds nothing.
-        self._desk = Session(lambda _: Connection(self.database, lambda: None), self.machines[0].clock, Held())
+        self._desk = Session(lambda _: Connection(self.database), self.machines[0].clock, Held())
 
     def run(self) -> None:
         """Let it all happen. Raises PromiseBroken."""
@@ -65,15 +57,18 @@ class Episode:
             if self.chance.happens(0.4):
                 self.later(self.deliver, order, order=order)
         self.schedule.run()
-        finish(self)
 
-    def luck(self, luck: Luck) -> bool:
-        """Whether something goes wrong now."""
-        return not self.is_calm and self.chance.happens(self.plan.rates[luck])
+    def may_execute(self, order: Order) -> bool:
+        """Whether a request that has left, or that is about to, may still execute a refund of the order."""
+        return self._network.may_execute(order)
 
     def _new_worker(self, machine: Machine) -> Worker:
         self._workers_made += 1
-        return Worker(self._workers_made, machine, self, self.providers.accounts)
+        name = f"worker {self._workers_made} on {machine.name}"
+        worker = Worker(name, machine, self.database, self.providers.accounts)
+        worker.connection.meanwhile = lambda: self._meanwhile(worker)
+        worker.sweep_soon = lambda: self._sweep_soon(worker)
+        return worker
 
     # Calls.
 
@@ -119,7 +114,7 @@ class Episode:
         if isinstance(effect, Commit):
             self._wait_for_ledger(call, effect)
         elif isinstance(effect, Send):
-            self.network.send(call, effect)
+            self._network.send(call, effect)
         elif isinstance(effect, Sleep):
             self.schedule.after(effect.seconds, call.worker.machine, self.step, call, turn, None)
         else:
@@ -153,10 +148,6 @@ class Episode:
             self.later(self.start, Kind.RESOLVE, order, order=order)
         if is_unknown and self.chance.happens(0.4):
             self.later(self.person, order, order=order)
-
-    def later(self, what: Any, *arguments: Any, order: Order) -> None:
-        """Let something happen about an order: at once, soon, after a lease, or when a window ends."""
-        self.schedule.after(self.plan.gap(self.chance, order, self.schedule.now), None, what, *arguments)
 
     # The ledger.
 
@@ -203,7 +194,7 @@ class Episode:
         if alone is not None and not self._has_nested and not isinstance(results[0], Exception):
             self.promises.learnt(alone, before, self.entry(alone.order))
 
-    def meanwhile(self, worker: Worker) -> None:
+    def _meanwhile(self, worker: Worker) -> None:
         """What another worker commits between the loading and the writing of this one, where the database lets it."""
         if self._has_nested or not self.plan.has_server:
             return
@@ -214,7 +205,7 @@ class Episode:
                     self._has_nested = True
                 return
 
-    def sweep_soon(self, worker: Worker) -> None:
+    def _sweep_soon(self, worker: Worker) -> None:
         """Let a worker make the changes that nobody waits for."""
         self.schedule.after(self.chance.draw(), worker.machine, self._sweep, worker)
 
@@ -227,12 +218,7 @@ class Episode:
         for order in self.plan.orders:
             self.promises.state(order)
         if not is_done:
-            self.sweep_soon(worker)
-
-    def entry(self, order: Order) -> Entry | None:
-        """What a process that holds nothing sees of a reference."""
-        row = self.database.rows.get((order.provider, order.reference))
-        return self.database.entry(row, self.database.now(), self.machines[0].clock)
+            self._sweep_soon(worker)
 
     # Troubles.
 
@@ -315,7 +301,7 @@ class Episode:
             require(None if self.database.rows == before else world.WORDS_ARE_ABOUT_UNKNOWN, order)
             return
         is_executed = any(not one.failed for one in self.providers.executions(order))
-        is_certain = is_executed or not self.network.may_execute(order)
+        is_certain = is_executed or not self._network.may_execute(order)
         is_wrong = self.plan.has_wrong_person and not is_sure and self.chance.happens(0.5)
         if not is_wrong and not is_certain:
             return

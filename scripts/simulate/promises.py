@@ -18,7 +18,7 @@ from tests.stateful import world
 if TYPE_CHECKING:
     from refundry.ledger.entry import Entry
     from scripts.simulate.chance import Order
-    from scripts.simulate.episode import Episode
+    from scripts.simulate.setting import Setting
     from scripts.simulate.worker import Call
 
 _STATES: Final = {state.value: state for state in State}
@@ -40,14 +40,14 @@ def require(broken: str | None, order: Order) -> None:
 
 
 class Promises:
-    """The promises of an episode. Each method raises PromiseBroken. A person who is wrong ends most of them."""
+    """The promises of an setting. Each method raises PromiseBroken. A person who is wrong ends most of them."""
 
-    def __init__(self, episode: Episode) -> None:
-        self._episode = episode
+    def __init__(self, setting: Setting) -> None:
+        self._setting = setting
 
     def state(self, order: Order) -> None:
         """What the provider has executed, and what the ledger says of it."""
-        executions = self._episode.providers.executions(order)
+        executions = self._setting.providers.executions(order)
         row = self._row(order)
         kept = world.Kept() if row is None else _kept(row)
         alive = {one.refund_id for one in executions if not one.failed}
@@ -56,7 +56,7 @@ class Promises:
         if order.is_wrong:
             return
         require(world.paid(executions, ASKED), order)
-        may_execute = kept.state is State.FREE and self._episode.network.may_execute(order)
+        may_execute = kept.state is State.FREE and self._setting.may_execute(order)
         require(world.true(kept, executions, may_still_be_executed=may_execute), order)
         is_unknown = kept.state is State.UNKNOWN and not kept.is_contradicted
         require(world.UNKNOWN_IS_UNKNOWN if is_unknown and is_recorded else None, order)
@@ -66,12 +66,12 @@ class Promises:
 
         `is_alone`: no other change of the same reference was made in the same transaction, before it or after.
         """
-        order, episode = call.order, self._episode
+        order, setting = call.order, self._setting
         row = self._row(order)
-        executions = episode.providers.executions(order)
+        executions = setting.providers.executions(order)
         # Within one process a call is under way until it ends, whatever the others make of its lease.
         is_held_here = row is not None and call.worker.held.of(row[TOKEN]) is not None
-        call.seen = (row, episode.database.now() if is_alone and not is_held_here else None, executions)
+        call.seen = (row, setting.database.now() if is_alone and not is_held_here else None, executions)
         if isinstance(result, LedgerFailed):
             return
         change = call.effect.change
@@ -94,12 +94,12 @@ class Promises:
 
     def told(self, call: Call, result: Any) -> None:
         """What a call tells its caller."""
-        order, episode = call.order, self._episode
+        order, setting = call.order, self._setting
         if isinstance(result, Exception) and not isinstance(result, RefundError):
             raise PromiseBroken(world.NO_OTHER_ERROR, order) from result
         if call.kind is Kind.CALLBACK or order.is_wrong:
             return
-        executions = episode.providers.executions(order)
+        executions = setting.providers.executions(order)
         is_committed = isinstance(call.effect, Commit) and call.seen is not None
         if is_committed and call.seen is not None and world.said(result) is world.Said.NOT_EXECUTED:
             executions = call.seen[2]  # another call may have begun since
@@ -110,19 +110,19 @@ class Promises:
             return
         row, now, _ = call.seen
         if now is not None:
-            entry = episode.database.entry(row, now, episode.machines[0].clock)
+            entry = setting.database.entry(row, now, setting.machines[0].clock)
             require(world.told_unknown(result, world.Kept.of(entry)), order)
 
     def ended(self, order: Order) -> None:
         """Whether a refund that was delivered again and again, in the end at a sound provider, is executed once."""
         self.state(order)
         row = self._row(order)
-        executions = self._episode.providers.executions(order)
+        executions = self._setting.providers.executions(order)
         kept = world.Kept() if row is None else _kept(row)
         require(world.lost(kept, executions), order)
 
     def _row(self, order: Order) -> Row | None:
-        return self._episode.database.rows.get((order.provider, order.reference))
+        return self._setting.database.rows.get((order.provider, order.reference))
 
 
 def _kept(row: Row) -> world.Kept:

@@ -15,6 +15,7 @@ from multiprocessing import get_context
 from typing import Final
 
 from scripts.simulate.chance import ORDERS
+from scripts.simulate.ending import finish
 from scripts.simulate.episode import Episode
 from scripts.simulate.machines import Stuck
 from scripts.simulate.promises import PromiseBroken
@@ -112,6 +113,7 @@ class Simulation:
         first = number * ORDERS
         try:
             episode.run()
+            finish(episode)
         except PromiseBroken as broken:
             told = tuple(story.of(broken.order))
             why = () if broken.__cause__ is None else (f"{type(broken.__cause__).__name__}: {broken.__cause__}",)

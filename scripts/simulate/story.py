@@ -7,8 +7,6 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry import Refund, RefundError
-from scripts.simulate.machines import Machine
-from scripts.simulate.worker import Call, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,14 +59,14 @@ def _plain(detail: object) -> Any:
     kind = type(detail)
     if kind in _VALUES:
         return detail
-    if isinstance(detail, Call | Worker | Machine):
-        return detail.name
     if kind is Refund:
         assert isinstance(detail, Refund)
         return f"{detail.status}{', replayed' * detail.replayed}{', not recorded' * (not detail.recorded)}"
     if isinstance(detail, RefundError):
         return f"{kind.__name__}: {detail}"
-    return str(detail) if isinstance(detail, str) else kind.__name__
+    if isinstance(detail, str):
+        return str(detail)
+    return getattr(detail, "name", kind.__name__)
 
 
 def _about(number: int, order: Order | None) -> str:

@@ -15,7 +15,7 @@ from scripts.simulate.database import Connection
 from scripts.simulate.provider import ASKED, CURRENCY
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
 
     from refundry import Account
     from refundry.ledger.changes import Change
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from refundry.refund import RefundRequest
     from refundry.sandbox.machine import Callback
     from scripts.simulate.chance import Order
-    from scripts.simulate.episode import Episode
+    from scripts.simulate.database import Database
     from scripts.simulate.machines import Machine
     from tests.stateful.world import Execution
 
@@ -82,8 +82,8 @@ class Worker:
 
     is_immediate = False
 
-    def __init__(self, number: int, machine: Machine, episode: Episode, accounts: Sequence[Account]) -> None:
-        self.name = f"worker {number} on {machine.name}"
+    def __init__(self, name: str, machine: Machine, database: Database, accounts: Sequence[Account]) -> None:
+        self.name = name
         self.machine = machine
         self.is_alive = True
         self.calls: list[Call] = []
@@ -91,10 +91,11 @@ class Worker:
         """The calls whose change waits for the next transaction, which begins at `writes_at`."""
         self.writes_at = 0.0
         self.held = Held()
-        self.connection = Connection(episode.database, lambda: episode.meanwhile(self))
+        self.connection = Connection(database)
+        self.sweep_soon: Callable[[], None] | None = None
+        """What is called where `sweep` has something to do."""
         self._session = Session(lambda _: self.connection, machine.clock, self.held)
         self._posted: list[Change[Any]] = []
-        self._episode = episode
         _being_made.append(self)
         url = Secret("sqlite:////simulated.db")
         self.core = Core(accounts, "send", None, TIMEOUT, RETRY, None, None, machine.clock, url)
@@ -109,7 +110,8 @@ class Worker:
         """Let the reference go in a transaction soon."""
         if self.is_alive:
             self._posted.append(HandBack(owner, request.provider, request.reference))
-            self._episode.sweep_soon(self)
+            if self.sweep_soon is not None:
+                self.sweep_soon()
 
     # Transactions.
 
