@@ -79,7 +79,7 @@ class Promises:
             known = change.reservation.known
             if isinstance(known, Accepted) and known.refund_id is not None:
                 order.accepted.add(known.refund_id)
-                is_twice = sum(not one.failed for one in executions) > 1 and len(order.accepted) > 1
+                is_twice = sum(one.refund_id in order.accepted and not one.failed for one in executions) > 1
                 is_denied = call.number <= order.denied
                 if (is_twice or is_denied) and (row is None or row[CONTRADICTION] is None):
                     require(world.CONTRADICTIONS_ARE_LISTED, order)
