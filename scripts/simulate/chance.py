@@ -46,7 +46,7 @@ _MOST: Final = {
     Luck.SLOW_LEDGER: 0.15,
     Luck.KILL: 0.06,
     Luck.INTERRUPT: 0.06,
-    Luck.SLEEP: 0.08,
+    Luck.SLEEP: 0.12,
     Luck.JUMP: 0.05,
     Luck.REBOOT: 0.03,
     Luck.EXPIRE: 0.02,
@@ -135,7 +135,7 @@ class Plan:
 
     def __init__(self, chance: Chance) -> None:
         self.has_server = chance.happens(0.5)
-        self.machines = 2 if self.has_server and chance.happens(0.5) else 1
+        self.machines = 2 if self.has_server and chance.happens(0.7) else 1
         self.workers = max(self.machines, 1 + int(chance.draw() * 3))
         self.rates = {luck: chance.between(0.0, most) if chance.happens(0.5) else 0.0 for luck, most in _MOST.items()}
         # A machine that starts again goes by its wall clock alone, which then has to be right.

@@ -30,7 +30,7 @@ _SECONDS: Final = 3600.0
 _MOST_DELIVERIES: Final = 5
 _MOST_AT_ONCE: Final = 64
 _TROUBLES: Final = tuple(Trouble)
-_SLEEPS: Final = (2.0, 11.0, 18.0, 30.0, 3_600.0)
+_SLEEPS: Final = (2.0, 20.0, 30.0, 60.0, 3_600.0)
 _JUMPS: Final = (-90_000.0, -3_600.0, -20.0, 20.0, 3_600.0, 90_000.0)
 
 
@@ -264,9 +264,11 @@ class Episode(Setting):
             self.story.tell(self.schedule.now, None, "sleeps", machine, seconds)
             machine.sleep(seconds)
             for one in [one for worker in self.workers if worker.machine is machine for one in worker.calls]:
-                for what in (self.deliver, self.person):  # meanwhile
-                    if one.kind is Kind.REFUND and self.chance.happens(0.4):
-                        self.schedule.after(self.chance.between(0.0, seconds), None, what, one.order)
+                for what in (self.deliver, self.person):
+                    if one.kind is Kind.REFUND and self.chance.happens(0.5):
+                        # Meanwhile, or so late that it goes on when the machine wakes up.
+                        first = seconds - 1.0 if self.chance.happens(0.5) else 0.0
+                        self.schedule.after(self.chance.between(first, seconds), None, what, one.order)
 
     def _jump(self, call: Call) -> None:
         machine = call.worker.machine
