@@ -36,9 +36,11 @@ def finish(episode: Episode) -> None:
 
 def _deliver(episode: Episode, order: Order) -> None:
     """Deliver an order until it is done, with a person's help where nobody else can say what became of it."""
-    for attempt in range(_MOST_ROUNDS):
-        if attempt > 1:  # by then the provider has forgotten what it keeps under a key
+    rounds = 0
+    while rounds < _MOST_ROUNDS:
+        if rounds > 1:  # by then the provider has forgotten what it keeps under a key
             episode.schedule.now += SECONDS_KEPT
+        rounds += 1
         result = _asked(episode, Kind.REFUND, order)
         if isinstance(result, Refund):
             if result.status is RefundStatus.SUCCEEDED:
@@ -46,6 +48,8 @@ def _deliver(episode: Episode, order: Order) -> None:
             for one in episode.providers.refunds(order):
                 episode.providers.settle(order, one.refund_id, fails=False)
             result = _asked(episode, Kind.RESOLVE, order)
+            if isinstance(result, Refund) and result.status is RefundStatus.FAILED:
+                rounds = 0  # the caller knows that it has to be sent again
         require(world.IN_PROGRESS_IS_HELD if isinstance(result, RefundInProgress) else None, order)
         if isinstance(result, OutcomeUnknown) and isinstance(_asked(episode, Kind.RESOLVE, order), OutcomeUnknown):
             episode.person(order, is_sure=True)
