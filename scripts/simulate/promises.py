@@ -80,7 +80,8 @@ class Promises:
             if isinstance(known, Accepted) and known.refund_id is not None:
                 order.accepted.add(known.refund_id)
                 is_twice = sum(one.refund_id in order.accepted and not one.failed for one in executions) > 1
-                is_denied = call.number <= order.denied
+                # A call that has reserved it after the word knows of it.
+                is_denied = call.number <= order.denied and change.reservation.decided_by is None
                 if (is_twice or is_denied) and (row is None or row[CONTRADICTION] is None):
                     require(world.CONTRADICTIONS_ARE_LISTED, order)
         elif isinstance(change, Learn) and row is not None and row[STATE] == State.ACCEPTED and row[REFUND_ID]:
