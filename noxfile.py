@@ -302,6 +302,13 @@ def lock(session: nox.Session) -> None:
 
 
 @nox.session
+def simulate(session: nox.Session) -> None:
+    """Refund under a virtual clock, by one seed: `nox -s simulate -- --seed 0 --refunds 1000000`; or `-- --mutants`."""
+    install(session)
+    session.run("python", "-m", "scripts.simulate", *session.posargs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Search for inputs that break a reader: `nox -s fuzz -- --seconds N`, `--target reply`, webhook, ingest or wire.
 
