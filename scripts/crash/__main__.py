@@ -33,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     _say(f"{name}: {options.refunds:,} refunds, each delivered twice or more ...")
                     setting = Setting(name, url(folder), workers, options.refunds, folder, options.seed)
                     results.append(run(setting, _say))
+                    _say(table(results[-1:]))
     except Stuck as stuck:
         _say(f"error: {stuck}")
         return 2
