@@ -119,7 +119,10 @@ def propose(
         ours = parse(files[folder / "overlay.yaml"], str(folder / "overlay.yaml"))
         applied = overlay.apply_all(after, ours)
     contract_changed = any(_text(path) != files[path] for path in {folder / slices.WHOLE, vendored})
-    outside = _outside(root, provider, files, (before, after)) if source.operations else ""
+    outside = ""
+    if source.operations:
+        place = f"specs/{provider}/{slices.WHOLE}"
+        outside = slices.outside(_committed(root, place), files[folder / slices.WHOLE], place, (before, after))
     same_page = f'page_sha256 = "{source.page_sha256}"' in files[folder / sources.FILE]
     if not applied.unfit and _without_evidence(applied.document.data) == _without_evidence(_generated(root, provider)):
         # Where a sentence stands is no part of the contract: its line may move, and nothing else follows.
@@ -183,19 +186,6 @@ def _vendored_before(root: Path, provider: str) -> Document:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def _outside(root: Path, provider: str, files: Mapping[Path, str], used: tuple[Document, Document]) -> str:
-    """Return what has changed in openapi.yaml since the last commit, and is used neither before nor after."""
-    place = f"specs/{provider}/{slices.WHOLE}"
-    before, after = _committed(root, place), files[root / place]
-    if before in ("", after):
-        return ""
-    whole = (parse(text, place).data for text in (before, after))
-    operations, components = slices.changed_outside(next(whole), next(whole), [each.data for each in used])
-    if not operations + components:
-        return ""
-    return f"outside of the chosen operations, {operations} operations and {components} components have changed"
 
 
 def _effective_before(root: Path, provider: str) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.contracts import references, sources
-from scripts.contracts.document import Document
+from scripts.contracts.document import Document, parse
 from scripts.contracts.errors import ContractError
 from scripts.contracts.openapi import KINDS, METHODS, Node, walk
 from scripts.contracts.pointers import child, get, keys
@@ -123,16 +123,20 @@ def slice_of(document: Document, entries: Mapping[str, str]) -> Document:
     return Document(data, places)
 
 
-def changed_outside(before: Any, after: Any, used: Collection[Any]) -> tuple[int, int]:
-    """Return how many operations, and how many components, differ between two documents and are in no slice of `used`.
+def outside(before: str, after: str, place: str, used: Iterable[Document]) -> str:
+    """Return in one line what differs between two texts of openapi.yaml and is in no slice of `used`.
 
-    What stands beside the operations of a path counts as one of them.
+    It is empty where nothing differs, or where one of the texts is: there is nothing to compare. What stands beside the
+    operations of a path counts as one of them.
     """
-    old, new = _parts(before), _parts(after)
-    inside = {part for each in used for part in _parts(each)}
+    if before in ("", after):
+        return ""
+    old, new = (_parts(parse(text, place).data) for text in (before, after))
+    inside = {part for each in used for part in _parts(each.data)}
     changed = [part for part in old.keys() | new.keys() if part not in inside and old.get(part) != new.get(part)]
     count = sum(part[0] == "paths" for part in changed)
-    return count, len(changed) - count
+    said = f"outside of the chosen operations, {count} operations and {len(changed) - count} components have changed"
+    return said if changed else ""
 
 
 def _parts(data: Any) -> dict[tuple[str, str, str], Any]:
@@ -140,7 +144,8 @@ def _parts(data: Any) -> dict[tuple[str, str, str], Any]:
     for path, item in (data.get("paths") or {}).items():
         if isinstance(item, dict):
             found |= {("paths", path, method): item[method] for method in METHODS if method in item}
-            found["paths", path, ""] = {key: value for key, value in item.items() if key not in METHODS}
+            if beside := {key: value for key, value in item.items() if key not in METHODS}:
+                found["paths", path, ""] = beside
     for group, named in (data.get("components") or {}).items():
         if isinstance(named, dict):
             found |= {("components", group, name): value for name, value in named.items()}
