@@ -65,8 +65,8 @@ ODD = [
         "\\d+",
     ),
 ]
-# Texts in YAML's own characters, which mean something else in each place.
-YAMLS = st.text(st.sampled_from("ab1 \n\t:-?#,[]{}'\"\\|>!%@`~.é"), max_size=24)
+# Mappings in YAML's own characters, which mean something else in each place.
+YAMLS = st.text(st.sampled_from("ab1 \n\t:-?#,[]{}'\"\\|>!%@`~.é"), max_size=24).map("a:{}".format)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
