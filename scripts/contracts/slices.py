@@ -115,7 +115,7 @@ def slice_of(document: Document, entries: Mapping[str, str]) -> Document:
         group, name = keys(target)[1:]
         data.setdefault("components", {}).setdefault(group, {})[name] = _value(document.data, pointer, chosen)
         places[target] = document.place(pointer)
-    # A copy, because a reference that is mended here must stay as it is in the document.
+    # A copy: the document keeps its own references.
     data = copy.deepcopy(data)
     for holder, key, pointer in [each for node in walk(data) for each in _references(node)]:
         if pointer in moved:
