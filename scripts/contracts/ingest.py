@@ -234,7 +234,7 @@ def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
     """
     folder = arguments.specs / arguments.provider
     if arguments.page is None:
-        return chosen_anew(folder)
+        return chosen_again(folder)
     name = str(arguments.page)
     return contents(
         folder,
@@ -319,7 +319,7 @@ def _transcribed_used(contract: str, folder: Path, chosen: Mapping[str, str]) ->
     return dump(_used(parse(contract, str(folder / slices.WHOLE)), chosen).data, slices.HEADER)
 
 
-def chosen_anew(folder: Path) -> dict[Path, str]:
+def chosen_again(folder: Path) -> dict[Path, str]:
     """Return used.yaml and source.toml as they follow from the openapi.yaml that was taken before.
 
     Raises ContractError when no operations are chosen, or openapi.yaml is not as it was taken from its page.
@@ -418,7 +418,7 @@ def _parser() -> argparse.ArgumentParser:
         "page",
         type=Path,
         nargs="?",
-        help="the saved page: Markdown, or OpenAPI as YAML or JSON; without it, used.yaml is written anew, with the "
+        help="the saved page: Markdown, or OpenAPI as YAML or JSON; without it, used.yaml is written again, with the "
         "operations that source.toml chooses",
     )
     parser.add_argument("--address", type=_address, help="where the page was taken from; default: the one on record")

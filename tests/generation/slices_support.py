@@ -27,7 +27,7 @@ def taken(folder: Path, document: Any, *options: str, name: str = "page.yaml") -
     return ingest.main([folder.name, str(page), "--specs", str(folder.parent), "--address", ADDRESS, *options])
 
 
-def anew(folder: Path, *options: str) -> int:
+def chosen_again(folder: Path, *options: str) -> int:
     """Choose again among the operations of the openapi.yaml that is there; return the exit code."""
     return ingest.main([folder.name, "--specs", str(folder.parent), *options])
 

@@ -15,7 +15,7 @@ from scripts.packages import lock
 from scripts.packages.generate import main as generate
 from tests.generation.documents import CHOSEN, LARGE, SOURCE, platform
 from tests.generation.generated_support import run
-from tests.generation.slices_support import anew, data_of, files_of, specs_in, taken
+from tests.generation.slices_support import chosen_again, data_of, files_of, specs_in, taken
 
 SENTENCE = "one sentence that is not kept"
 
@@ -146,22 +146,22 @@ def test_another_choice_is_made_without_the_page(folder: Path, capsys: pytest.Ca
     before = files_of(folder)
     source = folder / "source.toml"
     source.write_text(before["source.toml"].replace('    "getRefund",\n', ""), encoding="utf-8")
-    assert anew(folder) == 0
+    assert chosen_again(folder) == 0
     assert "/v1/refunds/{refund_id}" not in data_of(folder / "used.yaml")["paths"]
     assert vendored_document("paybyrd", folder.parent).data == data_of(folder / "used.yaml")
     source.write_text(
         source.read_text(encoding="utf-8").replace('refunds",\n', 'refunds",\n    "getRefund",\n'), encoding="utf-8"
     )
-    assert anew(folder, "--check") == 1
+    assert chosen_again(folder, "--check") == 1
     assert "+  /v1/refunds/{refund_id}:\n" in capsys.readouterr().out
-    assert anew(folder) == 0
+    assert chosen_again(folder) == 0
     assert files_of(folder) == before
 
 
 def test_an_edit_of_the_slice_by_hand_is_taken_back_without_the_page(folder: Path) -> None:
     before = files_of(folder)
     (folder / "used.yaml").write_text("openapi: 3.0.3\n", encoding="utf-8")
-    assert anew(folder) == 0
+    assert chosen_again(folder) == 0
     assert files_of(folder) == before
 
 
@@ -171,7 +171,7 @@ def test_without_the_page_an_openapi_yaml_of_a_person_is_not_used(
     whole = folder / "openapi.yaml"
     whole.write_text(f"{whole.read_text(encoding='utf-8')}# a word\n", encoding="utf-8")
     before = files_of(folder)
-    assert anew(folder) == 2
+    assert chosen_again(folder) == 2
     problem = f"error: {whole}:1: document: it is not what was taken from the page; give the page\n"
     assert capsys.readouterr().err == problem
     assert files_of(folder) == before
@@ -182,7 +182,7 @@ def test_without_the_page_and_without_a_choice_nothing_follows(
 ) -> None:
     folder = specs_in(tmp_path, SOURCE.partition("operations")[0])
     assert taken(folder, platform(0)) == 0
-    assert anew(folder) == 2
+    assert chosen_again(folder) == 2
     assert "operations: none are chosen, so nothing follows without a page; give the page" in capsys.readouterr().err
 
 
@@ -221,3 +221,14 @@ def test_the_lock_has_the_hash_of_the_slice(folder: Path) -> None:
     (folder / slices.FILE).write_text("another", encoding="utf-8")
     assert not lock.is_valid("paybyrd", root)
     assert "paybyrd: used is not what the lock says (specs/paybyrd/used.yaml)" in lock.differences(["paybyrd"], root)
+
+
+def test_a_source_whose_two_parts_cannot_be_told_apart_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = folder / "source.toml"
+    source.write_text(re.sub("# Written by `nox -s ingest`.*\n", "", files_of(folder)["source.toml"]), encoding="utf-8")
+    before = files_of(folder)
+    assert taken(folder, platform(40)) == 2
+    assert re.search(r"source.toml:\d+: address: the remark `# Written by .* is gone; restore", capsys.readouterr().err)
+    assert files_of(folder) == before
