@@ -240,9 +240,28 @@ def _generators(results: Results, folder: Path, effort: Effort, say: Callable[[s
     ours, bare = taken[processes.REGENERATE], taken[processes.BARE]
     results.absolute["regenerate: seconds"] = median(one.wall for one in ours)
     results.absolute["one bare run: seconds"] = median(one.wall for one in bare)
-    note = f"{median(one.wall for one in ours):.2f} s"
-    results.ratio("regenerate", "time", [one.wall for one in ours], [one.wall for one in bare], note)
-    results.ratio("regenerate, CPU", "CPU", [one.cpu for one in ours], [one.cpu for one in bare])
+    for figure, label, runs in (
+        ("regenerate", "written, after they have passed", ours),
+        ("regenerate and verify", "written, imported and compared", taken[processes.VERIFIED]),
+    ):
+        note = f"{median(one.wall for one in runs):.2f} s"
+        results.ratio(figure, label, [one.wall for one in runs], [one.wall for one in bare], note)
+        results.ratio(f"{figure}, CPU", f"{label}, CPU", [one.cpu for one in runs], [one.cpu for one in bare])
+    _slices(results, folder, effort, say)
+
+
+def _slices(results: Results, folder: Path, effort: Effort, say: Callable[[str], None]) -> None:
+    taken, megabytes = processes.slices(effort.generators, folder, say)
+    sliced, alone, ingested = (taken[name] for name in (processes.SLICED, processes.ALONE, processes.INGESTED))
+    results.title(f"Generating {processes.SLICED}, as a ratio to {processes.ALONE}")
+    results.lines.append(_COLUMNS)
+    note = f"{median(one.wall for one in sliced):.2f} s"
+    results.ratio("slice", "time", [one.wall for one in sliced], [one.wall for one in alone], note)
+    results.ratio("slice, CPU", "CPU", [one.cpu for one in sliced], [one.cpu for one in alone])
+    results.title(f"Taking in a document of {megabytes:.1f} MB of which three operations are chosen, in seconds")
+    results.lines.append(_COLUMNS)
+    results.values("ingest", "time", [one.wall for one in ingested])
+    results.values("ingest, CPU", "CPU", [one.cpu for one in ingested])
 
 
 def versions() -> dict[str, str]:

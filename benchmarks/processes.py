@@ -7,10 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks.calls import AT_ONCE
 from benchmarks.setting import GENERATOR, ROOT, run, stock_command
+from scripts.contracts.document import dump
+from tests.generation import documents
 
 NOTHING = "pass"
 REFUNDRY = "import refundry"
@@ -172,18 +175,74 @@ def loop_held(base_url: str, bundle: Path, rounds: int, say: Callable[[str], Non
 
 
 BARE = f"one bare run of `{GENERATOR}`"
-REGENERATE = "`python -m scripts.packages.generate`"
+REGENERATE = "`python -m scripts.packages.generate`, of packages that have passed"
+VERIFIED = "`python -m scripts.packages.generate --verify`"
 
 
 def generators(rounds: int, folder: Path, say: Callable[[str], None]) -> _Taken:
-    """The time to regenerate all three packages, and of one bare run of openapi-python-client for one of them."""
+    """The time to regenerate all three packages, and of one bare run of openapi-python-client for one of them.
+
+    With `--verify` each package is imported and compared with its contract; without it, none that has passed is.
+    """
     contract = ROOT / "generated" / "refundry_paybyrd" / "contract.json"
 
     def bare(number: int) -> Process:
         return _timed(BARE, stock_command(contract, folder / f"bare_{number}"))
 
-    def regenerate(number: int) -> Process:
-        output = folder / f"regenerated_{number}"
-        return _timed(REGENERATE, [sys.executable, "-m", "scripts.packages.generate", "--output", str(output)])
+    regenerate = [sys.executable, "-m", "scripts.packages.generate", "--output", str(folder / "regenerated")]
+    commands: dict[str, Callable[[int], Process]] = {
+        BARE: bare,
+        REGENERATE: partial(_again, REGENERATE, regenerate),
+        VERIFIED: partial(_again, VERIFIED, [*regenerate, "--verify"]),
+    }
+    commands[VERIFIED](0)  # from here on, the packages have passed
+    return _interleaved(commands, rounds, "generators", say)
 
-    return _interleaved({BARE: bare, REGENERATE: regenerate}, rounds, "generators", say)
+
+OTHERS = 600
+SLICED = f"three operations of {OTHERS}"
+ALONE = "the three operations alone"
+INGESTED = "`python -m scripts.contracts.ingest`"
+_GENERATE = """
+import sys
+from pathlib import Path
+from scripts.packages.generate import main
+sys.exit(main(["--provider", "paybyrd", "--output", f"{sys.argv[1]}/out"], Path(sys.argv[1])))
+"""
+
+
+def slices(rounds: int, folder: Path, say: Callable[[str], None]) -> tuple[_Taken, float]:
+    """The time to generate three operations of a document of 600 and of one of three, and to take the large one in.
+
+    Returns the size of the large document in MB, too.
+    """
+    commands: dict[str, Callable[[int], Process]] = {}
+    for name, others in ((SLICED, OTHERS), (ALONE, 0)):
+        root = folder / f"of_{others}"
+        specs, page = root / "specs", root / "page.yaml"
+        (specs / "paybyrd").mkdir(parents=True)
+        (specs / "paybyrd" / "source.toml").write_text(documents.SOURCE, encoding="utf-8")
+        (specs / "paybyrd" / "overlay.yaml").write_text(documents.OVERLAY, encoding="utf-8")
+        page.write_text(dump(documents.platform(others, **documents.LARGE), "A page"), encoding="utf-8")
+        address = ("--address", "https://docs.example.com/openapi.yaml")
+        ingest = [
+            sys.executable,
+            "-m",
+            "scripts.contracts.ingest",
+            "paybyrd",
+            str(page),
+            "--specs",
+            str(specs),
+            *address,
+        ]
+        commands[name] = partial(_again, name, [sys.executable, "-c", _GENERATE, str(root)])
+        if others:
+            commands[INGESTED] = partial(_again, INGESTED, ingest)
+        _again(INGESTED, ingest, 0)
+        commands[name](0)
+    megabytes = (folder / f"of_{OTHERS}" / "page.yaml").stat().st_size / 1e6
+    return _interleaved(commands, rounds, "slices", say), megabytes
+
+
+def _again(name: str, command: list[str], _: int) -> Process:
+    return _timed(name, command)

@@ -24,6 +24,7 @@ if typing.TYPE_CHECKING:
 _FILES: Final[Mapping[str, str]] = {
     "source": "source.toml",
     "contract": "openapi.yaml",
+    "used": "used.yaml",
     "overlay": "overlay.yaml",
     "contradictions": "contradictions.toml",
 }

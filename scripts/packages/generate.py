@@ -20,7 +20,7 @@ from scripts.contracts.document import Document
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, swap
-from scripts.packages import lock, servers
+from scripts.packages import gate, lock, servers
 from scripts.packages.generators import CONFIGURATION, as_text, remedy
 from scripts.packages.overrides import check_overrides
 from scripts.packages.trees import GENERATED, diff, tree
@@ -35,12 +35,17 @@ class Taken(Document):
     retrieved: datetime.date
 
 
-def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
+def build(
+    contracts: Iterable[tuple[str, Document]],
+    target: Path,
+    say: Callable[[str], None],
+    has_passed: Callable[[Path], bool] = gate.has_passed,
+) -> list[str]:
     """Write the package of every (provider, contract) into the folder `target`; return the providers.
 
     Starts the two tools before it asks for the first contract, and runs them side by side. When all code is formatted,
-    each tool imports its half of every package and compares it with the contract. Raises ContractError when a tool
-    refuses a contract or leaves out a part of it.
+    each tool imports its half of every package and compares it with the contract; not of a package that `has_passed`.
+    Raises ContractError when a tool refuses a contract or leaves out a part of it.
     """
     # The temporary folder is outermost: it can be removed only after the tools that write into it have ended.
     with tempfile.TemporaryDirectory() as name, worker("client") as client, worker("schemas") as schemas:
@@ -66,12 +71,14 @@ def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable
             (folder / "schemas.py").rename(package / "schemas.py")
             shutil.move(package, target / package.name)
         _ruff(target, documents)
-        for provider in documents:
+        waiting = [provider for provider in documents if not has_passed(target / package_name(provider))]
+        for provider in waiting:
             for tool in tools:
                 tool.start("verify", provider, target / package_name(provider) / "contract.json", target)
-        for provider, document in documents.items():
+        for provider in waiting:
             for tool in tools:
-                tool.finish(provider, document)
+                tool.finish(provider, documents[provider])
+            gate.record(target / package_name(provider))
     return list(documents)
 
 
@@ -98,6 +105,11 @@ def _parser(root: Path) -> argparse.ArgumentParser:
         "--check",
         action="store_true",
         help="change nothing: generate into a temporary folder, print what differs from the output folder and the lock",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="import and compare each package, also one that has passed with the same tools before",
     )
     parser.add_argument(
         "--output",
@@ -149,7 +161,8 @@ def _run(options: argparse.Namespace, root: Path) -> int:
     locked = output == (root / GENERATED.name).resolve()
     with tempfile.TemporaryDirectory() as name:
         fresh = Path(name)
-        providers = build(_effective(options.provider, root), fresh, print)
+        has_passed = (lambda _: False) if options.verify else gate.has_passed
+        providers = build(_effective(options.provider, root), fresh, print, has_passed)
         packages = [package_name(provider) for provider in providers]
         if options.check:
             differences = _compare(fresh, providers, output)

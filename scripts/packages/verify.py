@@ -28,7 +28,7 @@ from scripts.contracts.shapes import Property, Shape
 from scripts.packages.prepared import prepared
 
 # The packages that refundry and its extra `schemas` install. A generated module can rely on no others.
-_INSTALLED = frozenset(
+INSTALLED = frozenset(
     {"annotated_types", "anyio", "attr", "attrs", "certifi", "h11", "httpcore", "httpx", "idna", "pydantic"}
     | {"pydantic_core", "sniffio", "typing_extensions", "typing_inspection"}
 )
@@ -91,7 +91,7 @@ class _NothingElse(MetaPathFinder):
     """Finds nothing, and refuses a module that is installed here but not where the package is used."""
 
     def __init__(self, package: str) -> None:
-        self._allowed = _INSTALLED | sys.stdlib_module_names | {package, "__main__"}
+        self._allowed = INSTALLED | sys.stdlib_module_names | {package, "__main__"}
 
     def allows(self, name: str) -> bool:
         return name.partition(".")[0] in self._allowed

@@ -35,7 +35,12 @@ def checkout(project: Path) -> Path:
 def built_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the command build the committed packages by copying them: other tests cover `build`."""
 
-    def build(contracts: Iterable[tuple[str, Document]], target: Path, say: Callable[[str], None]) -> list[str]:
+    def build(
+        contracts: Iterable[tuple[str, Document]],
+        target: Path,
+        say: Callable[[str], None],
+        _: Callable[[Path], bool],
+    ) -> list[str]:
         providers = [provider for provider, _ in contracts]
         for package in map(package_name, providers):
             ignored = shutil.ignore_patterns("__pycache__")

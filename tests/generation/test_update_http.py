@@ -26,8 +26,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ((200, MARKDOWN, HTML), "it is HTML, perhaps an error page or a sign-in"),
         ((200, MARKDOWN, b"# Sign in\n\nSign in to read this page.\n"), "no OpenAPI block"),
         ((200, MARKDOWN, OTHER), "it is a page of lab4pay"),
-        ((200, MARKDOWN, b"#" * (5 * 1024 * 1024 + 1)), "more than 5242880 bytes"),
-        ((200, MARKDOWN | {"Content-Encoding": "gzip"}, gzip.compress(b"#" * 50_000_000)), "more than 5242880 bytes"),
+        ((200, MARKDOWN, b"#" * (16 * 1024 * 1024 + 1)), "more than 16777216 bytes"),
+        ((200, MARKDOWN | {"Content-Encoding": "gzip"}, gzip.compress(b"#" * 50_000_000)), "more than 16777216 bytes"),
         ((302, {"Location": "https://login.example.com/?next=page"}, b""), "it redirects to another host, login."),
         (
             (403, {"Content-Type": "text/html", "Server": "cloudflare", "cf-mitigated": "challenge"}, HTML),
