@@ -22,6 +22,7 @@ ALLOWED = {
     "ci": {"files"},
     "model": {"documentation"},
     "crash": {"documentation"},
+    "mutation": {"files", "documentation"},
 }
 # The command that takes a page in writes the news of it: it stands above the release, and nothing imports it.
 COMMAND = "scripts.contracts.update"
