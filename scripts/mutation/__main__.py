@@ -6,6 +6,7 @@ import argparse
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -39,10 +40,18 @@ def main(
     parser.add_argument(
         "--seconds-each", type=float, default=20.0, help="of its tests, in seconds of a processor, the quickest first"
     )
+    parser.add_argument(
+        "--tests",
+        action="append",
+        metavar="PATH",
+        help="tests to try, such as one file that is being written; repeat it",
+    )
     figures.add_argument(parser)
     options = parser.parse_args(arguments)
     if unknown := {*options.modules} - {*modules}:
         parser.error(f"not mutated: {', '.join(sorted(unknown))}; choose from {', '.join(modules)}")
+    if options.tests:
+        project = replace(project, tests=tuple(options.tests))
     run = Run(project, options.modules or modules, options.seconds_each)
     known = run.known() if options.goes_on or options.survivors else {}
     if options.survivors:

@@ -79,9 +79,11 @@ class Run:
         _tell("importing what the tests import")
         imported = self._alone(children.collect(self._project), _SECONDS_TO_COLLECT)
         children.import_libraries((*imported, *self._project.libraries))
-        if measure or not self._measured.exists():
+        tests = None if measure else self._tests()
+        if tests is None:
             self._measure()
-        tests = self._tests()
+            tests = self._tests()
+            assert tests is not None
         verdicts, left = {**known}, [one for one in self.mutants if str(one) not in known]
         with self._results.open("a", encoding="utf-8") as results:
             for number, verdict in enumerate(self._tried(left, tests, processes), 1):
@@ -114,10 +116,13 @@ class Run:
             output = self._project.folder / "children" / "alone" / "output"
             names = ", ".join(found["failed"]) or "collecting them"
             raise SystemExit(f"error: these fail over the modules as they are: {names}; their output is in {output}")
-        self._measured.write_text(json.dumps(found), encoding="utf-8")
+        self._measured.write_text(json.dumps({**found, "tests": self._project.tests}), encoding="utf-8")
 
-    def _tests(self) -> Coverage:
-        found = json.loads(self._measured.read_text(encoding="utf-8"))
+    def _tests(self) -> Coverage | None:
+        """What was measured of these tests; None where it was not, or of others."""
+        found = json.loads(self._measured.read_text(encoding="utf-8")) if self._measured.exists() else {}
+        if found.get("tests") != [*self._project.tests]:
+            return None
         names = [*found["seconds"]]
         ran = {
             file: {int(line): frozenset(names[one] for one in ran) for line, ran in lines.items()}
