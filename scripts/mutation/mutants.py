@@ -43,6 +43,7 @@ _OTHER_NAME: Final = {name: other for pair in _PAIRS for name, other in (pair, p
 _UNTOUCHED: Final = {"annotation", "returns", "decorator_list", "bases", "format_spec"}
 _FOR_TYPES: Final = {"TypeVar", "cast"}
 _ENUMERATIONS: Final = {"Enum", "StrEnum", "IntEnum"}
+_TYPE_CHECKING: Final = "TYPE_CHECKING"
 _LOAD: Final = ast.Load()
 _LONGEST: Final = 100
 
@@ -180,7 +181,9 @@ class _Finder:
             inner = Place((*place.scope, statement.name), names=frozenset({*place.names, statement.name}))
             yield from self._of_body(statement, "body", inner)
             return
-        if isinstance(statement, ast.If) and _name(statement.test) == "TYPE_CHECKING":
+        if isinstance(statement, ast.If) and _name(statement.test) == _TYPE_CHECKING:
+            return
+        if isinstance(statement, ast.Assign) and _name(statement.targets[0]) == _TYPE_CHECKING:
             return
         inside = bool(place.lines)
         names = frozenset() if inside else place.names | bound(statement)

@@ -62,7 +62,7 @@ def test_each_kind_of_code_has_its_mutants(line: str, expected: list[str]) -> No
         "@decorated(True)\nclass A:\n    b: int\n",
         "import a\nfrom b import c as d\n",
         "A = int | str\nB = TypeVar('B')\n",
-        "if TYPE_CHECKING:\n    A = 1\n",
+        "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    A = 1\n",
         "def f(a):\n    b = f'prose with {a}'\n",
         "def f():\n    b = 'prose of a message'\n",
         "def f():\n    return None\n",
