@@ -85,22 +85,29 @@ _NOT_KEPT: Final = "what executed nothing leaves nothing that could be kept"
 _TOO_CAREFUL: Final = (
     "a call that is interrupted before the first byte leaves it unknown: no promise, but a question more"
 )
+_WORD_STANDS: Final = "a person has said that nothing was executed, and what is unknown does not contradict it"
 HARMLESS: Final = {
-    "FREE + RESERVED -> ACCEPTED, replay": _IS_SENT,
-    "FREE + RESERVED -> UNKNOWN, stays unknown": _IS_SENT,
+    "FREE + RESERVED -> FREE, replay": _IS_SENT,
+    "FREE + RESERVED -> FREE, stays unknown": _IS_SENT,
     "FREE + LATE_ACCEPTED -> FREE, record": _BY_A_WORD,
     "FREE + LATE_UNKNOWN -> FREE, record": _BY_A_WORD,
+    "FREE + LATE_UNKNOWN -> FREE, ignore": _WORD_STANDS,
+    "FREE + LATE_NOT_EXECUTED -> FREE, record": _NOT_KEPT,
+    "FREE + LATE_NOT_EXECUTED -> SENDING, record": _NOT_KEPT,
+    "FREE + LEARNT_ACCEPTED -> FREE, record": _NO_NEWS,
+    "FREE + LEARNT_FAILED -> ACCEPTED, record": _NO_NEWS,
     "FREE + LEARNT_ACCEPTED -> ACCEPTED, record": _NO_NEWS,
     "FREE + LEARNT_FAILED -> FREE, record": _NO_NEWS,
-    "SENDING + ENDED_NOT_EXECUTED -> ACCEPTED, ignore": _NOT_KEPT,
+    "SENDING + ENDED_NOT_EXECUTED -> ACCEPTED, record": _NOT_KEPT,
     "SENDING + ENDED_NOT_EXECUTED -> SENDING, record": _NOT_KEPT,
-    "SENDING + ENDED_NOT_EXECUTED -> UNKNOWN, ignore": _NOT_KEPT,
+    "SENDING + ENDED_NOT_EXECUTED -> UNKNOWN, record": _NOT_KEPT,
     "SENDING + LEARNT_ACCEPTED -> ACCEPTED, record": _FAILED_IDS,
+    "SENDING + LEARNT_ACCEPTED -> FREE, record": _FAILED_IDS,
     "SENDING + LEARNT_FAILED -> FREE, record": _FAILED_IDS,
     "UNKNOWN + LATE_UNKNOWN -> UNKNOWN, record": _SAME_AGAIN,
-    "UNKNOWN + RESERVED_IN_WINDOW -> ACCEPTED, replay": _IS_SENT,
-    "SENDING + LEASE_OVER_UNSENT -> UNKNOWN, ignore": _TOO_CAREFUL,
-    "SENDING + LEASE_OVER_UNSENT -> ACCEPTED, ignore": _TOO_CAREFUL,
+    "UNKNOWN + RESERVED_IN_WINDOW -> FREE, replay": _IS_SENT,
+    "SENDING + LEASE_OVER_UNSENT -> UNKNOWN, record": _TOO_CAREFUL,
+    "SENDING + LEASE_OVER_UNSENT -> ACCEPTED, record": _TOO_CAREFUL,
     "SENDING + LEASE_OVER_UNSENT -> SENDING, record": _TOO_CAREFUL,
 }
 """Why no walk finds them."""

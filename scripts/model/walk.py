@@ -243,17 +243,17 @@ class Walk:
             return world.SENDING_ENDS
         if sum(self._call(one).at is At.ABOUT_TO_SEND for one in state.live) > 1 and not state.is_wrong:
             return world.ONE_SENDS
+        executions = state.provider.executions()
+        recorded = {one.refund_id for one in executions if not one.failed}.intersection(state.accepted)
+        if recorded and (entry is None or entry.known is None):
+            return world.NEWS_IS_KEPT
         if state.is_wrong:
             return None
-        executions = state.provider.executions()
         broken = world.paid(executions, ASKED.minor_units) or world.true(
             _kept(entry), executions, may_still_be_executed=self._may_execute(state)
         )
-        if broken is None and entry is not None and isinstance(entry.known, Unknown) and not entry.contradiction:
-            executed = {one.refund_id for one in executions if not one.failed}
-            if executed.intersection(state.accepted):
-                return world.UNKNOWN_IS_UNKNOWN
-        return broken
+        is_unknown = entry is not None and isinstance(entry.known, Unknown) and not entry.contradiction
+        return broken or (world.UNKNOWN_IS_UNKNOWN if is_unknown and recorded else None)
 
     def _may_execute(self, state: State) -> bool:
         calls = (self._call(one) for one in state.live)
@@ -454,7 +454,10 @@ class Walk:
         if not state.left.words:
             return
         entry = self.entry(state.row, state.seconds, state.set_back)
-        if entry is None or not (isinstance(entry.known, Unknown) or entry.contradiction):
+        if entry is None:
+            return
+        if not (isinstance(entry.known, Unknown) or entry.contradiction):
+            yield from self._is_refused(state)
             return
         is_executed = any(not one.failed for one in state.provider.executions())
         is_certain = is_executed or not self._may_execute(state)
@@ -476,6 +479,14 @@ class Walk:
             if not is_right:
                 now = now._replace(is_wrong=True, denied=-1 if executed else state.started)
             yield Edge(("decides", executed, is_right), now)
+
+    def _is_refused(self, state: State) -> Iterator[Edge]:
+        """A person who decides what is known."""
+        for executed in (True, False):
+            decide = Decide(self.scope.provider, REFERENCE, executed, "the operator", "looked it up")
+            _, row = self.calls.commit(decide, self._rows[state.row], state.seconds, state.set_back)
+            if row != self._rows[state.row]:
+                yield Edge(("decides", executed, False), state, world.WORDS_ARE_ABOUT_UNKNOWN)
 
     def _call(self, live: Live) -> Call:
         return self.calls.made[live.call]

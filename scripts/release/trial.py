@@ -63,15 +63,19 @@ def _extras() -> None:
     import refundry_lab4pay.schemas
     import refundry_paybyrd.schemas
     import refundry_paybyrd.strict
-    from refundry.sandbox import Sandbox
+    from refundry import Money
+    from refundry.testing import RefundSandbox
 
     model = refundry_paybyrd.schemas.RefundRequest.model_validate({"isoAmount": 100})
     assert model.model_dump(by_alias=True, exclude_none=True) == {"isoAmount": 100}
     assert refundry_paybyrd.strict.departures("RefundRequest", {"isoAmount": "100"})
     assert refundry_blink.schemas.__name__ != refundry_lab4pay.schemas.__name__
-    assert Sandbox().violations == ()
+    with RefundSandbox() as sandbox, sandbox.client() as client:
+        client.refund("paybyrd", payment_id="paybyrd-eur", amount=Money.of("1.00", "EUR"), reference="trial/1")
+        assert sandbox.violations == ()
+        assert sandbox.times_refunded("paybyrd", "trial/1") == 1
     assert trace.get_tracer("trial")
-    print("extras: schemas, strict, sandbox and spans")
+    print("extras: schemas, strict, testing and spans")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from typing import Any
 
 from refundry import (
     Amount,
+    Money,
     OutcomeUnknown,
     Refund,
     RefundClient,
@@ -40,10 +41,16 @@ def sent(one: RefundClient, provider: str = "paybyrd") -> int:
 
 
 def refund(
-    one: RefundClient, reference: str, *, amount: Amount = ONE_EURO, payment: str = PAYMENT, provider: str = "paybyrd"
+    one: RefundClient,
+    reference: str,
+    *,
+    amount: Amount = ONE_EURO,
+    payment: str = PAYMENT,
+    provider: str = "paybyrd",
+    payment_amount: Money | None = None,
 ) -> Refund:
     """Refund a payment."""
-    return one.refund(provider, payment_id=payment, amount=amount, reference=reference)
+    return one.refund(provider, payment_id=payment, amount=amount, reference=reference, payment_amount=payment_amount)
 
 
 def lose(url: str | None, *references: str, provider: str = "paybyrd", **options: Any) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from refundry import (
+    FULL,
+    Amount,
     AsyncRefundClient,
     InvalidRefund,
     LedgerFailed,
@@ -22,7 +24,7 @@ from refundry import (
 )
 from refundry.ledger import archive as archiving
 from tests.desk.support import ACCEPTED, BY, LOST, PENDING, REFUSED, client, contradict, lose, refund, run_sql, sent
-from tests.facade.support import PAYMENT, Scripted, account
+from tests.facade.support import PAYMENT, Scripted, accepted, account
 
 
 def now() -> datetime:
@@ -79,6 +81,42 @@ def test_an_archived_refund_is_replayed_and_never_sent(url: str, tmp_path: Path)
         with pytest.raises(ReferenceConflict):
             refund(other, "r-1", payment="another-payment")
         assert sent(other) == 0
+
+
+@pytest.mark.parametrize(
+    ("provider", "amount", "too_much"),
+    [("paybyrd", Money.of("1.00", "EUR"), "0.51"), ("blink", FULL, "0.01")],
+    ids=["a part", "all of it"],
+)
+def test_an_archived_refund_still_counts_against_its_payment(
+    url: str, tmp_path: Path, provider: str, amount: Amount, too_much: str
+) -> None:
+    captured = Money.of("1.50", "EUR")
+    answer = accepted(provider)
+    with client(url, answer, provider=provider) as one:
+        refund(one, "r-1", amount=amount, provider=provider)
+        one.ledger.archive(before=now(), to=tmp_path / "old.jsonl")
+    with client(url, answer, provider=provider) as other:
+        with pytest.raises(InvalidRefund, match="is more than is left of payment"):
+            refund(other, "r-2", amount=Money.of(too_much, "EUR"), provider=provider, payment_amount=captured)
+        assert sent(other, provider) == 0
+
+
+def test_an_archived_refund_counts_nothing_against_another_payment(url: str, tmp_path: Path) -> None:
+    with client(url) as one:
+        refund(one, "r-1")
+        one.ledger.archive(before=now(), to=tmp_path / "old.jsonl")
+        assert refund(one, "r-2", payment="another-payment", payment_amount=Money.of("1.00", "EUR")).refund_id
+
+
+def test_an_archived_refusal_counts_nothing(url: str, tmp_path: Path) -> None:
+    captured = Money.of("1.00", "EUR")
+    with client(url, REFUSED) as one:
+        with pytest.raises(RefundRejected):
+            refund(one, "r-1", payment_amount=captured)
+        one.ledger.archive(before=now(), to=tmp_path / "old.jsonl")
+    with client(url) as other:
+        assert refund(other, "r-2", payment_amount=captured).status is RefundStatus.SUCCEEDED
 
 
 def test_an_archived_refusal_is_refused_and_never_sent(url: str, tmp_path: Path) -> None:

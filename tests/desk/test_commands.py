@@ -211,7 +211,7 @@ def test_check_says_how_the_ledger_is_set(url: str, capsys: pytest.CaptureFixtur
         assert facts["integrity_check"] == "ok"
         assert (facts["journal_mode"], facts["synchronous"]) in [("persist", "extra"), ("wal", "full")]
     else:
-        assert (facts["fsync"], facts["synchronous_commit"], facts["standby"]) == ("on", "on", "no")
+        assert (facts["fsync"], facts["synchronous_commit"]) == ("on", "on")
         assert facts["lacking grants"] == "none"
 
 

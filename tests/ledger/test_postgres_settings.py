@@ -12,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from refundry import InvalidRefund, Money, NotSent, OutcomeUnknown, Retry, WireReply
 from refundry.clock import SYSTEM
 from refundry.errors import LedgerFailed
+from refundry.ledger.__main__ import main as desk
 from refundry.ledger.postgres import bounded_to, conninfo
 from tests.databases.pgbouncer import PgBouncer
 from tests.databases.postgres import PostgresServer
@@ -95,7 +96,9 @@ def test_two_refunds_that_race_for_one_payment_never_exceed_it(
         client.close()
 
 
-def test_a_standby_and_a_server_that_does_not_sync_are_refused(own_postgres_server: PostgresServer) -> None:
+def test_a_standby_and_a_server_that_does_not_sync_are_refused(
+    own_postgres_server: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     url = own_postgres_server.url(own_postgres_server.create_database())
     client, sent = client_of(url, retry=Retry(attempts=1, deadline=5.0))
     with client:
@@ -110,6 +113,8 @@ def test_a_standby_and_a_server_that_does_not_sync_are_refused(own_postgres_serv
                 refunded(client)
             with pytest.raises(LedgerFailed, match=said):
                 client_of(url)
+            assert desk(["check", url]) == 1
+            assert said in capsys.readouterr().out
     assert len(sent.sent) == 1
 
 

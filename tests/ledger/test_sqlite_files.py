@@ -224,7 +224,8 @@ connection.execute("PRAGMA cache_size=1")  # so that half of the transaction is 
 connection.execute("BEGIN IMMEDIATE")
 connection.execute("UPDATE refunds SET state = 'free', token = NULL")
 for number in range(2000):
-    connection.execute("INSERT INTO archived VALUES (?, ?, 'free')", (f"digest-{number}" * 20, "parameters"))
+    values = (f"digest-{number}" * 20, "parameters", "free")
+    connection.execute("INSERT INTO archived (digest, parameters, state) VALUES (?, ?, ?)", values)
 os.kill(os.getpid(), signal.SIGKILL)
 """
     before = path.stat().st_size

@@ -74,7 +74,10 @@ IN_PROGRESS_IS_HELD = "a call is told to wait only while the ledger says that an
 UNKNOWN_IS_UNKNOWN = "an unknown outcome is one that the ledger does not know"
 SENDING_ENDS = "no reference stays SENDING once the lease is over"
 ONE_SENDS = "of all calls that reserve a reference, one may send at a time"
-NEWS_IS_KEPT = "the ledger keeps what a lookup, a callback or a person says of a refund that it does not know better"
+NEWS_IS_KEPT = (
+    "the ledger keeps what a call, a lookup, a callback or a person says of a refund that it does not know better"
+)
+WORDS_ARE_ABOUT_UNKNOWN = "a person decides only what is unknown or contradicted"
 NO_OTHER_ERROR = "a call raises nothing but a RefundError"
 CONTRADICTIONS_ARE_LISTED = "what contradicts a person's word, or itself, is listed"
 

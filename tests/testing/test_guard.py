@@ -285,6 +285,32 @@ def test_a_run_within_a_run_leaves_the_guard_of_the_outer_one(run: Run) -> None:
     assert SENTENCE.format("gateway.paybyrd.com") in ran.text
 
 
+def test_under_xdist_each_worker_has_the_guard_and_each_test_a_sandbox_of_its_own(run: Run) -> None:
+    ran = run(
+        {
+            "helpers.py": HELPERS,
+            "test_service.py": """
+                from helpers import *
+
+                @pytest.mark.parametrize("number", range(6))
+                def test_in_the_sandbox(refund_sandbox, number):
+                    with refund_sandbox.client() as client:
+                        client.refund("paybyrd", **{**ARGUMENTS, "payment_id": "paybyrd-eur"})
+                    assert refund_sandbox.times_refunded("paybyrd", "order/1") == 1
+
+                def test_real():
+                    with pytest.raises(NotSent):
+                        refund()
+            """,
+        },
+        "-n",
+        "2",
+    )
+    assert "6 passed" in ran.text
+    assert "1 failed" in ran.text
+    assert SENTENCE.format("gateway.paybyrd.com") in ran.text
+
+
 def test_in_unittest_the_guard_is_a_context(run: Run) -> None:
     ran = run(
         {

@@ -7,7 +7,6 @@ nothing: the next one writes what is left, and a reference that was written and 
 from __future__ import annotations
 
 import io
-import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from refundry.errors import InvalidRefund, LedgerFailed, Resend
 from refundry.interruption import pass_through
 from refundry.ledger.answers import entry_of, lines_of
-from refundry.ledger.changes import Change, View, digest, digest_of_parameters
+from refundry.ledger.changes import Change, View, digest, digest_of_parameters, refunded_at_most
 from refundry.ledger.database import SECONDS_TO_WAIT, DatabaseView
-from refundry.ledger.rows import COLUMNS
+from refundry.ledger.rows import COLUMNS, columns_of, encoded
 from refundry.ledger.rules import Accepted, State, state_of
 from refundry.refund import RefundStatus
 
@@ -34,11 +33,13 @@ _BATCH: Final = 200
 _BEGINNING: Final = b'{"provider":'
 _CHANGED_AT: Final = COLUMNS.index("changed_at")
 _OLD: Final = "FROM refundry.refunds WHERE state IN ('accepted', 'free') AND contradiction IS NULL AND changed_at < ?"
-_json: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Ended(NamedTuple):
-    """An ended reference as it is archived: where it stands, its line in the file, and what is left behind of it."""
+    """An ended reference as it is archived: where it stands, its line in the file, and what is left behind of it.
+
+    `payment` is a digest of account and payment, and `amount` the columns of its amount, of an accepted one alone.
+    """
 
     account: str
     reference: str
@@ -46,6 +47,8 @@ class Ended(NamedTuple):
     line: str
     parameters: str
     state: str
+    payment: str | None
+    amount: tuple[int | None, str | None]
 
 
 class Batch(NamedTuple):
@@ -107,9 +110,11 @@ class Remove(Change[int]):
             return 0
         view.sql("DELETE FROM refundry.history WHERE account = ? AND reference = ?", key)
         view.sql(
-            "INSERT INTO refundry.archived (digest, parameters, state) VALUES (?, ?, ?) "
-            "ON CONFLICT (digest) DO UPDATE SET parameters = excluded.parameters, state = excluded.state",
-            (digest(*key), one.parameters, one.state),
+            "INSERT INTO refundry.archived (digest, parameters, state, payment, minor_units, currency) "
+            "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (digest) DO UPDATE SET parameters = excluded.parameters, "
+            "state = excluded.state, payment = excluded.payment, minor_units = excluded.minor_units, "
+            "currency = excluded.currency",
+            (digest(*key), one.parameters, one.state, one.payment, *one.amount),
         )
         return 1
 
@@ -142,9 +147,19 @@ def _ended(view: DatabaseView, columns: tuple[Any, ...]) -> Ended | None:
         return None
     known = entry_of(row.account, row.reference, entry, view.clock, changed_at=columns[_CHANGED_AT])
     history = [line.to_dict() for line in lines_of(view, row.account, row.reference)]
-    line = _json({**known.to_dict(), "version": row.version, "failed_ids": entry.failed_ids, "history": history})
+    line = encoded({**known.to_dict(), "version": row.version, "failed_ids": entry.failed_ids, "history": history})
     parameters = digest_of_parameters(entry.payment_id, entry.amount)
-    return Ended(row.account, row.reference, row.version, line, parameters, state_of(entry.known).value)
+    is_accepted = isinstance(entry.known, Accepted) and entry.payment_id is not None
+    return Ended(
+        row.account,
+        row.reference,
+        row.version,
+        line,
+        parameters,
+        state_of(entry.known).value,
+        digest(row.account, entry.payment_id) if is_accepted else None,
+        columns_of(refunded_at_most(entry)) if is_accepted else (None, None),
+    )
 
 
 def _has_ended(entry: Entry) -> bool:

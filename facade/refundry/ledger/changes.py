@@ -35,7 +35,7 @@ from refundry.ledger.rules import (
     state_of,
     step,
 )
-from refundry.money import Money
+from refundry.money import FULL, Money
 from refundry.outcome import as_refund, facts_of, in_progress, may_follow
 from refundry.refund import Refund, RefundStatus
 from refundry.wire import Progress
@@ -132,6 +132,10 @@ class View(Protocol):
 
     def of_payment(self, account: str, payment_id: str) -> Sequence[tuple[str, Entry]]:
         """The references of a payment, with their entries as `get` gives them."""
+        ...
+
+    def archived_of_payment(self, account: str, payment_id: str) -> Sequence[Amount]:
+        """The amounts of the accepted refunds of a payment that were moved out."""
         ...
 
     def note(self, account: str, reference: str, note: Note) -> None:
@@ -272,11 +276,13 @@ class Reserve(Change[Reservation | Refund]):
         whole, request = self.payment_amount, self.request
         if whole is None or request.payment_id is None:
             return
-        others = [
-            _most_of(entry, whole)
+        counted = [
+            refunded_at_most(entry)
             for reference, entry in view.of_payment(request.provider, request.payment_id)
             if reference != request.reference and entry.known is not None
         ]
+        counted += view.archived_of_payment(request.provider, request.payment_id)
+        others = [one if isinstance(one, Money) else whole for one in counted]  # after FULL, nothing is left
         asked = request.amount if isinstance(request.amount, Money) else whole
         if {whole.currency} != {one.currency for one in (asked, *others)}:
             raise InvalidRefund(
@@ -626,11 +632,10 @@ def facts_of_ending(reservation: Reservation, left: Known) -> dict[str, Any]:
     return facts
 
 
-def _most_of(entry: Entry, whole: Money) -> Money:
-    """The most that a refund may have taken of its payment: after FULL, all of it."""
+def refunded_at_most(entry: Entry) -> Amount:
+    """The most that a refund may have taken of its payment."""
     known = entry.known
-    amount = known.amount if isinstance(known, Accepted) else entry.amount
-    return amount if isinstance(amount, Money) else whole
+    return (known.amount or FULL) if isinstance(known, Accepted) else entry.amount
 
 
 def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str | None:

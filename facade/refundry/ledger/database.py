@@ -11,7 +11,7 @@ from refundry.errors import LedgerFailed
 from refundry.interruption import pass_through
 from refundry.ledger.changes import Archived, Change, Needs, Record, View, digest
 from refundry.ledger.entry import INTERRUPTED
-from refundry.ledger.rows import Line, Row, from_columns
+from refundry.ledger.rows import Line, Row, amount_of, from_columns
 from refundry.ledger.rules import Accepted, Event, Sending, State, Unknown, state_of, step
 from refundry.ledger.writer import Writer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from refundry.clock import Clock, Instant
     from refundry.ledger.changes import Note
     from refundry.ledger.entry import Entry, Reservation
+    from refundry.money import Amount
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
 
@@ -177,6 +178,15 @@ class DatabaseView:
             for row in self._rows.values()
             if (row.account, row.entry.payment_id) == (account, payment_id)
         ]
+
+    def archived_of_payment(self, account: str, payment_id: str) -> list[Amount]:
+        """The amounts of the accepted refunds of a payment that were moved out.
+
+        They are read after the rows of the payment. So one that is moved out meanwhile counts twice, and never not.
+        """
+        statement = "SELECT minor_units, currency FROM refundry.archived WHERE payment = ?"
+        rows = self.sql(statement, (digest(account, payment_id),))
+        return [amount_of(minor_units, currency) for minor_units, currency in rows]
 
     def note(self, account: str, reference: str, note: Note) -> None:
         """Add to the history of a reference."""

@@ -179,13 +179,10 @@ def _of_postgres(view: DatabaseView) -> Iterator[Fact]:
     for name in names:
         ((value,),) = view.sql("SELECT current_setting(?)", (name,))
         must_be = {
-            "fsync": ("on",),
             "full_page_writes": ("on",),
             "synchronous_commit": ("on", "remote_apply"),
         }.get(name, (value,))
         yield Fact(name, value or "(none)", None if value in must_be else f"set {name} to {must_be[0]}")
-    ((standby,),) = view.sql("SELECT pg_is_in_recovery()")
-    yield Fact("standby", "yes" if standby else "no", "give the address of the primary" if standby else None)
     lacking = [
         f"{privilege} on refundry.{table}"
         for table, privileges in _NEEDED.items()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from refundry.ledger.changes import Archived, Change, Note
     from refundry.ledger.entry import Entry, Reservation
     from refundry.ledger.rules import State
+    from refundry.money import Amount
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
 
@@ -116,6 +117,10 @@ class MemoryLedger(Guarded):
             self._payments = payments
         found = ((one, self.get(account, one)) for one in self._payments.get((account, payment_id), ()))
         return [(reference, entry) for reference, entry in found if entry is not None]
+
+    def archived_of_payment(self, account: str, payment_id: str) -> list[Amount]:
+        """None is ever moved out."""
+        return []
 
     def in_states(self, account: str | None, states: frozenset[State]) -> Iterator[tuple[str, str, Entry]]:
         """The references in one of these states, of one account or of all, with their entries."""

@@ -16,6 +16,7 @@ from refundry.wire import Progress
 if TYPE_CHECKING:
     from refundry.clock import Clock
     from refundry.ledger.changes import Note
+    from refundry.money import Amount
 
 COLUMNS: Final = (
     *("account", "reference", "payment_id", "minor_units", "currency", "state", "attempt", "refund_id", "tracking_id"),
@@ -42,26 +43,24 @@ class Row:
     def columns(self, now: Instant) -> tuple[Any, ...]:
         """The values of the row, in the order of COLUMNS."""
         entry = self.entry
-        known, amount = entry.known, entry.amount
-        minor_units, currency = (amount.minor_units, amount.currency) if isinstance(amount, Money) else (None, None)
+        known = entry.known
         refund_id = known.refund_id if isinstance(known, Accepted | Unknown) else None
         tracking_id = known.tracking_id if isinstance(known, Accepted) else None
         return (
             self.account,
             self.reference,
             entry.payment_id,
-            minor_units,
-            currency,
+            *columns_of(entry.amount),
             state_of(known).value,
             entry.attempt,
             refund_id,
             tracking_id,
-            _NO_FACTS if known is None else _json(_facts(known, now)),
-            _json(entry.failed_ids) if entry.failed_ids else _NO_IDS,
+            _NO_FACTS if known is None else encoded(_facts(known, now)),
+            encoded(entry.failed_ids) if entry.failed_ids else _NO_IDS,
             entry.decided_by,
             entry.contradiction,
             self.token,
-            None if self.lease_end is None else _json(_of_instant(self.lease_end)),
+            None if self.lease_end is None else encoded(_of_instant(self.lease_end)),
             now.wall,
             self.version,
         )
@@ -79,7 +78,7 @@ class Line(NamedTuple):
     def columns(self, now: Instant) -> tuple[Any, ...]:
         """The values of the line, in the order of HISTORY."""
         note = self.note
-        facts = None if note.facts is None else _json(note.facts())
+        facts = None if note.facts is None else encoded(note.facts())
         return (
             self.account,
             self.reference,
@@ -114,7 +113,7 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
             known = _unknown(facts, now, clock)
     entry = Entry(
         payment_id,
-        FULL if currency is None else Money.from_minor(minor_units, currency),
+        amount_of(minor_units, currency),
         known,
         () if failed_ids == _NO_IDS else tuple(json.loads(failed_ids)),
         attempt,
@@ -125,10 +124,21 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
     return Row(account, reference, entry, token, lease_end, version)
 
 
-_json: Final = json.JSONEncoder(separators=(",", ":")).encode
+def columns_of(amount: Amount) -> tuple[int | None, str | None]:
+    """The minor units and the currency of an amount; neither for FULL."""
+    return (amount.minor_units, amount.currency) if isinstance(amount, Money) else (None, None)
+
+
+def amount_of(minor_units: int | None, currency: str | None) -> Amount:
+    """The amount that `columns_of` gave the values of."""
+    return FULL if minor_units is None or currency is None else Money.from_minor(minor_units, currency)
+
+
+encoded: Final = json.JSONEncoder(separators=(",", ":")).encode
+"""JSON without spaces."""
 # What most rows have.
-_NO_FACTS: Final = _json({})
-_NO_IDS: Final = _json(())
+_NO_FACTS: Final = encoded({})
+_NO_IDS: Final = encoded(())
 
 
 def _facts(known: Known, now: Instant) -> dict[str, Any]:

@@ -48,9 +48,14 @@ CREATE TABLE refundry.accounts (
     environment TEXT NOT NULL,
     is_loopback integer NOT NULL
 );
--- What is left of a reference that was moved out: a digest of account and reference, one of payment and amount.
+-- What is left of a reference that was moved out: a digest of account and reference, one of payment and amount. Of an
+-- accepted one also a digest of account and payment, and its amount, so that the refunds of a payment still add up.
 CREATE TABLE refundry.archived (
     digest TEXT PRIMARY KEY,
     parameters TEXT NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    payment TEXT,
+    minor_units bigint,
+    currency TEXT
 );
+CREATE INDEX archived_by_payment ON refundry.archived (payment) WHERE payment IS NOT NULL;
