@@ -227,7 +227,8 @@ class _Finder:
     ) -> Iterator[Mutant]:
         if isinstance(node, ast.Call) and _name(node.func) in _FOR_TYPES:
             return
-        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and place.names:  # an alias of types
+        is_alias = isinstance(node, ast.Subscript) or (isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr))
+        if is_alias and place.names:  # of types
             return
         for new in self._other_expressions(node):
             yield self._mutant(place, parent, field, index, node, new)

@@ -74,8 +74,7 @@ class Run:
         """Try each mutant of which nothing is known. SystemExit where the tests fail over the modules as they are."""
         self._project.folder.mkdir(exist_ok=True)
         (self._project.folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        if not known:
-            self._results.unlink(missing_ok=True)
+        self._forget_all_but(known)
         _tell("importing what the tests import")
         imported = self._alone(children.collect(self._project), _SECONDS_TO_COLLECT)
         children.import_libraries((*imported, *self._project.libraries))
@@ -95,6 +94,13 @@ class Run:
                 if number % 50 == 0:
                     _tell(f"{number} of {len(left)}")
         return verdicts
+
+    def _forget_all_but(self, known: Mapping[str, Verdict]) -> None:
+        """Keep what is known, and the verdicts of other modules."""
+        lines = self._results.read_text(encoding="utf-8").splitlines(keepends=True) if self._results.exists() else []
+        others = [one for one in lines if json.loads(one)["mutant"].partition(":")[0] not in self._digests]
+        kept = [f"{json.dumps(asdict(one))}\n" for one in known.values()]
+        self._results.write_text("".join((*others, *kept)), encoding="utf-8")
 
     def _alone(self, work: Any, seconds: float) -> Any:
         folder = self._project.folder / "children" / "alone"

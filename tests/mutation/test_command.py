@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,6 +50,7 @@ class Sample:
         ran = subprocess.run(
             [sys.executable, "-c", COMMAND, self.root, *arguments],
             cwd=ROOT,
+            env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},  # they take most of the time
             capture_output=True,
             text=True,
             timeout=120,

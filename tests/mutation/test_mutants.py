@@ -61,7 +61,7 @@ def test_each_kind_of_code_has_its_mutants(line: str, expected: list[str]) -> No
         "def f(a: 'int | None' = None) -> 'str':\n    pass\n",
         "@decorated(True)\nclass A:\n    b: int\n",
         "import a\nfrom b import c as d\n",
-        "A = int | str\nB = TypeVar('B')\n",
+        "A = int | str\nC = tuple[int, str]\nB = TypeVar('B')\n",
         "TYPE_CHECKING = False\nif TYPE_CHECKING:\n    A = 1\n",
         "def f(a):\n    b = f'prose with {a}'\n",
         "def f():\n    b = 'prose of a message'\n",
