@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import NoReturn
 
 import pytest
@@ -36,6 +37,7 @@ REQUEST = RefundRequest("blink", "p-1", EUR, "r-1")
 REFUND = Refund("blink", "r-1", RefundStatus.PENDING, EUR, refund_id="x", payment_id="p-1", tracking_id="t")
 NOT_SENT, LOST = SendFailure(Evidence.NOT_SENT, "no route"), SendFailure(Evidence.MAYBE_SENT, "cut")
 PERMANENT = SendFailure(Evidence.NOT_SENT, "no such host", True)
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STORED_UNTIL = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
@@ -296,3 +298,59 @@ def test_a_status_never_moves_backwards() -> None:
             (old, new) for old in RefundStatus for new in RefundStatus if policy.may_follow(old, new, undone=undone)
         }
         assert moves == {(pending, done), (pending, failed), *([(done, failed)] if undone else [])}
+
+
+@pytest.mark.parametrize("ahead", [0, 3600, -86400])
+@pytest.mark.parametrize(("after", "expected"), [(-1.0, True), (0.0, True), (-1.25, False), (-1.9, False)])
+def test_a_transaction_may_be_dated_one_second_before_the_refund_was_sent_and_no_more(
+    ahead: int, after: float, expected: bool
+) -> None:
+    clock = Clock(wall=lambda: NOW.timestamp())
+    date = format_datetime(NOW + timedelta(seconds=ahead), usegmt=True)
+    answer, created = WireReply(200, (("date", date),), b"{}"), NOW + timedelta(seconds=ahead + after)
+    assert policy.is_created_since(created, answer, NOW, clock) is expected
+
+
+def test_a_lookup_finds_the_refund_of_its_link_only_where_it_was_created_since() -> None:
+    by_link = replace(REFUND, refund_id=None, payment_id=None, amount=None, sent_at=NOW, replayed=True, remaining=5)
+    date = format_datetime(NOW, usegmt=True)
+    answer, clock = WireReply(200, (("date", date),), b"{}"), Clock(wall=lambda: NOW.timestamp())
+    reading = Reading(
+        Outcome.SUCCEEDED, amounts=(Decimal(2),), refund_id="y", payment_id="p-1", code="C", message="m", created_at=NOW
+    )
+    state = policy.of_state(by_link, answer, reading, currency="EUR", clock=clock)
+    assert state == replace(
+        by_link,
+        status=RefundStatus.SUCCEEDED,
+        amount=Money.of("2.00", "EUR"),
+        refund_id="y",
+        payment_id="p-1",
+        remaining=None,
+        provider_code="C",
+        provider_message="m",
+        replayed=False,
+    )
+    assert isinstance(state, Refund)
+    assert (state.raw, state.remaining, state.replayed) == (answer, None, False)
+    older = replace(reading, created_at=NOW - timedelta(days=1))
+    unfound = policy.of_state(by_link, answer, older, currency="EUR", clock=clock)
+    assert isinstance(unfound, Refund)
+    assert (unfound.status, unfound.refund_id, unfound.replayed) == (RefundStatus.PENDING, None, False)
+    assert unfound.raw is answer
+
+
+def test_a_lookup_keeps_what_is_known_and_refuses_another_refund() -> None:
+    answer = reply(200)
+    kept = policy.of_state(REFUND, answer, Reading(Outcome.REJECTED), currency=None, clock=SYSTEM)
+    assert isinstance(kept, Refund)
+    assert (kept.status, kept.amount, kept.refund_id, kept.payment_id) == (RefundStatus.FAILED, EUR, "x", "p-1")
+    for other in (
+        Reading(Outcome.SUCCEEDED, refund_id="y"),
+        Reading(Outcome.SUCCEEDED, payment_id="p-2"),
+        Reading(Outcome.SUCCEEDED, currency="USD"),
+        Reading(Outcome.SUCCEEDED, amounts=(Decimal(2),)),
+    ):
+        assert type(policy.of_state(REFUND, answer, other, currency=None, clock=SYSTEM)) is RefundMismatch
+    for unread in (Outcome.UNKNOWN, Outcome.AUTHENTICATION_FAILED):
+        assert type(policy.of_state(REFUND, answer, Reading(unread), currency=None, clock=SYSTEM)) is LookupFailed
+    assert type(policy.of_state(REFUND, LOST, Reading(Outcome.PENDING), currency=None, clock=SYSTEM)) is LookupFailed
