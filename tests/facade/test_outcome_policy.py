@@ -354,3 +354,37 @@ def test_a_lookup_keeps_what_is_known_and_refuses_another_refund() -> None:
     for unread in (Outcome.UNKNOWN, Outcome.AUTHENTICATION_FAILED):
         assert type(policy.of_state(REFUND, answer, Reading(unread), currency=None, clock=SYSTEM)) is LookupFailed
     assert type(policy.of_state(REFUND, LOST, Reading(Outcome.PENDING), currency=None, clock=SYSTEM)) is LookupFailed
+
+
+def test_an_acceptance_has_the_providers_id_of_the_request() -> None:
+    accepted = policy.of_reply(REQUEST, reply(200), READ, currency=None, times=Times(), request_id="q")
+    assert isinstance(accepted, Refund)
+    assert accepted.request_id == "q"
+
+
+@pytest.mark.parametrize(("why", "ending"), [("", ""), ("it is no JSON", ": it is no JSON")])
+def test_an_unknown_outcome_says_why_where_the_reading_does(why: str, ending: str) -> None:
+    unknown = policy.of_reply(REQUEST, reply(200), Reading(why=why), currency=None, times=Times())
+    assert str(unknown) == f"blink may have refunded 'r-1' (HTTP 200){ending}"
+
+
+def test_an_unknown_attempt_that_was_followed_by_a_proof_of_nothing_is_told_with_both() -> None:
+    until = Deadline(NOW + timedelta(hours=1))
+    earlier, wait = OutcomeUnknown("lost"), NotSent("no route", retry_after=7.0)
+    times = Times(resend_until=until)
+    told = policy.after_unknown(earlier, wait, resolves_earlier=False, times=times)
+    assert isinstance(told, OutcomeUnknown)
+    assert (str(told), told.retry_after, told.resend_until) == (
+        "lost; sent again: no route",
+        7.0,
+        NOW + timedelta(hours=1),
+    )
+    assert (str(earlier), earlier.retry_after, earlier.resend_until) == ("lost", None, None)
+
+
+def test_a_uuid_is_the_same_in_either_case_and_another_id_is_not() -> None:
+    uuid = "c16ce479-0a1b-4c2d-8e3f-aabbccddeeff"
+    request = replace(REQUEST, payment_id=uuid)
+    assert policy.compare(request, Reading(payment_id=uuid.upper())) == ()
+    for other in (f"{uuid}0", f"0{uuid}", uuid.replace("-", "")):
+        assert policy.compare(replace(REQUEST, payment_id=other), Reading(payment_id=other.upper())) != ()
