@@ -344,13 +344,15 @@ def test_a_lookup_keeps_what_is_known_and_refuses_another_refund() -> None:
     kept = policy.of_state(REFUND, answer, Reading(Outcome.REJECTED), currency=None, clock=SYSTEM)
     assert isinstance(kept, Refund)
     assert (kept.status, kept.amount, kept.refund_id, kept.payment_id) == (RefundStatus.FAILED, EUR, "x", "p-1")
-    for other in (
-        Reading(Outcome.SUCCEEDED, refund_id="y"),
-        Reading(Outcome.SUCCEEDED, payment_id="p-2"),
-        Reading(Outcome.SUCCEEDED, currency="USD"),
-        Reading(Outcome.SUCCEEDED, amounts=(Decimal(2),)),
+    for other, difference in (
+        (Reading(Outcome.SUCCEEDED, refund_id="y"), ("refund_id", "x", "y")),
+        (Reading(Outcome.SUCCEEDED, payment_id="p-2"), ("payment_id", "p-1", "p-2")),
+        (Reading(Outcome.SUCCEEDED, currency="USD"), ("currency", "EUR", "USD")),
+        (Reading(Outcome.SUCCEEDED, amounts=(Decimal(2),)), ("amount", "1.00", "2")),
     ):
-        assert type(policy.of_state(REFUND, answer, other, currency=None, clock=SYSTEM)) is RefundMismatch
+        mismatch = policy.of_state(REFUND, answer, other, currency=None, clock=SYSTEM)
+        assert isinstance(mismatch, RefundMismatch)
+        assert mismatch.differences == (difference,)
     for unread in (Outcome.UNKNOWN, Outcome.AUTHENTICATION_FAILED):
         assert type(policy.of_state(REFUND, answer, Reading(unread), currency=None, clock=SYSTEM)) is LookupFailed
     assert type(policy.of_state(REFUND, LOST, Reading(Outcome.PENDING), currency=None, clock=SYSTEM)) is LookupFailed
@@ -388,3 +390,9 @@ def test_a_uuid_is_the_same_in_either_case_and_another_id_is_not() -> None:
     assert policy.compare(request, Reading(payment_id=uuid.upper())) == ()
     for other in (f"{uuid}0", f"0{uuid}", uuid.replace("-", "")):
         assert policy.compare(replace(REQUEST, payment_id=other), Reading(payment_id=other.upper())) != ()
+
+
+def test_an_amount_is_money_only_where_its_currency_is_known_too() -> None:
+    assert policy.money_of(Decimal("1.00"), "EUR") == EUR
+    assert policy.money_of(Decimal("1.00"), None) is None
+    assert policy.money_of(None, "EUR") is None
