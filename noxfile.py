@@ -29,7 +29,7 @@ FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk", "tests/testing")
 CONTRACTS = (
     *("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows"),
-    *("tests/stateful", "tests/crash", "tests/recipes", "tests/mutation"),
+    *("tests/stateful", "tests/crash", "tests/recipes", "tests/fuzz", "tests/mutation"),
 )
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
@@ -306,3 +306,21 @@ def mutation(session: nox.Session) -> None:
     """Break the modules that decide about money in each small way, and see that a test fails: `-- money` for one."""
     install(session)
     session.run("python", "-m", "scripts.mutation", *session.posargs)
+
+
+@nox.session
+def simulate(session: nox.Session) -> None:
+    """Refund under a virtual clock, by one seed: `nox -s simulate -- --seed 0 --refunds 1000000`; or `-- --mutants`."""
+    install(session)
+    session.run("python", "-m", "scripts.simulate", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Search for inputs that break a reader: `nox -s fuzz -- --seconds N`, `--target reply`, webhook, ingest or wire.
+
+    atheris has wheels for Linux.
+    """
+    install(session)
+    session.install("--require-hashes", "-r", "requirements/fuzz.txt")
+    session.run("python", "-m", "scripts.fuzz", *session.posargs)

@@ -15,6 +15,8 @@ from scripts.contracts.contract import effective
 from scripts.contracts.errors import ContractError
 from scripts.documentation import outcomes
 from scripts.files import ROOT
+from scripts.wire import peers as parsers
+from scripts.wire import verdicts
 
 DOCS = ROOT / "docs"
 _BEGIN = "<!-- The table is printed by `nox -s docs`: {} -->"
@@ -196,6 +198,11 @@ def _step(state: State, event: Event) -> str:
     return answer.value if after is state else f"{answer.value}: {after.name}"
 
 
+def peers() -> str:
+    """What h11, urllib3, llhttp and refundry's transports read of the replies that test a parser."""
+    return table(("reply", *parsers.READERS, "connection", "why refundry reads less"), verdicts.rows())
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
     **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
@@ -210,6 +217,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "statuses of blink": blink_statuses,
     "states of blink": lambda: states(blink.BY_WORD),
     "payments of blink": blink_payments,
+    "peers": peers,
 }
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from refundry import Refund, RefundInProgress, RefundStatus
+from refundry import RefundInProgress, RefundStatus
 from refundry.ledger.changes import Decide, Learn, Record
 from refundry.ledger.entry import ids_of
 from refundry.ledger.rules import Accepted, Sending, Unknown, state_of
@@ -250,7 +250,7 @@ class Walk:
         if state.is_wrong:
             return None
         broken = world.paid(executions, ASKED.minor_units) or world.true(
-            _kept(entry), executions, may_still_be_executed=self._may_execute(state)
+            world.Kept.of(entry), executions, may_still_be_executed=self._may_execute(state)
         )
         is_unknown = entry is not None and isinstance(entry.known, Unknown) and not entry.contradiction
         return broken or (world.UNKNOWN_IS_UNKNOWN if is_unknown and recorded else None)
@@ -274,7 +274,7 @@ class Walk:
             and getattr(call.result, "recorded", True)
         ):
             entry = self.entry(state.row, state.seconds, state.set_back)
-            broken = world.told_unknown(call.result, _kept(entry))
+            broken = world.told_unknown(call.result, world.Kept.of(entry))
         return broken
 
     # Moves.
@@ -406,7 +406,7 @@ class Walk:
                     broken = world.CONTRADICTIONS_ARE_LISTED
             elif isinstance(call.change, Learn) and not live.is_stale:
                 before = self.entry(state.row, state.seconds, state.set_back)
-                broken = _lost_news(call.change.refund, before, entry)
+                broken = world.lost_news(call.change.refund, before, entry)
                 if entry is not None and isinstance(entry.known, Accepted):
                     now = now._replace(accepted=tuple(sorted({*now.accepted, *ids_of(entry.known)[:1]})))
         # A call that only read may have read before another one wrote.
@@ -506,33 +506,6 @@ class Walk:
     def sentence(self, move: Move) -> str:
         """A move as a sentence."""
         return _sentence(move, _name(move[1]) if len(move) > 1 and isinstance(move[1], int) else "")
-
-
-def _lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | None:
-    """Whether what was learnt of an unknown refund, or of the very refund that was accepted, is kept."""
-    if before is None or after is None or news.refund_id in before.failed_ids:
-        return None
-    is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
-    if news.status is RefundStatus.FAILED:
-        # The provider may undo what was done only by a word of its own.
-        was_pending = isinstance(before.known, Unknown) or (
-            isinstance(before.known, Accepted) and is_own and before.known.status is RefundStatus.PENDING
-        )
-        return world.NEWS_IS_KEPT if was_pending and after.known is not None else None
-    is_new = isinstance(before.known, Unknown) or is_own
-    is_kept = isinstance(after.known, Accepted) and after.known.refund_id == news.refund_id
-    if is_own and isinstance(before.known, Accepted) and news.status is RefundStatus.SUCCEEDED:
-        is_kept = is_kept and isinstance(after.known, Accepted) and after.known.status is RefundStatus.SUCCEEDED
-    return world.NEWS_IS_KEPT if is_new and not is_kept else None
-
-
-def _kept(entry: Entry | None) -> world.Kept:
-    """What an entry says."""
-    if entry is None:
-        return world.Kept()
-    refund_id = getattr(entry.known, "refund_id", None)
-    contradicted = entry.contradiction is not None
-    return world.Kept(state_of(entry.known), refund_id, contradicted, entry.failed_ids)
 
 
 def _with(state: State, index: int, live: Live | None) -> State:

@@ -78,7 +78,7 @@ class Exchanged(MetaPathFinder):
         return spec
 
 
-@dataclass
+@dataclass(eq=False)
 class Chosen:
     """A plugin for pytest: runs these tests in this order, and notes the first that fails.
 
@@ -105,7 +105,7 @@ class Chosen:
             self.failed = self.failed or report.nodeid
 
 
-@dataclass
+@dataclass(eq=False)
 class Measured:
     """A plugin for pytest: notes which lines of the package each test runs, and its seconds of a processor."""
 
@@ -144,7 +144,7 @@ class Measured:
             }
 
 
-@dataclass
+@dataclass(eq=False)
 class Child:
     """A forked process, with what it was started for."""
 

@@ -284,11 +284,11 @@ def test_a_stored_answer_is_the_same_reply_twice_with_a_code_of_the_provider() -
 
 def test_a_question_is_repeated_only_where_another_answer_may_come_soon() -> None:
     soon, never = (LookupFailed("no", refund=REFUND, temporary=temporary) for temporary in (True, False))
-    assert policy.may_ask_again(reply(503), soon) is True
-    assert policy.may_ask_again(NOT_SENT, soon) is True
-    assert policy.may_ask_again(reply(503), never) is False
-    assert policy.may_ask_again(reply(200), soon) is False
-    assert policy.may_ask_again(reply(503), REFUND) is False
+    assert policy.may_repeat(reply(503), soon) is True
+    assert policy.may_repeat(NOT_SENT, soon) is True
+    assert policy.may_repeat(reply(503), never) is False
+    assert policy.may_repeat(reply(200), soon) is False
+    assert policy.may_repeat(reply(503), REFUND) is False
 
 
 def test_a_status_never_moves_backwards() -> None:

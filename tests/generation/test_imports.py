@@ -14,7 +14,9 @@ ALLOWED = {
     "files": set(),
     "contracts": {"files"},
     "packages": {"files", "contracts"},
-    "documentation": {"files", "contracts"},
+    "documentation": {"files", "contracts", "wire"},
+    "wire": {"files"},
+    "fuzz": {"files", "contracts", "documentation", "wire"},
     "demo": {"packages"},
     "release": {"files", "contracts", "packages"},
     "smoke": {"files", "contracts"},
@@ -23,6 +25,7 @@ ALLOWED = {
     "model": {"documentation"},
     "crash": {"documentation"},
     "mutation": {"files", "documentation"},
+    "simulate": {"documentation", "model"},
 }
 # The command that takes a page in writes the news of it: it stands above the release, and nothing imports it.
 COMMAND = "scripts.contracts.update"

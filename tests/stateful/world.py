@@ -21,7 +21,8 @@ from refundry import (
     RefundRejected,
     RefundStatus,
 )
-from refundry.ledger.rules import State
+from refundry.ledger.entry import Entry
+from refundry.ledger.rules import Accepted, State, Unknown, state_of
 
 
 class Execution(NamedTuple):
@@ -39,6 +40,14 @@ class Kept(NamedTuple):
     refund_id: str | None = None
     is_contradicted: bool = False
     failed_ids: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry | None) -> Kept:
+        """What an entry says; that the reference is FREE where there is none."""
+        if entry is None:
+            return cls()
+        refund_id = getattr(entry.known, "refund_id", None)
+        return cls(state_of(entry.known), refund_id, entry.contradiction is not None, entry.failed_ids)
 
 
 class Said(StrEnum):
@@ -80,6 +89,9 @@ NEWS_IS_KEPT = (
 WORDS_ARE_ABOUT_UNKNOWN = "a person decides only what is unknown or contradicted"
 NO_OTHER_ERROR = "a call raises nothing but a RefundError"
 CONTRADICTIONS_ARE_LISTED = "what contradicts a person's word, or itself, is listed"
+FORGERIES_ARE_REFUSED = "a callback that the provider did not send is refused"
+CONTRACTS_ARE_KEPT = "no request breaks the contract of its provider"
+NONE_IS_LOST = "a refund that is delivered again until the provider is sound is executed in the end, and ACCEPTED"
 
 
 def paid(executions: Iterable[Execution], asked: int) -> str | None:
@@ -127,3 +139,31 @@ def true(kept: Kept, executions: Collection[Execution], *, may_still_be_executed
     is_named = kept.refund_id is None or kept.refund_id in {one.refund_id for one in executions}
     has_failed = kept.refund_id is not None and kept.refund_id in kept.failed_ids
     return None if executions and is_named and not has_failed else ACCEPTED_IS_ACCEPTED
+
+
+def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | None:
+    """Whether the ledger keeps what is learnt of an unknown refund, or of the very refund that was accepted."""
+    if before is None or after is None or news.refund_id in before.failed_ids:
+        return None
+    is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
+    if news.status is RefundStatus.FAILED:
+        # The provider may undo what was done only by a word of its own.
+        was_pending = isinstance(before.known, Unknown) or (
+            isinstance(before.known, Accepted) and is_own and before.known.status is RefundStatus.PENDING
+        )
+        return NEWS_IS_KEPT if was_pending and after.known is not None else None
+    is_new = isinstance(before.known, Unknown) or is_own
+    is_kept = isinstance(after.known, Accepted) and after.known.refund_id == news.refund_id
+    if is_own and isinstance(before.known, Accepted) and news.status is RefundStatus.SUCCEEDED:
+        is_kept = is_kept and isinstance(after.known, Accepted) and after.known.status is RefundStatus.SUCCEEDED
+    return NEWS_IS_KEPT if is_new and not is_kept else None
+
+
+def lost(kept: Kept, executions: Collection[Execution]) -> str | None:
+    """Whether a refund is executed and ACCEPTED once it was delivered again until the provider was sound.
+
+    Without the provider's id of the refund nobody may learn that it has failed since. There is none where a person says
+    that it was executed, and where a reply has none.
+    """
+    is_paid = kept.refund_id is None or any(not one.failed for one in executions)
+    return None if is_paid and kept.state is State.ACCEPTED else NONE_IS_LOST

@@ -264,7 +264,7 @@ class PaybyrdTranslation(Translation):
             self.account.name, "callback", RefundStatus.PENDING
         )  # which refund it is, the caller finds out
         reading = self._transaction(unknown, parsed, reader, "/content")
-        word = parsed.status if isinstance(parsed.status, str) else event
+        word = str(parsed.status) if isinstance(parsed.status, str) else event  # no member of a generated enum
         if event and by_event is None:
             reader.deviate("/event", "is not an event that is documented")
         elif by_event and codes.STATES.get(plain_word(word), reading.outcome) is not codes.STATES[plain_word(by_event)]:

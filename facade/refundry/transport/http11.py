@@ -18,10 +18,13 @@ from refundry.transport.failures import Unsendable, clear_variables, is_permanen
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SecretBytes, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _MOST_BYTES: Final = MAX_REPLY_BYTES + 64 * 1024  # of a reply and its head
 _START: Final = b"HTTP/1."
+_VERSIONS: Final = ("1.0", "1.1")
+# A server that sends a body after one of them all the same would have it read as the start of the next reply.
+_WITHOUT_BODY: Final = frozenset({101, 204, 304})
 _SECONDS_KEPT: Final = re.compile(r"timeout\s*=\s*\"?(\d+)", re.IGNORECASE)
 
 
@@ -78,6 +81,7 @@ class Reply:
         self._body = bytearray()
         self._length = 0
         self._ended = False
+        self._in_doubt = False
         self._keep_alive = False
         self.callback_error: BaseException | None = None
         self.on_body: Callable[[bytes], None] = (
@@ -94,13 +98,17 @@ class Reply:
             return True
         if self._received < len(_START) and not self._starts_well(data):
             return self._unreadable(None)
+        room = _MOST_BYTES - self._received
         self._received += len(data)
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(data if len(data) <= room else data[:room])
         except (HttpParserError, HttpParserUpgrade) as error:
             pass_through(self.callback_error or error.__context__ or error)
             return self._unreadable(error)
-        return self._ended or self._received > _MOST_BYTES
+        if len(data) > room:
+            self._keep_alive = False
+            return True
+        return self._ended
 
     def fail(self, failure: str, cause: BaseException) -> None:
         """Nothing more can come, for this reason."""
@@ -122,7 +130,8 @@ class Reply:
             return SendFailure(Evidence.MAYBE_SENT, self._failure, cause=self._cause)
         if not self._ended:
             self._length = len(self._body)
-        complete = self._ended and self._length <= MAX_REPLY_BYTES and self._received <= _MOST_BYTES
+        ended = self._ended and not self._in_doubt
+        complete = ended and self._length <= MAX_REPLY_BYTES and self._received <= _MOST_BYTES
         body = bytes(self._body[: min(self._length, MAX_REPLY_BYTES)])
         return decompressed(WireReply(self._status, tuple(self._headers), body, complete))
 
@@ -159,11 +168,13 @@ class Reply:
     @_keeping_error
     def on_headers_complete(self) -> None:
         """The status, unless the reply is an interim one."""
-        if self._parser.get_http_version() not in ("1.0", "1.1"):
+        version = self._parser.get_http_version()
+        if version not in _VERSIONS:
             raise ValueError("another version of HTTP")
         status = self._parser.get_status_code()
-        if status >= 200 or status == 101:
-            self._status = self._status or status
+        if self._status is None and (status >= 200 or status == 101):
+            self._status = status
+            self._in_doubt = is_framing_in_doubt(self._headers, version)
         elif self._status is None:
             self._headers.clear()
 
@@ -172,11 +183,26 @@ class Reply:
         """The end of a reply. The first that is not interim is the reply to the request."""
         if self._status is not None and not self._ended:
             self._end()
-            self._keep_alive = self._parser.should_keep_alive()
+            keeps = not self._in_doubt and self._status not in _WITHOUT_BODY
+            self._keep_alive = keeps and self._parser.should_keep_alive()
+
+
+def is_framing_in_doubt(headers: Sequence[tuple[str, str]], version: str) -> bool:
+    """Whether two readers may disagree on where the body ends, by RFC 9112, section 6.1.
+
+    So it is with a transfer coding beside a length or in HTTP/1.0, and with any other coding than one `chunked`.
+    """
+    codings = [value.strip().lower() for name, value in headers if name == "transfer-encoding"]
+    if not codings:
+        return False
+    return codings != ["chunked"] or version == "1.0" or any(name == "content-length" for name, _ in headers)
 
 
 def decompressed(reply: WireReply) -> WireReply:
-    """The reply with its body decompressed: incomplete where that fails, or gives more than MAX_REPLY_BYTES."""
+    """The reply with its body decompressed: incomplete where that fails, or gives more than MAX_REPLY_BYTES.
+
+    Bytes after the end of the compressed data may belong to the body, as a second member of gzip does.
+    """
     wbits = {"gzip": 31, "deflate": 15}.get((reply.header("content-encoding") or "").strip().lower())
     if wbits is None or not reply.body:
         return reply
@@ -186,7 +212,7 @@ def decompressed(reply: WireReply) -> WireReply:
     except zlib.error as error:
         pass_through(error)
         return WireReply(reply.status, reply.headers, reply.body, complete=False)
-    return WireReply(reply.status, reply.headers, body, reply.complete and stream.eof)
+    return WireReply(reply.status, reply.headers, body, reply.complete and stream.eof and not stream.unused_data)
 
 
 def outcome_of_error(error: BaseException, request: WireRequest, reply: Reply) -> WireReply | SendFailure:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from refundry import guard
 from refundry.interruption import pass_through
 from refundry.transport.failures import Unsendable, clear_variables
-from refundry.transport.http11 import decompressed
+from refundry.transport.http11 import decompressed, is_framing_in_doubt
 from refundry.wire import MAX_REPLY_BYTES, USER_AGENT, Evidence, SendFailure, WireReply, WireRequest
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class _Reply:
         self.headers: tuple[tuple[str, str], ...] = ()
         self.body = bytearray()
         self.complete = False
+        self.in_doubt = False
         self.cause: BaseException | None = None
         self.is_over = False
         self._deadline = deadline
@@ -136,7 +137,7 @@ class _Reply:
             for chunk in response.stream:
                 if not self._take(chunk):
                     return
-            self.complete = True
+            self.complete = not self.in_doubt
         finally:
             response.close()
 
@@ -147,12 +148,13 @@ class _Reply:
             async for chunk in response.stream:
                 if not self._take(chunk):
                     return
-            self.complete = True
+            self.complete = not self.in_doubt
         finally:
             await response.aclose()
 
     def _begin(self, response: Any) -> None:
         self.headers = tuple((name.lower(), value) for name, value in response.headers.multi_items())
+        self.in_doubt = is_framing_in_doubt(self.headers, response.http_version.removeprefix("HTTP/"))
         self.status = response.status_code
 
     def _take(self, chunk: bytes) -> bool:

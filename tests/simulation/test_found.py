@@ -1,0 +1,30 @@
+"""What the simulation has found once."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+from refundry import Money, RefundClient, RefundStatus
+from refundry.sandbox import Sandbox
+from tests.stateful.processes import Line
+
+
+def test_the_word_of_a_callback_is_a_plain_text_that_the_ledger_can_keep() -> None:
+    sandbox = Sandbox()
+    line: Any = Line(sandbox)
+    with RefundClient(sandbox.accounts(), transport=line, ledger=None) as client:
+        amount = Money.of("1.00", "EUR")
+        client.refund("paybyrd", payment_id="paybyrd-pending", amount=amount, reference="order-1")
+        pending = client.resolve("paybyrd", "order-1")
+        assert (pending.status, pending.refund_id) == (RefundStatus.PENDING, sandbox.refunds("paybyrd")[0].refund_id)
+        sandbox.advance()
+        callback = sandbox.callback("paybyrd", sandbox.refunds("paybyrd")[0].refund_id)
+        event = client.webhook("paybyrd", headers=callback.headers, body=callback.body)
+        assert type(event.provider_code) is str
+        client.learn(event)
+        learnt = client.refund("paybyrd", payment_id="paybyrd-pending", amount=amount, reference="order-1")
+    assert (learnt.status, learnt.provider_code) == (RefundStatus.SUCCEEDED, "Success")
+    assert pickle.loads(pickle.dumps(learnt)) == learnt
+    assert json.loads(json.dumps(learnt.to_dict()))["provider_code"] == "Success"
