@@ -29,7 +29,7 @@ FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk", "tests/testing")
 CONTRACTS = (
     *("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows"),
-    *("tests/stateful", "tests/crash", "tests/recipes", "tests/fuzz"),
+    *("tests/stateful", "tests/crash", "tests/recipes", "tests/fuzz", "tests/mutation"),
 )
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}
@@ -299,6 +299,13 @@ def lock(session: nox.Session) -> None:
             *("uv", "pip", "compile", "--universal", "--python-version", VERSIONS[0], "--generate-hashes"),
             *("--no-header", "--no-annotate", "--quiet", *session.posargs, given, "-o", given.replace(".in", ".txt")),
         )
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Break the modules that decide about money in each small way, and see that a test fails: `-- money` for one."""
+    install(session)
+    session.run("python", "-m", "scripts.mutation", *session.posargs)
 
 
 @nox.session

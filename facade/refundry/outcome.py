@@ -551,7 +551,7 @@ def is_stored_answer(last: Answer, previous: Answer, attempt_outcome: Refund | R
     return (last.status, last.body) == (previous.status, previous.body) and attempt_outcome.provider_code is not None
 
 
-def may_ask_again(answer: Answer, outcome_for_caller: object) -> bool:
+def may_repeat(answer: Answer, outcome_for_caller: object) -> bool:
     """Whether a question may be repeated: another answer may come soon."""
     if isinstance(answer, WireReply) and not is_temporary(answer):
         return False

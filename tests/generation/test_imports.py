@@ -24,6 +24,7 @@ ALLOWED = {
     "ci": {"files"},
     "model": {"documentation"},
     "crash": {"documentation"},
+    "mutation": {"files", "documentation"},
     "simulate": {"documentation", "model"},
 }
 # The command that takes a page in writes the news of it: it stands above the release, and nothing imports it.

@@ -61,7 +61,7 @@ class _Question(Call[Answered]):
 
     def may_retry(self, last: Conclusion[Answered], previous: object) -> bool:
         """Where another answer may come soon."""
-        return outcome.may_ask_again(last.answer, last.outcome_for_caller)
+        return outcome.may_repeat(last.answer, last.outcome_for_caller)
 
 
 class StateCall(_Question[State]):

@@ -1,0 +1,226 @@
+"""A run: measures the tests once, then tries each mutant, and writes down what became of it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
+
+from scripts.mutation import children
+from scripts.mutation.children import Child, Exchanged, Project
+from scripts.mutation.mutants import Mutant, members, mutants
+from scripts.mutation.selection import Coverage, Uses, noticing
+
+_NOTHING_RAN: Final = 5
+_SECONDS_FOR_ALL_TESTS: Final = 3600
+_SECONDS_TO_COLLECT: Final = 120
+_TIMES_AS_SLOW: Final = 20
+_PAUSE: Final = 0.02
+_FILES_FIRST: Final = 3
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a mutant: `by` is the test that found it, and empty where it has survived.
+
+    `digest` is that of the module which it was made of.
+    """
+
+    mutant: str
+    digest: str
+    by: str
+    tests: int
+    seconds: float
+
+    @property
+    def survived(self) -> bool:
+        """Whether no test has found it."""
+        return not self.by
+
+
+class Run:
+    """The mutants of some modules, and what is known of them."""
+
+    def __init__(self, project: Project, modules: Sequence[str], seconds_each: float) -> None:
+        self._project, self._seconds_each = project, seconds_each
+        self._results = project.folder / "results.jsonl"
+        self._measured = project.folder / "measured.json"
+        self._number = 0
+        paths = sorted(project.path("").rglob("*.py"))
+        trees = {str(path.relative_to(project.path(""))): ast.parse(path.read_bytes()) for path in paths}
+        self._uses, every = Uses(trees), members(trees.values())
+        self._digests, self.mutants = dict[str, str](), list[Mutant]()
+        for module in modules:
+            file = f"{module.replace('.', '/')}.py"
+            source = project.path(file).read_text(encoding="utf-8")
+            self._digests[file] = hashlib.sha256(source.encode()).hexdigest()[:16]
+            self.mutants += mutants(file, source, every)
+
+    def known(self) -> dict[str, Verdict]:
+        """What the file of results says of mutants of these modules as they are now."""
+        lines = self._results.read_text(encoding="utf-8").splitlines() if self._results.exists() else ()
+        every = (Verdict(**json.loads(line)) for line in lines)
+        digests = {str(one): self._digests[one.file] for one in self.mutants}
+        return {one.mutant: one for one in every if digests.get(one.mutant) == one.digest}
+
+    def all(self, processes: int, known: Mapping[str, Verdict], *, measure: bool) -> dict[str, Verdict]:
+        """Try each mutant of which nothing is known. SystemExit where the tests fail over the modules as they are."""
+        self._project.folder.mkdir(exist_ok=True)
+        (self._project.folder / ".gitignore").write_text("*\n", encoding="utf-8")
+        self._forget_all_but(known)
+        _tell("importing what the tests import")
+        imported = self._alone(children.collect(self._project), _SECONDS_TO_COLLECT)
+        children.import_libraries((*imported, *self._project.libraries))
+        tests = None if measure else self._tests()
+        if tests is None:
+            self._measure()
+            tests = self._tests()
+            assert tests is not None
+        verdicts, left = {**known}, [one for one in self.mutants if str(one) not in known]
+        with self._results.open("a", encoding="utf-8") as results:
+            for number, verdict in enumerate(self._tried(left, tests, processes), 1):
+                verdicts[verdict.mutant] = verdict
+                results.write(f"{json.dumps(asdict(verdict))}\n")
+                results.flush()
+                if verdict.survived:
+                    _tell(f"survived: {verdict.mutant} ({verdict.tests} tests, {verdict.seconds:.0f} s)")
+                if number % 50 == 0:
+                    _tell(f"{number} of {len(left)}")
+        return verdicts
+
+    def _forget_all_but(self, known: Mapping[str, Verdict]) -> None:
+        """Keep what is known, and the verdicts of other modules."""
+        lines = self._results.read_text(encoding="utf-8").splitlines(keepends=True) if self._results.exists() else []
+        others = [one for one in lines if json.loads(one)["mutant"].partition(":")[0] not in self._digests]
+        kept = [f"{json.dumps(asdict(one))}\n" for one in known.values()]
+        self._results.write_text("".join((*others, *kept)), encoding="utf-8")
+
+    def _alone(self, work: Any, seconds: float) -> Any:
+        folder = self._project.folder / "children" / "alone"
+        shutil.rmtree(folder, ignore_errors=True)
+        child = children.start(work, None, folder, seconds)
+        try:
+            while not (ended := children.ended(child))[0]:
+                time.sleep(_PAUSE)
+        finally:
+            child.kill()
+        if ended[1] is None:
+            raise SystemExit(f"error: pytest did not end; its output is in {folder / 'output'}")
+        return ended[1]
+
+    def _measure(self) -> None:
+        _tell("measuring which lines each test runs")
+        found = self._alone(children.measure(self._project), _SECONDS_FOR_ALL_TESTS)
+        if found["failed"] or found["code"]:
+            output = self._project.folder / "children" / "alone" / "output"
+            names = ", ".join(found["failed"]) or "collecting them"
+            raise SystemExit(f"error: these fail over the modules as they are: {names}; their output is in {output}")
+        self._measured.write_text(json.dumps({**found, "tests": self._project.tests}), encoding="utf-8")
+
+    def _tests(self) -> Coverage | None:
+        """What was measured of these tests; None where it was not, or of others."""
+        found = json.loads(self._measured.read_text(encoding="utf-8")) if self._measured.exists() else {}
+        if found.get("tests") != [*self._project.tests]:
+            return None
+        names = [*found["seconds"]]
+        ran = {
+            file: {int(line): frozenset(names[one] for one in ran) for line, ran in lines.items()}
+            for file, lines in found["ran"].items()
+        }
+        return Coverage(found["seconds"], ran)
+
+    def _tried(self, left: Iterable[Mutant], tests: Coverage, processes: int) -> Iterator[Verdict]:
+        waiting = iter(left)
+        running: list[Child] = []
+        finders: Counter[str] = Counter()
+        try:
+            while True:
+                while len(running) < processes and (mutant := next(waiting, None)) is not None:
+                    if chosen := self._chosen(mutant, tests, finders):
+                        trial = _Trial(mutant, _in_two(chosen), time.monotonic(), len(chosen))
+                        running.append(self._started(trial, tests))
+                    else:
+                        yield self._verdict(mutant, "", 0, 0.0)
+                if not running:
+                    return
+                time.sleep(_PAUSE)
+                for child in [*running]:
+                    has_ended, result = children.ended(child)
+                    if has_ended:
+                        running.remove(child)
+                        shutil.rmtree(child.folder, ignore_errors=True)
+                        trial = child.subject
+                        by = _found_by(trial.mutant, result)
+                        if not by and trial.batches[1:]:
+                            running.append(self._started(replace(trial, batches=trial.batches[1:]), tests))
+                        else:
+                            finders[by] += 1
+                            yield self._verdict(trial.mutant, by, trial.tests, time.monotonic() - trial.began)
+        finally:
+            for child in running:
+                child.kill()
+
+    def _chosen(self, mutant: Mutant, tests: Coverage, finders: Mapping[str, int]) -> list[str]:
+        """The quickest of its tests, those that have found the most mutants first."""
+        chosen, seconds = list[str](), 0.0
+        for test in noticing(mutant.place, mutant.file, tests, self._uses):
+            chosen.append(test)
+            seconds += tests.seconds[test]
+            if seconds > self._seconds_each:
+                break
+        return sorted(chosen, key=lambda test: -finders.get(test, 0))
+
+    def _started(self, trial: _Trial, tests: Coverage) -> Child:
+        mutant = trial.mutant
+        path = self._project.path(mutant.file)
+        exchanged = Exchanged(self._project.module(mutant.file), path, mutant.compiled(path))
+        seconds = {test: tests.seconds[test] for test in trial.batches[0]}
+        self._number += 1
+        folder = self._project.folder / "children" / str(self._number)
+        shutil.rmtree(folder, ignore_errors=True)
+        limit = _SECONDS_TO_COLLECT + _TIMES_AS_SLOW * sum(seconds.values())
+        return children.start(children.try_out(self._project, exchanged, seconds), trial, folder, limit)
+
+    def _verdict(self, mutant: Mutant, by: str, tests: int, seconds: float) -> Verdict:
+        return Verdict(str(mutant), self._digests[mutant.file], by, tests, round(seconds, 2))
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A mutant with the tests that it has not met yet, in batches."""
+
+    mutant: Mutant
+    batches: Sequence[Sequence[str]]
+    began: float
+    tests: int
+
+
+def _in_two(tests: Sequence[str]) -> list[list[str]]:
+    """The tests of the first few files, then the others: to collect many files takes longer than most tests do."""
+    files = [*dict.fromkeys(_file(test) for test in tests)][:_FILES_FIRST]
+    batches = [[test for test in tests if (_file(test) in files) is first] for first in (True, False)]
+    return [batch for batch in batches if batch]
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
+
+
+def _found_by(mutant: Mutant, result: Any) -> str:
+    """The test that found a mutant, by the result of a child; empty where none did."""
+    if result is None:
+        return "the time limit"
+    if result["code"] == _NOTHING_RAN:
+        raise SystemExit(f"error: none of its tests can be found for {mutant}; measure anew, without --continue")
+    return "" if result["code"] == 0 else result["failed"] or "the import of the tests"
+
+
+def _tell(sentence: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)

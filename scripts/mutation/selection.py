@@ -1,0 +1,87 @@
+"""Which tests can notice a mutant, as far as one run of all of them shows."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from scripts.mutation.mutants import Place, bound, header
+
+Lines = frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The tests of one run: how many seconds each took, and which of them ran each line of a file."""
+
+    seconds: Mapping[str, float]
+    ran: Mapping[str, Mapping[int, frozenset[str]]]
+
+    def of_lines(self, lines: Iterable[tuple[str, int]]) -> set[str]:
+        """The tests that ran one of these lines."""
+        return {test for file, line in lines for test in self.ran.get(file, {}).get(line, ())}
+
+    def quickest_first(self, tests: Iterable[str]) -> list[str]:
+        """These tests in the order in which they are tried."""
+        return sorted(tests, key=lambda test: (self.seconds[test], test))
+
+
+class Uses:
+    """Which lines of functions depend on a name that a module or a class binds."""
+
+    def __init__(self, modules: Mapping[str, ast.Module]) -> None:
+        self._lines: dict[str, set[tuple[str, int]]] = defaultdict(set)
+        self._binds: dict[str, set[str]] = defaultdict(set)
+        for file, module in modules.items():
+            self._read(file, module.body, frozenset(), inside=False)
+
+    def of(self, names: Iterable[str]) -> Lines:
+        """The lines that use one of these names, or a name that is bound with the help of one."""
+        found, waiting = set[str](), [*names]
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._binds[name]
+        return frozenset(line for name in found for line in self._lines[name])
+
+    def _read(self, file: str, body: Iterable[ast.stmt], binds: frozenset[str], *, inside: bool) -> None:
+        for statement in body:
+            is_function = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+            names = binds if inside else binds | bound(statement)
+            for node in _own(statement):
+                name = _used(node)
+                if inside:
+                    self._lines[name].update((file, line) for line in header(statement))
+                elif name:
+                    self._binds[name] |= names - {name}
+            within = frozenset() if is_function else names if isinstance(statement, ast.ClassDef) else binds
+            for field in ("body", "orelse", "finalbody"):
+                self._read(file, getattr(statement, field, ()), within, inside=inside or is_function)
+            for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+                self._read(file, part.body, within, inside=inside or is_function)
+
+
+def noticing(place: Place, file: str, tests: Coverage, uses: Uses) -> list[str]:
+    """The tests that run this place of a file, or that use what it binds. The quickest first."""
+    lines = {(file, line) for line in place.lines} if not place.names else uses.of(place.names)
+    return tests.quickest_first(tests.of_lines(lines))
+
+
+def _own(statement: ast.stmt) -> Iterable[ast.AST]:
+    """The nodes of a statement without its annotations, and without those of the statements within it."""
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        types = (getattr(node, "annotation", None), getattr(node, "returns", None))
+        children = (child for child in ast.iter_child_nodes(node) if child not in types)
+        waiting += [child for child in children if not isinstance(child, ast.stmt)]
+
+
+def _used(node: ast.AST) -> str:
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else node.name if isinstance(node, ast.alias) else ""

@@ -1,0 +1,46 @@
+"""Which tests a mutant meets."""
+
+from __future__ import annotations
+
+import ast
+
+from scripts.mutation.mutants import Mutant, members, mutants
+from scripts.mutation.selection import Coverage, Uses, noticing
+
+TABLES = "LIMIT = 3\nCODES = {LIMIT: 'x'}\n\ndef unused():\n    return 0\n"
+READER = "from tables import CODES as k\n\ndef read(n):\n    return k.get(n)\n\ndef other(n):\n    return n + 1\n"
+FILES = {"tables.py": ast.parse(TABLES), "reader.py": ast.parse(READER)}
+RAN = Coverage(
+    seconds={"slow": 2.0, "quick": 0.1, "other": 0.2},
+    ran={"reader.py": {4: frozenset({"slow", "quick"}), 7: frozenset({"other"})}, "tables.py": {}},
+)
+
+
+def met(file: str, source: str, change: str) -> list[str]:
+    """The tests that a mutant meets."""
+    (mutant,) = (one for one in _all(file, source) if one.change == change)
+    return noticing(mutant.place, file, RAN, Uses(FILES))
+
+
+def _all(file: str, source: str) -> list[Mutant]:
+    return mutants(file, source, members(FILES.values()))
+
+
+def test_a_line_of_a_function_meets_the_tests_that_run_it() -> None:
+    assert met("reader.py", READER, "n + 1 -> n - 1") == ["other"]
+
+
+def test_the_quickest_test_comes_first() -> None:
+    assert met("reader.py", READER, "return k.get(n) -> return None") == ["quick", "slow"]
+
+
+def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
+    assert met("tables.py", TABLES, "'x' -> 'XXx'") == ["quick", "slow"]
+
+
+def test_what_only_a_table_uses_meets_the_tests_of_the_table() -> None:
+    assert met("tables.py", TABLES, "3 -> 4") == ["quick", "slow"]
+
+
+def test_a_line_that_no_test_runs_meets_none() -> None:
+    assert met("tables.py", TABLES, "return 0 -> return None") == []
