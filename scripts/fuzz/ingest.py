@@ -37,15 +37,15 @@ def read(data: bytes) -> Hashable:
             if json.dumps(parse(written, "written").data) != json.dumps(document.data):
                 raise Broken(f"{text!r} is written as {written!r}, which says something else")
             return written
-        contract, block_sha256 = ingest.published(text, "page.md")
+        page = ingest.published(text, "page.md")
     except ContractError as refused:
         if not str(refused).startswith(("document:", "page.md:")):
             raise Broken(f"the refusal {str(refused)!r} of {text!r} names no line") from refused
         return str(refused)
-    again = ingest.without_prose(parse(contract, "written").data)
-    if dump(again, ingest.HEADER) != contract:
-        raise Broken(f"{text!r} is taken in as {contract!r}, and that as something else")
-    return (contract, block_sha256)
+    again = ingest.without_prose(parse(page.contract, "written").data)
+    if dump(again, ingest.HEADER) != page.contract:
+        raise Broken(f"{text!r} is taken in as {page.contract!r}, and that as something else")
+    return (page.contract, page.block_sha256)
 
 
 def seeds() -> Iterator[bytes]:

@@ -24,7 +24,7 @@ def test_the_word_of_a_callback_is_a_plain_text_that_the_ledger_can_keep() -> No
         event = client.webhook("paybyrd", headers=callback.headers, body=callback.body)
         assert type(event.provider_code) is str
         client.learn(event)
-        learnt = client.refund("paybyrd", payment_id="paybyrd-pending", amount=amount, reference="order-1")
-    assert (learnt.status, learnt.provider_code) == (RefundStatus.SUCCEEDED, "Success")
-    assert pickle.loads(pickle.dumps(learnt)) == learnt
-    assert json.loads(json.dumps(learnt.to_dict()))["provider_code"] == "Success"
+        later = client.refund("paybyrd", payment_id="paybyrd-pending", amount=amount, reference="order-1")
+    assert (later.status, later.provider_code) == (RefundStatus.SUCCEEDED, "Success")
+    assert pickle.loads(pickle.dumps(later)) == later
+    assert json.loads(json.dumps(later.to_dict()))["provider_code"] == "Success"

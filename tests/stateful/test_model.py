@@ -40,7 +40,7 @@ def test_a_rule_that_the_code_leaves_out_is_found(mutant: mutants.Mutant) -> Non
 
 
 def test_a_broken_cell_of_the_table_is_found_and_told_as_a_story() -> None:
-    (mutant,) = (one for one in mutants.of_table() if one.name == "UNKNOWN + RESERVED -> SENDING, send")
+    (mutant,) = (one for one in mutants.of_table() if one.name == "UNKNOWN + RESERVED -> FREE, send")
     verdict = mutants.tried(mutant, TWO_WORKERS[:1])
     assert verdict.found is not None
     assert verdict.by in (world.PAID_ONCE, world.FREE_IS_FREE)
