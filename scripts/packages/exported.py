@@ -5,7 +5,9 @@ from typing import Any
 
 from scripts.contracts.openapi import KINDS
 from scripts.contracts.pointers import child
-from scripts.packages.prepared import OPEN, telling_apart, values_of
+from scripts.contracts.shapes import values_of
+from scripts.packages.passes.enums import OPEN
+from scripts.packages.prepared import telling_apart
 
 _COMPONENTS = "#/components/schemas/"
 # Keywords that are OpenAPI's alone. What they say that JSON Schema can say is said in its words.

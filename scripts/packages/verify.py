@@ -22,10 +22,10 @@ from typing import Any
 
 from scripts.contracts import shapes
 from scripts.contracts.errors import short
-from scripts.contracts.openapi import operations, python_name
+from scripts.contracts.openapi import identifier, operations
 from scripts.contracts.pointers import child, keys
 from scripts.contracts.shapes import Property, Shape
-from scripts.packages.prepared import prepared
+from scripts.packages.prepared import shapes_for_the_tools
 
 # The packages that refundry and its extra `schemas` install. A generated module can rely on no others.
 _INSTALLED = frozenset(
@@ -57,7 +57,7 @@ def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> 
     wanted = shapes.wanted(contract, [*shapes.messages(contract), *parameters])
     found = list(_shapes(models, _attrs_shape))
     as_attrs = [(pointer, _as_attrs(shape)) for pointer, shape in wanted]
-    ours = [_as_attrs(shape) for shape in _given_to_the_tools(contract)]
+    ours = [_as_attrs(shape) for _, shape in shapes_for_the_tools(contract)]
     return _operation_problems(contract, api) + _shape_problems("models", as_attrs, found, ours)
 
 
@@ -70,13 +70,9 @@ def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) ->
     if problems:
         return problems
     wanted, found = shapes.wanted(contract, shapes.messages(contract)), _shapes(modules, _pydantic_shape)
-    return _shape_problems("schemas.py", list(wanted), list(found), _given_to_the_tools(contract))
-
-
-def _given_to_the_tools(contract: Mapping[str, Any]) -> list[Shape]:
-    """Return the shapes that a package may have beside those of its contract: enums that we gave a name."""
-    ready = prepared(contract).contract
-    return [shape for _, shape in shapes.wanted(ready, shapes.messages(ready))]
+    return _shape_problems(
+        "schemas.py", list(wanted), list(found), [shape for _, shape in shapes_for_the_tools(contract)]
+    )
 
 
 # --- what is there
@@ -154,7 +150,7 @@ def _attrs_shape(model: type) -> Shape:
 def _as_attrs(shape: Shape) -> Shape:
     """Return a shape as an attrs model has it: with Python names, and without what may be null."""
     return frozenset(
-        Property(python_name(part.name), part.required) if isinstance(part, Property) else part for part in shape
+        Property(identifier(part.name), part.required) if isinstance(part, Property) else part for part in shape
     )
 
 
