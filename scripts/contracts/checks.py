@@ -18,6 +18,7 @@ from scripts.contracts.pointers import child, keys, members
 # validators the others in a schema.
 _IMPORTS = re.compile(r"customTypePath|customBasePath|x-python-.*|x-datamodel-code-generator-.*")
 _BASES = ("$id", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$anchor")
+_READ = re.compile(r"3\.[01](\.|$)")
 _DIALECTS = frozenset(
     {"https://json-schema.org/draft/2020-12/schema", "https://spec.openapis.org/oas/3.1/dialect/base"}
 )
@@ -42,13 +43,13 @@ def refuse_hostile(document: Document) -> None:
 
 
 def refuse_unusable(document: Document) -> None:
-    """Refuse a contract that no package can be made of, and name all its faults.
+    """Refuse a contract that is hostile, or that no package can be made of.
 
     Whether it is valid OpenAPI is a question to `refuse_invalid`: the validators are asked here only where something
-    else is amiss. Raises ContractError with file, line and key of each fault.
+    else is amiss, to name all faults at once. Raises ContractError with file, line and key of each fault.
     """
-    if faults := list(_unusable(document.data, valid=False)):
-        document.refuse([*faults, *(each for each in _unusable(document.data, valid=True) if each not in faults)])
+    if any(_hostile(document.data)) or any(_unusable(document.data, valid=False)):
+        check(document)
 
 
 def refuse_invalid(document: Document) -> None:
@@ -62,6 +63,9 @@ def refuse_invalid(document: Document) -> None:
 def _hostile(data: Any) -> Iterator[Fault]:
     if not isinstance(data, dict):
         yield Fault("", "the contract is not a mapping", "take the page again")
+        return
+    if (fault := _version(data)) is not None:
+        yield fault
         return
     for pointer, key, _ in members(data):
         if _IMPORTS.fullmatch(key):
@@ -80,8 +84,11 @@ def _unusable(data: Any, *, valid: bool) -> Iterator[Fault]:
     """Yield what keeps a package from being made, causes first; with `valid`, what is no valid OpenAPI as well."""
     if not isinstance(data, dict):
         return
-    if (fault := _version(data)) is not None:
-        yield fault
+    if str(data.get("openapi")).startswith("3.") and not _READ.match(str(data["openapi"])):
+        mend = remedies.update(data, "/openapi", "3.1.1") + ", if it uses nothing newer"
+        yield Fault("/openapi", f"it is OpenAPI {short(str(data['openapi']))}, not OpenAPI 3.0 or 3.1", mend)
+        return
+    if _version(data) is not None:
         return
     found = list(references.broken(data))
     lost = bool(found)
@@ -102,16 +109,12 @@ def _related(one: str, other: str) -> bool:
 
 
 def _version(data: dict[str, Any]) -> Fault | None:
-    version = str(data.get("openapi", ""))
-    if re.match(r"3\.[01](\.|$)", version):
+    """Return what is amiss with a document that no overlay makes OpenAPI 3 of."""
+    if str(data.get("openapi", "")).startswith("3."):
         return None
-    at = "/openapi" if "openapi" in data else ""
     if "swagger" in data:
-        return Fault(at, "it is Swagger 2.0, not OpenAPI 3.0 or 3.1", "convert it first, and take the result")
-    if version.startswith("3."):
-        mend = remedies.update(data, at, "3.1.1") + ", if it uses nothing newer"
-        return Fault(at, f"it is OpenAPI {short(version)}, not OpenAPI 3.0 or 3.1", mend)
-    return Fault(at, "not OpenAPI 3.0 or 3.1", "take the page again")
+        return Fault("", "it is Swagger 2.0, not OpenAPI 3.0 or 3.1", "convert it first, and take the result")
+    return Fault("/openapi" if "openapi" in data else "", "not OpenAPI 3.0 or 3.1", "take the page again")
 
 
 def _invalid(data: Any) -> Iterator[Fault]:

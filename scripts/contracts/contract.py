@@ -4,18 +4,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts import overlay
-from scripts.contracts.checks import check
+from scripts.contracts import overlay, slices
+from scripts.contracts.checks import check, refuse_hostile
 from scripts.contracts.document import Document, load
 from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import PROVIDERS, SPECS
 
 
-def vendored_document(provider: str, specs: Path = SPECS, check: Callable[[Document], None] = check) -> Document:
-    """Return the provider's own contract, checked by `check`, with the place of each part."""
+def vendored_document(
+    provider: str, specs: Path = SPECS, check: Callable[[Document], None] = refuse_hostile
+) -> Document:
+    """Return the provider's own contract, checked to be safe by `check`, with the place of each part.
+
+    Where source.toml chooses operations, it is the slice with these: used.yaml.
+    """
     if provider not in PROVIDERS:
         raise ContractError(f"{specs}:1: {provider}: no such provider; use one of {', '.join(PROVIDERS)}")
-    document = load(specs / provider / "openapi.yaml")
+    document = load(slices.vendored(specs / provider))
+    slices.refuse_other_choice(document, specs / provider)
     check(document)
     return document
 

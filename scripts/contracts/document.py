@@ -1,29 +1,18 @@
 """YAML 1.2 documents as plain data, with the file and line of each value."""
 
-import io
-import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import (
-    AliasEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamEndEvent,
-)
 
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.pointers import child
+from scripts.contracts.reading import Event, events
+from scripts.contracts.writing import as_yaml
 
 MOST_FAULTS = 20
 """How many faults of one document are named in one run."""
@@ -126,49 +115,48 @@ class _Reader:
     """Builds plain data from the events of a YAML text. Only what this class handles is interpreted."""
 
     def __init__(self, text: str, name: str, first_line: int) -> None:
-        self._events: Iterator[Event] = YAML(typ="safe", pure=True).parse(io.StringIO(text))
+        self._events = events(text)
         self._name = name
         self._first_line = first_line
         self._places: dict[str, str] = {}
 
     def document(self) -> Document:
-        next(self._events)
         first = next(self._events)
-        if isinstance(first, StreamEndEvent):
+        if first.kind == "stream end":
             raise self._error(first, "", "it is empty", "write the document")
         data = self._value(next(self._events), "", 0)
         next(self._events)
-        if not isinstance(after := next(self._events), StreamEndEvent):
+        if (after := next(self._events)).kind != "stream end":
             raise self._error(after, "", "a second document begins here", "keep one")
         return Document(data, self._places)
 
     def _place(self, event: Event) -> str:
-        return f"{self._name}:{event.start_mark.line + self._first_line}"
+        return f"{self._name}:{event.line + self._first_line}"
 
     def _error(self, event: Event, pointer: str, problem: str, remedy: str) -> ContractError:
         return ContractError(f"{self._place(event)}: {pointer or 'document'}: {problem}; {remedy}")
 
-    def _value(self, event: Any, pointer: str, depth: int) -> Any:
+    def _value(self, event: Event, pointer: str, depth: int) -> Any:
         self._places.setdefault(pointer, self._place(event))
-        if isinstance(event, AliasEvent):
+        if event.kind == "alias":
             raise self._error(event, pointer, "an alias repeats a value", "write the value out")
         if event.tag is not None:
             raise self._error(event, pointer, f"the tag {event.tag} is not JSON", "leave it out")
         if depth > _DEEPEST:
             raise self._error(event, pointer, f"nested deeper than {_DEEPEST} levels", "make it flatter")
-        if isinstance(event, MappingStartEvent):
+        if event.kind == "mapping":
             return self._mapping(pointer, depth + 1)
-        if isinstance(event, SequenceStartEvent):
+        if event.kind == "sequence":
             items: list[Any] = []
-            while not isinstance(item := next(self._events), SequenceEndEvent):
+            while (item := next(self._events)).kind != "end":
                 items.append(self._value(item, child(pointer, len(items)), depth + 1))
             return items
         return self._scalar(event, pointer)
 
     def _mapping(self, pointer: str, depth: int) -> dict[str, Any]:
         members: dict[str, Any] = {}
-        while not isinstance(event := next(self._events), MappingEndEvent):
-            if not isinstance(event, ScalarEvent):
+        while (event := next(self._events)).kind != "end":
+            if event.kind != "scalar":
                 raise self._error(event, pointer, "a key is not plain text", "write the key as text")
             key = self._text(event, pointer)
             at = child(pointer, key)
@@ -180,8 +168,8 @@ class _Reader:
             members[key] = self._value(next(self._events), at, depth)
         return members
 
-    def _text(self, event: ScalarEvent, pointer: str) -> str:
-        text: str = event.value
+    def _text(self, event: Event, pointer: str) -> str:
+        text = event.value
         try:
             # JSON writes a character beyond the basic plane as two escapes, which YAML reads as two characters.
             return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
@@ -189,9 +177,9 @@ class _Reader:
             problem = f"half of a surrogate pair in {text[:20]!r} is no text"
             raise self._error(event, pointer, problem, "write the whole character") from error
 
-    def _scalar(self, event: ScalarEvent, pointer: str) -> Any:
+    def _scalar(self, event: Event, pointer: str) -> Any:
         text = self._text(event, pointer)
-        if event.style is not None:
+        if not event.plain:
             return text
         if text in _WORDS:
             return _WORDS[text]
@@ -205,11 +193,4 @@ class _Reader:
 
 def dump(data: Any, header: str) -> str:
     """Write plain data as YAML 1.2: key order kept, no line folded, `header` as the first comment line."""
-    yaml = YAML(pure=True)
-    yaml.default_flow_style = False
-    yaml.width = 1_000_000
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    out = io.StringIO()
-    # A copy through JSON: an object that stands in two places is written twice, and not as an alias.
-    yaml.dump(json.loads(json.dumps(data)), out)
-    return f"# {header}\n{out.getvalue()}"
+    return f"# {header}\n{as_yaml(data)}"

@@ -16,11 +16,13 @@ from refundry.validation import is_loopback
 from scripts.contracts.errors import one_line, short
 
 SECONDS = 20.0
-BYTES = 5 * 1024 * 1024
+BYTES = 16 * 1024 * 1024
 _REDIRECTS = 5
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
+# A page as Markdown, or the OpenAPI document itself.
+_ACCEPT = "text/markdown, application/yaml;q=0.9, application/json;q=0.9, text/plain;q=0.8"
 # Compressed replies are asked not to come: a small one can be a very large page.
-_HEADERS = {"Accept": "text/markdown", "Accept-Encoding": "identity", "User-Agent": "refundry-update"}
+_HEADERS = {"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": "refundry-update"}
 _BLOCKED = {
     401: "it asks for a sign-in",
     403: "it is blocked",
@@ -112,7 +114,7 @@ def _decompressed(address: str, response: httpx.Response, raw: bytes, most: int)
 
 
 def _too_large(address: str, most: int) -> NotSeen:
-    return NotSeen(f"{address}: more than {most} bytes; check the address: it is no page of one operation")
+    return NotSeen(f"{address}: more than {most} bytes; check the address: no document of an API is that large")
 
 
 def _text(address: str, reply: _Reply) -> bytes:

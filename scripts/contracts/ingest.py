@@ -7,14 +7,16 @@ import hashlib
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts import evidence, sources
-from scripts.contracts.checks import check
-from scripts.contracts.contract import vendored_document
-from scripts.contracts.document import dump, parse
+from scripts.contracts import evidence, slices, sources
+from scripts.contracts.checks import refuse_hostile
+from scripts.contracts.document import Document, dump, load, parse
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.openapi import reason_phrase, walk
 from scripts.contracts.pointers import keys
@@ -51,6 +53,10 @@ _ENVIRONMENTS = frozenset(
 _BESIDE_ENVIRONMENTS = frozenset({"api", "environment", "host", "server", "system", "the", "url"})
 _FENCE = re.compile(r"(?P<indent>[ \t]*)(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 # Matched line by line, and possessive: a page of blanks costs no more than reading it.
+# From this size on, in characters, each step is said: together they take more than a second.
+_LARGE = 300_000
+_KEY = re.compile(r"""["']?[A-Za-z][\w-]*+["']?[ \t]*+:""")
+_SAYS_OPENAPI = re.compile(r"""["']?(openapi|swagger)["']?[ \t]*+:""")
 _OPENAPI_LINE = re.compile(r"""(['"]?openapi['"]?|[ \t]*+\{?+[ \t]*+"openapi")[ \t]*+:""")
 
 
@@ -67,8 +73,7 @@ def extract(page: str, name: str) -> tuple[str, int]:
     if re.match(r"\s*<(!doctype|html|\?xml)", page, re.IGNORECASE):
         problem = "it is HTML, perhaps an error page or a sign-in"
         raise WrongPage(f"{name}:1: page: {problem}; take the Markdown page")
-    lines = (line for line in page.split("\n") if line.strip() and not line.startswith(("#", "---", "%")))
-    if re.match(r"""(['"]?openapi['"]?[ \t]*:|\{)""", next(lines, "")):
+    if _is_whole(page):
         return page, 1
     blocks = [(block, line) for block, line in _fenced(page, name) if any(map(_OPENAPI_LINE.match, block.split("\n")))]
     if not blocks:
@@ -77,6 +82,18 @@ def extract(page: str, name: str) -> tuple[str, int]:
     if len(blocks) > 1:
         raise ContractError(f"{name}:{blocks[1][1]}: page: a second OpenAPI block; keep one")
     return blocks[0]
+
+
+def _is_whole(page: str) -> bool:
+    """Whether a page is an OpenAPI document as a whole: JSON, or YAML in which a line at the left says so."""
+    lines = [line for line in page.split("\n") if line.strip() and not line.startswith(("#", "%"))]
+    first = next((line for line in lines if not line.startswith("---")), "")
+    if first.lstrip().startswith("{"):
+        return True
+    # A page has fences at the left, or a head between two lines of dashes. A document of YAML has neither.
+    if not _KEY.match(first) or any(_FENCE.match(line) for line in lines if not line[0].isspace()):
+        return False
+    return sum(line.startswith("---") for line in lines) < 2 and any(map(_SAYS_OPENAPI.match, lines))
 
 
 def _fenced(page: str, name: str) -> Iterator[tuple[str, int]]:
@@ -138,16 +155,64 @@ def _names_environment(description: object) -> bool:
     return bool(words & _ENVIRONMENTS) and words <= _ENVIRONMENTS | _BESIDE_ENVIRONMENTS
 
 
-def published(page: bytes, name: str) -> tuple[str, str]:
-    """Return the vendored contract's text for a published page, and the sha256 of the page's OpenAPI block.
+Say = Callable[[str], None]
+"""Is given a line on the progress of a large document."""
 
-    The block is hashed as UTF-8 text without its fence and indentation, with line feeds. Raises ContractError when the
-    page or the contract in it cannot be used.
+
+def in_silence(_: str) -> None:
+    """Say nothing."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a published page gives: the text of openapi.yaml, that of used.yaml, and the sha256 of the OpenAPI block.
+
+    `used` is None where no operations are chosen.
+    """
+
+    contract: str
+    used: str | None
+    block_sha256: str
+
+
+def published(page: bytes, name: str, chosen: Mapping[str, str] | None = None, say: Say = in_silence) -> Published:
+    """Return what a published page gives. `chosen` has the operations that are used, and where each is chosen.
+
+    The block is hashed as UTF-8 text without its fence and indentation, with line feeds. With chosen operations, these
+    and what they refer to are checked: nothing reads the rest. Raises ContractError when the page or what is used of
+    the contract in it cannot be used, and WrongPage when it has none of the chosen operations.
     """
     block, line = extract(page_text(page, name), name)
+    step = _Steps(say if len(block) > _LARGE else in_silence)
     document = parse(block, name, line)
-    check(document)
-    return dump(without_prose(document.data), HEADER), _sha256(block.encode())
+    step(f"read {len(block) / 1e6:.1f} MB")
+    used = _used(document, chosen) if chosen else None
+    refuse_hostile(used or document)
+    step("checked the chosen operations" if used else "checked the contract")
+    contract = dump(without_prose(document.data), HEADER)
+    text = dump(without_prose(used.data), slices.HEADER) if used else None
+    step("left out the prose")
+    return Published(contract, text, _sha256(block.encode()))
+
+
+def _used(document: Document, chosen: Mapping[str, str]) -> Document:
+    try:
+        return slices.slice_of(document, chosen)
+    except slices.NoneChosen as error:
+        raise WrongPage(str(error)) from error
+
+
+class _Steps:
+    """Says that a step is done, and how long it took."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._began = time.monotonic()
+
+    def __call__(self, done: str) -> None:
+        now = time.monotonic()
+        self._say(f"{done}: {now - self._began:.1f} s")
+        self._began = now
 
 
 def page_text(page: bytes, name: str) -> str:
@@ -167,15 +232,19 @@ def contents_of(arguments: argparse.Namespace) -> dict[Path, str]:
 
     Raises ContractError when the page, the contract or its evidence cannot be used.
     """
+    folder = arguments.specs / arguments.provider
+    if arguments.page is None:
+        return chosen_anew(folder)
     name = str(arguments.page)
     return contents(
-        arguments.specs / arguments.provider,
+        folder,
         read_page(arguments.page),
         name,
         transcribed=arguments.transcribed,
         address=arguments.address,
         retrieved=arguments.retrieved,
         published_sha256=arguments.published_sha256,
+        say=lambda done: print(f"{arguments.provider}: {done}", file=sys.stderr, flush=True),
     )
 
 
@@ -197,11 +266,13 @@ def contents(
     retrieved: datetime.date | None = None,
     published_sha256: str | None = None,
     accept: bool = False,
+    say: Say = in_silence,
 ) -> dict[Path, str]:
     """Return openapi.yaml and source.toml of the provider whose `folder` it is, as they follow from a page.
 
-    `accept` takes a new or changed sentence of a transcribed page to be read: see `evidence.read`. Raises WrongPage,
-    or ContractError when the page, the contract or its evidence cannot be used.
+    Where source.toml chooses operations, used.yaml is one of them. `accept` takes a new or changed sentence of a
+    transcribed page to be read: see `evidence.read`. Raises WrongPage, or ContractError when the page, the contract or
+    its evidence cannot be used.
     """
     recorded = sources.recorded(folder)
     address = address or recorded.get("address")
@@ -211,17 +282,22 @@ def contents(
     refuse_foreign(folder, text, name)
     page_sha256 = published_sha256 or _sha256(page)
     same_page = recorded.get("page_sha256") == page_sha256
+    chosen = sources.operations(folder)
     block_sha256: str | None = None
     others: list[str] = []
     if transcribed:
-        document = vendored_document(folder.name, folder.parent)
+        document = load(folder / slices.WHOLE)
+        used = _used(document, chosen) if chosen else None
+        refuse_hostile(used or document)
         reading = evidence.read(document, text, (), accept)
         if problems := [*evidence.problems(document), *reading.changed]:
             raise ContractError("\n".join(problems))
-        contract = reading.moved((folder / "openapi.yaml").read_text(encoding="utf-8"))
+        contract = reading.moved((folder / slices.WHOLE).read_text(encoding="utf-8"))
         others = sorted(set(reading.unclaimed.values()))
+        used_text = _transcribed_used(contract, folder, chosen) if chosen else None
     else:
-        contract, block_sha256 = published(page, name)
+        found = published(page, name, chosen, say)
+        contract, used_text, block_sha256 = found.contract, found.used, found.block_sha256
     source = sources.text(
         folder,
         {
@@ -231,10 +307,37 @@ def contents(
             "page_sha256": page_sha256,
             "block_sha256": block_sha256,
             "contract_sha256": _sha256(contract.encode()),
+            "used_sha256": _sha256(used_text.encode()) if used_text is not None else None,
             "other_lines": others,
         },
     )
-    return {folder / "openapi.yaml": contract, folder / sources.FILE: source}
+    used_file = {folder / slices.FILE: used_text} if used_text is not None else {}
+    return {folder / slices.WHOLE: contract, **used_file, folder / sources.FILE: source}
+
+
+def _transcribed_used(contract: str, folder: Path, chosen: Mapping[str, str]) -> str:
+    return dump(_used(parse(contract, str(folder / slices.WHOLE)), chosen).data, slices.HEADER)
+
+
+def chosen_anew(folder: Path) -> dict[Path, str]:
+    """Return used.yaml and source.toml as they follow from the openapi.yaml that was taken before.
+
+    Raises ContractError when no operations are chosen, or openapi.yaml is not as it was taken from its page.
+    """
+    chosen, source = sources.operations(folder), sources.read(folder)
+    place = f"{folder / sources.FILE}:1"
+    if not chosen:
+        raise ContractError(f"{place}: operations: none are chosen, so nothing follows without a page; give the page")
+    whole = folder / slices.WHOLE
+    document = load(whole)
+    if _sha256(whole.read_bytes()) != source.contract_sha256:
+        raise ContractError(f"{whole}:1: document: it is not what was taken from the page; give the page")
+    used = _used(document, chosen)
+    refuse_hostile(used)
+    text = dump(used.data if source.kind == "transcribed" else without_prose(used.data), slices.HEADER)
+    record = {**sources.recorded(folder), "used_sha256": _sha256(text.encode())}
+    taken = {key: record.get(key) for key in sources.INGESTED}
+    return {folder / slices.FILE: text, folder / sources.FILE: sources.text(folder, taken)}
 
 
 def refuse_foreign(folder: Path, text: str, name: str) -> None:
@@ -252,17 +355,40 @@ def refuse_foreign(folder: Path, text: str, name: str) -> None:
 
 
 def differences(contents: Mapping[Path, str]) -> str:
-    """Return a unified diff from the files on disk to `contents`; empty when they are the same."""
-    return "".join(
-        line
-        for path, text in contents.items()
-        for line in difflib.unified_diff(
-            path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True) if path.exists() else [],
-            text.splitlines(keepends=True),
-            f"{path.parent.name}/{path.name} (vendored)",
-            f"{path.parent.name}/{path.name} (page)",
-        )
-    )
+    """Return a unified diff from the files on disk to `contents`; empty when they are the same.
+
+    Where operations are chosen, openapi.yaml is one line with a count: a person reads what is used of it.
+    """
+    chosen = next((path for path in contents if path.name == slices.FILE), None)
+    whole = [path for path in contents if chosen is not None and path.name == slices.WHOLE]
+    return "".join([*(_lines_of_difference(contents, whole)), *(_outside(path, contents) for path in whole)])
+
+
+def _lines_of_difference(contents: Mapping[Path, str], without: Container[Path]) -> Iterator[str]:
+    for path, text in contents.items():
+        name, old = f"{path.parent.name}/{path.name}", _text(path)
+        if path in without or text == old:
+            continue
+        if min(len(text), len(old)) > _LARGE:
+            # To find the fewest lines that differ takes half a minute for 3 MB, as long as all the rest.
+            lines = [Counter(each.splitlines()) for each in (old, text)]
+            gone, new = (lines[0] - lines[1]).total(), (lines[1] - lines[0]).total()
+            yield f"{name}: {new} lines are new and {gone} are gone\n"
+        else:
+            yield from difflib.unified_diff(
+                old.splitlines(keepends=True), text.splitlines(keepends=True), f"{name} (vendored)", f"{name} (page)"
+            )
+
+
+def _outside(whole: Path, contents: Mapping[Path, str]) -> str:
+    used = whole.parent / slices.FILE
+    texts = [text for text in (_text(used), contents[used]) if text]
+    said = slices.outside(_text(whole), contents[whole], str(whole), [parse(text, str(used)) for text in texts])
+    return f"{said}\n" if said else ""
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 def _address(text: str) -> str:
@@ -282,12 +408,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.contracts.ingest",
         description=(
             "Take a provider's published documentation page into specs/<provider>/: write openapi.yaml (the page's "
-            "OpenAPI block without human prose) and source.toml (where it comes from). Both files are written or none."
+            "OpenAPI block without human prose) and source.toml (where it comes from); where source.toml chooses "
+            "operations, used.yaml (these, and what they refer to) too. All of them are written or none."
         ),
         epilog="Exit code: 0 done or no difference; 1 --check found a difference; 2 the page cannot be used.",
     )
     parser.add_argument("provider", choices=PROVIDERS)
-    parser.add_argument("page", type=Path, help="the saved page, as Markdown")
+    parser.add_argument(
+        "page",
+        type=Path,
+        nargs="?",
+        help="the saved page: Markdown, or OpenAPI as YAML or JSON; without it, used.yaml is written anew, with the "
+        "operations that source.toml chooses",
+    )
     parser.add_argument("--address", type=_address, help="where the page was taken from; default: the one on record")
     parser.add_argument(
         "--retrieved",

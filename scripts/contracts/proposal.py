@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts import contradictions, evidence, ingest, overlay, sources
+from scripts.contracts import contradictions, evidence, ingest, overlay, slices, sources
 from scripts.contracts.changes import Report, between, compare
 from scripts.contracts.changes.rests import Contracts, project, with_rests
 from scripts.contracts.checks import check
@@ -56,8 +56,9 @@ class Operation:
 class Proposal:
     """What a page would change in one provider's folder.
 
-    `files` has the new text of openapi.yaml and source.toml, and of overlay.yaml where a new operation gets its name or
-    a new part, one of `undescribed`, a description.
+    `files` has the new text of openapi.yaml and source.toml, of used.yaml where operations are chosen, and of
+    overlay.yaml where a new operation gets its name or a new part, one of `undescribed`, a description. `outside` says
+    in one line what else has changed in openapi.yaml; it is empty where nothing has.
     `report` is None where nothing changed: the page is the same, or its prose alone changed. `reading` is about a
     transcribed contract.
     """
@@ -72,6 +73,7 @@ class Proposal:
     reading: evidence.Reading | None = None
     contradictions: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    outside: str = ""
 
 
 def propose(
@@ -83,6 +85,7 @@ def propose(
     names: Mapping[str, str] | None = None,
     accept: bool = False,
     other_page: bool = False,
+    say: ingest.Say = ingest.in_silence,
 ) -> Proposal:
     """Return what the page, called `name` in messages, would change in the project at `root`; write nothing.
 
@@ -96,11 +99,11 @@ def propose(
     transcribed = source.kind == "transcribed"
     reading = _reading(folder, page, name, source, accept) if transcribed else None
     if reading is not None and (reading.changed or reading.new):
-        contract = load(folder / "openapi.yaml")
+        contract = load(folder / slices.WHOLE)
         return Proposal({}, None, False, contract, False, reading=reading)
-    files = ingest.contents(folder, page, name, transcribed=transcribed, accept=accept)
-    text = files[folder / "openapi.yaml"]
-    after = parse(text, str(folder / "openapi.yaml"))
+    files = ingest.contents(folder, page, name, transcribed=transcribed, accept=accept, say=say)
+    vendored = folder / (slices.FILE if source.operations else slices.WHOLE)
+    after = parse(files[vendored], str(vendored))
     before = _vendored_before(root, provider)
     if not (transcribed or other_page):
         _refuse_other_operations(before, after, name, provider)
@@ -115,11 +118,15 @@ def propose(
         files[folder / "overlay.yaml"] = (folder / "overlay.yaml").read_text(encoding="utf-8").rstrip("\n") + addition
         ours = parse(files[folder / "overlay.yaml"], str(folder / "overlay.yaml"))
         applied = overlay.apply_all(after, ours)
-    contract_changed = text != (folder / "openapi.yaml").read_text(encoding="utf-8")
+    contract_changed = any(_text(path) != files[path] for path in {folder / slices.WHOLE, vendored})
+    outside = ""
+    if source.operations:
+        place = f"specs/{provider}/{slices.WHOLE}"
+        outside = slices.outside(_committed(root, place), files[folder / slices.WHOLE], place, (before, after))
     same_page = f'page_sha256 = "{source.page_sha256}"' in files[folder / sources.FILE]
     if not applied.unfit and _without_evidence(applied.document.data) == _without_evidence(_generated(root, provider)):
         # Where a sentence stands is no part of the contract: its line may move, and nothing else follows.
-        return Proposal(files if contract_changed else {}, None, same_page, after, contract_changed)
+        return Proposal(files if contract_changed else {}, None, same_page, after, contract_changed, outside=outside)
     if applied.unfit or old is None:
         report = between(provider, before, after, ours, root)
     else:
@@ -146,6 +153,7 @@ def propose(
             for finding in sorted(findings)
         ),
         tuple(contradictions.unused(after)),
+        outside,
     )
 
 
@@ -161,7 +169,7 @@ def refusal(proposal: Proposal) -> str:
 def _reading(folder: Path, page: bytes, name: str, source: sources.Source, accept: bool) -> evidence.Reading:
     text = ingest.page_text(page, name)
     ingest.refuse_foreign(folder, text, name)
-    reading = evidence.read(load(folder / "openapi.yaml"), text, frozenset(source.other_lines), accept)
+    reading = evidence.read(load(folder / slices.WHOLE), text, frozenset(source.other_lines), accept)
     if not reading.found:
         problem = "none of the sentences that the contract rests on is there"
         raise ingest.WrongPage(f"{name}:1: page: {problem}; take the page at {source.fetch or source.address}")
@@ -170,8 +178,14 @@ def _reading(folder: Path, page: bytes, name: str, source: sources.Source, accep
 
 def _vendored_before(root: Path, provider: str) -> Document:
     """Return the vendored contract as it is committed: what services have is not what a run before has left."""
-    place = f"specs/{provider}/openapi.yaml"
+    whole, used = (f"specs/{provider}/{name}" for name in (slices.WHOLE, slices.FILE))
+    has_used = _shown(root, used) or (_shown(root, whole) is None and (root / used).is_file())
+    place = used if has_used else whole
     return parse(_committed(root, place), place)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
 def _effective_before(root: Path, provider: str) -> Any:
@@ -188,15 +202,19 @@ def _generated(root: Path, provider: str) -> Any:
 
 def _committed(root: Path, path: str) -> str:
     """Return a file as the last commit has it, or else as the project has it; empty where neither has it."""
+    shown = _shown(root, path)
+    return _text(root / path) if shown is None else shown
+
+
+def _shown(root: Path, path: str) -> str | None:
+    """Return a file as the last commit has it; None where it has none."""
     shown = subprocess.run(["git", "show", f"HEAD:./{path}"], cwd=root, capture_output=True, check=False)
-    if shown.returncode == 0:
-        return shown.stdout.decode()
-    return (root / path).read_text(encoding="utf-8") if (root / path).is_file() else ""
+    return shown.stdout.decode() if shown.returncode == 0 else None
 
 
 def contract_hash_before(root: Path, provider: str) -> str | None:
     """Return the sha256 of the vendored contract as it is committed; None where there is none."""
-    text = _committed(root, f"specs/{provider}/openapi.yaml")
+    text = _committed(root, f"specs/{provider}/{slices.WHOLE}")
     return hashlib.sha256(text.encode()).hexdigest() if text else None
 
 

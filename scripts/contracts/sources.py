@@ -4,12 +4,14 @@
 |---|---|---|
 | `hosts` | the only hosts that the effective contract may name: servers, token addresses, absolute links | a person |
 | `fetch` | where `nox -s update` reads the page: Markdown or raw OpenAPI; "by hand" where it cannot | a person |
+| `operations` | the operations that are used, each as "POST /path" or by operationId; left out: all | a person |
 | `address` | the page for people | ingest, from `--address` |
 | `retrieved` | the day the page was taken | ingest |
 | `kind` | "published": the page holds OpenAPI; "transcribed": openapi.yaml is written by hand, with evidence | ingest |
 | `page_sha256` | hash of the page as published | ingest |
 | `block_sha256` | hash of the OpenAPI block in the page; none where `kind` is "transcribed" | ingest |
 | `contract_sha256` | hash of openapi.yaml | ingest |
+| `used_sha256` | hash of used.yaml, which has the chosen operations; none where `operations` is left out | ingest |
 | `other_lines` | short hashes of the lines of a transcribed page that no evidence names | ingest |
 
 A client sends its credentials to a server that the contract names. So a page that changes a server changes nothing by
@@ -63,6 +65,7 @@ class Source:
     block_sha256: str | None
     contract_sha256: str
     other_lines: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ()
 
     def allows(self, address: str) -> bool:
         """Whether an absolute address is https, has no user in it, and names one of the hosts.
@@ -105,16 +108,38 @@ def recorded(folder: Path) -> dict[str, Any]:
     return _raw(folder / FILE)[1] or {}
 
 
+def operations(folder: Path) -> dict[str, str]:
+    """Return each entry of `operations` with its place, as "file:line"; none where all operations are used.
+
+    Raises ContractError when it is no list of texts.
+    """
+    path = folder / FILE
+    content, raw = _raw(path)
+    listed = _operations(raw or {}, _Places(path, content))
+    lines = content.split("\n")
+    first = next((number for number, line in enumerate(lines, 1) if re.match(r"operations\s*=", line)), 1)
+    quoted = {
+        each: next((n for n, line in enumerate(lines, 1) if n >= first and each in line), first) for each in listed
+    }
+    return {each: f"{path}:{line}" for each, line in quoted.items()}
+
+
 def text(folder: Path, taken: Mapping[str, str | datetime.date | Sequence[str] | None]) -> str:
     """Return the text of `folder`/source.toml with the keys of ingest replaced by those that are not None.
 
     What a person wrote, which stands above them, stays as it is, comments too. A file that is not there yet begins
-    with no host.
+    with no host. Raises ContractError where the remark is gone that parts the two.
     """
-    old, _ = _raw(folder / FILE)
+    path = folder / FILE
+    old, raw = _raw(path)
     by_a_person, marker, _ = old.partition(_INGESTED)
+    if not marker and (mixed := sorted((raw or {}).keys() & taken.keys())):
+        remark = _INGESTED.partition(".")[0]
+        raise _Places(path, old).error(mixed[0], f"the remark `{remark}...` above it is gone", "restore the file")
+    if not marker and raw:
+        by_a_person = f"{old.rstrip()}\n\n"
     lines = (f"{key} = {_toml(value)}\n" for key, value in taken.items() if value)
-    return (by_a_person if marker else _BY_A_PERSON) + _INGESTED + "".join(lines)
+    return (by_a_person or _BY_A_PERSON) + _INGESTED + "".join(lines)
 
 
 def _toml(value: str | datetime.date | Sequence[str]) -> str:
@@ -143,8 +168,11 @@ def _raw(path: Path) -> tuple[str, dict[str, Any] | None]:
         raise ContractError(f"{path}:1: not TOML: {one_line(error)}; restore the file") from error
 
 
+_HASHES = ("page_sha256", "block_sha256", "contract_sha256", "used_sha256")
+INGESTED = ("address", "retrieved", "kind", *_HASHES, "other_lines")
+"""The keys that ingest writes, in their order."""
 _REQUIRED = ("hosts", "fetch", "address", "retrieved", "kind", "page_sha256", "contract_sha256")
-_OPTIONAL = ("block_sha256", "other_lines")
+_OPTIONAL = ("block_sha256", "operations", "other_lines", "used_sha256")
 
 
 def _source(raw: Mapping[str, Any], places: _Places) -> Source:
@@ -159,7 +187,7 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
         raise places.error("kind", f"{kind!r} is no kind", f"write {' or '.join(map(repr, _KINDS))}")
     if type(raw["retrieved"]) is not datetime.date:
         raise places.error("retrieved", "it is no date", "write it as 2026-11-22")
-    for key in ("page_sha256", "contract_sha256", "block_sha256"):
+    for key in _HASHES:
         if key in raw and not (isinstance(raw[key], str) and SHA256.fullmatch(raw[key])):
             raise places.error(key, "it is no sha256", "run `nox -s ingest` on the page")
     others = raw.get("other_lines", [])
@@ -175,7 +203,19 @@ def _source(raw: Mapping[str, Any], places: _Places) -> Source:
         block_sha256=raw.get("block_sha256"),
         contract_sha256=raw["contract_sha256"],
         other_lines=tuple(others),
+        operations=tuple(_operations(raw, places)),
     )
+
+
+def _operations(raw: Mapping[str, Any], places: _Places) -> list[str]:
+    listed = raw.get("operations", [])
+    if not (isinstance(listed, list) and all(isinstance(each, str) and each.strip() for each in listed)):
+        raise places.error("operations", "it is no list of texts", 'write `operations = ["POST /v1/refunds"]`')
+    if "operations" in raw and not listed:
+        raise places.error("operations", "it chooses none", "list one or more, or leave the key out to use all")
+    if twice := [each for each in listed if listed.count(each) > 1]:
+        raise places.error("operations", f"{twice[0]!r} is listed twice", "keep one")
+    return listed
 
 
 def _hosts(value: object, places: _Places) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts import evidence, fetch, ingest, sources, workspace
+from scripts.contracts import evidence, fetch, ingest, slices, sources, workspace
 from scripts.contracts.changes import Effect, Report, as_data, render_markdown
 from scripts.contracts.errors import ContractError, exit_code, local, one_line
 from scripts.contracts.proposal import REMEDIES, Proposal, contract_hash_before, propose, refusal
@@ -116,7 +116,7 @@ def _page(provider: str, place: str | None, options: Options, say: Callable[[str
 def _update(provider: str, page: bytes, name: str, options: Options, say: Callable[[str], None]) -> Ending:
     again = _again(provider, name)
     make = functools.partial(
-        propose, options.root, provider, page, name, accept=options.read, other_page=options.other_page
+        propose, options.root, provider, page, name, accept=options.read, other_page=options.other_page, say=say
     )
     proposal = make()
     if proposal.new_operations:
@@ -131,7 +131,8 @@ def _update(provider: str, page: bytes, name: str, options: Options, say: Callab
         return Ending(Code.FITS, "unchanged", (f"{said}: nothing is written",), "nothing to do")
     if report is not None:
         say(f"the contract has changed\n\n{render_markdown(report, _step(report, options.root))}")
-    says = [f"unused: {pointer}: nothing refers to this example" for pointer in proposal.unused]
+    says = [proposal.outside] if proposal.outside else []
+    says += [f"unused: {pointer}: nothing refers to this example" for pointer in proposal.unused]
     says += [
         f"new operation {each}: called {each.name}; --name '{each}=NAME' gives it another name"
         for each in proposal.new_operations
@@ -218,20 +219,21 @@ def _derived(provider: str, copy: workspace.Copy, say: Callable[[str], None]) ->
 
 
 def _fragment(provider: str, report: Report, copy: Path, root: Path) -> None:
-    hashes = (contract_hash_before(root, provider), _sha256(copy / "specs" / provider / "openapi.yaml"))
+    hashes = (contract_hash_before(root, provider), _sha256(copy / "specs" / provider / slices.WHOLE))
     if hashes[0] == hashes[1]:
         if report.effect is Effect.NOTHING:
             return
-        # The overlay alone has changed: the hash is of it, so that such a change has a fragment of its own.
-        hashes = (None, _sha256(copy / "specs" / provider / "overlay.yaml"))
+        # The overlay or the choice of operations has changed: the hash is of these, so that such a change has a
+        # fragment of its own.
+        hashes = (None, _sha256(*(copy / "specs" / provider / name for name in ("overlay.yaml", slices.FILE))))
     sentences = [f"- {change.sentence}" for change in report.changes if change.effect is not Effect.NOTHING]
     more = [f"- {len(sentences) - _MOST_SENTENCES} more."] if len(sentences) > _MOST_SENTENCES else []
     head = f"The contract of {provider} has changed. {_MUST_DO[report.effect]}"
     fragments.write(provider, report.effect, hashes, "\n".join([head, "", *sentences[:_MOST_SENTENCES], *more]), copy)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def _sha256(*paths: Path) -> str:
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths if path.is_file())).hexdigest()
 
 
 def _test(provider: str, copy: workspace.Copy, root: Path, say: Callable[[str], None]) -> tuple[str, ...]:

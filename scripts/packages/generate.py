@@ -124,14 +124,14 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 def _effective(chosen: Sequence[str] | None, root: Path) -> Iterator[tuple[str, Document]]:
     # Imported while the tools start.
-    from scripts.contracts.checks import refuse_hostile, refuse_invalid
+    from scripts.contracts.checks import refuse_invalid, refuse_unusable
     from scripts.contracts.contract import overlaid, vendored_document
 
     specs = root / "specs"
     documents: dict[str, Document] = {}
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        vendored = vendored_document(provider, specs, refuse_hostile)
-        document = overlaid(provider, vendored, specs, refuse_hostile)
+        vendored = vendored_document(provider, specs)
+        document = overlaid(provider, vendored, specs, refuse_unusable)
         source = sources.read(specs / provider)
         servers.check(provider, document, source)
         documents[provider] = document

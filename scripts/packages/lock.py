@@ -12,6 +12,7 @@ from typing import Any
 
 from refundry._provenance import sha256
 from refundry._provenance import tree_hash as hash_of_tree
+from scripts.contracts import slices
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.providers import PROVIDERS, package_name
 from scripts.files import ROOT, replace_together
@@ -33,6 +34,7 @@ _ABOUT: Mapping[str, str] = {
     "page": "the published page, by specs/{provider}/source.toml",
     "source": "specs/{provider}/source.toml",
     "contract": "specs/{provider}/openapi.yaml",
+    "used": "specs/{provider}/used.yaml",
     "overlay": "specs/{provider}/overlay.yaml",
     "contradictions": "specs/{provider}/contradictions.toml",
     "configuration": "the generators' configuration in scripts/packages/generators.py",
@@ -48,12 +50,14 @@ Lock = dict[str, dict[str, str]]
 def current(provider: str, root: Path = ROOT) -> dict[str, str]:
     """Return a provider's entries for the working tree; "missing" stands for a file or tool that is absent."""
     specs = root / "specs" / provider
-    source = specs / "source.toml"
+    source, used = specs / "source.toml", specs / slices.FILE
     configuration = json.dumps(CONFIGURATION, sort_keys=True).encode()
     return {
         "page": _recorded_hash(_toml(source, root), "page_sha256"),
         "source": _file_hash(source),
-        "contract": _file_hash(specs / "openapi.yaml"),
+        "contract": _file_hash(specs / slices.WHOLE),
+        # Where no operations are chosen there is no such file, and no entry.
+        **({"used": _file_hash(used)} if used.is_file() else {}),
         "overlay": _file_hash(specs / "overlay.yaml"),
         "contradictions": _file_hash(specs / "contradictions.toml"),
         "configuration": sha256(configuration),
@@ -79,7 +83,9 @@ def is_valid(provider: str, root: Path = ROOT) -> bool:
     Contract, overlay and validators are then those of the lock. It says nothing about a contract that is not locked.
     """
     locked, now = recorded(root).get(provider, {}), current(provider, root)
-    return all(locked.get(key) == now[key] != _MISSING for key in ("contract", "overlay", *_VALIDATORS))
+    return locked.get("used") == now.get("used") and all(
+        locked.get(key) == now[key] != _MISSING for key in ("contract", "overlay", *_VALIDATORS)
+    )
 
 
 def write(providers: Iterable[str], root: Path = ROOT) -> None:
