@@ -62,18 +62,16 @@ def needed(contract: Mapping[str, Any], operation: Mapping[str, Any]) -> bool:
 
 def faults(data: Mapping[str, Any]) -> Iterator[Fault]:
     """Yield what keeps the operations of a contract from being authenticated by the same credentials."""
-    lacking = set()
-    for pointer, _, _, operation in operations(data):
-        for option in _options(data, operation):
-            for name in option:
-                if name not in lacking and (problem := _problem(data, name)):
-                    lacking.add(name)
-                    at = child(_SCHEMES, name)
-                    yield Fault(at, f"the key {name!r} {problem}", _CHOOSE.format(jsonpath(data, pointer)))
     odd = _shared(data)[1]
-    if odd and not lacking:
-        problem = "no one set of keys serves this operation and those before it"
-        yield Fault(child(odd, "security"), problem, _CHOOSE.format(jsonpath(data, odd)))
+    if not odd:
+        return
+    mend = _CHOOSE.format(jsonpath(data, odd))
+    names = list(dict.fromkeys(name for option in _options(data, get(data, odd)) for name in option))
+    found = [(name, problem) for name in names if (problem := _problem(data, name))]
+    for name, problem in found:
+        yield Fault(child(_SCHEMES, name), f"the key {name!r} {problem}", mend)
+    if not found:
+        yield Fault(child(odd, "security"), "no one set of keys serves this operation and those before it", mend)
 
 
 _CHOOSE = f"{remedies.OVERLAY}: `target: {{}}`, `update: {{{{security: [...]}}}}` with keys that every operation has"

@@ -56,6 +56,13 @@ def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str
     return found
 
 
+def parameter_schemas(contract: Mapping[str, Any], pointer: str) -> Iterator[str]:
+    """Yield the pointer of the schema of each parameter of an operation that has one of its own."""
+    for (place, name), at in parameters(contract, pointer).items():
+        if is_sent(contract, {"in": place, "name": name}) and "schema" in resolve(contract, at):
+            yield child(at, "schema")
+
+
 def resolved(contract: Any, pointer: str) -> tuple[str, Any]:
     """Return pointer and value of the object at `pointer`, after following a reference there to its end.
 
@@ -154,13 +161,24 @@ def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[
         if "$ref" in schema:
             waiting.append((target(schema["$ref"]), False))
             continue
-        if not (merged or _is_other_name(schema)) and (shape := _shape(contract, pointer, schema, ways)):
+        is_class = not (merged or _is_other_name(schema) or is_distributed(contract, pointer))
+        if is_class and (shape := _shape(contract, pointer, schema, ways)):
             yield pointer, shape
         waiting += [(child(pointer, key), False) for key in ("items", "additionalProperties") if key in schema]
         for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
             parts = range(len(schema.get(key, ())))
             waiting += [(child(child(pointer, key), index), key == "allOf") for index in parts]
         waiting += [(child(child(pointer, "properties"), name), False) for name in schema.get("properties", {})]
+
+
+def is_distributed(contract: Mapping[str, Any], pointer: str) -> bool:
+    """Whether an object has alternatives beside its properties: then it is each of these with the properties."""
+    schema = resolve(contract, pointer)
+    holders = [(pointer, schema)] if schema.keys() & {"properties", "allOf"} else []
+    parts = range(len(schema.get("allOf", ())))
+    holders += [resolved(contract, child(child(pointer, "allOf"), index)) for index in parts]
+    choices = [(child(at, key), value[key]) for at, value in holders for key in ("oneOf", "anyOf") if key in value]
+    return any(properties(contract, child(at, index))[0] for at, each in choices for index in range(len(each)))
 
 
 def _is_other_name(schema: Mapping[str, Any]) -> bool:

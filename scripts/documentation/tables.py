@@ -1,4 +1,4 @@
-"""Prints the tables of docs/ whose facts stand in the code, between their marks, or checks that they are up to date."""
+"""Prints the tables of docs/ and specs/ whose facts stand in the code, between their marks, or checks that they are up to date."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from refundry.ledger.rules import TABLE, Event, State, step
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
 from refundry.providers import paybyrd_codes as paybyrd
+from scripts.contracts.constructs import CONSTRUCTS, Treatment
 from scripts.contracts.contract import effective
 from scripts.contracts.errors import ContractError
 from scripts.documentation import outcomes
@@ -193,10 +194,24 @@ def _step(state: State, event: Event) -> str:
     return answer.value if after is state else f"{answer.value}: {after.name}"
 
 
+def constructs(treatment: Treatment) -> str:
+    """The constructs of OpenAPI that get one treatment, by the kind of object that has them."""
+    rows = [
+        (one.kind, ", ".join(map(_named, one.members)), one.how) for one in CONSTRUCTS if one.treatment is treatment
+    ]
+    return table(("of", "construct", "how"), rows)
+
+
+def _named(member: str) -> str:
+    """A member as code, and a construct that is described in words as it is."""
+    return f"`{member}`" if " " not in member or ":" in member else member
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
     **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
     **{f"replies of {one}": partial(replies, one) for one in outcomes.ACCOUNTS},
+    **{f"constructs {one.value}": partial(constructs, one) for one in Treatment},
     "failures": failures,
     "reference-states": reference_states,
     "statuses of lab4pay": lab4pay_statuses,
@@ -235,13 +250,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.documentation.tables",
-        description="Print the tables of docs/*.md from the code and the contracts, between their marks.",
+        description="Print the tables of docs/*.md and specs/README.md from the code and the contracts, between their marks.",
         epilog="Exit codes: 0 every table is up to date; 1 with --check, one is not; 2 a mark cannot be used.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing, and fail when a table is not up to date")
     check = parser.parse_args(arguments).check
     stale = []
-    for path in sorted(DOCS.glob("*.md")):
+    for path in [*sorted(DOCS.glob("*.md")), ROOT / "specs" / "README.md"]:
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         try:

@@ -121,6 +121,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         output_path=package,
     )
     ready = prepared(contract)
+    _allow_in_headers()
     first, *others = security.credentials(contract)
     parsed = GeneratorData.from_dict(deepcopy(ready.contract), config=config)
     if isinstance(parsed, GeneratorError):
@@ -162,6 +163,16 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         (package / template.stem).write_text(f"{text}\n", encoding="utf-8")
     for name, text in texts.items():
         (package / name).write_text(text, encoding="utf-8")
+
+
+def _allow_in_headers() -> None:
+    """Let the tool take an array or an object as a header: the generated `styles` joins its parts."""
+    from openapi_python_client.parser.properties import AnyProperty, ModelProperty
+    from openapi_python_client.parser.properties.list_property import ListProperty
+    from openapi_python_client.schema import ParameterLocation
+
+    for kind in (AnyProperty, ListProperty, ModelProperty):
+        kind._allowed_locations = {*kind._allowed_locations, ParameterLocation.HEADER}
 
 
 def as_text(data: Any) -> str:

@@ -125,6 +125,14 @@ def _combine(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> Ite
         return
     if "allOf" not in schema:
         return
+    for part in schema["allOf"]:
+        if "$ref" not in part and part.keys() & {"properties", "required"}:
+            part.setdefault("type", "object")
+            if "properties" not in part:
+                # The schema tool passes over a part that only requires.
+                declared = merging.declarations(data, pointer)
+                required = [name for name in part["required"] if name in declared]
+                part["properties"] = {name: copy.deepcopy(get(data, declared[name][0])) for name in required}
     for index, part in enumerate(schema["allOf"]):
         whole = _whole(data, part)
         if any(key in whole for key in _CHOICES):
@@ -189,7 +197,7 @@ def _distribute(
     alternatives = schema.pop(choice)
     at = [child(child(pointer, choice), index) for index in range(len(alternatives))]
     schema[choice] = alternatives
-    if not any(_is_object(data, one) for one in at):
+    if not any(shapes.properties(data, one)[0] for one in at):
         # They only say what is required together, which is the validator's.
         del schema[choice]
         schema.pop("discriminator", None)

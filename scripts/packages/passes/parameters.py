@@ -26,8 +26,6 @@ def settle(data: dict[str, Any]) -> None:
         for name in re.findall(r"\{([^}]*)\}", path):
             if not _READ.fullmatch(name):
                 _rename(data, path, name)
-    for path in [path for path in paths if "\0" in path]:
-        paths[path.replace("\0", "")] = paths.pop(path)
 
 
 def _whole(data: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:

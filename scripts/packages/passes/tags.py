@@ -61,16 +61,21 @@ def _named(data: Mapping[str, Any], pointer: str) -> tuple[str, Mapping[str, Any
     return pointer, schema
 
 
+def tags_of(discriminator: Mapping[str, Any], reference: str) -> list[str]:
+    """Return the tags of an alternative: those of the mapping, and its name where the mapping has none."""
+    own = reference.removeprefix(SCHEMAS)
+    mapping = discriminator.get("mapping") or {}
+    return [tag for tag, schema in mapping.items() if schema in (own, reference)] or [own]
+
+
 def _discriminate(data: dict[str, Any], alternatives: Sequence[str], discriminator: Mapping[str, Any]) -> None:
     """Write the tags of each alternative into it, as the enum of a property."""
     name = discriminator.get("propertyName")
-    mapping = discriminator.get("mapping") or {}
     for alternative in alternatives:
         reference = resolve(data, alternative).get("$ref")
         if not isinstance(reference, str) or not isinstance(name, str):
             continue
-        own = reference.removeprefix(SCHEMAS)
-        values = [tag for tag, schema in mapping.items() if schema in (own, reference)] or [own]
+        values = tags_of(discriminator, reference)
         inherited = properties(data, alternative)[0].get(name)
         said = _named(data, inherited)[1].get("description") if inherited else None
         tag = {"type": "string", "enum": values, **({"description": said} if said else {})}

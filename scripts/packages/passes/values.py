@@ -38,7 +38,7 @@ def settle(data: dict[str, Any]) -> None:
             if _holds(schema, "array") and not schema.keys() & {"items", "prefixItems"}:
                 schema["items"] = {}
             for key in ("example", "examples"):
-                if _refers(schema.get(key)):
+                if refers(schema.get(key)):
                     del schema[key]
 
 
@@ -95,8 +95,8 @@ def _holds(schema: dict[str, Any], kind: str) -> bool:
     return named == kind or (isinstance(named, list) and kind in named)
 
 
-def _refers(value: object) -> bool:
+def refers(value: object) -> bool:
     """Whether a value holds a member `$ref`, which a tool would follow."""
     if isinstance(value, dict):
-        return "$ref" in value or any(map(_refers, value.values()))
-    return isinstance(value, list) and any(map(_refers, value))
+        return "$ref" in value or any(map(refers, value.values()))
+    return isinstance(value, list) and any(map(refers, value))
