@@ -92,7 +92,7 @@ CONSTRUCTS: tuple[Construct, ...] = (
     Construct("response", ("content",), _CARRIED, "JSON is read, text and bytes are given, 204 and 304 have no body"),
     Construct("response", ("description", "headers", "links"), _NOT_USED),
     Construct("header", ("description", "required", "deprecated", "style", "explode"), _NOT_USED),
-    Construct("header", ("schema", "content", "example", "examples"), _NOT_USED),
+    Construct("header", ("schema", "content", "example", "examples", "allowReserved", "allowEmptyValue"), _NOT_USED),
     Construct("example", ("summary", "description", "value", "externalValue"), _NOT_USED),
     Construct("link", ("operationRef", "operationId", "parameters", "requestBody", "description"), _NOT_USED),
     Construct("link", ("server",), _NOT_USED),

@@ -1,4 +1,4 @@
-"""Prints the tables of docs/ and specs/ whose facts stand in the code, between their marks, or checks that they are up to date."""
+"""Prints the tables of docs/ and specs/ from the code, between their marks, or checks that they are up to date."""
 
 import argparse
 import sys
@@ -250,7 +250,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.documentation.tables",
-        description="Print the tables of docs/*.md and specs/README.md from the code and the contracts, between their marks.",
+        description="Print the tables of docs/*.md and specs/README.md from the code, between their marks.",
         epilog="Exit codes: 0 every table is up to date; 1 with --check, one is not; 2 a mark cannot be used.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing, and fail when a table is not up to date")
