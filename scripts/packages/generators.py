@@ -154,8 +154,8 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     _share_templates(environment)
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()
-    for problem in problems:
-        raise _client_problem(provider, contract, problem)
+    if problems:
+        raise _client_problem(provider, contract, min(problems, key=_is_consequence), len(problems) - 1)
     for template in sorted(OURS.glob("*.jinja")):
         if template.stem == "styles.py" and not styles.is_used(contract):
             continue
@@ -237,11 +237,17 @@ def _nameless(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
-def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError") -> Refused:
+def _is_consequence(problem: "GeneratorError") -> bool:
+    """Whether a problem follows from another: the tool found no model, because it could not make it."""
+    return "Could not find reference in parsed models" in f"{problem.header} {problem.detail}"
+
+
+def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError", others: int = 0) -> Refused:
     text = re.sub(r"<\S+ object at 0x[0-9a-f]+>", "...", f"{problem.header} {problem.detail or ''}")
     part = getattr(problem, "data", None)
     where = f" in {part.model_dump_json(exclude_unset=True, by_alias=True)}" if part is not None else ""
-    return Refused(provider, f"openapi-python-client: {text}{where}", named_in(contract, text))
+    more = f" (and {others} more)" if others else ""
+    return Refused(provider, f"openapi-python-client: {text}{where}{more}", named_in(contract, text))
 
 
 def named_in(contract: Mapping[str, Any], text: str) -> str:
