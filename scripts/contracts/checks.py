@@ -12,7 +12,7 @@ from scripts.contracts import constructs, merging, names, references, remedies, 
 from scripts.contracts.document import Document, Fault
 from scripts.contracts.errors import REFUSED, short
 from scripts.contracts.openapi import walk
-from scripts.contracts.pointers import child, keys, members
+from scripts.contracts.pointers import child, get, keys, members
 
 # Keys with which a contract reaches outside itself. The generators heed the first ones wherever they stand, and the
 # validators the others in a schema.
@@ -124,22 +124,25 @@ def _invalid(data: Any) -> Iterator[Fault]:
     if not isinstance(data, dict) or (version := validation.version(data)) is None:
         yield Fault("", "not OpenAPI 3.0 or 3.1", "take the page again")
         return
-    seen: set[str] = set()
+    found: dict[str, Fault] = {}
     try:
         for pointer, error in _errors(data):
             while error.context:
                 # "None of these fits" says little. Of the reasons, the one deepest in the document says most.
                 error = max(error.context, key=lambda reason: len(reason.absolute_path))
             pointer += "".join(child("", part) for part in error.absolute_path)
-            lost = keys(pointer)[:1] and keys(pointer)[0] not in data
-            if (pointer and pointer in seen) or (lost and seen):
-                # Of a value that breaks several rules, the first says enough. The validators also check each schema
-                # by itself, and then say where in the schema the error is.
-                continue
-            seen.add(pointer)
-            yield Fault(pointer, f"not valid OpenAPI {version}: {short(error.message)}", mend)
+            if pointer and keys(pointer)[0] not in data:
+                # The validators also check each schema by itself, and then say where in the schema the error is.
+                holders = (node.pointer for node in walk(data) if get(node.value, pointer) == error.instance)
+                pointer = next(holders, "") + pointer
+            # Of a value that breaks several rules, the first says enough.
+            key = pointer or error.message
+            found.setdefault(key, Fault(pointer, f"not valid OpenAPI {version}: {short(error.message)}", mend))
     except Exception as stopped:  # noqa: BLE001 - RecursionError, KeyError, a library's own: a validator raises anything
-        yield Fault("", f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}", REFUSED)
+        problem = f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}"
+        found.setdefault("", Fault("", problem, REFUSED))
+    placed = [fault for fault in found.values() if not fault.pointer or keys(fault.pointer)[0] in data]
+    yield from placed or found.values()
 
 
 def _errors(data: Any) -> Iterator[tuple[str, Any]]:

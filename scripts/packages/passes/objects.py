@@ -6,7 +6,7 @@ from typing import Any
 
 from scripts.contracts import merging, shapes
 from scripts.contracts.openapi import walk
-from scripts.contracts.pointers import child, get
+from scripts.contracts.pointers import child, get, keys
 from scripts.contracts.references import target
 from scripts.packages.passes.naming import SCHEMAS, class_name, free, schemas_of
 
@@ -80,6 +80,18 @@ def _settle_null(schema: dict[str, Any]) -> None:
 def _lift_nulls(data: dict[str, Any]) -> None:
     """Let a named object be no null itself. Where it is referred to, a null may stand instead."""
     schemas = schemas_of(data)
+    for node in list(walk(data)):
+        kinds = node.value.get("type") if node.kind == "schema" else None
+        named = len(keys(node.pointer)) == 3 and node.pointer.startswith("/components/schemas/")
+        null = node.value.get("nullable") is True or (isinstance(kinds, list) and "null" in kinds)
+        alone = kinds == "object" or (isinstance(kinds, list) and {*kinds} == {"object", "null"})
+        if not named and null and alone and "properties" in node.value:
+            # Both tools make a class of a named object alone, and a choice of that and null.
+            name = free(class_name(data, node.pointer), schemas, "Object")
+            schemas[name] = {**node.value, "type": "object"}
+            schemas[name].pop("nullable", None)
+            node.value.clear()
+            node.value["anyOf"] = [{"$ref": SCHEMAS + name}, dict(_NULL)]
     nullable = set()
     for name, schema in schemas.items():
         kinds = schema.get("type")

@@ -25,7 +25,7 @@ def settle(data: dict[str, Any]) -> None:
     for path in list(paths):
         for name in re.findall(r"\{([^}]*)\}", path):
             if not _READ.fullmatch(name):
-                _rename(data, path, name)
+                path = _rename(data, path, name)
 
 
 def _whole(data: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
@@ -33,13 +33,14 @@ def _whole(data: dict[str, Any], parameter: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _rename(data: dict[str, Any], path: str, name: str) -> None:
-    """Give a parameter of a path another name. The name of a parameter in a path is not on the wire."""
-    paths = data["paths"]
-    item = paths.pop(path)
-    paths[path.replace(f"{{{name}}}", f"{{{identifier(name)}}}")] = item
+def _rename(data: dict[str, Any], path: str, name: str) -> str:
+    """Give a parameter of a path another name; return the path. Such a name is not on the wire."""
+    item = data["paths"].pop(path)
+    path = path.replace(f"{{{name}}}", f"{{{identifier(name)}}}")
+    data["paths"][path] = item
     for holder in (item, *(each for each in item.values() if isinstance(each, dict))):
         for index, parameter in enumerate(holder.get("parameters", ())):
             whole = _whole(data, parameter)
             if whole.get("in") == "path" and whole.get("name") == name:
                 holder["parameters"][index] = {**whole, "name": identifier(name)}
+    return path
