@@ -137,10 +137,8 @@ def _effective(chosen: Sequence[str] | None, root: Path) -> Iterator[tuple[str, 
         servers.check(provider, document, source)
         documents[provider] = document
         if counted := constructs.not_used(document.data):
-            print(
-                f"{provider}: not used: {', '.join(f'{number} {name}' for name, number in counted.items())}",
-                file=sys.stderr,
-            )
+            said = ", ".join(f"{number} {name}" for name, number in counted.items())
+            print(f"{provider}: not used: {said}")
         yield provider, Taken(document.data, document.places, vendored.data, source.retrieved)
     # The tools work meanwhile: what they may not read was refused before, and nothing that they write is kept yet. To
     # import the validators takes as long as a tool does, so a contract that was valid before is not validated again.
