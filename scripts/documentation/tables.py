@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from refundry import RefundClient
@@ -246,6 +247,11 @@ def printed(text: str, file: str) -> str:
     return "\n".join(made) + "\n"
 
 
+def pages() -> list[Path]:
+    """Return the documents that have tables: the pages of docs/, and that on the contracts."""
+    return sorted([*DOCS.glob("*.md"), *ROOT.glob("specs/README.md")])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
@@ -256,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, and fail when a table is not up to date")
     check = parser.parse_args(arguments).check
     stale = []
-    for path in [*sorted(DOCS.glob("*.md")), ROOT / "specs" / "README.md"]:
+    for path in pages():
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         try:
