@@ -19,6 +19,10 @@ FORMATS: Final = (
 """The formats that are checked: those that need no further distribution, so that a verdict is the same everywhere."""
 
 
+# RFC 9110: a reply with one of these statuses has no content, whatever a contract describes.
+_WITHOUT_CONTENT: Final = (204, 205, 304)
+
+
 @dataclass(frozen=True, slots=True)
 class Departure:
     """A rule of a contract that a message breaks, and where. It holds no value of the message.
@@ -75,7 +79,9 @@ class Validator:
         what `read_json` raises.
         """
         at = f"{operation}/responses"
-        described = _get(self.document, at)
+        if status_code < 200 or status_code in _WITHOUT_CONTENT:
+            return ()
+        described = _get(self.document, operation).get("responses", {})
         exact, in_range = str(status_code), f"{status_code // 100}XX"
         status = next((key for key in (exact, in_range, "default") if key in described), None)
         if status is None:
@@ -100,9 +106,18 @@ class Validator:
         if keyword != "required":
             yield Departure(where, keyword, rule)
             return
+        named = error.schema.get("properties", {})
         for name in error.validator_value:
-            if name not in error.instance:
+            if name not in error.instance and not self._goes_one_way(named.get(name)):
                 yield Departure(where + pointer(name), keyword, rule)
+
+    def _goes_one_way(self, schema: Any) -> bool:
+        """Whether a property is only sent or only received: it is not required of every message."""
+        while isinstance(schema, dict) and not (schema.get("readOnly") or schema.get("writeOnly")):
+            if not isinstance(schema.get("$ref"), str):
+                return False
+            schema = _get(self.document, schema["$ref"].removeprefix("#"))
+        return isinstance(schema, dict)
 
     def _rule(self, root: str, error: Any) -> str:
         """The pointer in the document of the keyword that was broken.

@@ -1,180 +1,151 @@
-"""What a contract must not hold. A contract is untrusted input: it is checked before any tool reads it."""
+"""What a contract must not hold. A contract is untrusted input: it is checked before any tool reads it.
+
+Safety is checked of the vendored contract, before anything reads it. Whether a package can be made of it is checked of
+the effective one, so that an overlay mends what it is for.
+"""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Any, Literal
+from collections.abc import Iterator
+from typing import Any
 
-from scripts.contracts import references
-from scripts.contracts.document import Document
+from scripts.contracts import constructs, merging, names, references, remedies, security
+from scripts.contracts.document import Document, Fault
 from scripts.contracts.errors import REFUSED, short
-from scripts.contracts.openapi import KINDS, METHODS, Node, python_name, walk
-from scripts.contracts.pointers import child, get, members
+from scripts.contracts.openapi import walk
+from scripts.contracts.pointers import child, get, keys, members
 
-# Keys with which a contract reaches outside itself. The generators and validators heed them wherever they stand.
-_REFUSED_KEYS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(r"customTypePath|customBasePath|x-python-.*|x-datamodel-code-generator-.*"),
-        "this key makes a generator import code",
-    ),
-    (re.compile(r"patternProperties"), "the generated models cannot carry properties that are named by a pattern"),
-    (
-        re.compile(r"\$id|\$schema|\$dynamicRef|\$recursiveRef|externalValue|operationRef|jsonSchemaDialect"),
-        "this key can point outside the contract",
-    ),
+# Keys with which a contract reaches outside itself. The generators heed the first ones wherever they stand, and the
+# validators the others in a schema.
+_IMPORTS = re.compile(r"customTypePath|customBasePath|x-python-.*|x-datamodel-code-generator-.*")
+_BASES = ("$id", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$anchor")
+_READ = re.compile(r"3\.[01](\.|$)")
+_DIALECTS = frozenset(
+    {"https://json-schema.org/draft/2020-12/schema", "https://spec.openapis.org/oas/3.1/dialect/base"}
 )
-
-# Names that the generated code uses itself: methods and locals of a model, arguments and locals of an operation's
-# functions, and what a generated module imports. The generators rename Python's keywords, so those are not listed.
-_MODEL_NAMES = frozenset(
-    {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "prop", "prop_dict"}
-    | {"prop_name", "src_dict", "to_dict", "to_multipart"}
-)
-_PARAMETER_NAMES = frozenset(
-    {"body", "client", "content", "cookies", "errors", "headers", "json_body", "kwargs", "method", "params", "path"}
-    | {"path_segment", "problem", "quote", "request", "response", "status_code", "types", "url", "write_json"}
-)
-_SCHEMA_NAMES = frozenset(
-    {"Any", "AuthenticatedClient", "BaseModel", "BinaryIO", "Client", "ConfigDict", "Field", "Generator", "Mapping"}
-    | {"Request", "Response", "RootModel", "T", "TYPE_CHECKING", "TextIO", "TypeVar", "UNSET", "Unset"}
-)
-_WIRE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_.][A-Za-z0-9]+)*")
-_COMPONENT_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# Literal text and {parameters}; no dot segments, and no character that generated code would have to quote.
-_PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@-]|\{[A-Za-z][A-Za-z0-9_.-]*\})*)+")
 
 
 def check(document: Document) -> None:
     """Refuse a contract that is hostile, that the generators cannot turn into usable code, or that is not OpenAPI.
 
-    Raises ContractError with file, line and key.
+    Raises ContractError with a line for each fault: file, line, key, and what mends it. Causes come first.
     """
-    refuse_hostile(document)
-    refuse_invalid(document)
+    hostile = list(_hostile(document.data))
+    document.refuse([*hostile, *_unusable(document.data, valid=not hostile)])
 
 
 def refuse_hostile(document: Document) -> None:
     """Refuse a contract that no tool may read.
 
-    A contract is untrusted input: nothing in it may make a tool import code or read another file or address, and no
-    name in it may break or shadow a part of the generated models. Raises ContractError with file, line and key.
+    A contract is untrusted input: nothing in it may make a tool import code or read another file or address. Raises
+    ContractError with file, line and key of each fault.
     """
-    if not isinstance(document.data, dict):
-        raise document.error("", "the contract is not a mapping", "take the page again")
-    for rule in (_refuse_keys, references.check, _refuse_names, _refuse_paths, _refuse_content_types):
-        rule(document)
+    document.refuse(_hostile(document.data))
 
 
-def _refuse_keys(document: Document) -> None:
-    for pointer, key, _ in members(document.data):
-        for pattern, problem in _REFUSED_KEYS:
-            if pattern.fullmatch(key):
-                raise document.error(pointer, problem, REFUSED)
+def refuse_unusable(document: Document) -> None:
+    """Refuse a contract that is hostile, or that no package can be made of.
 
-
-def _refuse_names(document: Document) -> None:
-    for node in walk(document.data):
-        if node.kind == "schema":
-            properties = _named(child(node.pointer, "properties"), node.value.get("properties"))
-            _refuse_clashes(document, properties, "property", _MODEL_NAMES)
-        elif node.kind == "path":
-            for method in METHODS:
-                _refuse_clashes(document, _parameters(document, node, method), "parameter", _PARAMETER_NAMES)
-        elif node.kind == "operation" and "operationId" in node.value:
-            _refuse_other_than(document, child(node.pointer, "operationId"), node.value["operationId"], _WIRE_NAME)
-        elif node.kind == "components":
-            for group in KINDS["components"]:
-                for pointer, name in _named(child(node.pointer, group), node.value.get(group)):
-                    _refuse_other_than(document, pointer, name, _COMPONENT_NAME)
-            schemas = _named(child(node.pointer, "schemas"), node.value.get("schemas"))
-            _refuse_clashes(document, schemas, "schema", _SCHEMA_NAMES, lambda name: name)
-            _refuse_clashes(document, schemas, "schema", frozenset())
-
-
-def _named(pointer: str, members: object) -> list[tuple[str, str]]:
-    return [(child(pointer, name), name) for name in members] if isinstance(members, dict) else []
-
-
-def _parameters(document: Document, path: Node, method: str) -> list[tuple[str, str]]:
-    """Return pointer and name of each parameter of an operation; its own replace those of the path."""
-    parameters: dict[tuple[str, str], tuple[str, str]] = {}
-    for holder in (path.pointer, child(path.pointer, method)):
-        for node in walk(get(document.data, holder), "operation", holder):
-            if node.kind == "parameter" and node.pointer.startswith(child(holder, "parameters")):
-                value = get(document.data, str(node.value.get("$ref", "#" + node.pointer))[1:])
-                if isinstance(value, dict) and isinstance(value.get("name"), str):
-                    parameters[value["name"], str(value.get("in"))] = (node.pointer, value["name"])
-    return list(parameters.values())
-
-
-def _refuse_other_than(document: Document, pointer: str, name: object, pattern: re.Pattern[str]) -> None:
-    if not (isinstance(name, str) and pattern.fullmatch(name)):
-        raise document.error(pointer, f"the name {short(repr(name))} is not a plain identifier", REFUSED)
-
-
-def _refuse_clashes(
-    document: Document,
-    named: list[tuple[str, str]],
-    what: Literal["property", "parameter", "schema"],
-    reserved: frozenset[str],
-    as_python: Callable[[str], str] = python_name,
-) -> None:
-    used: dict[str, str] = {}
-    for pointer, name in named:
-        _refuse_other_than(document, pointer, name, _WIRE_NAME)
-        if as_python(name) in reserved:
-            raise document.error(
-                pointer, f"the {what} name {name!r} is one that the generated code uses itself", REFUSED
-            )
-        if (other := used.get(as_python(name))) is not None:
-            problem = f"the {what} names {other!r} and {name!r} are both {as_python(name)!r} in Python"
-            raise document.error(pointer, problem, REFUSED)
-        used[as_python(name)] = name
-
-
-def _refuse_paths(document: Document) -> None:
-    for pointer, path in _named("/paths", document.data.get("paths")):
-        if not path.startswith("x-") and not _PATH.fullmatch(path):
-            raise document.error(pointer, f"{short(repr(path))} is not a plain path", REFUSED)
-
-
-def _refuse_content_types(document: Document) -> None:
-    for node in walk(document.data):
-        if node.kind == "request body":
-            for name in node.value.get("content") or ():
-                if name != "application/json":
-                    pointer = child(child(node.pointer, "content"), name)
-                    raise document.error(pointer, f"a request body of type {name!r}", "only application/json is sent")
+    Whether it is valid OpenAPI is a question to `refuse_invalid`: the validators are asked here only where something
+    else is amiss, to name all faults at once. Raises ContractError with file, line and key of each fault.
+    """
+    if any(_hostile(document.data)) or any(_unusable(document.data, valid=False)):
+        check(document)
 
 
 def refuse_invalid(document: Document) -> None:
-    """Refuse a contract that is not OpenAPI 3.0 or 3.1. Raises ContractError with file, line and key.
+    """Refuse a contract that is not OpenAPI 3.0 or 3.1. Raises ContractError with file, line and key of each fault.
 
     Imports the validators, which takes longer than the check.
     """
+    document.refuse(_invalid(document.data))
+
+
+def _hostile(data: Any) -> Iterator[Fault]:
+    if not isinstance(data, dict):
+        yield Fault("", "the contract is not a mapping", "take the page again")
+        return
+    if (fault := _version(data)) is not None:
+        yield fault
+        return
+    for pointer, key, _ in members(data):
+        if _IMPORTS.fullmatch(key):
+            yield Fault(pointer, "this key makes a generator import code", REFUSED)
+    for node in walk(data):
+        for key in _BASES if node.kind == "schema" else ():
+            if key in node.value:
+                yield Fault(child(node.pointer, key), "this key can point outside the contract", REFUSED)
+        for key in ("$schema", "jsonSchemaDialect"):
+            if key in node.value and node.kind in ("schema", "document") and node.value[key] not in _DIALECTS:
+                yield Fault(child(node.pointer, key), "this key can point outside the contract", REFUSED)
+    yield from references.outside(data)
+
+
+def _unusable(data: Any, *, valid: bool) -> Iterator[Fault]:
+    """Yield what keeps a package from being made, causes first; with `valid`, what is no valid OpenAPI as well."""
+    if not isinstance(data, dict):
+        return
+    if str(data.get("openapi")).startswith("3.") and not _READ.match(str(data["openapi"])):
+        mend = remedies.update(data, "/openapi", "3.1.1") + ", if it uses nothing newer"
+        yield Fault("/openapi", f"it is OpenAPI {short(str(data['openapi']))}, not OpenAPI 3.0 or 3.1", mend)
+        return
+    if _version(data) is not None:
+        return
+    found = list(references.broken(data))
+    lost = bool(found)
+    for rule in (names.faults, constructs.faults, security.faults):
+        found += rule(data)
+    if not lost:
+        found += merging.faults(data)
+    yield from found
+    if valid and not lost:
+        # What stands in, or holds, a place that is amiss already is a consequence.
+        for fault in _invalid(data):
+            if not any(_related(fault.pointer, each.pointer) for each in found):
+                yield fault
+
+
+def _related(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _version(data: dict[str, Any]) -> Fault | None:
+    """Return what is amiss with a document that no overlay makes OpenAPI 3 of."""
+    if str(data.get("openapi", "")).startswith("3."):
+        return None
+    if "swagger" in data:
+        return Fault("", "it is Swagger 2.0, not OpenAPI 3.0 or 3.1", "convert it first, and take the result")
+    return Fault("/openapi" if "openapi" in data else "", "not OpenAPI 3.0 or 3.1", "take the page again")
+
+
+def _invalid(data: Any) -> Iterator[Fault]:
     from scripts.contracts import validation
 
-    version = validation.version(document.data)
-    if version is None:
-        raise document.error(
-            "/openapi" if "openapi" in document.data else "", "not OpenAPI 3.0 or 3.1", "take the page again"
-        )
+    mend = "take the page again, or mend it in overlay.yaml"
+    if not isinstance(data, dict) or (version := validation.version(data)) is None:
+        yield Fault("", "not OpenAPI 3.0 or 3.1", "take the page again")
+        return
+    found: dict[str, Fault] = {}
     try:
-        pointer, error = next(_invalid(document.data), ("", None))
-    except Exception as stopped:
-        # A validator raises whatever its code meets in a strange contract: RecursionError, KeyError, a library's own.
+        for pointer, error in _errors(data):
+            while error.context:
+                # "None of these fits" says little. Of the reasons, the one deepest in the document says most.
+                error = max(error.context, key=lambda reason: len(reason.absolute_path))
+            pointer += "".join(child("", part) for part in error.absolute_path)
+            if pointer and keys(pointer)[0] not in data:
+                # The validators also check each schema by itself, and then say where in the schema the error is.
+                holders = (node.pointer for node in walk(data) if get(node.value, pointer) == error.instance)
+                pointer = next(holders, "") + pointer
+            # Of a value that breaks several rules, the first says enough.
+            key = pointer or error.message
+            found.setdefault(key, Fault(pointer, f"not valid OpenAPI {version}: {short(error.message)}", mend))
+    except Exception as stopped:  # noqa: BLE001 - RecursionError, KeyError, a library's own: a validator raises anything
         problem = f"the validator stopped: {type(stopped).__name__}: {short(str(stopped))}"
-        raise document.error("", problem, REFUSED) from stopped
-    while error is not None and error.context:
-        # "None of these fits" says little. Of the reasons, the one deepest in the document says most.
-        error = max(error.context, key=lambda reason: len(reason.absolute_path))
-    if error is not None:
-        pointer += "".join(child("", part) for part in error.absolute_path)
-        raise document.error(
-            pointer, f"not valid OpenAPI {version}: {short(error.message)}", "take the page again, or mend the overlay"
-        )
+        found.setdefault("", Fault("", problem, REFUSED))
+    placed = [fault for fault in found.values() if not fault.pointer or keys(fault.pointer)[0] in data]
+    yield from placed or found.values()
 
 
-def _invalid(data: Any) -> Iterator[tuple[str, Any]]:
+def _errors(data: Any) -> Iterator[tuple[str, Any]]:
     """Yield each error of a validator, and the pointer that its path starts from."""
     from scripts.contracts import validation
 

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from scripts.contracts import overlay, slices
-from scripts.contracts.checks import check
+from scripts.contracts.checks import check, refuse_hostile
 from scripts.contracts.document import Document, load
 from scripts.contracts.errors import ContractError
 from scripts.contracts.providers import PROVIDERS, SPECS
 
 
-def vendored_document(provider: str, specs: Path = SPECS, check: Callable[[Document], None] = check) -> Document:
-    """Return the provider's own contract, checked by `check`, with the place of each part.
+def vendored_document(
+    provider: str, specs: Path = SPECS, check: Callable[[Document], None] = refuse_hostile
+) -> Document:
+    """Return the provider's own contract, checked to be safe by `check`, with the place of each part.
 
     Where source.toml chooses operations, it is the slice with these: used.yaml.
     """

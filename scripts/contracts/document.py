@@ -2,10 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -13,6 +13,17 @@ from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.pointers import child
 from scripts.contracts.reading import Event, events
 from scripts.contracts.writing import as_yaml
+
+MOST_FAULTS = 20
+"""How many faults of one document are named in one run."""
+
+
+class Fault(NamedTuple):
+    """A fault of a document: the JSON Pointer of its cause, the problem, and the step that mends it."""
+
+    pointer: str
+    problem: str
+    remedy: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,24 @@ class Document:
 
     def error(self, pointer: str, problem: str, remedy: str) -> ContractError:
         """Make the error to raise for the value at `pointer`."""
-        return ContractError(f"{self.place(pointer)}: {pointer or 'document'}: {one_line(problem)}; {remedy}")
+        return ContractError(self._line(Fault(pointer, problem, remedy)))
+
+    def refuse(self, faults: Iterable[Fault]) -> None:
+        """Raise ContractError with one line for each fault, in their order, and nothing where there is none.
+
+        At most `MOST_FAULTS` are named; a last line says how many more there are.
+        """
+        every = list(dict.fromkeys(faults))
+        if not every:
+            return
+        lines = [self._line(fault) for fault in every[:MOST_FAULTS]]
+        if more := len(every) - len(lines):
+            lines.append(f"{self.places['']}: document: {more} more faults; mend these, and run it again")
+        raise ContractError("\n".join(lines))
+
+    def _line(self, fault: Fault) -> str:
+        at = one_line(fault.pointer) or "document"
+        return f"{self.place(fault.pointer)}: {at}: {one_line(fault.problem)}; {fault.remedy}"
 
 
 # The core schema of YAML 1.2.2, section 10.3.2, less infinity and NaN, which JSON does not have.

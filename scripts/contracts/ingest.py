@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.contracts import evidence, slices, sources
-from scripts.contracts.checks import check
+from scripts.contracts.checks import refuse_hostile
 from scripts.contracts.document import Document, dump, load, parse
 from scripts.contracts.errors import ContractError, exit_code, one_line
 from scripts.contracts.openapi import reason_phrase, walk
@@ -187,7 +187,7 @@ def published(page: bytes, name: str, chosen: Mapping[str, str] | None = None, s
     document = parse(block, name, line)
     step(f"read {len(block) / 1e6:.1f} MB")
     used = _used(document, chosen) if chosen else None
-    check(used or document)
+    refuse_hostile(used or document)
     step("checked the chosen operations" if used else "checked the contract")
     contract = dump(without_prose(document.data), HEADER)
     text = dump(without_prose(used.data), slices.HEADER) if used else None
@@ -288,7 +288,7 @@ def contents(
     if transcribed:
         document = load(folder / slices.WHOLE)
         used = _used(document, chosen) if chosen else None
-        check(used or document)
+        refuse_hostile(used or document)
         reading = evidence.read(document, text, (), accept)
         if problems := [*evidence.problems(document), *reading.changed]:
             raise ContractError("\n".join(problems))
@@ -333,7 +333,7 @@ def chosen_again(folder: Path) -> dict[Path, str]:
     if _sha256(whole.read_bytes()) != source.contract_sha256:
         raise ContractError(f"{whole}:1: document: it is not what was taken from the page; give the page")
     used = _used(document, chosen)
-    check(used)
+    refuse_hostile(used)
     text = dump(used.data if source.kind == "transcribed" else without_prose(used.data), slices.HEADER)
     record = {**sources.recorded(folder), "used_sha256": _sha256(text.encode())}
     taken = {key: record.get(key) for key in sources.INGESTED}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.contracts.pointers import child, keys
+from scripts.contracts.pointers import child, get, keys
 
 # Every kind of object in an OpenAPI 3.0/3.1 document, and the kind of its members: "x" one object, "x[]" a list of
 # them, "x{}" a map of them. Member "*" stands for every member. A member that is not listed holds a value, never an
@@ -116,11 +116,37 @@ def _items(value: Any, member: str, pointer: str) -> Iterator[tuple[str, Any]]:
 
 
 def operations(data: Mapping[str, Any]) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
-    """Yield pointer, method in lower case, path and object of every operation of a document."""
-    for path, item in data.get("paths", {}).items():
+    """Yield pointer, method in lower case, path and object of every operation of a document.
+
+    Follows the reference of a path to its one level: the pointer is where the operation stands.
+    """
+    for path, item in _members(data.get("paths")).items():
+        at = child("/paths", path)
+        if isinstance(item, dict) and isinstance(reference := item.get("$ref"), str) and reference.startswith("#/"):
+            at, item = reference[1:], get(data, reference[1:])
         for method in METHODS:
-            if method in item:
-                yield child(child("/paths", path), method), method, path, item[method]
+            if isinstance(operation := _members(item).get(method), dict):
+                yield child(at, method), method, path, operation
+
+
+def _members(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type is JSON, with or without parameters: `application/json; charset=utf-8`, `.../hal+json`."""
+    name = _bare(media_type)
+    return name == "application/json" or name.endswith("+json")
+
+
+def json_type(content: object) -> str | None:
+    """Return which media type of a body is used: JSON, plain before one with parameters before one built on it."""
+    names = [name for name in _members(content) if is_json(name)]
+    return min(names, key=lambda name: (name != "application/json", _bare(name) != "application/json"), default=None)
+
+
+def _bare(media_type: str) -> str:
+    return media_type.partition(";")[0].strip().lower()
 
 
 # The phrases of RFC 9110, where older releases of Python still have those of RFC 7231.
@@ -141,6 +167,21 @@ def reason_phrase(status: str) -> str:
 
 
 def python_name(wire_name: str) -> str:
-    """Return the attribute name that the generated model gives to a wire name: `isoAmount` becomes `iso_amount`."""
-    words = " ".join(re.split("([A-Z]?[a-z]+)", wire_name)) if wire_name.lower() != wire_name else wire_name
+    """Return a wire name as the words of a Python name: `isoAmount` becomes `iso_amount`, `@type` becomes `type`."""
+    kept = "".join(filter(_kept, wire_name))
+    words = " ".join(re.split("([A-Z]?[a-z]+)", kept)) if kept.lower() != kept else kept
     return "_".join(re.findall(r"[^\s._-]+", words)).lower()
+
+
+def identifier(wire_name: str) -> str:
+    """Return the name that generated code gives to a wire name: `_id` becomes `field_id`, `1st` becomes `field_1st`.
+
+    Without the underscore that sets a name apart from one of Python's own (`type_`).
+    """
+    name = python_name(wire_name)
+    hidden = "".join(filter(_kept, wire_name)).startswith("_")
+    return name if name.isidentifier() and not hidden else f"field_{name}".rstrip("_")
+
+
+def _kept(sign: str) -> bool:
+    return sign.isidentifier() or sign.isdecimal() or sign in " ._-"

@@ -1,5 +1,7 @@
-"""JSON Pointers (RFC 6901) into plain data: make one, follow one, walk all members."""
+"""JSON Pointers (RFC 6901) into plain data: make one, follow one, walk all members, say it as a JSONPath (RFC 9535)."""
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,20 @@ def child(pointer: str, key: str | int) -> str:
 def keys(pointer: str) -> list[str]:
     """Return the member names that a JSON Pointer walks through, outermost first."""
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def jsonpath(data: Any, pointer: str) -> str:
+    """Return the JSONPath that selects the value at `pointer` of `data`, as the target of an overlay's action."""
+    path = "$"
+    for key in keys(pointer):
+        if isinstance(data, list):
+            path += f"[{key}]"
+            data = data[int(key)] if key.isdecimal() and int(key) < len(data) else None
+        else:
+            plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key)
+            path += f".{key}" if plain else f"[{json.dumps(key, ensure_ascii=False)}]"
+            data = data.get(key) if isinstance(data, dict) else None
+    return path
 
 
 def resolve(data: Any, pointer: str) -> Any:

@@ -1,19 +1,22 @@
 """Holds the references of a contract: each leads to a part of it, and none leads back to itself."""
 
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 from urllib.parse import unquote
 
-from scripts.contracts.document import Document
-from scripts.contracts.errors import REFUSED, ContractError, short
+from scripts.contracts import remedies
+from scripts.contracts.document import Fault
+from scripts.contracts.errors import short
 from scripts.contracts.openapi import walk
-from scripts.contracts.pointers import child, get, keys, members
+from scripts.contracts.pointers import child, get
 
 _SCHEMAS = "#/components/schemas/"
 # The most schemas that may describe one value. The most in a provider's contract is a few hundred. Each level that
 # names the next one twice doubles the number, and the work of a validator or a generator with it.
 _MOST_IN_ONE_PLACE = 10_000
+_BUNDLE = "bundle all files into one document first (`redocly bundle`, or the like), and take that one"
 
 
 def target(reference: str) -> str:
@@ -21,59 +24,75 @@ def target(reference: str) -> str:
     return unquote(reference.removeprefix("#"))
 
 
-def check(document: Document) -> None:
-    """Refuse a reference that leaves the contract, leads to nothing, or never ends. Raises ContractError."""
-    for pointer, key, value in members(document.data):
-        if key == "$ref":
-            _refuse_outside(document, pointer, value)
-        elif key == "mapping" and keys(pointer)[-2:-1] == ["discriminator"] and isinstance(value, dict):
-            for name, schema in value.items():
-                _refuse_unmapped(document, child(pointer, name), schema)
-    _refuse_endless(document)
+def outside(data: Any) -> Iterator[Fault]:
+    """Yield each reference that leaves the contract. A reference in an example is a value, and is not followed."""
+    for pointer, value in _references(data):
+        if not (isinstance(value, str) and value.startswith("#/")):
+            yield Fault(pointer, f"the reference {short(repr(value))} leaves the contract", _BUNDLE)
+    for pointer, value in _mapped(data):
+        if not isinstance(value, str) or re.search("[/:]", value.removeprefix(_SCHEMAS)):
+            problem = f"{short(repr(value))} is no schema of the contract"
+            yield Fault(pointer, problem, f"name one in {_SCHEMAS}, or {_BUNDLE}")
 
 
-def _refuse_outside(document: Document, pointer: str, value: object) -> None:
-    if not (isinstance(value, str) and value.startswith("#/")):
-        raise document.error(pointer, "the reference leaves the contract", "only references to #/... are followed")
-    if get(document.data, target(value)) is None:
-        raise document.error(pointer, f"the reference {short(repr(value))} leads to nothing", REFUSED)
+def broken(data: Any) -> Iterator[Fault]:
+    """Yield each reference inside the contract that leads to nothing, and each circle of references."""
+    lost = False
+    for pointer, value in _references(data):
+        if isinstance(value, str) and value.startswith("#/") and get(data, target(value)) is None:
+            lost = True
+            what = remedies.update(data, pointer.rpartition("/")[0], "another reference")
+            yield Fault(pointer, f"the reference {short(repr(value))} leads to nothing", what)
+    schemas = get(data, "/components/schemas")
+    for pointer, value in _mapped(data):
+        name = value.removeprefix(_SCHEMAS) if isinstance(value, str) else "/"
+        if not re.search("[/:]", name) and name not in (schemas or ()):
+            yield Fault(pointer, f"{short(repr(value))} is no schema of the contract", remedies.remove(data, pointer))
+    if not lost:
+        yield from _endless(data)
 
 
-def _refuse_unmapped(document: Document, pointer: str, value: object) -> None:
-    # OpenAPI allows a name or a reference. The validators follow anything else too: a file, an address.
-    schemas = get(document.data, "/components/schemas")
-    named = value.removeprefix(_SCHEMAS) if isinstance(value, str) else None
-    if not isinstance(schemas, dict) or named not in schemas:
-        raise document.error(pointer, f"{short(repr(value))} is no schema of the contract", f"name one in {_SCHEMAS}")
+def _references(data: Any) -> Iterator[tuple[str, object]]:
+    return ((child(node.pointer, "$ref"), node.value["$ref"]) for node in walk(data) if "$ref" in node.value)
 
 
-def _refuse_endless(document: Document) -> None:
-    graph = _in_place(document.data)
+def _mapped(data: Any) -> Iterator[tuple[str, object]]:
+    """Yield each schema that a discriminator names. The validators follow whatever stands there."""
+    for node in walk(data):
+        mapping = get(node.value, "/discriminator/mapping") if node.kind == "schema" else None
+        if isinstance(mapping, dict):
+            at = child(child(node.pointer, "discriminator"), "mapping")
+            yield from ((child(at, name), schema) for name, schema in mapping.items())
+
+
+def _endless(data: Any) -> Iterator[Fault]:
+    graph = _in_place(data)
     try:
         order = list(TopologicalSorter(graph).static_order())
     except CycleError as error:
-        raise _endless(document, error.args[1]) from error
+        yield _circle(data, error.args[1])
+        return
     weights: dict[str, int] = {}
     for pointer in order:
         weights[pointer] = 1 + sum(weights[below] for below in graph.get(pointer, ()))
         if weights[pointer] > _MOST_IN_ONE_PLACE:
             problem = f"more than {_MOST_IN_ONE_PLACE} schemas say something about this one value"
-            raise document.error(pointer, problem, REFUSED)
+            yield Fault(pointer, problem, remedies.remove(data, pointer))
+            return
 
 
-def _endless(document: Document, cycle: list[str]) -> ContractError:
+def _circle(data: Any, cycle: list[str]) -> Fault:
     # The sorter names each schema after those it depends on, and closes the circle. Readers expect the other order.
     circle = cycle[:0:-1]
     start = circle.index(min(circle))
     circle = [*circle[start:], *circle[:start]]
     path = " -> ".join([*circle, circle[0]])
-    return document.error(circle[0], f"it is defined by itself: {short(path)}", REFUSED)
+    return Fault(circle[0], f"it is defined by itself: {short(path)}", remedies.remove(data, circle[0]))
 
 
 def _in_place(data: Any) -> dict[str, list[str]]:
     """Return, for each reference and each schema, the other schemas that describe the same value."""
-    waiting = [pointer.rpartition("/")[0] for pointer, key, _ in members(data) if key == "$ref"]
-    waiting += [node.pointer for node in walk(data) if node.kind == "schema"]
+    waiting = [node.pointer for node in walk(data) if "$ref" in node.value or node.kind == "schema"]
     graph: dict[str, list[str]] = {}
     while waiting:
         pointer = waiting.pop()

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from scripts.contracts.openapi import operations, python_name
+from scripts.contracts import security
+from scripts.contracts.openapi import KINDS, identifier, operations
 from scripts.contracts.pointers import child, get, resolve
 from scripts.contracts.references import target
 
@@ -35,10 +36,14 @@ def messages(contract: Mapping[str, Any]) -> Iterator[str]:
     for pointer, _, _, operation in operations(contract):
         holders = [child(pointer, "requestBody")] if "requestBody" in operation else []
         holders += [child(child(pointer, "responses"), status) for status in operation.get("responses", {})]
-        for holder, value in (resolved(contract, holder) for holder in holders):
-            for name, media_type in (value.get("content") or {}).items():
-                if name.endswith("json") and "schema" in media_type:
-                    yield child(child(child(holder, "content"), name), "schema")
+        yield from _bodies(contract, holders)
+
+
+def _bodies(contract: Mapping[str, Any], holders: Iterable[str]) -> Iterator[str]:
+    for holder, value in (resolved(contract, holder) for holder in holders):
+        for name, media_type in (value.get("content") or {}).items():
+            if name.endswith("json") and "schema" in media_type:
+                yield child(child(child(holder, "content"), name), "schema")
 
 
 def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str], str]:
@@ -51,6 +56,13 @@ def parameters(contract: Mapping[str, Any], pointer: str) -> dict[tuple[str, str
     return found
 
 
+def parameter_schemas(contract: Mapping[str, Any], pointer: str) -> Iterator[str]:
+    """Yield the pointer of the schema of each parameter of an operation that has one of its own."""
+    for (place, name), at in parameters(contract, pointer).items():
+        if is_sent(contract, {"in": place, "name": name}) and "schema" in resolve(contract, at):
+            yield child(at, "schema")
+
+
 def resolved(contract: Any, pointer: str) -> tuple[str, Any]:
     """Return pointer and value of the object at `pointer`, after following a reference there to its end.
 
@@ -61,10 +73,85 @@ def resolved(contract: Any, pointer: str) -> tuple[str, Any]:
     return pointer, value if isinstance(value, dict) else {}
 
 
+def is_sent(contract: Mapping[str, Any], parameter: Mapping[str, Any]) -> bool:
+    """Whether an argument of an operation's function gives this parameter.
+
+    The headers that OpenAPI says to ignore are the client's, and so is what proves who sends.
+    """
+    place, name = parameter.get("in"), str(parameter.get("name"))
+    if place == "cookie" or (place == "header" and name.lower() in _IGNORED_HEADERS):
+        return False
+    keys = {one.on_the_wire[:2] for one in security.credentials(contract)}
+    return (place, name.lower()) not in keys
+
+
+def values_of(schema: Mapping[str, Any]) -> list[Any]:
+    """Return the values of an enum of texts or of whole numbers, without null; none for any other schema."""
+    listed = schema.get("enum")
+    values = [value for value in listed if value is not None] if isinstance(listed, list) else []
+    return list(dict.fromkeys(values)) if {type(value) for value in values} in ({str}, {int}) else []
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Which schemas of a contract are sent, and which are received, by their pointers."""
+
+    sent: frozenset[str]
+    received: frozenset[str]
+
+    @classmethod
+    def of(cls, contract: Mapping[str, Any]) -> "Ways":
+        """Follow the bodies of a contract down to every schema in them."""
+        sent: list[str] = []
+        received: list[str] = []
+        for pointer, _, _, operation in operations(contract):
+            sent += _bodies(contract, [child(pointer, "requestBody")] if "requestBody" in operation else [])
+            answers = child(pointer, "responses")
+            received += _bodies(contract, [child(answers, status) for status in operation.get("responses", {})])
+        return cls(_below(contract, sent), _below(contract, received))
+
+    def optional(self, contract: Mapping[str, Any], pointer: str, named: Mapping[str, str]) -> frozenset[str]:
+        """Return the properties that an object may go without, because they go the other way alone."""
+        pointer = resolved(contract, pointer)[0]
+        marks = [mark for mark, way in (("readOnly", self.sent), ("writeOnly", self.received)) if pointer in way]
+        return frozenset(name for name, at in named.items() if any(_is(contract, at, mark) for mark in marks))
+
+    def absent(self, contract: Mapping[str, Any], pointer: str, named: Mapping[str, str]) -> frozenset[str]:
+        """Return the properties that an object never has: it is only sent, and they are only received."""
+        pointer = resolved(contract, pointer)[0]
+        alone = pointer in self.sent and pointer not in self.received
+        return frozenset(name for name, at in named.items() if alone and _is(contract, at, "readOnly"))
+
+
+def _is(contract: Mapping[str, Any], pointer: str, mark: str) -> bool:
+    schema = get(contract, pointer)
+    return isinstance(schema, dict) and (schema.get(mark) is True or resolved(contract, pointer)[1].get(mark) is True)
+
+
+def _below(contract: Mapping[str, Any], roots: Iterable[str]) -> frozenset[str]:
+    waiting = list(roots)
+    seen: set[str] = set()
+    while waiting:
+        pointer, schema = resolved(contract, waiting.pop())
+        if pointer in seen:
+            continue
+        seen.add(pointer)
+        for key, kind in KINDS["schema"].items():
+            held, at = schema.get(key), child(pointer, key)
+            if kind == "schema" and isinstance(held, dict):
+                waiting.append(at)
+            elif kind == "schema[]" and isinstance(held, list):
+                waiting += [child(at, index) for index in range(len(held))]
+            elif kind == "schema{}" and isinstance(held, dict):
+                waiting += [child(at, name) for name in held]
+    return frozenset(seen)
+
+
 def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[str, Shape]]:
     """Yield pointer and shape of each schema, from the roots down, that becomes an enum or a class of its own."""
     waiting = [(root, False) for root in roots]
     seen: set[str] = set()
+    ways = Ways.of(contract)
     while waiting:
         pointer, merged = waiting.pop()
         schema = resolve(contract, pointer)
@@ -74,7 +161,8 @@ def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[
         if "$ref" in schema:
             waiting.append((target(schema["$ref"]), False))
             continue
-        if not (merged or _is_other_name(schema)) and (shape := _shape(contract, pointer, schema)):
+        is_class = not (merged or _is_other_name(schema) or is_distributed(contract, pointer))
+        if is_class and (shape := _shape(contract, pointer, schema, ways)):
             yield pointer, shape
         waiting += [(child(pointer, key), False) for key in ("items", "additionalProperties") if key in schema]
         for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
@@ -83,24 +171,35 @@ def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[
         waiting += [(child(child(pointer, "properties"), name), False) for name in schema.get("properties", {})]
 
 
+def is_distributed(contract: Mapping[str, Any], pointer: str) -> bool:
+    """Whether an object has alternatives beside its properties: then it is each of these with the properties."""
+    schema = resolve(contract, pointer)
+    holders = [(pointer, schema)] if schema.keys() & {"properties", "allOf"} else []
+    parts = range(len(schema.get("allOf", ())))
+    holders += [resolved(contract, child(child(pointer, "allOf"), index)) for index in parts]
+    choices = [(child(at, key), value[key]) for at, value in holders for key in ("oneOf", "anyOf") if key in value]
+    return any(properties(contract, child(at, index))[0] for at, each in choices for index in range(len(each)))
+
+
 def _is_other_name(schema: Mapping[str, Any]) -> bool:
     """Whether a schema only refers to another one: in OpenAPI 3.0, an `allOf` gives a reference its description."""
     parts = schema.get("allOf", ())
     return len(parts) == 1 and "$ref" in parts[0] and not schema.keys() & {"properties", "required", "enum"}
 
 
-def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any]) -> Shape:
-    listed = schema.get("enum", schema.get("x-extensible-enum"))
-    if isinstance(listed, list):
-        return frozenset(value for value in listed if value is not None)
+def _shape(contract: Mapping[str, Any], pointer: str, schema: Mapping[str, Any], ways: Ways) -> Shape:
+    if values := values_of({"enum": schema.get("enum", schema.get("x-extensible-enum"))}):
+        return frozenset(values)
     named, required = properties(contract, pointer)
+    optional, absent = ways.optional(contract, pointer, named), ways.absent(contract, pointer, named)
     return frozenset(
         Property(
             name,
-            must := name in required and "default" not in resolved(contract, at)[1],
+            must := name in required - optional and "default" not in resolved(contract, at)[1],
             must and _nullable(contract, at),
         )
         for name, at in named.items()
+        if name not in absent
     )
 
 
@@ -135,11 +234,11 @@ def _nullable(contract: Mapping[str, Any], pointer: str) -> bool:
 def call(contract: Mapping[str, Any], pointer: str, method: str, path: str) -> str:
     """Return what identifies the function of an operation: method, path and arguments, in Python's names."""
     arguments = {
-        python_name(name)
+        identifier(name)
         for place, name in parameters(contract, pointer)
-        if place != "cookie" and not (place == "header" and name.lower() in _IGNORED_HEADERS)
+        if is_sent(contract, {"in": place, "name": name})
     }
     if "requestBody" in resolve(contract, pointer):
         arguments.add("body")
-    path = re.sub(r"\{([^}]*)\}", lambda name: f"{{{python_name(name[1])}}}", path)
+    path = re.sub(r"\{([^}]*)\}", lambda name: f"{{{identifier(name[1])}}}", path)
     return f"{method.upper()} {path} ({', '.join(sorted(arguments))})"

@@ -48,6 +48,33 @@ def _pattern(validator: Any, pattern: str, instance: Any, _: Any) -> Iterator[ex
         yield exceptions.ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _: Any) -> Iterator[exceptions.ValidationError]:
+    if not validator.is_type(instance, "object"):
+        return
+    for pattern, schema in patterns.items():
+        for name, value in instance.items():
+            if not any(_pattern(validator, pattern, name, None)):
+                yield from validator.descend(value, schema, path=name, schema_path=pattern)
+
+
+def _additional(validator: Any, allowed: Any, instance: Any, schema: Any) -> Iterator[exceptions.ValidationError]:
+    if not validator.is_type(instance, "object"):
+        return
+    patterns = schema.get("patternProperties", {})
+    for name, value in instance.items():
+        listed = name in schema.get("properties", {})
+        if listed or any(not any(_pattern(validator, pattern, name, None)) for pattern in patterns):
+            continue
+        if allowed is False:
+            yield exceptions.ValidationError(f"{name!r} is an additional property, and none is allowed")
+        elif isinstance(allowed, dict):
+            yield from validator.descend(value, allowed, path=name)
+
+
+def _nothing(*_: object) -> Iterator[exceptions.ValidationError]:
+    return iter(())
+
+
 def _formats(checker: FormatChecker) -> FormatChecker:
     """Return a checker of the formats that are checked wherever a message is, whatever else is installed."""
     limited = FormatChecker(formats=())
@@ -55,7 +82,13 @@ def _formats(checker: FormatChecker) -> FormatChecker:
     return limited
 
 
-_OWN: Mapping[str, Any] = {"pattern": _pattern}
+# The library's own run a pattern that may go back without end.
+_OWN: Mapping[str, Any] = {
+    "pattern": _pattern,
+    "patternProperties": _pattern_properties,
+    "additionalProperties": _additional,
+    "unevaluatedProperties": _nothing,
+}
 _VALUES: Mapping[str, tuple[Any, Any]] = {
     "3.0": (validators.extend(OAS30Validator, _OWN), _formats(oas30_format_checker)),
     "3.1": (validators.extend(OAS31Validator, _OWN), _formats(oas31_format_checker)),

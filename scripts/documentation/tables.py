@@ -1,9 +1,10 @@
-"""Prints the tables of docs/ whose facts stand in the code, between their marks, or checks that they are up to date."""
+"""Prints the tables of docs/ and specs/ from the code, between their marks, or checks that they are up to date."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from refundry import RefundClient
@@ -11,6 +12,7 @@ from refundry.ledger.rules import TABLE, Event, State, step
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
 from refundry.providers import paybyrd_codes as paybyrd
+from scripts.contracts.constructs import CONSTRUCTS, Treatment
 from scripts.contracts.contract import effective
 from scripts.contracts.errors import ContractError
 from scripts.documentation import outcomes
@@ -203,10 +205,24 @@ def peers() -> str:
     return table(("reply", *parsers.READERS, "connection", "why refundry reads less"), verdicts.rows())
 
 
+def constructs(treatment: Treatment) -> str:
+    """The constructs of OpenAPI that get one treatment, by the kind of object that has them."""
+    rows = [
+        (one.kind, ", ".join(map(_named, one.members)), one.how) for one in CONSTRUCTS if one.treatment is treatment
+    ]
+    return table(("of", "construct", "how"), rows)
+
+
+def _named(member: str) -> str:
+    """A member as code, and a construct that is described in words as it is."""
+    return f"`{member}`" if " " not in member or ":" in member else member
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
     **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
     **{f"replies of {one}": partial(replies, one) for one in outcomes.ACCOUNTS},
+    **{f"constructs {one.value}": partial(constructs, one) for one in Treatment},
     "failures": failures,
     "reference-states": reference_states,
     "statuses of lab4pay": lab4pay_statuses,
@@ -242,17 +258,22 @@ def printed(text: str, file: str) -> str:
     return "\n".join(made) + "\n"
 
 
+def pages() -> list[Path]:
+    """Return the documents that have tables: the pages of docs/, and that on the contracts."""
+    return sorted([*DOCS.glob("*.md"), *ROOT.glob("specs/README.md")])
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m scripts.documentation.tables",
-        description="Print the tables of docs/*.md from the code and the contracts, between their marks.",
+        description="Print the tables of docs/*.md and specs/README.md from the code, between their marks.",
         epilog="Exit codes: 0 every table is up to date; 1 with --check, one is not; 2 a mark cannot be used.",
     )
     parser.add_argument("--check", action="store_true", help="write nothing, and fail when a table is not up to date")
     check = parser.parse_args(arguments).check
     stale = []
-    for path in sorted(DOCS.glob("*.md")):
+    for path in pages():
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
         try:

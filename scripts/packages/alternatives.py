@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from scripts.contracts.openapi import python_name
-from scripts.packages.prepared import UNLISTED
+from scripts.packages.passes.tags import UNLISTED
 
 Tags = dict[str, list[str]]
 """The properties of an alternative that must hold one of these values, as Python code, where they are there."""

@@ -136,17 +136,21 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 def _effective(chosen: Sequence[str] | None, root: Path) -> Iterator[tuple[str, Document]]:
     # Imported while the tools start.
-    from scripts.contracts.checks import refuse_hostile, refuse_invalid
+    from scripts.contracts import constructs
+    from scripts.contracts.checks import refuse_invalid, refuse_unusable
     from scripts.contracts.contract import overlaid, vendored_document
 
     specs = root / "specs"
     documents: dict[str, Document] = {}
     for provider in dict.fromkeys(chosen or PROVIDERS):
-        vendored = vendored_document(provider, specs, refuse_hostile)
-        document = overlaid(provider, vendored, specs, refuse_hostile)
+        vendored = vendored_document(provider, specs)
+        document = overlaid(provider, vendored, specs, refuse_unusable)
         source = sources.read(specs / provider)
         servers.check(provider, document, source)
         documents[provider] = document
+        if counted := constructs.not_used(document.data):
+            said = ", ".join(f"{number} {name}" for name, number in counted.items())
+            print(f"{provider}: not used: {said}")
         yield provider, Taken(document.data, document.places, vendored.data, source.retrieved)
     # The tools work meanwhile: what they may not read was refused before, and nothing that they write is kept yet. To
     # import the validators takes as long as a tool does, so a contract that was valid before is not validated again.

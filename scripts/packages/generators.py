@@ -14,12 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scripts.contracts import shapes
+from scripts.contracts import security, shapes
 from scripts.contracts.errors import ContractError, one_line
 from scripts.contracts.openapi import operations
 from scripts.contracts.pointers import child, resolve
 from scripts.contracts.providers import package_name
-from scripts.packages import exported
+from scripts.packages import exported, literals, styles
 from scripts.packages.alternatives import in_order
 from scripts.packages.overrides import CLIENT, OURS, SCHEMAS
 from scripts.packages.prepared import prepared
@@ -64,9 +64,6 @@ CONFIGURATION: Mapping[str, Any] = {
     ],
 }
 
-# The header of the client when the contract names no security scheme.
-_BEARER = ("Authorization", "Bearer")
-
 
 class Refused(ContractError):
     """A contract that cannot be generated in full: the problem, and the JSON Pointer of the part that it is about.
@@ -87,15 +84,6 @@ def remedy(provider: str) -> str:
     return f"mend it in specs/{provider}/overlay.yaml"
 
 
-def _refuse_left_out(provider: str, contract: Mapping[str, Any]) -> None:
-    """Refuse the parameters that the tool, or our override of its template, would leave out in silence."""
-    for pointer, _, _, operation in operations(contract):
-        for index, parameter in enumerate(operation.get("parameters", [])):
-            if parameter.get("in") == "cookie" or ("$ref" not in parameter and "schema" not in parameter):
-                at = child(child(pointer, "parameters"), index)
-                raise Refused(provider, f"the parameter {parameter.get('name')!r} cannot be generated", at)
-
-
 def secret_names(contract: Mapping[str, Any]) -> frozenset[str]:
     """Return the names of the properties that the contract marks as secret, with `format: password`."""
     schemas = contract.get("components", {}).get("schemas", {})
@@ -113,32 +101,6 @@ def secret_names(contract: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(found(contract))
 
 
-def auth_header(provider: str, contract: Mapping[str, Any]) -> tuple[str, str]:
-    """Return name and prefix of the one header that authenticates every operation of the contract.
-
-    Raises ContractError for any other way to authenticate.
-    """
-    schemes = contract.get("components", {}).get("securitySchemes", {})
-    everywhere = contract.get("security", [])
-    options = [option for *_, operation in operations(contract) for option in operation.get("security", everywhere)]
-    headers = set()
-    for name in {name for option in options for name in option}:
-        scheme = schemes.get(name, {})
-        if scheme.get("type") == "http" and str(scheme.get("scheme")).lower() == "bearer":
-            headers.add(_BEARER)
-        elif scheme.get("type") == "apiKey" and scheme.get("in") == "header":
-            headers.add((str(scheme.get("name")), ""))
-        else:
-            problem = f"the security scheme {name!r} is neither a bearer token nor a key in a header"
-            raise Refused(provider, problem, child("/components/securitySchemes", name))
-    if len(headers) > 1:
-        raise Refused(provider, "the operations are authenticated by different headers")
-    header, prefix = next(iter(headers), _BEARER)
-    if not re.fullmatch(r"[A-Za-z0-9-]+", header):
-        raise Refused(provider, f"{header!r} is no plain name of a header")
-    return header, prefix
-
-
 def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> None:
     """Write the attrs + httpx client of `contract` as the new folder `folder`/<package name>.
 
@@ -149,9 +111,7 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     from openapi_python_client.parser import GeneratorData
     from openapi_python_client.parser.errors import GeneratorError
 
-    _refuse_left_out(provider, contract)
     package = folder / package_name(provider)
-    header, prefix = auth_header(provider, contract)
     config = Config.from_sources(
         ConfigFile(package_name_override=package_name(provider), **CONFIGURATION["client"]),
         MetaType.NONE,
@@ -161,13 +121,12 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
         output_path=package,
     )
     ready = prepared(contract)
-    data = deepcopy(ready.contract)
-    for *_, operation in operations(data):
-        # The tool reads the security of an operation, and not the document's.
-        operation.setdefault("security", data.get("security", []))
-    parsed = GeneratorData.from_dict(data, config=config)
+    _allow_in_headers()
+    first, *others = security.credentials(contract)
+    parsed = GeneratorData.from_dict(deepcopy(ready.contract), config=config)
     if isinstance(parsed, GeneratorError):
         raise _client_problem(provider, contract, parsed)
+    literals.make_exact(parsed, ready.contract["components"]["schemas"])
     vendored, retrieved = _origin(contract, folder)
     texts = {
         "contract.json": as_text(contract),
@@ -177,12 +136,16 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     project = Project(openapi=parsed, config=config, custom_template_path=CLIENT)
     environment = project.env
     environment.globals.update(
-        auth_header_name=header,
-        auth_prefix=prefix,
+        auth_header_name=first.name,
+        auth_prefix=first.prefix,
+        auth_place=first.place,
+        further_credentials=others,
         secret_names=secret_names(contract),
         alternatives=partial(in_order, [*parsed.models], ready.closed),
         in_contract=partial(_in_contract, contract),
         described_arguments=partial(_arguments, contract),
+        on_wire=partial(_on_wire, contract),
+        is_styled=partial(_is_styled, contract),
         servers=servers(contract),
         retrieved=retrieved,
         sha256=_sha256(texts["contract.json"]),
@@ -191,13 +154,25 @@ def write_client(provider: str, contract: Mapping[str, Any], folder: Path) -> No
     _share_templates(environment)
     with contextlib.redirect_stdout(io.StringIO()):
         problems = project.build()
-    for problem in problems:
-        raise _client_problem(provider, contract, problem)
+    if problems:
+        raise _client_problem(provider, contract, min(problems, key=_is_consequence), len(problems) - 1)
     for template in sorted(OURS.glob("*.jinja")):
+        if template.stem == "styles.py" and not styles.is_used(contract):
+            continue
         text = environment.from_string(template.read_text(encoding="utf-8")).render()
         (package / template.stem).write_text(f"{text}\n", encoding="utf-8")
     for name, text in texts.items():
         (package / name).write_text(text, encoding="utf-8")
+
+
+def _allow_in_headers() -> None:
+    """Let the tool take an array or an object as a header: the generated `styles` joins its parts."""
+    from openapi_python_client.parser.properties import AnyProperty, ModelProperty
+    from openapi_python_client.parser.properties.list_property import ListProperty
+    from openapi_python_client.schema import ParameterLocation
+
+    for kind in (AnyProperty, ListProperty, ModelProperty):
+        kind._allowed_locations = {*kind._allowed_locations, ParameterLocation.HEADER}
 
 
 def as_text(data: Any) -> str:
@@ -243,15 +218,36 @@ def _arguments(contract: Mapping[str, Any], endpoint: Any) -> list[str]:
     return said
 
 
+def _on_wire(contract: Mapping[str, Any], endpoint: Any, place: str, parameter: Any = None, value: str = "") -> Any:
+    """Return the expression of a parameter as it is sent; without one, whether the whole path is a secret."""
+    operation = _in_contract(contract, endpoint)[0]
+    if parameter is None:
+        return styles.hides_path(contract, operation)
+    return styles.written(contract, operation, place, parameter.name.get_untrusted_value(), value)
+
+
+def _is_styled(contract: Mapping[str, Any], endpoint: Any) -> bool:
+    operation = _in_contract(contract, endpoint)[0]
+    found = shapes.parameters(contract, operation)
+    sent = [key for key in found if shapes.is_sent(contract, {"in": key[0], "name": key[1]})]
+    return any(styles.written(contract, operation, *key, "value") != "value" for key in sent)
+
+
 def _nameless(path: str) -> str:
     return re.sub(r"\{[^}]*\}", "{}", path)
 
 
-def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError") -> Refused:
+def _is_consequence(problem: "GeneratorError") -> bool:
+    """Whether a problem follows from another: the tool found no model, because it could not make it."""
+    return "Could not find reference in parsed models" in f"{problem.header} {problem.detail}"
+
+
+def _client_problem(provider: str, contract: Mapping[str, Any], problem: "GeneratorError", others: int = 0) -> Refused:
     text = re.sub(r"<\S+ object at 0x[0-9a-f]+>", "...", f"{problem.header} {problem.detail or ''}")
     part = getattr(problem, "data", None)
     where = f" in {part.model_dump_json(exclude_unset=True, by_alias=True)}" if part is not None else ""
-    return Refused(provider, f"openapi-python-client: {text}{where}", named_in(contract, text))
+    more = f" (and {others} more)" if others else ""
+    return Refused(provider, f"openapi-python-client: {text}{where}{more}", named_in(contract, text))
 
 
 def named_in(contract: Mapping[str, Any], text: str) -> str:

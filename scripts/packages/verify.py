@@ -22,10 +22,10 @@ from typing import Any
 
 from scripts.contracts import shapes
 from scripts.contracts.errors import short
-from scripts.contracts.openapi import operations, python_name
-from scripts.contracts.pointers import child, keys
+from scripts.contracts.openapi import identifier, operations
+from scripts.contracts.pointers import keys
 from scripts.contracts.shapes import Property, Shape
-from scripts.packages.prepared import prepared
+from scripts.packages.prepared import shapes_for_the_tools
 
 # The packages that refundry and its extra `schemas` install. A generated module can rely on no others.
 INSTALLED = frozenset(
@@ -53,11 +53,11 @@ def client_problems(contract: Mapping[str, Any], folder: Path, package: str) -> 
         [module for module in modules if module.__name__.startswith(f"{package}.{part}.")] for part in ("api", "models")
     )
     every = operations(contract)
-    parameters = [child(at, "schema") for pointer, *_ in every for at in shapes.parameters(contract, pointer).values()]
+    parameters = [at for pointer, *_ in every for at in shapes.parameter_schemas(contract, pointer)]
     wanted = shapes.wanted(contract, [*shapes.messages(contract), *parameters])
     found = list(_shapes(models, _attrs_shape))
     as_attrs = [(pointer, _as_attrs(shape)) for pointer, shape in wanted]
-    ours = [_as_attrs(shape) for shape in _given_to_the_tools(contract)]
+    ours = [("", _as_attrs(shape)) for _, shape in shapes_for_the_tools(contract)]
     return _operation_problems(contract, api) + _shape_problems("models", as_attrs, found, ours)
 
 
@@ -70,13 +70,8 @@ def schemas_problems(contract: Mapping[str, Any], folder: Path, package: str) ->
     if problems:
         return problems
     wanted, found = shapes.wanted(contract, shapes.messages(contract)), _shapes(modules, _pydantic_shape)
-    return _shape_problems("schemas.py", list(wanted), list(found), _given_to_the_tools(contract))
-
-
-def _given_to_the_tools(contract: Mapping[str, Any]) -> list[Shape]:
-    """Return the shapes that a package may have beside those of its contract: enums that we gave a name."""
-    ready = prepared(contract).contract
-    return [shape for _, shape in shapes.wanted(ready, shapes.messages(ready))]
+    ours = [("", shape) for _, shape in shapes_for_the_tools(contract)]
+    return _shape_problems("schemas.py", list(wanted), list(found), ours)
 
 
 # --- what is there
@@ -154,7 +149,7 @@ def _attrs_shape(model: type) -> Shape:
 def _as_attrs(shape: Shape) -> Shape:
     """Return a shape as an attrs model has it: with Python names, and without what may be null."""
     return frozenset(
-        Property(python_name(part.name), part.required) if isinstance(part, Property) else part for part in shape
+        Property(identifier(part.name), part.required) if isinstance(part, Property) else part for part in shape
     )
 
 
@@ -176,7 +171,7 @@ def _takes_none(annotation: Any) -> bool:
 # --- the comparison
 
 
-def _shape_problems(where: str, wanted: Shapes, found: Shapes, also: Iterable[Shape]) -> list[Problem]:
+def _shape_problems(where: str, wanted: Shapes, found: Shapes, also: Shapes) -> list[Problem]:
     there = Counter(shape for _, shape in found)
     # A named schema has a class of its own. Others may share a class, or have one for each operation that uses them.
     named = Counter(shape for pointer, shape in wanted if keys(pointer)[:-1] == ["components", "schemas"])
@@ -186,7 +181,8 @@ def _shape_problems(where: str, wanted: Shapes, found: Shapes, also: Iterable[Sh
             problems.append((pointer, f"{where} has no {_described(shape)}"))
         elif there[shape] < named[shape]:
             problems.append((pointer, f"{where} has not {named[shape]} times {_described(shape)}"))
-    known = {*also, *(shape for _, shape in wanted)}
+    problems += [(at, f"{where} has no {_described(shape)}") for at, shape in also if not problems and not there[shape]]
+    known = {shape for _, shape in (*also, *wanted)}
     return problems + [
         ("", f"{where}: {name} is {_described(shape)}, which the contract has not")
         for name, shape in found

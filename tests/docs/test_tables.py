@@ -17,7 +17,7 @@ def test_every_table_of_the_documentation_agrees_with_the_code(capsys: pytest.Ca
 
 
 def test_every_table_is_in_the_documentation() -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in tables.DOCS.glob("*.md"))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in tables.pages())
     assert [name for name in tables.TABLES if f"`nox -s docs`: {name} -->" not in text] == []
 
 

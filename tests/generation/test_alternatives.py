@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from scripts.packages.exported import definitions
-from scripts.packages.prepared import UNLISTED, prepared
+from scripts.packages.passes.tags import UNLISTED
+from scripts.packages.prepared import prepared
 from tests.generation.generated_support import Made, contract, make
 
 TEXT = {"type": "string"}

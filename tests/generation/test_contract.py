@@ -241,7 +241,7 @@ def test_a_reference_that_leaves_the_contract_is_refused_before_anything_follows
     assert refusal(hostile).startswith("openapi.yaml:23: /paths/~1returns~1{id}/post/requestBody/content/")
 
 
-@pytest.mark.parametrize("key", ["$id", "$schema", "$dynamicRef", "externalValue", "operationRef", "jsonSchemaDialect"])
+@pytest.mark.parametrize("key", ["$id", "$anchor", "$schema", "$dynamicRef", "$dynamicAnchor", "$recursiveRef"])
 def test_a_key_that_can_point_outside_the_contract_is_refused(key: str) -> None:
     hostile = changed("          type: integer", f"          type: integer\n          {key}: https://evil.example.com/")
     assert f"/cents/{key}: this key can point outside the contract" in refusal(hostile)
@@ -260,13 +260,17 @@ def test_a_property_name_that_breaks_the_generated_models_is_refused(name: str) 
     assert repr(name) in message
 
 
-@pytest.mark.parametrize("name", ["'a b'", "''", "'1st'", '\'x"""\'', "'é'", "_x", "a--b", "'a\\n'", "'$ref'"])
-def test_a_property_name_that_is_no_plain_identifier_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["''", '\'x"""\'', "it's", "a`b", "'a\\n'", "'$ref'"])
+def test_a_property_name_that_generated_code_could_misread_is_refused(name: str) -> None:
     assert refusal(changed("        note:", f"        {name}:")).startswith("openapi.yaml:39: ")
 
 
 @pytest.mark.parametrize(
-    "name", ["class", "id", "type", "self", "description", "example", "model_config", "X-Note", "a.b"]
+    "name",
+    [
+        *("class", "id", "type", "self", "description", "example", "model_config", "X-Note", "a.b", "_x", "a--b"),
+        *("'a b'", "1st", "é", "_links", "filter[status]", "'@type'", "201Created"),
+    ],
 )
 def test_a_property_name_that_the_generators_can_carry_is_accepted(name: str) -> None:
     check(changed("        note:", f"        {name}:"))
@@ -314,9 +318,7 @@ def test_an_operation_may_replace_a_parameter_of_its_path() -> None:
     check(changed("    post:\n", shared))
 
 
-@pytest.mark.parametrize(
-    "name", ["Unset", "Any", "BaseModel", "Response", "'Re turn'", "'Return;'", "_Return", "1Return"]
-)
+@pytest.mark.parametrize("name", ["Unset", "Any", "BaseModel", "Response", "UUID", "'Re turn'", "'Return;'", "'12'"])
 def test_a_schema_name_that_the_generators_cannot_carry_is_refused(name: str) -> None:
     hostile = changed(
         "    Return:", f"    {name}:", CONTRACT.replace("schemas/Return'", f"schemas/{name.strip(chr(39))}'")
@@ -324,8 +326,8 @@ def test_a_schema_name_that_the_generators_cannot_carry_is_refused(name: str) ->
     assert refusal(hostile).startswith("openapi.yaml:31: /components/schemas/")
 
 
-@pytest.mark.parametrize("name", ["'give back'", "'../../x'", "''", "'a\"b'", "12"])
-def test_an_operation_name_that_is_no_plain_identifier_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["''", "'a\"b'", "'a\\b'", "12", "'12'", "[]"])
+def test_an_operation_name_that_no_function_can_have_is_refused(name: str) -> None:
     assert refusal(changed("operationId: give-back", f"operationId: {name}")).startswith("openapi.yaml:10: ")
 
 
@@ -339,9 +341,7 @@ def test_a_path_that_is_not_plain_is_refused(path: str) -> None:
     assert "is not a plain path" in message
 
 
-@pytest.mark.parametrize(
-    "content_type", ["multipart/form-data", "application/x-www-form-urlencoded", "'*/*'", "text/json"]
-)
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "application/x-www-form-urlencoded", "text/json"])
 def test_a_request_body_that_is_not_json_is_refused(content_type: str) -> None:
     message = refusal(changed("application/json", content_type))
     assert message.startswith("openapi.yaml:21: ")

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scripts.packages.exported import definitions
-from scripts.packages.prepared import member_names, prepared
+from scripts.packages.passes.enums import member_names
+from scripts.packages.prepared import prepared
 from tests.generation.generated_support import Made, contract, make
 
 TEXT = {"type": "string"}

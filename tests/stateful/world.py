@@ -142,7 +142,7 @@ def true(kept: Kept, executions: Collection[Execution], *, may_still_be_executed
 
 
 def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | None:
-    """Whether the ledger keeps what is learnt of an unknown refund, or of the very refund that was accepted."""
+    """Whether the ledger keeps news of an unknown refund, or of the very refund that was accepted."""
     if before is None or after is None or news.refund_id in before.failed_ids:
         return None
     is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
