@@ -29,7 +29,7 @@ FACADE = ("tests/facade", "tests/providers", "tests/sandbox")
 NETWORK = ("tests/faults", "tests/databases", "tests/ledger", "tests/desk", "tests/testing")
 CONTRACTS = (
     *("tests/contract", "tests/docs", "tests/generation", "tests/packaging", "tests/workflows"),
-    *("tests/stateful", "tests/crash", "tests/recipes", "tests/fuzz", "tests/mutation"),
+    *("tests/stateful", "tests/simulation", "tests/crash", "tests/recipes", "tests/fuzz", "tests/mutation"),
 )
 # The servers that tests/servers runs, each with its Debian package.
 SERVERS = {"nginx": "nginx-light", "haproxy": "haproxy"}

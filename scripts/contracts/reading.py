@@ -1,6 +1,6 @@
 """The events of a YAML or JSON text: its values in their order, each with its line. What they mean is said elsewhere.
 
-JSON is read by `json`, and YAML by libyaml where PyYAML brings it, which takes a tenth of the time. libyaml reads
+JSON is read by `json`, and YAML by libyaml where PyYAML has it, which takes a tenth of the time. libyaml reads
 YAML 1.1: what it refuses is read again by ruamel.yaml, which reads YAML 1.2 and says what is wrong with it.
 """
 
@@ -10,14 +10,11 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
+import yaml  # type: ignore[import-untyped]  # it has no types of its own
 from ruamel.yaml import YAML
 
-try:
-    import yaml  # type: ignore[import-untyped]  # it has no types of its own
-    from yaml import CSafeLoader
-except ImportError:
-    # PyYAML is not installed, or was built without libyaml.
-    CSafeLoader = None
+# None where PyYAML was built without libyaml.
+CSafeLoader: Any = getattr(yaml, "CSafeLoader", None)
 
 Kind = Literal["mapping", "sequence", "end", "scalar", "alias", "document", "stream end"]
 

@@ -130,7 +130,7 @@ def read(data: bytes) -> Hashable:
     _TRANSPORT.call, _TRANSPORT.reply = call, WireReply(status, headers, body)
     ended = _asked(provider, call)
     if isinstance(ended, RefundError):
-        str(ended), repr(ended), ended.to_dict()
+        _ = (str(ended), repr(ended), ended.to_dict())  # none fails
         return (type(ended).__name__, ended.resend, ended.provider_code, str(ended).partition("order-")[0])
     if ended.status is RefundStatus.SUCCEEDED:
         reading = second.may_be_done if call == "refund" else second.may_be_found_done

@@ -86,6 +86,9 @@ _TOO_CAREFUL: Final = (
     "a call that is interrupted before the first byte leaves it unknown: no promise, but a question more"
 )
 _WORD_STANDS: Final = "a person has said that nothing was executed, and what is unknown does not contradict it"
+_ANOTHER_ACCEPTANCE: Final = "one acceptance stands in place of another, and two refunds are listed all the same"
+_A_QUESTION_MORE: Final = "what is under way, or was executed by a person's word, is unknown: a question more"
+_SENDS_LESS: Final = "what may be sent again stays unknown: no promise, but a question more"
 HARMLESS: Final = {
     "FREE + RESERVED -> FREE, replay": _IS_SENT,
     "FREE + RESERVED -> FREE, stays unknown": _IS_SENT,
@@ -104,6 +107,13 @@ HARMLESS: Final = {
     "SENDING + LEARNT_ACCEPTED -> ACCEPTED, record": _FAILED_IDS,
     "SENDING + LEARNT_ACCEPTED -> FREE, record": _FAILED_IDS,
     "SENDING + LEARNT_FAILED -> FREE, record": _FAILED_IDS,
+    "SENDING + LEARNT_FAILED -> ACCEPTED, record": _FAILED_IDS,
+    "SENDING + LATE_UNKNOWN -> SENDING, record": _A_QUESTION_MORE,
+    "ACCEPTED + LATE_UNKNOWN -> ACCEPTED, record": _A_QUESTION_MORE,
+    "ACCEPTED + LATE_ACCEPTED -> FREE, record": _ANOTHER_ACCEPTANCE,
+    "ACCEPTED + LATE_ACCEPTED -> FREE, ignore": _ANOTHER_ACCEPTANCE,
+    "UNKNOWN + LATE_UNKNOWN -> FREE, record": _SAME_AGAIN,
+    "UNKNOWN + RESERVED_IN_WINDOW -> FREE, stays unknown": _SENDS_LESS,
     "UNKNOWN + LATE_UNKNOWN -> UNKNOWN, record": _SAME_AGAIN,
     "UNKNOWN + RESERVED_IN_WINDOW -> FREE, replay": _IS_SENT,
     "SENDING + LEASE_OVER_UNSENT -> UNKNOWN, record": _TOO_CAREFUL,

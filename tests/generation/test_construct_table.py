@@ -88,7 +88,7 @@ def test_what_is_not_used_is_counted_and_stays_in_the_contract() -> None:
 
 
 COOKIE = "        - {name: session, in: cookie, schema: {type: string}}\n"
-MENDED = """\
+OVERLAY = """\
 overlay: 1.1.0
 info: {title: t, version: '1'}
 actions:
@@ -103,10 +103,10 @@ actions:
 
 def test_an_overlay_mends_what_it_is_for(tmp_path: Path) -> None:
     text = CONTRACT.replace("      requestBody:\n", f"{COOKIE}      requestBody:\n")
-    specs = specs_with(tmp_path, MENDED, text)
+    specs = specs_with(tmp_path, OVERLAY, text)
     vendored_document("paybyrd", specs)
     assert len(effective("paybyrd", specs)["paths"]["/returns/{id}"]["post"]["parameters"]) == 1
-    other = MENDED[: MENDED.index("  - x-name")] + (
+    other = OVERLAY[: OVERLAY.index("  - x-name")] + (
         "  - {x-name: a, x-reason: r, x-source: ours, x-expect: Invented API, target: $.info.title, update: B}\n"
     )
     (specs / "paybyrd" / "overlay.yaml").write_text(other, encoding="utf-8")

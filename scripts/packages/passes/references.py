@@ -81,7 +81,8 @@ def _rename(data: dict[str, Any], schemas: dict[str, Any]) -> None:
                 node.value["$ref"] = SCHEMAS + renamed[own]
             if isinstance(mapping := get(node.value, "/discriminator/mapping"), dict):
                 for tag, schema in mapping.items():
-                    mapping[tag] = SCHEMAS + renamed.get(schema.removeprefix(SCHEMAS), schema.removeprefix(SCHEMAS))
+                    name = str(schema).removeprefix(SCHEMAS)
+                    mapping[tag] = SCHEMAS + renamed.get(name, name)
             if "discriminator" in node.value and isinstance(node.value["discriminator"], dict):
                 _keep_tags(node.value, {new: old for old, new in renamed.items()})
     items = [(renamed.get(old, old), schema) for old, schema in schemas.items()]
