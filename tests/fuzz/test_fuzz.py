@@ -86,11 +86,6 @@ def broken_signature(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lab4pay, "is_signed", lambda *_: True)
 
 
-def broken_depth(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A document may be nested as deeply as it likes."""
-    monkeypatch.setattr(document, "_DEEPEST", 10**6)
-
-
 def broken_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refusal does not say where."""
     monkeypatch.setattr(document._Reader, "_place", lambda *_: "somewhere")
@@ -108,7 +103,6 @@ def broken_keeping(monkeypatch: pytest.MonkeyPatch) -> None:
         ("reply", broken_word, Broken),
         ("webhook", broken_word, Broken),
         ("webhook", broken_signature, Broken),
-        ("ingest", broken_depth, RecursionError),
         ("ingest", broken_place, Broken),
         ("wire", broken_keeping, Broken),
     ],
