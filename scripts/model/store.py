@@ -25,7 +25,24 @@ checks_versions = True
 """Whether a row that was changed since it was loaded is left out. A mutant says no."""
 
 
-class OneRow:
+class InMemory:
+    """What a connection to rows in memory has nothing to do for."""
+
+    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
+        """No change of a walk or an episode asks in SQL."""
+        raise NotImplementedError(statement, values)
+
+    def roll_back(self) -> None:
+        """Nothing was changed."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def abandon(self) -> None:
+        """No process forks."""
+
+
+class OneRow(InMemory):
     """A connection to a database of one row.
 
     `loaded` is the row as it was when the transaction began, where that is not `current`. `breaks` says that the first
@@ -74,16 +91,3 @@ class OneRow:
             self._breaks = False
             raise Broken("the connection was reset")
         return frozenset()
-
-    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        """No change of the walk asks in SQL."""
-        raise NotImplementedError(statement, values)
-
-    def roll_back(self) -> None:
-        """Nothing was changed."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def abandon(self) -> None:
-        """No process forks."""

@@ -57,7 +57,7 @@ class Database:
         return DatabaseView(Connection(self), loaded, clock, Held()).get(row[0], row[1])
 
 
-class Connection:
+class Connection(of_model.InMemory):
     """A connection. `trouble` meets its next transactions; `meanwhile` is what others do before it writes."""
 
     def __init__(self, database: Database) -> None:
@@ -104,19 +104,6 @@ class Connection:
             self.trouble = Trouble.AWAY
             raise Broken("the connection was reset")
         return frozenset(refused)
-
-    def sql(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
-        """No change of an episode asks in SQL."""
-        raise NotImplementedError(statement, values)
-
-    def roll_back(self) -> None:
-        """Nothing was changed."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-    def abandon(self) -> None:
-        """No process forks."""
 
 
 def _ids_of(row: Row) -> tuple[Any, Any]:
