@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from scripts.arguments import whole_number
 from scripts.crash.plan import Setting
 from scripts.crash.run import Result, Stuck, run
 from scripts.documentation import figures
@@ -98,6 +99,9 @@ def _ledgers(kind: str) -> Iterator[Callable[[Path], str]]:
                 yield lambda _: bouncer.url(server.create_database())
 
 
+_count = whole_number(1_000_000)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.crash",
@@ -121,12 +125,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of fates, deliveries and kills (default: 0)")
     figures.add_argument(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000000")
 
 
 def _say(text: str) -> None:

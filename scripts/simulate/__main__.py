@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
+from scripts.arguments import whole_number
 from scripts.documentation import figures
 from scripts.simulate import mutants
 from scripts.simulate.run import Simulation, Totals, simulate
@@ -97,6 +98,9 @@ def _mutants(options: argparse.Namespace) -> int:
     return 1 if missed else 0
 
 
+_count = whole_number(1_000_000_000)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.simulate",
@@ -122,12 +126,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     figures.add_argument(parser)
     return parser
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and 0 < int(text) <= 1_000_000_000:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 to 1000000000")
 
 
 if __name__ == "__main__":
