@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 ORDERS: Final = 4
 """How many refunds an episode has: references, each of which is delivered again and again."""
 _PROVIDERS: Final = ("paybyrd", "paybyrd", "blink", "blink", "lab4pay")
+_DEDUPLICATING: Final = ("paybyrd",)
 _A_DAY: Final = 24 * 3600.0
 
 
@@ -40,13 +41,13 @@ _MOST: Final = {
     Luck.UNCONNECTED: 0.15,
     Luck.LOST_REQUEST: 0.2,
     Luck.LATE_REQUEST: 0.25,
-    Luck.LOST_REPLY: 0.4,
+    Luck.LOST_REPLY: 0.6,
     Luck.FAULT: 0.6,
     Luck.LEDGER: 0.25,
     Luck.SLOW_LEDGER: 0.15,
     Luck.KILL: 0.06,
     Luck.INTERRUPT: 0.06,
-    Luck.SLEEP: 0.12,
+    Luck.SLEEP: 0.16,
     Luck.JUMP: 0.05,
     Luck.REBOOT: 0.03,
     Luck.EXPIRE: 0.02,
@@ -104,7 +105,7 @@ class Order:
     """One refund that somebody intends, and what the world knows of it beyond the provider.
 
     `accepted` are the provider's ids that a call or an answer has told the ledger of. `denied` counts the calls that
-    had begun when a person said, wrongly, that nothing was executed; -1 where none did.
+    had begun when a person said, wrongly, that nothing was executed; -1 where none did, or it is unknown again since.
     """
 
     number: int
@@ -134,21 +135,25 @@ class Plan:
     """
 
     def __init__(self, chance: Chance) -> None:
-        self.has_server = chance.happens(0.5)
-        self.machines = 2 if self.has_server and chance.happens(0.7) else 1
+        # One machine sleeps over its lease with the reply in hand, and another one sends again, and gets none.
+        self.has_sleeper = chance.happens(0.15)
+        self.has_server = self.has_sleeper or chance.happens(0.5)
+        self.machines = 2 if self.has_sleeper or (self.has_server and chance.happens(0.7)) else 1
         self.workers = max(self.machines, 1 + int(chance.draw() * 3))
         self.rates = {luck: chance.between(0.0, most) if chance.happens(0.5) else 0.0 for luck, most in _MOST.items()}
         # A machine that starts again goes by its wall clock alone, which then has to be right.
         self.rates[Luck.JUMP if chance.happens(0.5) else Luck.REBOOT] = 0.0
-        self.has_wrong_person = chance.happens(0.15)
+        self.has_wrong_person = chance.happens(0.25)
         self.outlasts_window = chance.happens(0.3)
         if self.outlasts_window:  # what a window is for
             self.rates |= {luck: _MOST[luck] for luck in (Luck.LOST_REPLY, Luck.LATE_REQUEST)}
+        if self.has_sleeper:
+            self.rates |= {Luck.SLEEP: _MOST[Luck.SLEEP], Luck.LOST_REPLY: 0.7}
         self.skew = chance.between(-40.0, 40.0) if chance.happens(0.2) else 0.0
-        self.callbacks = chance.between(0.0, 0.5)
-        providers = [chance.among(_PROVIDERS) for _ in range(ORDERS)]
+        self.callbacks = chance.between(0.0, 0.7)
+        providers = [chance.among(_DEDUPLICATING if self.has_sleeper else _PROVIDERS) for _ in range(ORDERS)]
         self.orders = [
-            Order(number, provider, chance.happens(0.3)) for number, provider in enumerate(providers, start=1)
+            Order(number, provider, chance.happens(0.45)) for number, provider in enumerate(providers, start=1)
         ]
 
     def gap(self, chance: Chance, order: Order, now: float) -> float:

@@ -144,7 +144,7 @@ class Episode(Setting):
         if self.chance.happens(0.2 if is_accepted else 0.6):
             self.later(self.deliver, order, order=order)
         is_unknown = isinstance(result, OutcomeUnknown)
-        if (is_unknown or (is_accepted and result.status is RefundStatus.PENDING)) and self.chance.happens(0.4):
+        if (is_unknown or (is_accepted and result.status is RefundStatus.PENDING)) and self.chance.happens(0.6):
             self.later(self.start, Kind.RESOLVE, order, order=order)
         if is_unknown and self.chance.happens(0.4):
             self.later(self.person, order, order=order)
@@ -153,6 +153,7 @@ class Episode(Setting):
 
     def _wait_for_ledger(self, call: Call, effect: Commit) -> None:
         worker, now = call.worker, self.schedule.now
+        call.seen = None
         if not worker.waiting:
             is_slow = self.luck(Luck.SLOW_LEDGER)
             seconds = self.chance.between(1.0, 14.0) if is_slow else 0.01 * self.chance.draw()
@@ -178,6 +179,8 @@ class Episode(Setting):
             self.story.count("ledger in trouble")
         changes = [call.effect.change for call in batch]
         alone = batch[0] if len(batch) == 1 and isinstance(changes[0], Learn) else None
+        if alone is not None and self.promises.is_held_by(worker, alone.order):
+            alone = None  # for its own process a call is under way until it ends, and not for `entry`
         before = None if alone is None else self.entry(alone.order)
         self._has_nested = False
         results = worker.make(changes)
@@ -185,7 +188,7 @@ class Episode(Setting):
             self.schedule.after(0.001, worker.machine, self.write, worker)
         for call, result in zip(batch, results, strict=True):
             self.story.tell(self.schedule.now, call.order, "commits", call, call.effect.change, trouble)
-            is_alone = sum(one.order is call.order for one in batch) == 1
+            is_alone = not self._has_nested and sum(one.order is call.order for one in batch) == 1
             self.promises.committed(call, result, is_alone=is_alone)
             heard = result
             if trouble is None and self.luck(Luck.LEDGER) and self.chance.happens(0.3):
@@ -257,17 +260,18 @@ class Episode(Setting):
         workers = [one for one in self.workers if one.machine is machine]
         return any(call.about_to_send for worker in workers for call in worker.calls)
 
-    def _sleep(self, call: Call) -> None:
+    def sleep(self, call: Call) -> None:
+        """Let the machine of a call sleep."""
         machine = call.worker.machine
         if machine.asleep_until <= self.schedule.now and not self._is_between_look_and_byte(machine):
             seconds = self.chance.among(_SLEEPS)
             self.story.tell(self.schedule.now, None, "sleeps", machine, seconds)
             machine.sleep(seconds)
             for one in [one for worker in self.workers if worker.machine is machine for one in worker.calls]:
-                for what in (self.deliver, self.person):
-                    if one.kind is Kind.REFUND and self.chance.happens(0.5):
+                for what, rate in ((self.deliver, 0.7), (self.deliver, 0.4), (self.person, 0.3)):
+                    if one.kind is Kind.REFUND and self.chance.happens(rate):
                         # Meanwhile, or so late that it goes on when the machine wakes up.
-                        first = seconds - 1.0 if self.chance.happens(0.5) else 0.0
+                        first = seconds - self.chance.among((seconds, 1.0, 0.1))
                         self.schedule.after(self.chance.between(first, seconds), None, what, one.order)
 
     def _jump(self, call: Call) -> None:
@@ -303,7 +307,7 @@ class Episode(Setting):
             require(None if self.database.rows == before else world.WORDS_ARE_ABOUT_UNKNOWN, order)
             return
         is_executed = any(not one.failed for one in self.providers.executions(order))
-        is_certain = is_executed or not self._network.may_execute(order)
+        is_certain = is_executed or not (self._network.may_execute(order) or self._is_sent_again(order))
         is_wrong = self.plan.has_wrong_person and not is_sure and self.chance.happens(0.5)
         if not is_wrong and not is_certain:
             return
@@ -313,10 +317,14 @@ class Episode(Setting):
         if isinstance(result, LookupError):
             require(world.NEWS_IS_KEPT if isinstance(entry.known, Unknown) else None, order)
             return
-        if is_wrong:
-            order.is_wrong = True
-            order.denied = -1 if executed else self._begun
+        order.is_wrong = order.is_wrong or is_wrong
+        order.denied = self._begun if is_wrong and not executed else -1
         self.promises.state(order)
+
+    def _is_sent_again(self, order: Order) -> bool:
+        """Whether a call that holds the reference, or did until something late was recorded, may send it yet."""
+        calls = [call for worker in self.workers for call in worker.calls if call.order is order]
+        return any(call.holds_until > self.schedule.now for call in calls)
 
     def _decides(self, order: Order, executed: bool) -> Any:
         decide = Decide(order.provider, order.reference, executed, "the operator", "looked it up")
@@ -326,7 +334,7 @@ class Episode(Setting):
 _WHAT: Final = {
     Luck.KILL: Episode._kill,
     Luck.INTERRUPT: Episode._interrupt,
-    Luck.SLEEP: Episode._sleep,
+    Luck.SLEEP: Episode.sleep,
     Luck.JUMP: Episode._jump,
     Luck.REBOOT: Episode._reboot,
     Luck.EXPIRE: Episode._expire,

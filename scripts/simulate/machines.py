@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 NOON: Final = 1_800_000_000.0
 _MOST_EVENTS: Final = 20_000
+_LEAST_SECONDS: Final = 1e-6
+"""A shorter wait might not move the clock at all: adding it to the time may change no digit."""
 
 
 class Stuck(Exception):
@@ -31,7 +33,8 @@ class Schedule:
     def after(self, seconds: float, machine: Machine | None, what: Callable[..., None], *arguments: Any) -> None:
         """Let it happen so many seconds from now: later where the machine sleeps then, for nothing runs on it."""
         self._number += 1
-        heappush(self._waiting, (self.now + seconds, self._number, machine, what, arguments))
+        at = self.now + (max(seconds, _LEAST_SECONDS) if seconds > 0.0 else 0.0)
+        heappush(self._waiting, (at, self._number, machine, what, arguments))
 
     def run(self) -> None:
         """Let everything happen. Raises Stuck where it does not end."""

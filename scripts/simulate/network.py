@@ -26,13 +26,14 @@ SECONDS_ON_THE_WAY: Final = 20.0
 
 @dataclass(slots=True, eq=False)
 class _Flight:
-    """A request on its way. `turn` is that of the call which waits for the reply."""
+    """A request on its way. `turn` is that of the call which waits for the reply; `arrives` is when it gets there."""
 
     call: Call
     turn: int
     request: WireRequest
     is_refund: bool
     key: str | None
+    arrives: float = 0.0
 
 
 class Network:
@@ -49,9 +50,10 @@ class Network:
         """Whether a request that has left, or that is about to, may still execute a refund of the order."""
         providers = self._setting.providers
         for flight in self._refunds:
-            if flight.call.order is order and providers.would_execute(order, flight.key):
+            seconds = flight.arrives - self._schedule.now
+            if flight.call.order is order and providers.would_execute(order, flight.key, seconds):
                 return True
-        return any(self._about_to_send(order))
+        return any(providers.would_execute(order, call.key) for call in self._about_to_send(order))
 
     def _about_to_send(self, order: Order) -> list[Call]:
         workers = self._setting.workers
@@ -68,7 +70,7 @@ class Network:
         key = next((value for name, value in request.headers if name.lower() == "idempotency-key"), None)
         flight = _Flight(call, call.turn, request, is_refund, key)
         if is_refund:
-            call.about_to_send = True
+            call.about_to_send, call.key = True, key
             if not call.order.is_wrong:
                 require(world.ONE_SENDS if len(self._about_to_send(call.order)) > 1 else None, call.order)
         seconds = 0.0 if setting.is_calm else 0.1 * chance.draw() ** 4
@@ -87,6 +89,7 @@ class Network:
         if setting.luck(Luck.LATE_REQUEST):
             seconds = chance.between(0.0, SECONDS_ON_THE_WAY)
         if not is_lost:
+            flight.arrives = self._schedule.now + seconds
             if flight.is_refund:
                 self._refunds.append(flight)
             self._schedule.after(seconds, None, self._arrive, flight)
@@ -121,6 +124,8 @@ class Network:
         if answer is not None:
             machine = call.worker.machine
             self._schedule.after(0.2 * chance.draw() ** 4, machine, setting.step, call, flight.turn, answer)
+            if flight.is_refund and setting.luck(Luck.SLEEP):  # the caller gets the reply when the machine wakes up
+                setting.sleep(call)
 
     # What a provider does by itself.
 
@@ -133,7 +138,7 @@ class Network:
 
     def _settle(self, order: Order, refund_id: str) -> None:
         setting = self._setting
-        fails = self._chance.happens(0.35)
+        fails = self._chance.happens(0.5)
         state = setting.providers.settle(order, refund_id, fails=fails)
         if state is not None:
             if fails:

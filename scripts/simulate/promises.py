@@ -9,17 +9,17 @@ from refundry import Refund, RefundError
 from refundry.errors import LedgerFailed
 from refundry.flows.effects import Commit
 from refundry.ledger.changes import Learn, Record
-from refundry.ledger.rules import Accepted, State
+from refundry.ledger.entry import Entry, Reservation
+from refundry.ledger.rules import Accepted, State, Unknown
 from scripts.simulate.database import CONTRADICTION, FAILED_IDS, REFUND_ID, STATE, TOKEN, Row
 from scripts.simulate.provider import ASKED
-from scripts.simulate.worker import Kind
+from scripts.simulate.worker import SECONDS_OF_A_LEASE, Kind
 from tests.stateful import world
 
 if TYPE_CHECKING:
-    from refundry.ledger.entry import Entry
     from scripts.simulate.chance import Order
     from scripts.simulate.setting import Setting
-    from scripts.simulate.worker import Call
+    from scripts.simulate.worker import Call, Worker
 
 _STATES: Final = {state.value: state for state in State}
 
@@ -53,6 +53,8 @@ class Promises:
         alive = {one.refund_id for one in executions if not one.failed}
         is_recorded = not alive.isdisjoint(order.accepted)
         require(world.NEWS_IS_KEPT if is_recorded and kept.state is State.FREE else None, order)
+        if kept.state is State.UNKNOWN:
+            order.denied = -1
         if order.is_wrong:
             return
         require(world.paid(executions, ASKED), order)
@@ -64,24 +66,31 @@ class Promises:
     def committed(self, call: Call, result: Any, *, is_alone: bool) -> None:
         """The state after a commit, which is what its call may tell.
 
-        `is_alone`: no other change of the same reference was made in the same transaction, before it or after.
+        `is_alone`: no other change of the same reference was made in the same transaction, before it or after, nor
+        between its loading and its writing.
         """
         order, setting = call.order, self._setting
         row = self._row(order)
         executions = setting.providers.executions(order)
-        # Within one process a call is under way until it ends, whatever the others make of its lease.
-        is_held_here = row is not None and call.worker.held.of(row[TOKEN]) is not None
+        is_held_here = self.is_held_by(call.worker, order)
         call.seen = (row, setting.database.now() if is_alone and not is_held_here else None, executions)
         if isinstance(result, LedgerFailed):
             return
         change = call.effect.change
+        if isinstance(result, Reservation):
+            call.holds_until = setting.schedule.now + SECONDS_OF_A_LEASE
+        if isinstance(result, Entry) and isinstance(result.known, Unknown):
+            order.denied = -1  # the word no longer stands
         if isinstance(change, Record):
             known = change.reservation.known
             if isinstance(known, Accepted) and known.refund_id is not None:
+                is_news = known.refund_id not in order.accepted
                 order.accepted.add(known.refund_id)
                 is_twice = sum(one.refund_id in order.accepted and not one.failed for one in executions) > 1
                 # A call that has reserved it after the word knows of it.
-                is_denied = call.number <= order.denied and change.reservation.decided_by is None
+                is_denied = is_news and call.number <= order.denied and change.reservation.decided_by is None
+                if call.number > order.denied:
+                    order.denied = -1  # it was sent by the word, which is used up
                 if (is_twice or is_denied) and (row is None or row[CONTRADICTION] is None):
                     require(world.CONTRADICTIONS_ARE_LISTED, order)
         elif isinstance(change, Learn) and row is not None and row[STATE] == State.ACCEPTED and row[REFUND_ID]:
@@ -113,6 +122,11 @@ class Promises:
         if now is not None:
             entry = setting.database.entry(row, now, setting.machines[0].clock)
             require(world.told_unknown(result, world.Kept.of(entry)), order)
+
+    def is_held_by(self, worker: Worker, order: Order) -> bool:
+        """Whether a call of this worker holds the reference. For its process it does until it ends, lease or not."""
+        row = self._row(order)
+        return row is not None and worker.held.of(row[TOKEN]) is not None
 
     def ended(self, order: Order) -> None:
         """Whether a refund that was delivered again and again, in the end at a sound provider, is executed once."""

@@ -107,13 +107,13 @@ class Providers:
             ]
         )
 
-    def would_execute(self, order: Order, key: str | None) -> bool:
-        """Whether a request under this key would be worked on, and not get a stored answer."""
+    def would_execute(self, order: Order, key: str | None, seconds: float = 0.0) -> bool:
+        """Whether a request under this key that arrives in so many seconds is worked on, and gets no stored answer."""
         if key is None:
             return True
         machine: Any = self._machines[order.provider]
         kept = machine._kept.get(key)
-        return kept is None or self._sandbox._clock() + self._sandbox._ahead - kept[0] >= SECONDS_KEPT
+        return kept is None or self._sandbox._clock() + self._sandbox._ahead + seconds - kept[0] >= SECONDS_KEPT
 
     def settle(self, order: Order, refund_id: str, *, fails: bool) -> str | None:
         """End a pending refund; None where it has ended."""

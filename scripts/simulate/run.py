@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +25,7 @@ from scripts.simulate.story import Story
 from scripts.simulate.worker import simulated
 
 _AT_ONCE: Final = 50
+_UNEXPECTED: Final = "no code raises what nobody expects"
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,9 @@ class Simulation:
             return Failure(self.seed, number, refund, broken.promise, (*told, *why))
         except Stuck as stuck:
             return Failure(self.seed, number, first + 1, str(stuck), tuple(story.of(None)))
+        except Exception as error:  # noqa: BLE001 (the seed and the episode of it must not get lost)
+            told = (*story.of(None), *traceback.format_exception(error))
+            return Failure(self.seed, number, first + 1, f"{_UNEXPECTED}: {type(error).__name__}", told)
         finally:
             totals.calls += episode.refund_calls
         return None

@@ -55,5 +55,9 @@ class Setting(ABC):
         """Give the flow of a call its next input, unless that is no longer waited for."""
 
     @abstractmethod
+    def sleep(self, call: Call) -> None:
+        """Let the machine of a call sleep."""
+
+    @abstractmethod
     def may_execute(self, order: Order) -> bool:
         """Whether a request that has left, or that is about to, may still execute a refund of the order."""

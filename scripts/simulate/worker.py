@@ -46,12 +46,13 @@ class Kind(StrEnum):
 class Call:
     """A call that is under way. `turn` counts the inputs of its flow: what was meant for an earlier one is too late.
 
-    `seen` is the row of the reference, its time and the executed refunds, as they were at the call's last commit.
+    `key` is the idempotency key of its last request, `holds_until` the end of its lease. `seen` is the row of the
+    reference, its time and the executed refunds, as they were at the call's last commit.
     """
 
     __slots__ = (
-        *("about_to_send", "effect", "flow", "is_over", "kind", "name", "number", "order", "owner", "result", "seen"),
-        *("turn", "worker"),
+        *("about_to_send", "effect", "flow", "holds_until", "is_over", "key", "kind", "name", "number", "order"),
+        *("owner", "result", "seen", "turn", "worker"),
     )
 
     def __init__(self, number: int, kind: Kind, order: Order, worker: Worker) -> None:
@@ -63,6 +64,8 @@ class Call:
         self.turn = 0
         self.effect: Any = None
         self.about_to_send = False
+        self.key: str | None = None
+        self.holds_until = 0.0
         self.is_over = False
         self.result: Any = None
         self.seen: tuple[Any, Any, tuple[Execution, ...]] | None = None

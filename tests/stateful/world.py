@@ -143,7 +143,7 @@ def true(kept: Kept, executions: Collection[Execution], *, may_still_be_executed
 
 def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | None:
     """Whether the ledger keeps news of an unknown refund, or of the very refund that was accepted."""
-    if before is None or after is None or news.refund_id in before.failed_ids:
+    if before is None or after is None or not {news.refund_id, news.tracking_id}.isdisjoint(before.failed_ids):
         return None
     is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
     if news.status is RefundStatus.FAILED:
@@ -151,7 +151,9 @@ def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | 
         was_pending = isinstance(before.known, Unknown) or (
             isinstance(before.known, Accepted) and is_own and before.known.status is RefundStatus.PENDING
         )
-        return NEWS_IS_KEPT if was_pending and after.known is not None else None
+        # Another refund that was or may have been executed under the same reference takes its place.
+        is_kept = news.refund_id not in (None, getattr(after.known, "refund_id", None)) or after.known is None
+        return NEWS_IS_KEPT if was_pending and not is_kept else None
     is_new = isinstance(before.known, Unknown) or is_own
     is_kept = isinstance(after.known, Accepted) and after.known.refund_id == news.refund_id
     if is_own and isinstance(before.known, Accepted) and news.status is RefundStatus.SUCCEEDED:

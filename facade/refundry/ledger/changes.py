@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeVar
 
+from refundry.clock import Moment
 from refundry.errors import InvalidRefund, ReferenceConflict, Resend
 from refundry.ledger.entry import (
     Entry,
@@ -27,6 +28,7 @@ from refundry.ledger.rules import (
     Answer,
     Event,
     Known,
+    Sending,
     State,
     Unknown,
     event_of_learning,
@@ -349,7 +351,14 @@ class Record(Change["Entry | None"]):
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
+            if isinstance(left, Accepted) and _is_beside(entry, self.reservation, left):
+                left = replace(left, others=("",))
             after = replace(after, known=left, decided_by=None)
+        elif isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(entry, self.reservation, left):
+            name = next(iter(ids_of(left)), "")
+            if name not in known.others:
+                after = replace(after, known=replace(known, others=(*known.others, name)))
+            view.keep_ids(request.provider, request.reference, ids_of(left))
         elif isinstance(known, Unknown) and isinstance(left, Unknown) and entry.attempt == request.attempt:
             after = replace(after, known=known if known.tracking_id or known.refund_id else with_ids_of(left, known))
         if after != entry:
@@ -363,7 +372,8 @@ class Record(Change["Entry | None"]):
 class Learn(Change[bool]):
     """Record the state of a refund that a lookup or a callback gave. A state never moves backwards.
 
-    FAILED frees the reference only with `may_free`: the source of the state has to be believed so far. `undone` says
+    FAILED frees the reference only with `may_free`: the source of the state has to be believed so far. Where the
+    provider has accepted further refunds under the reference, it is free once all of them have failed. `undone` says
     that the provider may have undone a refund which was done, as it says when it is asked. `of_unknown` says that the
     provider names this reference, so that the refund may be the one whose reply was lost.
 
@@ -397,11 +407,12 @@ class Learn(Change[bool]):
         next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
             return True
-        if not (_is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown):
+        is_own = _is_the_same(known, refund) if isinstance(known, Accepted) else self.of_unknown
+        if not (is_own or (next_state is State.FREE and _is_among_others(known, refund))):
             return True
         if not {*ids_of(refund)}.isdisjoint(entry.failed_ids):  # old news of an earlier attempt
             return True
-        before = known.status if isinstance(known, Accepted) else RefundStatus.PENDING
+        before = known.status if isinstance(known, Accepted) and is_own else RefundStatus.PENDING
         if refund.status is not before and not may_follow(before, refund.status, undone=self.undone):
             return True
         note = Note(event, facts=lambda: {"status": refund.status.value, "code": refund.provider_code})
@@ -411,9 +422,10 @@ class Learn(Change[bool]):
             if changed != entry:
                 view.put(refund.provider, refund.reference, changed, note)
         elif self.may_free:
-            failed_ids = (*{*entry.failed_ids, *ids_of(refund), *ids_of(known)},)
-            attempt = entry.attempt + view.counts_attempts
-            changed = replace(entry, known=None, failed_ids=failed_ids, attempt=attempt)
+            failed_ids = (*{*entry.failed_ids, *ids_of(refund), *(ids_of(known) if is_own else ())},)
+            still = _left_of(known, refund, view.clock)
+            attempt = entry.attempt + (still is None and view.counts_attempts)
+            changed = replace(entry, known=still, failed_ids=failed_ids, attempt=attempt)
             view.put(refund.provider, refund.reference, changed, note)
         return True
 
@@ -633,9 +645,13 @@ def facts_of_ending(reservation: Reservation, left: Known) -> dict[str, Any]:
 
 
 def refunded_at_most(entry: Entry) -> Amount:
-    """The most that a refund may have taken of its payment."""
+    """The most that a refund may have taken of its payment, with those that were accepted beside it."""
     known = entry.known
-    return (known.amount or FULL) if isinstance(known, Accepted) else entry.amount
+    if not isinstance(known, Accepted):
+        return entry.amount
+    if known.amount is None:
+        return FULL
+    return Money.from_minor(known.amount.minor_units * (1 + len(known.others)), known.amount.currency)
 
 
 def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str | None:
@@ -652,15 +668,30 @@ def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str |
         said = "was executed" if isinstance(known, Accepted) else "was not executed"
         found = "accepted it" if isinstance(left, Accepted) else "executed nothing"
         return f"{entry.decided_by} decided that it {said}, and the provider {found}"
-    before, now = ids_of(known), ids_of(left)
-    if before and now and {*before}.isdisjoint(now):
-        return f"the provider accepted it twice: as {before[0]} and as {now[0]}"
-    if isinstance(known, Accepted) and isinstance(left, Accepted) and not (before and now):
-        end = reservation.lease_end
-        # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
-        if entry.decided_by is None and reservation.window is None and end is not None and known.sent_at >= end.wall:
-            return "the provider accepted it twice: by this call, and by one that followed its lease"
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(entry, reservation, left):
+        before, now = ids_of(known), ids_of(left)
+        by = f"as {before[0]} and as {now[0]}" if before and now else "by this call, and by one that followed its lease"
+        return f"the provider accepted it twice: {by}"
     return None
+
+
+def _is_another(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
+    """Whether a late acceptance is of another refund than the accepted one."""
+    known = entry.known
+    before, now = ids_of(known), ids_of(left)
+    if before and now:
+        return {*before}.isdisjoint(now)
+    end = reservation.lease_end
+    # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
+    if end is None or reservation.window is not None:
+        return False
+    return isinstance(known, Accepted) and known.sent_at >= end.wall
+
+
+def _is_beside(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
+    """Whether another attempt may have been executed beside a late acceptance, at a provider without de-duplication."""
+    is_open = isinstance(entry.known, Sending | Unknown) and reservation.window is None
+    return is_open or (isinstance(entry.known, Accepted) and _is_another(entry, reservation, left))
 
 
 def _is_of_another(view: View, refund: Refund) -> bool:
@@ -671,3 +702,23 @@ def _is_the_same(known: Accepted, refund: Refund) -> bool:
     if known.refund_id is None:
         return known.tracking_id is not None and known.tracking_id == refund.tracking_id
     return known.refund_id == refund.refund_id
+
+
+def _is_among_others(known: Known, refund: Refund) -> bool:
+    """Whether this is a further refund that the provider accepted under the same reference."""
+    return isinstance(known, Accepted) and not {*ids_of(refund)}.isdisjoint(known.others)
+
+
+def _left_of(known: Known, failed: Refund, clock: Clock) -> Accepted | Unknown | None:
+    """What is left of a reference once this refund has failed: a further one, if the provider may have executed one."""
+    if not isinstance(known, Accepted) or not known.others:
+        return None
+    others = [one for one in known.others if one not in ids_of(failed)]
+    if not _is_the_same(known, failed):
+        return replace(known, others=(*others,))
+    first = next(filter(None, others), None)
+    if first is not None:
+        others.remove(first)
+        return Accepted(RefundStatus.PENDING, known.amount, first, None, None, known.sent_at, (*others,))
+    first_sent = Moment(clock, max(clock.wall() - known.sent_at, 0.0))
+    return Unknown(first_sent, "one refund under this reference has failed, and another one may have been executed")

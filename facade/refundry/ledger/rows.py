@@ -108,7 +108,8 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
         case State.ACCEPTED:
             amount = facts["amount"] and Money.from_minor(*facts["amount"])
             status = RefundStatus(facts["status"])
-            known = Accepted(status, amount, refund_id, tracking_id, facts["code"], facts["sent_at"])
+            others = tuple(facts.get("others", ()))
+            known = Accepted(status, amount, refund_id, tracking_id, facts["code"], facts["sent_at"], others)
         case State.UNKNOWN:
             known = _unknown(facts, now, clock)
     entry = Entry(
@@ -145,7 +146,8 @@ def _facts(known: Known, now: Instant) -> dict[str, Any]:
     match known:
         case Accepted():
             amount = known.amount and [known.amount.minor_units, known.amount.currency]
-            return {"status": known.status.value, "amount": amount, "code": known.code, "sent_at": known.sent_at}
+            facts = {"status": known.status.value, "amount": amount, "code": known.code, "sent_at": known.sent_at}
+            return {**facts, "others": known.others} if known.others else facts
         case Unknown():
             return _facts_of_unknown(known, now)
         case Sending():

@@ -151,7 +151,9 @@ def step(state: State, event: Event) -> Step:
 class Accepted:
     """The accepted refund, with no more of it than a replay gives: a client may keep a million of these.
 
-    `sent_at` is the wall time of its first attempt.
+    `sent_at` is the wall time of its first attempt. `others` are further refunds that the provider has or may have
+    executed under the same reference: the id of one that it accepted, "" for one that is not known by an id. A person's
+    word let them be sent.
     """
 
     status: RefundStatus
@@ -160,6 +162,7 @@ class Accepted:
     tracking_id: str | None
     code: str | None
     sent_at: float
+    others: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
