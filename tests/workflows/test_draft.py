@@ -77,7 +77,7 @@ def test_a_page_that_could_not_be_taken_in_opens_a_draft_all_the_same(repository
     [
         ({"noxfile.py": "import os\n"}, "", "it touches noxfile.py"),
         ({".github/workflows/ci.yml": "on: push\n"}, "", "it touches .github/workflows/ci.yml"),
-        ({"facade/refundry/accounts.py": "HOSTS = {}\n"}, "", "it touches facade/refundry/accounts.py"),
+        ({"facade/refundry/accounts/blink.py": "HOSTS = {}\n"}, "", "it touches facade/refundry/accounts/blink.py"),
         ({"specs2/a": "a\n"}, "", "it touches specs2/a"),
         ({"noxfile.py": None}, "", "it touches noxfile.py"),
         ({"docs/.gitattributes": "* filter=x\n"}, "", "it touches docs/.gitattributes"),

@@ -1,4 +1,4 @@
-"""The accounts: where each provider is, and the credentials to it. Plain data: a translation reads for each."""
+"""What the accounts of all providers have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from refundry.errors import InvalidRefund
 from refundry.later import Later
 from refundry.money import EXPONENTS
 from refundry.redaction import Secret
-from refundry.validation import account_name, credential, one_of, origin, text_secret
+from refundry.validation import account_name, credential, one_of, origin
 
 TYPE_CHECKING = False
 if not TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PLACE: Final = ("name", "environment", "base_url", "plain_http_to", "transport", "currency", "minor_units")
 
 
-class _Servers(Mapping[str, str]):
+class Servers(Mapping[str, str]):
     """The servers of a generated package by environment. The package is imported on the first use."""
 
     def __init__(self, package: str) -> None:
@@ -144,133 +144,7 @@ class Account(ABC):
         raise TypeError(f"{self!r} holds credentials and is not pickled; make another one where it is used")
 
 
-class Lab4Pay(Account):
-    """One terminal at Lab4Pay, with the client id and secret of its pairing or an access token, and the integrator id.
-
-    It refunds a payment of this terminal, in full or in part, or an amount that is tied to no payment; always with an
-    amount. An accepted refund is PENDING: the terminal has the request, and nobody has presented a card yet. Lab4Pay
-    de-duplicates nothing, so an unknown outcome can only be found out at the terminal. `currency` is the terminal's.
-    Lab4Pay counts in cents: `minor_units` says what those are in a currency without cents (see Account).
-
-    `webhook_secret_key`, of the pairing, proves that a callback is Lab4Pay's. `webhook_signature` says what is signed:
-    "body", the body as it is, or "sorted-keys", its JSON with the keys in order. Lab4Pay's text says the first, and a
-    sample of Lab4Pay's code does the second. During a new pairing, `previous_webhook_secret_key` is good too.
-    """
-
-    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_lab4pay")
-    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        integrator_id: str,
-        client_id: str | None = None,
-        client_secret: str | None = None,
-        access_token: str | None = None,
-        webhook_secret_key: str | None = None,
-        previous_webhook_secret_key: str | None = None,
-        webhook_signature: typing.Literal["body", "sorted-keys"] = "body",
-        name: str = "lab4pay",
-        environment: typing.Literal["production", "sandbox"] = "production",
-        base_url: str | None = None,
-        plain_http_to: str | None = None,
-        currency: str | None = None,
-        minor_units: typing.Literal["iso", "hundredths"] | None = None,
-        transport: refundry.Transport | refundry.AsyncTransport | None = None,
-    ) -> None:
-        self._set_place(locals())
-        self.headers: tuple[tuple[str, Secret], ...] = (
-            ("X-Pay-Connect-Integrator-Id", credential(integrator_id, "integrator_id")),
-        )
-        self._set_keys_or_token({"client_id": client_id, "client_secret": client_secret}, access_token)
-        self.webhook_secret_keys: tuple[Secret, ...] = tuple(
-            key for (key,) in _in_rotation(locals(), text_secret, "webhook_secret_key")
-        )
-        one_of(webhook_signature, "webhook_signature", ("body", "sorted-keys"))
-        self.webhook_signature = webhook_signature
-
-
-class Paybyrd(Account):
-    """An account at Paybyrd, with its API key.
-
-    Which host takes the keys of the sandbox is in doubt: the present pages name the one of `environment="sandbox"`; the
-    older pages send test keys to the production host, where the key alone decides. Where the sandbox's host refuses a
-    test key, set `base_url="https://gateway.paybyrd.com"`.
-
-    It refunds one payment by its transaction id, in full or in part; always with an amount. Paybyrd de-duplicates by
-    idempotency key for 24 hours; the key is made from the reference. The account has no `currency`, for each payment
-    has its own. `minor_units` says what Paybyrd counts in a currency with other than two decimals (see Account).
-
-    The secret that was set up there proves a callback: `webhook_api_key`, or `webhook_username` and `webhook_password`.
-    During a change the secret before it is good too: `previous_webhook_api_key`, or `previous_webhook_username` and
-    `previous_webhook_password`.
-    """
-
-    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_paybyrd")
-    COUNTS_MINOR_UNITS: typing.ClassVar[bool] = True
-
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        webhook_api_key: str | None = None,
-        webhook_username: str | None = None,
-        webhook_password: str | None = None,
-        previous_webhook_api_key: str | None = None,
-        previous_webhook_username: str | None = None,
-        previous_webhook_password: str | None = None,
-        name: str = "paybyrd",
-        environment: typing.Literal["production", "sandbox"] = "production",
-        base_url: str | None = None,
-        plain_http_to: str | None = None,
-        minor_units: typing.Literal["iso", "hundredths"] | None = None,
-        transport: refundry.Transport | refundry.AsyncTransport | None = None,
-    ) -> None:
-        self._set_place(locals())
-        self.headers: tuple[tuple[str, Secret], ...] = (("x-api-key", credential(api_key, "api_key")),)
-        self.webhook_api_keys: tuple[Secret, ...] = tuple(
-            key for (key,) in _in_rotation(locals(), credential, "webhook_api_key")
-        )
-        self.webhook_basics: tuple[tuple[Secret, Secret], ...] = tuple(
-            (name, word) for name, word in _in_rotation(locals(), _of_basic, "webhook_username", "webhook_password")
-        )
-
-
-class Blink(Account):
-    """An account at Blink, with its API key and secret key, or an access token, which lasts half an hour.
-
-    Sandbox and production share one host; the keys decide. It refunds one payment by its transaction id, in part or in
-    full. FULL needs no amount, but what it refunds after an earlier part is inferred: an amount is safer. Only card
-    payments that have settled can be refunded. Blink de-duplicates nothing. Nothing proves that a callback is Blink's.
-
-    An account can have payments in several currencies, and no refund says which. Give `currency` where all payments are
-    in the same: `refund.amount` is then known after FULL too.
-    """
-
-    HOSTS: typing.ClassVar[Mapping[str, str]] = _Servers("refundry_blink")
-
-    def __init__(
-        self,
-        *,
-        api_key: str | None = None,
-        secret_key: str | None = None,
-        access_token: str | None = None,
-        name: str = "blink",
-        environment: typing.Literal["production", "sandbox"] = "production",
-        base_url: str | None = None,
-        plain_http_to: str | None = None,
-        currency: str | None = None,
-        transport: refundry.Transport | refundry.AsyncTransport | None = None,
-    ) -> None:
-        self._set_place(locals())
-        self._set_keys_or_token({"api_key": api_key, "secret_key": secret_key}, access_token)
-
-
-KINDS: Final[dict[str, type[Account]]] = {"lab4pay": Lab4Pay, "paybyrd": Paybyrd, "blink": Blink}
-"""The class of the accounts of each provider, by the provider's name."""
-
-
-def _in_rotation(
+def in_rotation(
     given: Mapping[str, object], checked: Callable[[object, str], Secret], *fields: str
 ) -> Iterator[tuple[Secret, ...]]:
     """The secrets of these fields, which prove a callback together, and the previous ones while they are used too.
@@ -286,11 +160,3 @@ def _in_rotation(
             if given[field] is None:
                 raise InvalidRefund(f"{field} is missing, beside the others that prove a callback", field=field)
         yield tuple(checked(given[field], field) for field in group)
-
-
-def _of_basic(value: object, field: str) -> Secret:
-    """A name or a password of HTTP Basic."""
-    secret = text_secret(value, field)
-    if field.endswith("username") and ":" in secret.reveal():
-        raise InvalidRefund(f"{field} has a colon, which HTTP Basic cannot carry", field=field)
-    return secret
