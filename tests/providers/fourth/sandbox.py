@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from refundry.sandbox import Fault
+from refundry.sandbox.entry import Provider
 from refundry.sandbox.faults import Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, SandboxRefund
-from refundry.sandbox.providers import Provider
 from tests.providers.fourth.account import Fourth
 from tests.providers.fourth.record import KEY, signature
 from tests.providers.record import WEBHOOK_KEY
