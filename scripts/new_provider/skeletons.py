@@ -1,0 +1,307 @@
+"""The provider's own files as they begin: filled with what the contract says, and marked where a decision is due."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from scripts.contracts.proposal import Operation as Found
+from scripts.new_provider.decisions import MARK, own_files
+from scripts.new_provider.subject import Guess, Operation, Subject
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_SANDBOX_WORDS = ("sandbox", "test", "demo", "staging", "dev")
+
+
+def source(hosts: Sequence[str], fetch: str, operations: Sequence[str]) -> str:
+    """Return the part of source.toml that a person writes."""
+    chosen = "".join(f"    {json.dumps(one)},\n" for one in operations)
+    return (
+        "# Written by a person. Credentials go to no other host than these; `fetch` is where the page is read.\n"
+        f"# {MARK} whether these hosts, which the document names, are the provider's\n"
+        f"hosts = {json.dumps(list(hosts))}\n"
+        f"fetch = {json.dumps(fetch)}\n" + (f"operations = [\n{chosen}]\n" if operations else "")
+    )
+
+
+def overlay(name: str, extends: str, data: Mapping[str, Any], found: Sequence[Found], server: str | None) -> str:
+    """Return an overlay that names each operation, and says which server is which environment."""
+    actions = [_naming(one, data) for one in found]
+    servers = data.get("servers") or []
+    if server is not None:
+        actions.append(_server(server))
+    for index, one in enumerate(servers):
+        actions.append(_environment(one, index, servers) if server is None else _removed(one, index))
+    head = (
+        f"# Our changes to the contract of {name}. specs/README.md says how to write an action.\n"
+        f"overlay: 1.1.0\ninfo:\n  title: {name}, as refundry uses it\n  version: 1.0.0\nextends: {extends}\nactions:\n"
+    )
+    return head + "\n".join(actions)
+
+
+def _action(name: str, reason: str, target: str, *lines: str) -> str:
+    head = [f"- x-name: {name}", f"  x-reason: {reason}", "  x-source: ours", f"  target: {target}"]
+    return "".join(f"  {line}\n" for line in (*head, *(f"  {line}" for line in lines)))
+
+
+def _naming(operation: Found, data: Mapping[str, Any]) -> str:
+    target = f"$.paths['{operation.path}'].{operation.method}"
+    value = data["paths"][operation.path][operation.method]
+    name = f"operation-{operation.name.replace('_', '-')}"
+    tags = [] if value.get("tags") else ["tags:", "  - refunds"]
+    reason = "The generated module and functions need names that are identifiers and stay."
+    if operation.operation_id is None:
+        lines = ["x-expect: absent", "update:", f"  operationId: {operation.name}", *(f"  {line}" for line in tags)]
+        return _action(name, reason, target, *lines)
+    renamed = _action(
+        name,
+        reason,
+        f"{target}.operationId",
+        f"x-expect: {json.dumps(operation.operation_id)}",
+        f"update: {operation.name}",
+    )
+    tagged = _action(f"{name}-tag", reason, target, "x-expect: absent", "update:", *(f"  {line}" for line in tags))
+    is_named = operation.operation_id == operation.name
+    return "\n".join([*([] if is_named else [renamed]), *([tagged] if tags else [])])
+
+
+def _server(url: str) -> str:
+    return _action(
+        "servers",
+        "The document names no server that an address can be made of.",
+        "$",
+        "update:",
+        "  servers:",
+        f"    - url: {json.dumps(url)}",
+        "      x-environments:",
+        "        - production",
+        "        - sandbox",
+        f"# {MARK} the server of each environment",
+    )
+
+
+def _environment(server: Mapping[str, Any], index: int, servers: Sequence[Mapping[str, Any]]) -> str:
+    is_test = any(word in f"{server['url']} {server.get('description', '')}".lower() for word in _SANDBOX_WORDS)
+    environments = ["production", "sandbox"] if len(servers) == 1 else ["sandbox"] if is_test else ["production"]
+    if len(servers) > 1 and index != _first_of(servers, is_test=is_test):
+        return _removed(server, index)
+    return _action(
+        f"server-{index + 1}",
+        "An account chooses a server by its environment.",
+        f"$.servers[?@.url == {_quoted(server['url'])}]",
+        "x-expect: absent",
+        "update:",
+        "  x-environments:",
+        *(f"    - {one}" for one in environments),
+        f"# {MARK} whether this is the server of {' and '.join(environments)}",
+    )
+
+
+def _first_of(servers: Sequence[Mapping[str, Any]], *, is_test: bool) -> int:
+    kinds = [
+        any(word in f"{one['url']} {one.get('description', '')}".lower() for word in _SANDBOX_WORDS) for one in servers
+    ]
+    return kinds.index(is_test)
+
+
+def _removed(server: Mapping[str, Any], index: int) -> str:
+    target = f"$.servers[?@.url == {_quoted(server['url'])}]"
+    return _action(f"server-{index + 1}", "No account uses this server.", target, "remove: true")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def files(subject: Subject) -> dict[str, str]:
+    """Return the text of each of the provider's own files outside of specs/, by its path."""
+    _, _, account, translation, machine, record, page = own_files(subject.name)
+    values = _values(subject)
+    named = {account: "account.py", translation: "translation.py", machine: "machine.py", record: "record.py"}
+    named[page] = "page.md"
+    return {path: _filled(f"{template}.txt", values) for path, template in named.items()}
+
+
+def _filled(template: str, values: Mapping[str, str]) -> str:
+    return Template((_TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
+
+
+def _values(subject: Subject) -> dict[str, str]:
+    done, failed, pending = subject.words()
+    refund, lookup = subject.refund, subject.lookup
+    codes = list(subject.code.words) or ["DECLINED"]
+    guesses = {one: getattr(subject, one) for one in ("state", "amount", "refund_id", "payment_id", "code", "message")}
+    dashed = subject.name.replace("_", "-")
+    return {
+        **{name: guess.name for name, guess in guesses.items()},
+        **{f"{name}_attr": guess.attribute for name, guess in guesses.items()},
+        "name": subject.name,
+        "dashed": dashed,
+        "class_name": subject.class_name,
+        "done": done,
+        "failed": failed,
+        "pending": pending,
+        "origin": subject.origin,
+        "success": str(subject.success),
+        "refund_call": refund.call,
+        "refund_function": refund.function,
+        "body": subject.body_model(),
+        "body_amount": subject.request_amount,
+        "body_reference": subject.request_reference,
+        "refund_fields": _listed(subject.refund_fields),
+        "error_fields": _listed(subject.error_fields),
+        "words": _rows(f"    {json.dumps(word)}: Outcome.{_outcome(subject, word)}," for word in subject.state.words),
+        "codes": _rows(f"    {json.dumps(code)}: (Outcome.UNKNOWN, Reason.OTHER)," for code in codes),
+        "record_words": _rows(f"    {json.dumps(word)}: UNKNOWN," for word in subject.state.words),
+        "record_codes": _rows(f'    {json.dumps(code)}: (422, "OutcomeUnknown"),' for code in codes),
+        "state_words": ", ".join(f"{json.dumps(word)}: PENDING" for word in subject.state.words),
+        "record_statuses": "{" + ", ".join(f"{one}: {_result(one)!r}" for one in subject.statuses()) + "}",
+        "codes_at": repr(subject.code.pointer if subject.code.words else None),
+        "listed_at": subject.state.pointer,
+        "invalid": codes[0],
+        "declined": codes[0],
+        "unauthorised": codes[-1],
+        **_paths(subject),
+        **_lookup(subject, lookup),
+        **_account(subject),
+    }
+
+
+def _rows(rows: Any) -> str:
+    return "\n".join(rows)
+
+
+def _outcome(subject: Subject, word: str) -> str:
+    done, failed, _ = subject.words()
+    return {done: "SUCCEEDED", failed: "REJECTED"}.get(word, "PENDING")
+
+
+def _result(status: int) -> str:
+    if status < 300:
+        return "SUCCEEDED"
+    return "AuthenticationFailed" if status == 401 else "RefundRejected INVALID" if status < 500 else "OutcomeUnknown"
+
+
+def _listed(fields: Sequence[Guess]) -> str:
+    return ", ".join(one.name for one in fields) or "none is described"
+
+
+def _filled_path(operation: Operation, name: str) -> str:
+    path = operation.path
+    for parameter in operation.parameters:
+        path = path.replace(f"{{{parameter}}}", name, 1)
+    return path
+
+
+def _paths(subject: Subject) -> dict[str, str]:
+    lookup = subject.lookup
+    operations = ", ".join(
+        f'"{one.function}": ("{one.method.upper()}", "{_filled_path(one, "{}")}")' for one in subject.operations
+    )
+    asked = () if lookup is None else (f'("GET", "{_filled_path(lookup, "{}")}")',)
+    return {
+        "refund_url": _filled_path(subject.refund, "{PAYMENT}"),
+        "lookup_url": "" if lookup is None else _filled_path(lookup, "{REFUND}"),
+        "record_operations": f"{{{operations}}}",
+        "other_requests": "{" + ", ".join(asked) + "}" if asked else "()",
+    }
+
+
+_STATE_REQUEST = '''    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """{call}."""
+        # {mark} whether this asks about the refund, and by which id
+        return {function}.build_request({arguments})
+
+    def parse_state(self, reply: WireReply) -> Any:
+        """The refund on success, the error on every other described status."""
+        return {function}.read_reply(reply.status, reply.body)'''
+_NO_STATE_REQUEST = '''    def state_request(self, refund: Refund) -> GeneratedRequest:
+        """There is none."""
+        raise UnsupportedOperation(f"{self.account.name} cannot be asked about a refund", field="provider")
+
+    def parse_state(self, reply: WireReply) -> Any:
+        """Nothing is asked."""
+        return None'''
+_MACHINE_LOOKUP = """
+    def _lookup(self, call: Call) -> Reply:
+        index = self.refund_index(call.path["{parameter}"])
+        return self._error(404, "{code}") if index is None else json_reply(200, self._body(self.refunds[index]))
+"""
+
+
+def _lookup(subject: Subject, lookup: Operation | None) -> dict[str, str]:
+    refund = subject.refund
+    imports = {f"from {one.module} import {one.function}" for one in (refund, lookup) if one is not None}
+    if lookup is None:
+        return {
+            "lookup_ids": "",
+            "lookup_methods": _NO_STATE_REQUEST,
+            "translation_names": "",
+            "translation_imports": _rows(sorted({*imports, "from refundry.errors import UnsupportedOperation"})),
+            "machine_operations": f'"{refund.function}": self._refund',
+            "machine_lookup": "",
+        }
+    others = [repr("") for _ in lookup.parameters[1:]]
+    arguments = ", ".join(["refund_id_of(refund)", *others])
+    methods = _STATE_REQUEST.format(call=lookup.call, mark=MARK, function=lookup.function, arguments=arguments)
+    code = (list(subject.code.words) or ["NOT_FOUND"])[0]
+    parameter = lookup.parameters[-1] if lookup.parameters else "id"
+    return {
+        "lookup_ids": '"refund_id"',
+        "lookup_methods": methods,
+        "translation_names": ", refund_id_of",
+        "translation_imports": _rows(sorted(imports)),
+        "machine_operations": f'"{refund.function}": self._refund, "{lookup.function}": self._lookup',
+        "machine_lookup": _MACHINE_LOOKUP.format(parameter=parameter, code=code),
+    }
+
+
+def _account(subject: Subject) -> dict[str, str]:
+    scheme = subject.scheme
+    kind = scheme.get("type")
+    header = str(scheme.get("name", "X-Key"))
+    variable = f"REFUNDRY_{subject.name.upper()}_"
+    dashed = subject.name.replace("_", "-")
+    if kind == "http" and str(scheme.get("scheme", "")).lower() == "basic":
+        arguments, keep = "        username: str,\n        password: str,\n", _BASIC_HEADER
+        return {
+            "account_imports": "from base64 import b64encode\nfrom collections.abc import Mapping\n",
+            "account_arguments": arguments.rstrip("\n"),
+            "account_credentials": keep,
+            "sandbox_account": 'username="test", password=api_key',
+            "record_credentials": '"username": "test", "password": "test-key"',
+            "record_proof": '"Authorization": "Basic dGVzdDp0ZXN0LWtleQ=="',
+            "sandbox_headers": f'"Authorization": "Basic test-key-{dashed}"',
+            "page_arguments": 'username="…", password="…"',
+            "page_variables": f"`{variable}USERNAME`, `{variable}PASSWORD`, `{variable}ENVIRONMENT`",
+        }
+    is_key = kind == "apiKey" and scheme.get("in") == "header"
+    argument = "api_key" if is_key else "access_token"
+    proof = f'"{header}": "' if is_key else '"Authorization": "Bearer '
+    keep = (
+        f'        self.headers: tuple[tuple[str, Secret], ...] = (("{header}", credential(api_key, "api_key")),)'
+        if is_key
+        else '        self.token: Secret | None = credential(access_token, "access_token")'
+    )
+    if kind not in ("apiKey", "http", "oauth2", "openIdConnect") or (kind == "apiKey" and not is_key):
+        keep = f"        # {MARK} how a request proves who sends it: the document has {json.dumps(scheme)}\n{keep}"
+    return {
+        "account_imports": "from collections.abc import Mapping\n",
+        "account_arguments": f"        {argument}: str,",
+        "account_credentials": keep,
+        "sandbox_account": f"{argument}=api_key",
+        "record_credentials": f'"{argument}": "test-key"',
+        "record_proof": f'{proof}test-key"',
+        "sandbox_headers": f'{proof}test-key-{dashed}"',
+        "page_arguments": f'{argument}="…"',
+        "page_variables": f"`{variable}{argument.upper()}`, `{variable}ENVIRONMENT`",
+    }
+
+
+_BASIC_HEADER = """        # RFC 7617: a name with a colon would end early.
+        pair = f"{credential(username, 'username').reveal()}:{credential(password, 'password').reveal()}"
+        basic = Secret(f"Basic {b64encode(pair.encode()).decode()}")
+        self.headers: tuple[tuple[str, Secret], ...] = (("Authorization", basic),)"""

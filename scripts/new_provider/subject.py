@@ -1,0 +1,219 @@
+"""What a contract says of a provider's refunds, as far as it can be read off: the skeletons are filled with it.
+
+What is guessed here (which field has the state, which word means done) stands at a place that is marked for a decision.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scripts.contracts.openapi import METHODS, identifier
+from scripts.contracts.pointers import child, get
+
+# What the words for the state of a refund usually begin with, in the order in which they are tried.
+_DONE = ("succe", "complet", "paid", "refunded", "done", "settled", "approved", "accepted", "executed")
+_FAILED = ("fail", "declin", "reject", "cancel", "void", "error", "denied")
+_STATE = re.compile(r"(state|status|result|outcome)(code)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"amount|cents|minor|value", re.IGNORECASE)
+_PAYMENT = re.compile(r"payment|original|charge|capture|sale", re.IGNORECASE)
+_CODE = re.compile(r".*(code|problem|type|error|name)", re.IGNORECASE)
+_MESSAGE = re.compile(r".*(message|detail|description|title|words|reason)", re.IGNORECASE)
+_REFERENCE = re.compile(r".*(reference|merchantid|external|correlation|metadata)", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of the package: how it is called, and the module of its function."""
+
+    method: str
+    path: str
+    function: str
+    module: str
+    value: Mapping[str, Any]
+
+    @property
+    def call(self) -> str:
+        """The method and the path."""
+        return f"{self.method.upper()} {self.path}"
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of the parameters in its path."""
+        return re.findall(r"\{(.+?)\}", self.path)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A field of a message, and its schema. `name` stands on the wire, `attribute` in Python."""
+
+    name: str
+    pointer: str
+    words: Sequence[str] = ()
+
+    @property
+    def attribute(self) -> str:
+        """Its name in a generated model."""
+        return identifier(self.name)
+
+
+class Subject:
+    """A provider that is being added, by its effective contract and the package that was made of it."""
+
+    def __init__(self, name: str, contract: Mapping[str, Any], package: Path) -> None:
+        self.name = name
+        self.class_name = "".join(word.capitalize() for word in name.split("_"))
+        self.contract = contract
+        self.operations = [*_operations(contract, package)]
+        refunds = [one for one in self.operations if one.method == "post"]
+        self.refund = next((one for one in refunds if "refund" in one.path.lower()), (refunds or self.operations)[0])
+        asks = [one for one in self.operations if one.method == "get"]
+        self.lookup = next((one for one in asks if "refund" in one.path.lower()), next(iter(asks), None))
+        self.success = next((status for status in self._statuses(self.refund) if status < 300), 200)
+        self.refund_fields = self._fields(self._body_of(self.refund, self.success))
+        failed = next((status for status in self._statuses(self.refund) if status >= 400), 422)
+        self.error_fields = self._fields(self._body_of(self.refund, failed))
+        self.request_fields = self._fields(f"{self._at(self.refund)}/requestBody")
+
+    # The fields that are guessed.
+
+    @property
+    def state(self) -> Guess:
+        """The state of a refund."""
+        return _first(self.refund_fields, _STATE, "status")
+
+    @property
+    def amount(self) -> Guess:
+        """The amount of a refund."""
+        return _first(self.refund_fields, _AMOUNT, "amount")
+
+    @property
+    def payment_id(self) -> Guess:
+        """The payment of a refund."""
+        return _first(self.refund_fields, _PAYMENT, "payment_id")
+
+    @property
+    def refund_id(self) -> Guess:
+        """The id of a refund: a field called id, or else one that names the refund."""
+        named = [one for one in self.refund_fields if one.name.lower() in ("id", "refund", "refundid", "refund_id")]
+        return named[0] if named else _first(self.refund_fields, re.compile(".*(id|reference)", re.IGNORECASE), "id")
+
+    @property
+    def code(self) -> Guess:
+        """The code of an error."""
+        return _first(self.error_fields, _CODE, "code")
+
+    @property
+    def message(self) -> Guess:
+        """The text of an error."""
+        return _first([one for one in self.error_fields if one != self.code], _MESSAGE, "message")
+
+    @property
+    def request_amount(self) -> str:
+        """The field of a request that has the amount."""
+        return _first(self.request_fields, _AMOUNT, "amount").name
+
+    @property
+    def request_reference(self) -> str:
+        """The field of a request that has the reference."""
+        return _first(self.request_fields, _REFERENCE, "reference").name
+
+    def words(self) -> tuple[str, str, str]:
+        """The words for a refund that is done, that has failed, and that is pending."""
+        words = list(self.state.words)
+        done = _beginning(words, _DONE) or next(iter(words), "done")
+        failed = _beginning(words, _FAILED) or next((one for one in words if one != done), "failed")
+        return done, failed, next((one for one in words if one not in (done, failed)), "pending")
+
+    # The contract.
+
+    @property
+    def scheme(self) -> Mapping[str, Any]:
+        """The security scheme of the refund; empty where it has none."""
+        schemes = self.contract.get("components", {}).get("securitySchemes", {})
+        needed = self.refund.value.get("security", self.contract.get("security", ()))
+        names = [name for one in needed for name in one]
+        return schemes.get(names[0], {}) if names else {}
+
+    @property
+    def origin(self) -> str:
+        """The server of production."""
+        servers = self.contract.get("servers", ())
+        found = [one["url"] for one in servers if "production" in one.get("x-environments", ())]
+        return str(found[0]).rstrip("/") if found else "https://"
+
+    def statuses(self) -> list[int]:
+        """The statuses that the contract describes for a refund."""
+        return self._statuses(self.refund)
+
+    def body_model(self) -> str:
+        """The name of the schema of a request, or what it is in words."""
+        schema = self._schema(f"{self._at(self.refund)}/requestBody")
+        reference = get(self.contract, schema).get("$ref", "") if schema else ""
+        return reference.rpartition("/")[2] or "a body"
+
+    def _at(self, operation: Operation) -> str:
+        return child(child("/paths", operation.path), operation.method)
+
+    def _statuses(self, operation: Operation) -> list[int]:
+        return sorted(int(one) for one in operation.value.get("responses", {}) if str(one).isdigit())
+
+    def _body_of(self, operation: Operation, status: int) -> str:
+        return child(f"{self._at(operation)}/responses", str(status))
+
+    def _schema(self, holder: str) -> str | None:
+        """The pointer of the JSON schema of a request body or a response; None where it has none."""
+        holder = self._target(holder)
+        content = (get(self.contract, holder) or {}).get("content", {})
+        kind = next((one for one in content if "json" in one), None)
+        return None if kind is None else child(child(holder, "content"), kind) + "/schema"
+
+    def _target(self, pointer: str) -> str:
+        for _ in range(20):
+            value = get(self.contract, pointer)
+            if not isinstance(value, dict) or "$ref" not in value:
+                break
+            pointer = value["$ref"].removeprefix("#")
+        return pointer
+
+    def _fields(self, holder: str) -> list[Guess]:
+        schema = self._schema(holder)
+        return [] if schema is None else [*self._properties(schema, 0)]
+
+    def _properties(self, pointer: str, depth: int) -> Iterator[Guess]:
+        pointer = self._target(pointer)
+        schema = get(self.contract, pointer)
+        if not isinstance(schema, dict) or depth > len(METHODS):
+            return
+        for name in schema.get("properties", {}):
+            at = self._target(child(f"{pointer}/properties", name))
+            listed = next((key for key in ("x-extensible-enum", "enum") if key in (get(self.contract, at) or {})), None)
+            words = tuple(map(str, get(self.contract, at)[listed])) if listed else ()
+            yield Guess(name, f"{at}/{listed}" if listed else at, words)
+        for key in ("allOf", "oneOf", "anyOf"):
+            for index, _ in enumerate(schema.get(key, ())):
+                yield from self._properties(f"{pointer}/{key}/{index}", depth + 1)
+
+
+def _operations(contract: Mapping[str, Any], package: Path) -> Iterator[Operation]:
+    for path, item in contract["paths"].items():
+        for method in METHODS:
+            if method in item:
+                function = item[method]["operationId"]
+                found = next(package.glob(f"api/*/{function}.py"))
+                yield Operation(method, path, function, f"{package.name}.api.{found.parent.name}", item[method])
+
+
+def _first(fields: Sequence[Guess], pattern: re.Pattern[str], otherwise: str) -> Guess:
+    """The first field whose whole name fits, else one whose name has it, else a name that has to be decided."""
+    exact = (one for one in fields if pattern.fullmatch(one.name))
+    within = (one for one in fields if pattern.search(one.name))
+    return next(exact, None) or next(within, None) or Guess(otherwise, "")
+
+
+def _beginning(words: Sequence[str], beginnings: Sequence[str]) -> str | None:
+    found = (word for beginning in beginnings for word in words if word.lower().startswith(beginning))
+    return next(found, None)
