@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from refundry import RefundClient
+from refundry.accounts import KINDS
 from refundry.ledger.rules import TABLE, Event, State, step
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
@@ -224,7 +225,14 @@ def _states_of(provider: str) -> str:
     return states(import_module(f"refundry.providers.{provider}").BY_WORD)
 
 
+def _not_yet() -> str:
+    """What stands in place of a table of a provider about which something is still to be decided."""
+    return "The table is printed once every decision about the provider is taken."
+
+
+_OF_A_PROVIDER = ("capabilities", "inferred", "replies", "states")
 TABLES: Mapping[str, Callable[[], str]] = {
+    **{f"{table} of {one}": _not_yet for table in _OF_A_PROVIDER for one in KINDS},
     **{f"states of {one}": partial(_states_of, one) for one in outcomes.PROVIDERS},
     **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.PROVIDERS},
     **{f"inferred of {one}": partial(inferred, one) for one in outcomes.PROVIDERS},

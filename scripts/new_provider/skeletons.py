@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import Template
+from textwrap import shorten
 from typing import Any
 
 from scripts.contracts.proposal import Operation as Found
@@ -13,6 +14,7 @@ from scripts.new_provider.decisions import MARK, own_files
 from scripts.new_provider.subject import Guess, Operation, Subject
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_MOST_LISTED = 90
 _SANDBOX_WORDS = ("sandbox", "test", "demo", "staging", "dev")
 
 
@@ -164,6 +166,7 @@ def _values(subject: Subject) -> dict[str, str]:
         "invalid": codes[0],
         "declined": codes[0],
         "unauthorised": codes[-1],
+        **_wrapping(subject),
         **_paths(subject),
         **_lookup(subject, lookup),
         **_account(subject),
@@ -186,7 +189,32 @@ def _result(status: int) -> str:
 
 
 def _listed(fields: Sequence[Guess]) -> str:
-    return ", ".join(one.name for one in fields) or "none is described"
+    named = (f"{one.name} ({', '.join(one.inner)})" if one.inner else one.name for one in fields)
+    return shorten("; ".join(named) or "none is described", _MOST_LISTED, placeholder=" ...")
+
+
+def _wrapping(subject: Subject) -> dict[str, str]:
+    """What stands around the fields of a refund, where a reply has them in an object of their own."""
+    state, amount, wrapper = subject.state.name, subject.amount.name, subject.wrapper
+    echo = f'{{{{"{state}":"{subject.words()[0]}","{amount}":{{minor}}}}}}'
+    if wrapper is None:
+        names = ("unwrap", "unwrap_said", "unwrap_members", "at", "wrap_open", "wrap_close")
+        return {**dict.fromkeys(names, ""), "value": "parsed", "echo": echo}
+    name = wrapper.name
+    return {
+        "value": "refund",
+        "at": f"/{name}",
+        "wrap_open": f'{{"{name}": ',
+        "wrap_close": "}",
+        "echo": f'{{{{"{name}":{echo}}}}}',
+        "unwrap": f"        refund = parsed.{wrapper.attribute}\n        if refund is UNSET or refund is None:\n"
+        f'            reader.deviate("/{name}", "is not an object")\n'
+        '            return Reading(why="it gave no refund")\n',
+        "unwrap_said": f'        inner = said.get("{name}")\n'
+        "        said = inner if isinstance(inner, dict) else {}\n",
+        "unwrap_members": f'        inner = members.get("{name}")\n        if isinstance(inner, dict):\n'
+        f'            return {{"{name}": {{**inner, **self.changes(fault, inner, credentials)}}}}\n',
+    }
 
 
 def _filled_path(operation: Operation, name: str) -> str:

@@ -48,11 +48,12 @@ class Operation:
 
 @dataclass(frozen=True)
 class Guess:
-    """A field of a message, and its schema. `name` stands on the wire, `attribute` in Python."""
+    """A field of a message, and its schema. `name` stands on the wire, `attribute` in Python, `inner` are its own."""
 
     name: str
     pointer: str
     words: Sequence[str] = ()
+    inner: Sequence[str] = ()
 
     @property
     def attribute(self) -> str:
@@ -73,10 +74,19 @@ class Subject:
         asks = [one for one in self.operations if one.method == "get"]
         self.lookup = next((one for one in asks if "refund" in one.path.lower()), next(iter(asks), None))
         self.success = next((status for status in self._statuses(self.refund) if status < 300), 200)
-        self.refund_fields = self._fields(self._body_of(self.refund, self.success))
+        self.wrapper, self.refund_fields = self._unwrapped(self._fields(self._body_of(self.refund, self.success)))
         failed = next((status for status in self._statuses(self.refund) if status >= 400), 422)
         self.error_fields = self._fields(self._body_of(self.refund, failed))
         self.request_fields = self._fields(f"{self._at(self.refund)}/requestBody")
+
+    def _unwrapped(self, fields: list[Guess]) -> tuple[Guess | None, list[Guess]]:
+        """The one field in which the refund lies, where it does not lie in the body itself, and the refund's fields."""
+        if not any(map(_is_state, fields)):
+            for one in fields:
+                inner = [*self._properties(one.pointer, 0)]
+                if any(map(_is_state, inner)):
+                    return one, inner
+        return None, fields
 
     # The fields that are guessed.
 
@@ -179,6 +189,10 @@ class Subject:
             pointer = value["$ref"].removeprefix("#")
         return pointer
 
+    def _item(self, pointer: str) -> str:
+        """The schema itself, or that of the items of a list."""
+        return f"{pointer}/items" if "items" in (get(self.contract, pointer) or {}) else pointer
+
     def _fields(self, holder: str) -> list[Guess]:
         schema = self._schema(holder)
         return [] if schema is None else [*self._properties(schema, 0)]
@@ -192,7 +206,8 @@ class Subject:
             at = self._target(child(f"{pointer}/properties", name))
             listed = next((key for key in ("x-extensible-enum", "enum") if key in (get(self.contract, at) or {})), None)
             words = tuple(map(str, get(self.contract, at)[listed])) if listed else ()
-            yield Guess(name, f"{at}/{listed}" if listed else at, words)
+            inner = [] if depth else [one.name for one in self._properties(self._item(at), depth + 1)]
+            yield Guess(name, f"{at}/{listed}" if listed else at, words, inner)
         for key in ("allOf", "oneOf", "anyOf"):
             for index, _ in enumerate(schema.get(key, ())):
                 yield from self._properties(f"{pointer}/{key}/{index}", depth + 1)
@@ -217,3 +232,7 @@ def _first(fields: Sequence[Guess], pattern: re.Pattern[str], otherwise: str) ->
 def _beginning(words: Sequence[str], beginnings: Sequence[str]) -> str | None:
     found = (word for beginning in beginnings for word in words if word.lower().startswith(beginning))
     return next(found, None)
+
+
+def _is_state(field: Guess) -> bool:
+    return _STATE.fullmatch(field.name) is not None

@@ -50,7 +50,8 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
     ),
     "the account": (
         lambda kit: replace(kit, kinds={name: kit.kinds[name] for name in PROVIDERS}),
-        "fourth has no account: write its class in refundry/accounts.py, and list it in KINDS there",
+        "fourth has no account: write its class in refundry/accounts/fourth.py, and list it in KINDS in "
+        "refundry/accounts/__init__.py",
     ),
     "the translation": (
         lambda kit: replace(kit, translations={cls: at for cls, at in kit.translations.items() if cls is not Fourth}),
@@ -83,6 +84,12 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
             kit, records={**kit.records, "fourth": replace(RECORD, states=replace(RECORD.states, words={}))}
         ),
         "fourth has an empty states.words: fill it in tests/providers/fourth.py",
+    ),
+    "a decision": (
+        lambda kit: replace(
+            kit, decisions=lambda provider: ["docs/fourth.md:3: say it"] if provider == "fourth" else []
+        ),
+        "docs/fourth.md:3: say it",
     ),
     "the refusals": (
         lambda kit: replace(kit, records={**kit.records, "fourth": replace(RECORD, refusals={})}),
