@@ -7,6 +7,7 @@ import json
 import keyword
 import re
 import sys
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -99,17 +100,32 @@ def _write_contract(given: argparse.Namespace, root: Path, page: bytes, place: s
     for path, text in written.items():
         path.write_text(text, encoding="utf-8")
     used = load(folder / (slices.FILE if given.operations else slices.WHOLE))
-    found = _found(used)
-    text = skeletons.overlay(given.name, slices.WHOLE, used.data, found, server)
+    text = skeletons.overlay(given.name, slices.WHOLE, used.data, _named(used), server)
     (folder / "overlay.yaml").write_text(text, encoding="utf-8")
 
 
 _CONTRADICTIONS = "# Where the examples of {name}'s contract break it, each with our decision.\n"
 
 
-def _found(used: Document) -> list[proposal.Operation]:
-    pointers = operations(used.data)
-    return [proposal.Operation(at, method, path, value.get("operationId")) for at, method, path, value in pointers]
+_VERBS = {"post": "create", "put": "replace", "patch": "change"}
+
+
+def _named(used: Document) -> dict[proposal.Operation, str]:
+    """Return the chosen operations, each with the name of its function."""
+    found = [
+        proposal.Operation(at, method, path, value.get("operationId"))
+        for at, method, path, value in operations(used.data)
+    ]
+    names = {one: one.name if one.operation_id else _name_of(one) for one in found}
+    twice = {name for name, count in Counter(names.values()).items() if count > 1}
+    return {one: one.name if name in twice else name for one, name in names.items()}
+
+
+def _name_of(operation: proposal.Operation) -> str:
+    """A name for the function of an operation that the document does not name: create_refund, get_refund."""
+    named = [part for part in operation.path.split("/") if part and "{" not in part]
+    words = re.findall("[a-z0-9]+", re.sub("([a-z])([A-Z])", r"\1_\2", named[-1]).lower()) if named else []
+    return "_".join([_VERBS.get(operation.method, operation.method), *words]).removesuffix("s")
 
 
 def _host(url: str) -> str:

@@ -22,7 +22,7 @@ OWN = (
     "tests/providers/{}.py",
     "docs/{}.md",
 )
-_SENTENCE = re.compile(rf"{MARK} *(.*?) *(?:\"\)|-->)?$")
+_SENTENCE = re.compile(rf"{MARK} *(.*?) *(?:\"\)?|-->)?$")
 
 
 class Decision(NamedTuple):

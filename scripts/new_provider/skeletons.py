@@ -29,9 +29,9 @@ def source(hosts: Sequence[str], fetch: str, operations: Sequence[str]) -> str:
     )
 
 
-def overlay(name: str, extends: str, data: Mapping[str, Any], found: Sequence[Found], server: str | None) -> str:
+def overlay(name: str, extends: str, data: Mapping[str, Any], named: Mapping[Found, str], server: str | None) -> str:
     """Return an overlay that names each operation, and says which server is which environment."""
-    actions = [_naming(one, data) for one in found]
+    actions = [_naming(one, called, data) for one, called in named.items()]
     servers = data.get("servers") or []
     if server is not None:
         actions.append(_server(server))
@@ -41,7 +41,7 @@ def overlay(name: str, extends: str, data: Mapping[str, Any], found: Sequence[Fo
         f"# Our changes to the contract of {name}. specs/README.md says how to write an action.\n"
         f"overlay: 1.1.0\ninfo:\n  title: {name}, as refundry uses it\n  version: 1.0.0\nextends: {extends}\nactions:\n"
     )
-    return head + "\n".join(actions)
+    return head + "\n".join(filter(None, actions))
 
 
 def _action(name: str, reason: str, target: str, *lines: str) -> str:
@@ -49,25 +49,18 @@ def _action(name: str, reason: str, target: str, *lines: str) -> str:
     return "".join(f"  {line}\n" for line in (*head, *(f"  {line}" for line in lines)))
 
 
-def _naming(operation: Found, data: Mapping[str, Any]) -> str:
+def _naming(operation: Found, called: str, data: Mapping[str, Any]) -> str:
     target = f"$.paths['{operation.path}'].{operation.method}"
     value = data["paths"][operation.path][operation.method]
-    name = f"operation-{operation.name.replace('_', '-')}"
-    tags = [] if value.get("tags") else ["tags:", "  - refunds"]
+    name = f"operation-{called.replace('_', '-')}"
+    tags = [] if value.get("tags") else ["  tags:", "    - refunds"]
     reason = "The generated module and functions need names that are identifiers and stay."
     if operation.operation_id is None:
-        lines = ["x-expect: absent", "update:", f"  operationId: {operation.name}", *(f"  {line}" for line in tags)]
-        return _action(name, reason, target, *lines)
-    renamed = _action(
-        name,
-        reason,
-        f"{target}.operationId",
-        f"x-expect: {json.dumps(operation.operation_id)}",
-        f"update: {operation.name}",
-    )
-    tagged = _action(f"{name}-tag", reason, target, "x-expect: absent", "update:", *(f"  {line}" for line in tags))
-    is_named = operation.operation_id == operation.name
-    return "\n".join([*([] if is_named else [renamed]), *([tagged] if tags else [])])
+        return _action(name, reason, target, "x-expect: absent", "update:", f"  operationId: {called}", *tags)
+    expected = f"x-expect: {json.dumps(operation.operation_id)}"
+    renamed = _action(name, reason, f"{target}.operationId", expected, f"update: {called}")
+    tagged = _action(f"{name}-tag", reason, target, "x-expect: absent", "update:", *tags)
+    return "\n".join([*([] if operation.operation_id == called else [renamed]), *([tagged] if tags else [])])
 
 
 def _server(url: str) -> str:
@@ -256,7 +249,9 @@ _NO_STATE_REQUEST = '''    def state_request(self, refund: Refund) -> GeneratedR
 _MACHINE_LOOKUP = """
     def _lookup(self, call: Call) -> Reply:
         index = self.refund_index(call.path["{parameter}"])
-        return self._error(404, "{code}") if index is None else json_reply(200, self._body(self.refunds[index]))
+        if index is None:
+            return self._error(404, "{code}")
+        return json_reply(200, self._body(self.refunds[index]))
 """
 
 
