@@ -44,9 +44,9 @@ class FourthMachine(Machine):
 
     def _lookup(self, call: Call) -> Reply:
         index = self.refund_index(call.path["refund_id"])
-        return (
-            self._error(404, "no_such_payment") if index is None else json_reply(200, self._body(self.refunds[index]))
-        )
+        if index is None:
+            return self._error(404, "no_such_payment")
+        return json_reply(200, self._body(self.refunds[index]))
 
     def _body(self, refund: SandboxRefund) -> dict[str, Any]:
         return {
