@@ -289,7 +289,8 @@ class PaybyrdV3(Paybyrd):
 
 def test_the_name_of_a_provider_may_begin_with_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(KINDS, "paybyrd_v3", PaybyrdV3)
-    monkeypatch.setitem(TRANSLATIONS, PaybyrdV3, TRANSLATIONS[Paybyrd])
+    translations: dict[Any, str] = {**TRANSLATIONS, PaybyrdV3: TRANSLATIONS[Paybyrd]}
+    monkeypatch.setattr("refundry.providers.registry.TRANSLATIONS", translations)
     both = {"REFUNDRY_PAYBYRD_V3_API_KEY": "test-key", "REFUNDRY_PAYBYRD_API_KEY": "test-key"}
     assert names(both) == "paybyrd_v3, paybyrd"
     assert names({"REFUNDRY_PAYBYRD_V3__SHOP__API_KEY": "test-key"}) == "shop"
