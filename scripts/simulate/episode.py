@@ -20,6 +20,7 @@ from tests.stateful import world
 
 if TYPE_CHECKING:
     from refundry.flows.effects import WaitFor
+    from refundry.ledger.entry import Reservation
     from refundry.sandbox.machine import Callback
     from scripts.simulate.chance import Order
     from scripts.simulate.machines import Machine
@@ -216,12 +217,19 @@ class Episode(Setting):
         if not worker.is_alive:
             return
         worker.connection.trouble = self.chance.among(_TROUBLES) if self.luck(Luck.LEDGER) else None
-        is_done = worker.sweep()
-        self.story.tell(self.schedule.now, None, "sweeps", worker, is_done)
+        recorded = worker.sweep()
+        self.story.tell(self.schedule.now, None, "sweeps", worker, recorded is not None)
+        for call in recorded or ():
+            self.promises.recorded(self._order_of(call.reservation), call.number, call.reservation)
         for order in self.plan.orders:
             self.promises.state(order)
-        if not is_done:
+        if recorded is None:
             self._sweep_soon(worker)
+
+    def _order_of(self, reservation: Reservation) -> Order:
+        request = reservation.request
+        names = (request.provider, request.reference)
+        return next(order for order in self.plan.orders if (order.provider, order.reference) == names)
 
     # Troubles.
 

@@ -82,20 +82,26 @@ class Promises:
         if isinstance(result, Entry) and isinstance(result.known, Unknown):
             order.denied = -1  # the word no longer stands
         if isinstance(change, Record):
-            known = change.reservation.known
-            if isinstance(known, Accepted) and known.refund_id is not None:
-                is_news = known.refund_id not in order.accepted
-                order.accepted.add(known.refund_id)
-                is_twice = sum(one.refund_id in order.accepted and not one.failed for one in executions) > 1
-                # A call that has reserved it after the word knows of it.
-                is_denied = is_news and call.number <= order.denied and change.reservation.decided_by is None
-                if call.number > order.denied:
-                    order.denied = -1  # it was sent by the word, which is used up
-                if (is_twice or is_denied) and (row is None or row[CONTRADICTION] is None):
-                    require(world.CONTRADICTIONS_ARE_LISTED, order)
+            self.recorded(order, call.number, change.reservation)
         elif isinstance(change, Learn) and row is not None and row[STATE] == State.ACCEPTED and row[REFUND_ID]:
             order.accepted.add(row[REFUND_ID])
         self.state(order)
+
+    def recorded(self, order: Order, number: int, reservation: Reservation) -> None:
+        """Whether the acceptance of a call that has just been recorded is listed where something contradicts it."""
+        known = reservation.known
+        if not isinstance(known, Accepted) or known.refund_id is None:
+            return
+        row, executions = self._row(order), self._setting.providers.executions(order)
+        is_news = known.refund_id not in order.accepted
+        order.accepted.add(known.refund_id)
+        is_twice = sum(one.refund_id in order.accepted and not one.failed for one in executions) > 1
+        # A call that has reserved it after the word knows of it.
+        is_denied = is_news and number <= order.denied and reservation.decided_by is None
+        if number > order.denied:
+            order.denied = -1  # it was sent by the word, which is used up
+        if (is_twice or is_denied) and (row is None or row[CONTRADICTION] is None):
+            require(world.CONTRADICTIONS_ARE_LISTED, order)
 
     def learnt(self, call: Call, before: Entry | None, after: Entry | None) -> None:
         """Whether the ledger keeps what a call has just told it."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from unittest import mock
 
 from refundry import Money, RefundError, Retry, Secret, Timeout, WebhookRejected
 from refundry.core import Core
 from refundry.errors import LedgerFailed
+from refundry.ledger.changes import Record
 from refundry.ledger.database import HandBack, Held, Session
 from scripts.simulate.database import Connection
 from scripts.simulate.provider import ASKED, CURRENCY
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from refundry import Account
     from refundry.ledger.changes import Change
+    from refundry.ledger.entry import Reservation
     from refundry.owner import Owner
     from refundry.refund import RefundRequest
     from refundry.sandbox.machine import Callback
@@ -41,6 +43,13 @@ class Kind(StrEnum):
     REFUND = "refund"
     RESOLVE = "resolve"
     CALLBACK = "callback"
+
+
+class Recorded(NamedTuple):
+    """A call, by its number, whose reservation was recorded without it."""
+
+    number: int
+    reservation: Reservation
 
 
 class Call:
@@ -127,11 +136,17 @@ class Worker:
         finally:
             self.connection.trouble = None
 
-    def sweep(self) -> bool:
-        """Make the changes that no caller waits for. False where they have to be tried again."""
+    def sweep(self) -> list[Recorded] | None:
+        """Make the changes that no caller waits for. Gives the calls that they recorded; None where they failed."""
         posted, self._posted = self._posted, []
         changes = [*posted, *self._session.left_behind()]
-        return not changes or not any(isinstance(one, LedgerFailed) for one in self.make(changes))
+        if not changes:
+            return []
+        owners = [one.owner for one in changes if isinstance(one, HandBack | Record)]
+        held = [self.held.of(owner.token) for owner in owners]
+        if any(isinstance(one, LedgerFailed) for one in self.make(changes)):
+            return None
+        return [Recorded(int(one.owner.token.rpartition("-")[2]), one) for one in held if one is not None]
 
     # Calls.
 

@@ -47,12 +47,17 @@ def send_twice(url: str, clocks: Clocks, second: Any, then: Callable[[Caller], o
         return outcome_of(client, "blink")
 
 
+def ask(url: str, refund_id: str, state: str, status: RefundStatus) -> None:
+    """Ask about a refund, which is in this state."""
+    said = BLINK.states.reply(state, **{**BLINK.states.transaction, "transaction_id": refund_id})
+    with worker("blink", Scripted(LOST, state=said), url) as client:
+        asked = Refund("blink", "reference-1", PENDING, refund_id=refund_id, payment_id=PAYMENT)
+        assert result(client, client.client.lookup(asked)).status is status
+
+
 def fail(url: str, refund_id: str) -> None:
     """Ask about a refund, which has failed."""
-    failed = BLINK.states.reply("failed", **{**BLINK.states.transaction, "transaction_id": refund_id})
-    with worker("blink", Scripted(LOST, state=failed), url) as client:
-        asked = Refund("blink", "reference-1", PENDING, refund_id=refund_id, payment_id=PAYMENT)
-        assert result(client, client.client.lookup(asked)).status is FAILED
+    ask(url, refund_id, "failed", FAILED)
 
 
 @pytest.mark.parametrize("order", [("refund-1", "refund-2"), ("refund-2", "refund-1")], ids=["late first", "late last"])
@@ -70,6 +75,18 @@ def test_a_reference_with_two_accepted_refunds_is_free_once_both_have_failed(
     fail(url, order[1])
     with worker("blink", unused, url) as client:
         assert known(client, "blink").state == "free"
+
+
+def test_a_lookup_that_finds_one_of_two_refunds_pending_does_not_forget_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, unused = sqlite_url(tmp_path), Scripted(pending("refund-3"))
+    send_twice(url, Clocks(monkeypatch), pending("refund-2"))
+    ask(url, "refund-2", "pending", PENDING)
+    fail(url, "refund-2")
+    with worker("blink", unused, url) as client:
+        assert client.ask("blink").refund_id == "refund-1"
+    assert unused.sent == []
 
 
 @pytest.mark.parametrize("failed", ["refund-1", "refund-2"])

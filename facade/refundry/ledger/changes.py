@@ -255,6 +255,8 @@ class Reserve(Change[Reservation | Refund]):
         if isinstance(known, Unknown):
             reservation.first_sent = known.first_sent
             reservation.earlier = unknown_again(request, known, reservation.resend_until)
+        elif entry is not None and reservation.may_be_stored(entry.first_sent):
+            reservation.key_first_sent = entry.first_sent
         in_window = reservation.earlier is not None and reservation.earlier.resend is not Resend.NEVER
         event = event_of_reserving(in_window=in_window)
         match step(state_of(known), event).answer:
@@ -265,7 +267,7 @@ class Reserve(Change[Reservation | Refund]):
             case Answer.STAYS_UNKNOWN if reservation.earlier is not None:
                 raise reservation.earlier
         self._check_payment(view)
-        reservation.known = sending(known, Progress(), view.clock)
+        reservation.known = sending(known, Progress(), view.clock, reservation.key_first_sent)
         view.put(request.provider, request.reference, reservation.entry(reservation.known), Note(event), reservation)
         return reservation
 
@@ -418,7 +420,8 @@ class Learn(Change[bool]):
         note = Note(event, facts=lambda: {"status": refund.status.value, "code": refund.provider_code})
         view.keep_ids(refund.provider, refund.reference, ids_of(refund))
         if next_state is State.ACCEPTED:
-            changed = replace(entry, known=accepted(refund, sent_at(known)), decided_by=None)
+            others = known.others if isinstance(known, Accepted) else ()
+            changed = replace(entry, known=accepted(refund, sent_at(known), others), decided_by=None)
             if changed != entry:
                 view.put(refund.provider, refund.reference, changed, note)
         elif self.may_free:
@@ -501,11 +504,15 @@ class Decide(Change[None]):
             raise LookupError(f"the ledger {what} {self.reference!r} at {self.account}")
         event = Event.DECIDED_EXECUTED if self.executed else Event.DECIDED_NOT_EXECUTED
         note = Note(event, by=self.by, reason=self.reason)
-        state, answer = step(state_of(entry.known), event)
+        known = entry.known
+        state, answer = step(state_of(known), event)
         if answer is not Answer.REFUSE:
             amount = entry.amount if isinstance(entry.amount, Money) else None
-            said = Accepted(RefundStatus.SUCCEEDED, amount, None, None, None, sent_at(entry.known))
-            decided = replace(entry, known=said if self.executed else None, decided_by=self.by)
+            said = Accepted(RefundStatus.SUCCEEDED, amount, None, None, None, sent_at(known))
+            decided = replace(entry, known=said, decided_by=self.by)
+            if not self.executed:  # the next call has the same key, whose window began with this attempt
+                first_sent = known.first_sent if isinstance(known, Unknown) else None
+                decided = replace(decided, known=None, first_sent=first_sent)
             view.put(self.account, self.reference, decided, note)
         elif entry.contradiction is not None and self.executed is (state is State.ACCEPTED):
             view.put(self.account, self.reference, replace(entry, contradiction=None), note)

@@ -43,7 +43,8 @@ class Entry:
     `failed_ids` are the provider's ids of refunds under this reference that have failed. `attempt` counts the attempts
     that the provider tells apart: it grows once one was refused or has failed, and never after one that was lost.
     `decided_by` names the person by whose word the state is as it is, or by whose word the attempt could begin, None
-    where the provider's is. `contradiction` says what contradicts it, None where nothing does.
+    where the provider's is. `contradiction` says what contradicts it, None where nothing does. `first_sent` is when an
+    attempt was first sent that a person's word has freed, for the next call repeats its idempotency key.
     """
 
     payment_id: str | None
@@ -53,6 +54,7 @@ class Entry:
     attempt: int = 1
     decided_by: str | None = None
     contradiction: str | None = None
+    first_sent: Moment | None = None
 
 
 class Tried(NamedTuple):
@@ -70,10 +72,10 @@ class Reservation:
     `window` is for how many seconds the provider de-duplicates, None where it does not. `margin` is subtracted from
     it, so that no attempt which was allowed within the window arrives after it. `lease_end` is when every other
     process will take the reference for unknown, None where no other process knows it. `counts_attempts` says that
-    the ledger keeps the number of the attempt for every process. `decided_by` is the person whose word stood when
-    the call began. `known` is what the call knows of the reference. `earlier` is the outcome of the first attempt
-    that left the refund unknown, None once a later one has resolved it. `tried` is how each attempt ended, and
-    `refused` says that the last one was refused.
+    the ledger keeps the number of the attempt for every process. `decided_by` is the person whose word stood when the
+    call began, and `key_first_sent` is when the key was first sent before that word. `known` is what the call knows of
+    the reference. `earlier` is the outcome of the first attempt that left the refund unknown, None once a later one has
+    resolved it. `tried` is how each attempt ended, and `refused` says that the last one was refused.
     """
 
     request: RefundRequest
@@ -86,6 +88,7 @@ class Reservation:
     failed_ids: tuple[str, ...] = ()
     contradiction: str | None = None
     decided_by: str | None = None
+    key_first_sent: Moment | None = None
     known: Known = None
     first_sent: Moment | None = None
     earlier: OutcomeUnknown | None = None
@@ -98,7 +101,7 @@ class Reservation:
 
     def begin(self, progress: Progress) -> None:
         """Note that an attempt is about to be handed to the transport."""
-        begun = self.known = sending(self.known, progress, self.clock)
+        begun = self.known = sending(self.known, progress, self.clock, self.key_first_sent)
         self.first_sent = begun.first_sent
 
     @property
@@ -115,6 +118,15 @@ class Reservation:
     def resend_until(self) -> Deadline | None:
         """When sending again stops being safe if the refund is unknown now; None where it never is."""
         return resend_until(self.first_sent, self.window, self.margin, self.clock)
+
+    def may_be_stored(self, first_sent: Moment | None) -> bool:
+        """Whether the provider may still keep an answer under a key that was first sent then.
+
+        A later request under the key may have been the first to arrive, up to a window later.
+        """
+        if first_sent is None or self.window is None:
+            return False
+        return first_sent.age() < 2 * self.window + self.margin
 
     @property
     def same_answer_until(self) -> datetime | None:
@@ -218,6 +230,7 @@ class Reservation:
             # Until the provider accepts one: a call from before the word may still say that the word was wrong.
             None if isinstance(known, Accepted) else self.decided_by,
             self.contradiction,
+            self.key_first_sent if known is None and not is_next else None,
         )
 
     @property
@@ -279,10 +292,11 @@ def with_ids_of(earlier: Unknown | None, later: Unknown) -> Unknown:
     return replace(later, tracking_id=earlier.tracking_id, refund_id=earlier.refund_id, is_first=earlier.is_first)
 
 
-def sending(known: Known, progress: Progress, clock: Clock) -> Sending:
+def sending(known: Known, progress: Progress, clock: Clock, key_first_sent: Moment | None = None) -> Sending:
     """The knowledge of an attempt that begins, over what is known before it."""
     before = _left_unknown(known)
-    return Sending(Moment(clock) if before is None else before.first_sent, progress, before)
+    first_sent = key_first_sent or Moment(clock) if before is None else before.first_sent
+    return Sending(first_sent, progress, before)
 
 
 def sent_at(known: Known) -> float:
@@ -292,11 +306,10 @@ def sent_at(known: Known) -> float:
     return 0.0 if known is None else known.first_sent.wall
 
 
-def accepted(refund: Refund, sent_at: float) -> Accepted:
+def accepted(refund: Refund, sent_at: float, others: tuple[str, ...] = ()) -> Accepted:
     """What is kept of an accepted refund."""
-    return Accepted(
-        refund.status, refund.amount, refund.refund_id, refund.tracking_id, _interned(refund.provider_code), sent_at
-    )
+    code = _interned(refund.provider_code)
+    return Accepted(refund.status, refund.amount, refund.refund_id, refund.tracking_id, code, sent_at, others)
 
 
 def _interned(code: str | None) -> str | None:

@@ -55,7 +55,7 @@ class Row:
             entry.attempt,
             refund_id,
             tracking_id,
-            _NO_FACTS if known is None else encoded(_facts(known, now)),
+            _facts_of_free(entry, now) if known is None else encoded(_facts(known, now)),
             encoded(entry.failed_ids) if entry.failed_ids else _NO_IDS,
             entry.decided_by,
             entry.contradiction,
@@ -101,7 +101,10 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
     stored, failed_ids, decided_by, contradiction, token, lease, _, version = rest
     facts = json.loads(stored)
     known: Known = None
+    first_sent: Moment | None = None
     match State(state):
+        case State.FREE if "first_sent" in facts:
+            first_sent = _moment(facts["first_sent"], now, clock)
         case State.SENDING:
             before = facts["before"] and _unknown(facts["before"], now, clock)
             known = Sending(_moment(facts["first_sent"], now, clock), Progress(), before)
@@ -120,6 +123,7 @@ def from_columns(columns: tuple[Any, ...], now: Instant, clock: Clock) -> Row:
         attempt,
         decided_by,
         contradiction,
+        first_sent,
     )
     lease_end = None if lease is None else Instant(*json.loads(lease))
     return Row(account, reference, entry, token, lease_end, version)
@@ -155,6 +159,10 @@ def _facts(known: Known, now: Instant) -> dict[str, Any]:
             return {"first_sent": _of_moment(known.first_sent, now), "before": before}
         case None:
             return {}
+
+
+def _facts_of_free(entry: Entry, now: Instant) -> str:
+    return _NO_FACTS if entry.first_sent is None else encoded({"first_sent": _of_moment(entry.first_sent, now)})
 
 
 def _facts_of_unknown(known: Unknown, now: Instant) -> dict[str, Any]:

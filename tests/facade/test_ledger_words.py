@@ -1,0 +1,76 @@
+"""A person's word, and the idempotency key that the next call repeats: its window goes on."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from refundry import NotSent, OutcomeUnknown, RefundStatus, Resend, Retry
+from refundry.limits import window_margin
+from tests.facade.ledgers import DAY, LOST, UNREACHED, Clocks, decide, key_of, outcome_of, sqlite_url, worker
+from tests.facade.support import ONCE, Scripted, accepted
+
+WINDOW = DAY - window_margin(Retry())
+DONE = accepted("paybyrd")
+
+
+def sent(url: str, answer: Any) -> tuple[Any, list[str]]:
+    """Return the outcome of one attempt, and the keys that it was sent under."""
+    transport = Scripted(answer)
+    with worker("paybyrd", transport, url, retry=ONCE) as client:
+        return outcome_of(client, "paybyrd"), [key_of(one) for one in transport.sent]
+
+
+def deny(url: str) -> None:
+    """A person finds that nothing was executed."""
+    with worker("paybyrd", Scripted(LOST), url) as client:
+        decide(client, RefundStatus.FAILED, "paybyrd")
+
+
+@pytest.fixture
+def clocks(monkeypatch: pytest.MonkeyPatch) -> Clocks:
+    """The clocks of the machine."""
+    return Clocks(monkeypatch)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The URL of a ledger."""
+    return sqlite_url(tmp_path)
+
+
+@pytest.mark.parametrize("between", [[], [UNREACHED]], ids=["at once", "after a call that sent nothing"])
+def test_the_window_of_a_key_goes_on_over_a_persons_word(between: list[Any], url: str, clocks: Clocks) -> None:
+    _, first = sent(url, LOST)
+    clocks.later(WINDOW - 10)
+    deny(url)
+    for answer in between:
+        assert isinstance(sent(url, answer)[0], NotSent)
+    again, second = sent(url, LOST)
+    assert isinstance(again, OutcomeUnknown)
+    assert (again.resend, second) == (Resend.SAME_REFERENCE, first)
+    clocks.later(11)
+    beyond, third = sent(url, DONE)
+    assert isinstance(beyond, OutcomeUnknown)
+    assert (beyond.resend, third) == (Resend.NEVER, [])
+
+
+def test_a_key_that_the_provider_may_have_forgotten_is_sent_once_after_a_persons_word(url: str, clocks: Clocks) -> None:
+    _, first = sent(url, LOST)
+    clocks.later(DAY)
+    deny(url)
+    again, second = sent(url, LOST)
+    assert isinstance(again, OutcomeUnknown)
+    assert (again.resend, second) == (Resend.NEVER, first)
+    assert sent(url, DONE)[1] == []
+
+
+def test_a_key_that_the_provider_has_forgotten_begins_a_window_of_its_own(url: str, clocks: Clocks) -> None:
+    sent(url, LOST)
+    deny(url)
+    clocks.later(2 * DAY + window_margin(Retry()) + 1)
+    again, keys = sent(url, LOST)
+    assert isinstance(again, OutcomeUnknown)
+    assert again.resend is Resend.SAME_REFERENCE
+    clocks.later(WINDOW - 1)
+    assert sent(url, DONE)[1] == keys
