@@ -168,7 +168,7 @@ class Run:
                 child.kill()
 
     def _chosen(self, mutant: Mutant, tests: Coverage, finders: Mapping[str, int]) -> list[str]:
-        """The quickest of its tests, those that have found the most mutants first."""
+        """The closest of its tests, those that have found the most mutants first."""
         chosen, seconds = list[str](), 0.0
         for test in noticing(mutant.place, mutant.file, tests, self._uses):
             chosen.append(test)

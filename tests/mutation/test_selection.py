@@ -30,8 +30,15 @@ def test_a_line_of_a_function_meets_the_tests_that_run_it() -> None:
     assert met("reader.py", READER, "n + 1 -> n - 1") == ["other"]
 
 
-def test_the_quickest_test_comes_first() -> None:
+def test_of_tests_that_run_as_much_of_other_files_the_quickest_comes_first() -> None:
     assert met("reader.py", READER, "return k.get(n) -> return None") == ["quick", "slow"]
+
+
+def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_that_runs_much() -> None:
+    ran = {"reader.py": RAN.ran["reader.py"], "elsewhere.py": {1: frozenset({"quick"}), 2: frozenset({"quick"})}}
+    tests = Coverage(RAN.seconds, ran)
+    assert tests.closest_first({"quick", "slow"}, "reader.py") == ["slow", "quick"]
+    assert tests.closest_first({"quick", "slow"}, "elsewhere.py") == ["quick", "slow"]
 
 
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
