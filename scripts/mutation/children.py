@@ -160,6 +160,11 @@ class Child:
             os.killpg(self.pid, signal.SIGKILL)
 
 
+def file_of(test: str) -> str:
+    """The file of a test."""
+    return test.partition("::")[0]
+
+
 def import_libraries(names: Iterable[str]) -> None:
     """Import what others have made, so that each child finds it there."""
     for name in names:
@@ -235,7 +240,7 @@ def try_out(project: Project, exchanged: Exchanged, seconds: Mapping[str, float]
     def work(folder: Path) -> object:
         sys.meta_path.insert(0, exchanged)
         chosen = Chosen(seconds, project.patience)
-        files = dict.fromkeys(test.partition("::")[0] for test in seconds)
+        files = dict.fromkeys(map(file_of, seconds))
         code = _pytest(project, folder, [*files], [chosen], "-x")
         return {"code": code, "failed": chosen.failed}
 
