@@ -25,6 +25,8 @@ from typing import Any, Final
 
 import pytest
 
+from scripts.mutation.selection import file_of
+
 # The plugins of pytest are imported before it starts, and that is a warning.
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _OPTIONS: Final = ("-q", "--no-header", "-p", "no:cacheprovider", "--capture=sys", *_QUIET)
@@ -158,11 +160,6 @@ class Child:
         """End the process and what it has started."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-
-
-def file_of(test: str) -> str:
-    """The file of a test."""
-    return test.partition("::")[0]
 
 
 def import_libraries(names: Iterable[str]) -> None:

@@ -15,9 +15,9 @@ from itertools import chain
 from typing import Any, Final
 
 from scripts.mutation import children
-from scripts.mutation.children import Child, Exchanged, Project, file_of
+from scripts.mutation.children import Child, Exchanged, Project
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, noticing
+from scripts.mutation.selection import Coverage, Uses, file_of, noticing, used
 
 _NOTHING_RAN: Final = 5
 _SECONDS_FOR_ALL_TESTS: Final = 3600
@@ -138,7 +138,9 @@ class Run:
             file: {int(line): frozenset(names[one] for one in ran) for line, ran in lines.items()}
             for file, lines in found["ran"].items()
         }
-        return Coverage(found["seconds"], ran)
+        root = self._project.root
+        files = {file: used(ast.parse((root / file).read_bytes())) for file in dict.fromkeys(map(file_of, names))}
+        return Coverage(found["seconds"], ran, files)
 
     def _tried(self, left: Iterable[Mutant], tests: Coverage, processes: int) -> Iterator[Verdict]:
         waiting = iter(left)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, noticing
+from scripts.mutation.selection import Coverage, Uses, noticing, used
 
 TABLES = "LIMIT = 3\nCODES = {LIMIT: 'x'}\n\ndef unused():\n    return 0\n"
 READER = "from tables import CODES as k\n\ndef read(n):\n    return k.get(n)\n\ndef other(n):\n    return n + 1\n"
@@ -43,6 +43,13 @@ def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_tha
 
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
     assert met("tables.py", TABLES, "'x' -> 'XXx'") == ["quick", "slow"]
+
+
+def test_a_table_meets_the_tests_of_a_file_that_names_it_though_they_run_no_line() -> None:
+    (mutant,) = (one for one in _all("tables.py", TABLES) if one.change == "'x' -> 'XXx'")
+    named = {"tests.py": used(ast.parse("from tables import CODES\nassert CODES\n")), "others.py": frozenset({"LIMIT"})}
+    tests = Coverage({**RAN.seconds, "tests.py::reads": 0.1, "others.py::reads": 0.1}, RAN.ran, named)
+    assert noticing(mutant.place, "tables.py", tests, Uses(FILES)) == ["tests.py::reads", "quick", "slow"]
 
 
 def test_what_only_a_table_uses_meets_the_tests_of_the_table() -> None:
