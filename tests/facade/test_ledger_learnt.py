@@ -1,11 +1,12 @@
 """What a ledger keeps of a state that was learnt: its line of the history, the ids, and a person's word beside it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from refundry import HistoryLine, RefundStatus
+from refundry import HistoryLine, RefundRejected, RefundStatus
 from tests.facade.callbacks import news, proof
 from tests.facade.ledgers import (
     LOST,
@@ -126,11 +127,15 @@ def test_the_transaction_of_an_attempt_that_has_failed_does_not_end_the_next_one
 
 
 def test_every_id_of_a_refund_that_has_failed_is_old_news_for_the_next_attempt(url: str) -> None:
-    later = Scripted(reply(202, {"links": {"href": LINK}}), state=tracked(transaction(status="Denied", code="BYRD205")))
-    with worker("paybyrd", later, url) as client:
-        assert result(client, client.client.lookup(client.ask("paybyrd"))).status is FAILED
-    with worker("paybyrd", Scripted(reply(202, {"links": {"href": LINK}})), url) as client:
-        with pytest.raises(Exception, match="its stored answer"):
+    later = reply(202, {"links": {"href": LINK}})
+    with worker("paybyrd", Scripted(later, state=tracked(transaction(status="Processing", code=None))), url) as client:
+        refund = result(client, client.client.lookup(client.ask("paybyrd")))
+    assert (refund.refund_id, refund.tracking_id) == ("refund-1", LINK)
+    denied = reply(200, transaction(status="Denied", code="BYRD205"))
+    with worker("paybyrd", Scripted(later, state=denied), url) as client:
+        by_id = replace(refund, tracking_id=None)
+        assert result(client, client.client.lookup(by_id)).status is FAILED
+        with pytest.raises(RefundRejected, match="its stored answer"):
             client.ask("paybyrd")
         assert known(client, "paybyrd").state == "free"
 
