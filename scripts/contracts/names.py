@@ -13,8 +13,8 @@ from scripts.contracts.pointers import child, get
 # Names that the generated code uses itself: methods and locals of a model, arguments and locals of an operation's
 # functions, and what a generated module imports. The generators rename Python's keywords, so those are not listed.
 _MODEL_NAMES = frozenset(
-    {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "prop", "prop_dict"}
-    | {"prop_name", "src_dict", "to_dict", "to_multipart"}
+    {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "has_listed"}
+    | {"pass_through", "prop", "prop_dict", "prop_name", "src_dict", "to_dict", "to_multipart"}
 )
 _PARAMETER_NAMES = frozenset(
     {"body", "client", "content", "cookies", "errors", "headers", "json_body", "kwargs", "method", "params", "path"}

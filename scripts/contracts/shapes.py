@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.contracts import security
-from scripts.contracts.openapi import KINDS, identifier, operations
+from scripts.contracts.openapi import KINDS, identifier, is_ignored, operations
 from scripts.contracts.pointers import child, get, resolve
 from scripts.contracts.references import target
 
@@ -239,6 +239,7 @@ def call(contract: Mapping[str, Any], pointer: str, method: str, path: str) -> s
         if is_sent(contract, {"in": place, "name": name})
     }
     if "requestBody" in resolve(contract, pointer):
-        arguments.add("body")
+        body = resolved(contract, child(pointer, "requestBody"))[1]
+        arguments |= set() if is_ignored(method, body) else {"body"}
     path = re.sub(r"\{([^}]*)\}", lambda name: f"{{{identifier(name[1])}}}", path)
     return f"{method.upper()} {path} ({', '.join(sorted(arguments))})"

@@ -17,14 +17,18 @@ _NULL = {"type": "null"}
 
 
 def one_way(data: dict[str, Any]) -> None:
-    """Require no property that goes the other way alone, and leave it out of an object that is only sent."""
+    """Require no property that goes the other way alone, and leave it out of an object that is only sent.
+
+    A property that has a default need not be there either: one tool requires it all the same, and one does not.
+    """
     ways = shapes.Ways.of(data)
     changes = []
     for node in walk(data):
         if node.kind == "schema" and node.value.keys() & {"properties", "allOf"}:
             named, _ = shapes.properties(data, node.pointer)
             optional, absent = (way(data, node.pointer, named) for way in (ways.optional, ways.absent))
-            changes.append((node.value, optional, absent))
+            given = {name for name, at in named.items() if "default" in shapes.resolved(data, at)[1]}
+            changes.append((node.value, optional | given, absent))
     for schema, optional, absent in changes:
         for part in (schema, *(part for part in schema.get("allOf", ()) if "$ref" not in part)):
             if isinstance(part.get("required"), list):
