@@ -28,7 +28,7 @@ _CLASS_NAMES = frozenset(
 )
 # A name that only stands on the wire is any text that no place of generated code reads as something else.
 _WIRE_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\"'`\\]+")
-_COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*")
+_COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*")
 # Literal text and {parameters}; no dot segments, and no character that starts a query or a fragment.
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@!$&()*+,;=-]|\{[A-Za-z0-9_@$.~-]+\})*)+")
 
@@ -57,7 +57,7 @@ def faults(data: dict[str, Any]) -> Iterator[Fault]:
         elif node.kind == "components":
             for group in node.value:
                 for pointer, name in _named(child(node.pointer, group), node.value.get(group)):
-                    if not _COMPONENT_NAME.fullmatch(name):
+                    if not (_COMPONENT_NAME if group == "schemas" else _WIRE_NAME).fullmatch(name):
                         yield _unreadable(data, pointer, name)
             schemas = _named(child(node.pointer, "schemas"), node.value.get("schemas"))
             yield from _clashes(data, schemas, "schema", _CLASS_NAMES, class_name)

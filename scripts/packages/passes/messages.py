@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from scripts.contracts import security, shapes
-from scripts.contracts.openapi import is_ignored, is_json, json_type, operations, walk
+from scripts.contracts.openapi import is_ignored, is_json, json_type, operations, python_name, walk
 from scripts.contracts.pointers import child, get, keys
 from scripts.packages.passes.naming import SCHEMAS, class_name, free, schemas_of
 
@@ -62,6 +62,13 @@ def name_objects(data: dict[str, Any]) -> None:
         if node.kind == "schema" and node.name.isdecimal() and keys(node.pointer)[-2] in ("oneOf", "anyOf"):
             for pointer in list(_objects(data, node.pointer)):
                 _move(data, pointer, schemas)
+    taken = {python_name(name) for name in schemas}
+    for node in reversed(list(walk(data))):
+        path = keys(node.pointer)
+        inline = node.kind == "schema" and len(path) > 3 and path[-2] != "allOf" and _is_object(node.value)
+        if inline and python_name(class_name(data, node.pointer)) in taken:
+            # One of the tools would give it the name of another.
+            _move(data, node.pointer, schemas)
 
 
 def _move(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> None:
@@ -70,6 +77,10 @@ def _move(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> None:
     schemas[name] = dict(schema)
     schema.clear()
     schema["$ref"] = SCHEMAS + name
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    return "properties" in schema or schema.get("type") == "object"
 
 
 def _objects(data: dict[str, Any], pointer: str) -> Iterator[str]:

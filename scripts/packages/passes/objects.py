@@ -141,6 +141,7 @@ def _combine(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> Ite
         return
     if "allOf" not in schema:
         return
+    schema["allOf"] = list(_flat(schema["allOf"]))
     for part in schema["allOf"]:
         if "$ref" not in part and part.keys() & {"properties", "required"}:
             part.setdefault("type", "object")
@@ -174,6 +175,18 @@ def _combine(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> Ite
         own = {key: schema.pop(key) for key in ("properties", "required", "additionalProperties") if key in schema}
         if any(own.values()):
             schema["allOf"].append({"type": "object", **own})
+
+
+def _flat(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the parts of an allOf, with those of an allOf within it: one of the tools reads no deeper."""
+    for part in parts:
+        if "allOf" not in part or part.keys() & {"$ref", *_CHOICES}:
+            yield part
+            continue
+        yield from _flat(part["allOf"])
+        own = {key: value for key, value in part.items() if key not in ("allOf", *_SAID)}
+        if any(own.get(key) for key in ("properties", "required")):
+            yield own
 
 
 def _whole(data: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
