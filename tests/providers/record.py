@@ -285,7 +285,7 @@ class ProviderRecord:
     reports: frozenset[str] = frozenset()
     """The values of the request that a reply reports and the facade compares: "amount", "payment_id", "reference"."""
     differing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """For each of `reports`, an acceptance that reports another value."""
+    """For each of `reports`, and for the currency where a reply has it, an acceptance that reports another value."""
     tokens: TokenRecord | None = None
     states: StateRecord
     payments: PaymentRecord | None = None

@@ -111,7 +111,7 @@ def test_an_acceptance_is_replayed_under_its_reference_and_not_resent(record: Pr
 
 @pytest.mark.parametrize(
     ("record", "name"),
-    [pytest.param(record, name, id=f"{record.name}-{name}") for record in ALL for name in sorted(record.reports)],
+    [pytest.param(record, name, id=f"{record.name}-{name}") for record in ALL for name in sorted(record.differing)],
 )
 def test_a_reply_with_another_value_than_the_request_is_a_mismatch(record: ProviderRecord, name: str) -> None:
     mismatch = outcome_for_caller(record.name, reply(200, record.differing[name]))
