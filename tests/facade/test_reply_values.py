@@ -56,7 +56,10 @@ def accepting(provider: str, refund_id: bytes) -> WireReply:
 @pytest.mark.parametrize(("number", "digits"), NUMBERS)
 def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str, number: bytes, digits: str) -> None:
     answer = accepting(provider, number)
-    transport = Scripted(answer, state=state(provider, RECORDS[provider].states.done))
+    states = RECORDS[provider].states
+    name = (states.id_at or "").rpartition("/")[2]
+    own: dict[str, Any] = {name: digits} if name in states.needed else {}
+    transport = Scripted(answer, state=state(provider, states.done, **own))
     with scripted("sync", provider, transport) as client:
         refund = client.ask(provider)
         assert refund.refund_id == digits
