@@ -9,6 +9,7 @@ from string import Template
 from textwrap import shorten
 from typing import Any
 
+from refundry.providers.fields import plain_word
 from scripts.contracts.proposal import Operation as Found
 from scripts.new_provider.decisions import MARK, own_files
 from scripts.new_provider.subject import Guess, Operation, Subject
@@ -144,13 +145,14 @@ def _values(subject: Subject) -> dict[str, str]:
         "refund_call": refund.call,
         "refund_function": refund.function,
         "body": subject.body_model(),
-        "body_amount": subject.request_amount,
-        "body_reference": subject.request_reference,
+        "request_fields": _listed(subject.request_fields),
         "refund_fields": _listed(subject.refund_fields),
         "error_fields": _listed(subject.error_fields),
-        "words": _rows(f"    {json.dumps(word)}: Outcome.{_outcome(subject, word)}," for word in subject.state.words),
+        "words": _rows(
+            f"    {json.dumps(plain_word(word))}: Outcome.{_outcome(subject, word)}," for word in subject.state.words
+        ),
         "codes": _rows(f"    {json.dumps(code)}: (Outcome.UNKNOWN, Reason.OTHER)," for code in codes),
-        "record_words": _rows(f"    {json.dumps(word)}: UNKNOWN," for word in subject.state.words),
+        "record_words": _rows(f"    {json.dumps(plain_word(word))}: UNKNOWN," for word in subject.state.words),
         "record_codes": _rows(f'    {json.dumps(code)}: (422, "OutcomeUnknown"),' for code in codes),
         "state_words": ", ".join(f"{json.dumps(word)}: PENDING" for word in subject.state.words),
         "record_statuses": "{" + ", ".join(f"{one}: {_result(one)!r}" for one in subject.statuses()) + "}",
@@ -160,6 +162,10 @@ def _values(subject: Subject) -> dict[str, str]:
         "declined": codes[0],
         "unauthorised": codes[-1],
         **_wrapping(subject),
+        **_amount(subject),
+        **_error(subject),
+        **_request(subject),
+        "needed": _needed(subject),
         **_paths(subject),
         **_lookup(subject, lookup),
         **_account(subject),
@@ -188,14 +194,17 @@ def _listed(fields: Sequence[Guess]) -> str:
 
 def _wrapping(subject: Subject) -> dict[str, str]:
     """What stands around the fields of a refund, where a reply has them in an object of their own."""
-    state, amount, wrapper = subject.state.name, subject.amount.name, subject.wrapper
-    echo = f'{{{{"{state}":"{subject.words()[0]}","{amount}":{{minor}}}}}}'
+    state, wrapper, inner = subject.state.name, subject.wrapper, subject.amount_inner
+    amount = "{minor}" if inner is None else f'{{{{"{inner.name}":{{minor}}}}}}'
+    needed = f'"{subject.refund_id.name}":"T-1",' if subject.refund_id.required else ""
+    echo = f'{{{{{needed}"{state}":"{subject.words()[0]}","{subject.amount.name}":{amount}}}}}'
     if wrapper is None:
         names = ("unwrap", "unwrap_said", "unwrap_members", "at", "wrap_open", "wrap_close")
-        return {**dict.fromkeys(names, ""), "value": "parsed", "echo": echo}
+        return {**dict.fromkeys(names, ""), "value": "parsed", "echo": echo, "refund_id_at": subject.refund_id.name}
     name = wrapper.name
     return {
         "value": "refund",
+        "refund_id_at": f"{name}/{subject.refund_id.name}",
         "at": f"/{name}",
         "wrap_open": f'{{"{name}": ',
         "wrap_close": "}",
@@ -208,6 +217,126 @@ def _wrapping(subject: Subject) -> dict[str, str]:
         "unwrap_members": f'        inner = members.get("{name}")\n        if isinstance(inner, dict):\n'
         f'            return {{"{name}": {{**inner, **self.changes(fault, inner, credentials)}}}}\n',
     }
+
+
+def _amount(subject: Subject) -> dict[str, str]:
+    """How the amount of a refund is read and written: a number, or an object with a number and perhaps a currency."""
+    amount, inner, currency, at = subject.amount, subject.amount_inner, subject.currency, _pointer_of(subject)
+    value = "refund" if subject.wrapper else "parsed"
+    if inner is None:
+        number = f'reader.minor_amount({value}.{amount.attribute}, "{at}/{amount.name}", places)'
+        read = f"        amount = None if places is None else {number}\n"
+        said, read_currency = amount.name, ""
+        members = {amount.name: "{units}", **({currency.name: "{currency}"} if currency else {})}
+        wrong = f'{{"{amount.name}": 100 * members.get("{amount.name}", 0)}}'
+        if currency is not None:
+            read_currency = f'reader.currency({value}.{currency.attribute}, "{at}/{currency.name}")'
+        written = ", ".join(f'"{name}": {one}' for name, one in members.items())
+    else:
+        place = f"{at}/{amount.name}"
+        read = (
+            f'        reader.expect_object({value}, "{amount.name}")\n'
+            f"        money = {value}.{amount.attribute}\n"
+            "        has_amount = places is not None and money is not UNSET\n"
+            f'        amount = reader.minor_amount(money.{inner.attribute}, "{place}/{inner.name}", places or 0) '
+            "if has_amount else None\n"
+        )
+        said = f"{amount.name}/{inner.name}"
+        own = {inner.name: "{units}", **({currency.name: "{currency}"} if currency else {})}
+        written = f'"{amount.name}": {{{", ".join(f"{json.dumps(name)}: {one}" for name, one in own.items())}}}'
+        money = f'members.get("{amount.name}", {{}})'
+        wrong = f'{{"{amount.name}": {{**{money}, "{inner.name}": 100 * {money}.get("{inner.name}", 0)}}}}'
+        read_currency = ""
+        if currency is not None:
+            number = f'reader.currency(money.{currency.attribute}, "{place}/{currency.name}")'
+            read_currency = f"None if money is UNSET else {number}"
+    currency_at = "" if currency is None else f"{amount.name}/{currency.name}" if inner else currency.name
+    return {
+        "read_amount": read,
+        "read_currency": f"            currency={read_currency},\n" if read_currency else "",
+        "machine_amount": written.replace("{units}", "refund.amount").replace("{currency}", "refund.currency"),
+        "wrong_amount": wrong,
+        "amount_at": said,
+        "amount_members": written.replace("{units}", "units").replace("{currency}", "currency"),
+        "amount_parameters": "units: int = 100" + (', currency: str = "EUR"' if currency else ""),
+        "amount_of_call": "call.amount.minor_units" + (", call.amount.currency" if currency else ""),
+        "money_import": "from refundry.money import EXPONENTS\n" if currency else "",
+        "differing_currency": f'        "currency": _body("{subject.words()[0]}", _amount(100, "USD")),\n'
+        if currency
+        else "",
+        "currency_differs": f'            currency = value_at(said, "{currency_at}")\n'
+        "            is_currency = isinstance(currency, str) and currency in EXPONENTS\n"
+        "            differs = differs or (is_currency and currency != call.amount.currency)\n"
+        if currency
+        else "",
+    }
+
+
+def _pointer_of(subject: Subject) -> str:
+    return "" if subject.wrapper is None else f"/{subject.wrapper.name}"
+
+
+def _error(subject: Subject) -> dict[str, str]:
+    """The body of an error: with its code, and what the contract requires beside it."""
+    code, errors = subject.code, subject.errors
+    beside = [one for one in subject.error_fields if one.required and one.name != code.name]
+    others = "".join(f", {json.dumps(one.name)}: {json.dumps(next(iter(one.words), one.name))}" for one in beside)
+    opening, closing = "", ""
+    if errors is not None:
+        opening, closing = (f'{{"{errors.name}": [', "]}") if errors.is_list else (f'{{"{errors.name}": ', "}")
+    place = (
+        code.name
+        if errors is None
+        else f"{errors.name}/0/{code.name}"
+        if errors.is_list
+        else f"{errors.name}/{code.name}"
+    )
+    rest = f"{opening}{{{others[2:]}}}{closing}" if others else ""
+    listed = _listed(subject.error_fields)
+    return {
+        "error_body": f'{opening}{{"{code.name}": code{others}}}{closing}',
+        "code_at": place,
+        "code_in": f"        code_in={rest},\n" if rest else "",
+        "error_fields": listed
+        if errors is None
+        else f"{errors.name}{' (a list)' if errors.is_list else ''} of {listed}",
+    }
+
+
+_KEY_HINT = "        # The idempotency key is {}: one for each request.reference and request.attempt\n"
+
+
+def _request(subject: Subject) -> dict[str, str]:
+    """The body of a request for a refund in the sandbox, and the places of its amount and its key."""
+    amount, key, payment = subject.request_amount, subject.request_key, subject.request_payment
+    inner = [Guess(one, "") for one in amount.inner]
+    number = next((one for one in inner if one.name == (subject.amount_inner or amount).name), next(iter(inner), None))
+    value = "100"
+    if number is not None:
+        money = {one.name: '"EUR"' for one in inner if "currency" in one.name.lower()}
+        value = f"{{{', '.join(f'{json.dumps(name)}: {one}' for name, one in {number.name: '100', **money}.items())}}}"
+    members = {amount.name: value, subject.request_reference.name: '"order-1/1"'}
+    if key is not None:
+        members[key.name] = '"order-1/1"'
+    if payment is not None:
+        members[payment.name] = json.dumps(f"{subject.name.replace('_', '-')}-eur")
+    return {
+        "body_amount": amount.name if number is None else f"{amount.name}/{number.name}",
+        "sandbox_body": f"{{{', '.join(f'{json.dumps(name)}: {one}' for name, one in members.items())}}}",
+        "key_at": "" if key is None else f'    key_at="{key.name}",\n',
+        "with_key": ""
+        if key is None
+        else f"        # The idempotency key is {key.name}: one for each request.reference and request.attempt\n",
+    }
+
+
+def _needed(subject: Subject) -> str:
+    """What the contract requires of a refund beside the word for its state, as a line of the record."""
+    known = {subject.refund_id.name: "REFUND", subject.payment_id.name: "PAYMENT"}
+    required = [one for one in subject.refund_fields if one.required and one.name != subject.state.name]
+    fields = [f'"{one.name}": {known[one.name]}' for one in required if one.name in known]
+    fields += ["**_amount()"] if any(one.name == subject.amount.name for one in required) else []
+    return f"        needed={{{', '.join(fields)}}},\n" if fields else ""
 
 
 def _filled_path(operation: Operation, name: str) -> str:

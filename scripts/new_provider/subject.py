@@ -22,6 +22,9 @@ _AMOUNT = re.compile(r"amount|cents|minor|value", re.IGNORECASE)
 _PAYMENT = re.compile(r"payment|original|charge|capture|sale", re.IGNORECASE)
 _CODE = re.compile(r".*(code|problem|type|error|name)", re.IGNORECASE)
 _MESSAGE = re.compile(r".*(message|detail|description|title|words|reason)", re.IGNORECASE)
+_CURRENCY = re.compile(r"currency.*", re.IGNORECASE)
+_KEY = re.compile(r".*(idempoten|requestid|request_id|dedup)", re.IGNORECASE)
+_ERRORS = re.compile(r"errors?|fault|problems?", re.IGNORECASE)
 _REFERENCE = re.compile(r".*(reference|merchantid|external|correlation|metadata)", re.IGNORECASE)
 
 
@@ -48,12 +51,17 @@ class Operation:
 
 @dataclass(frozen=True)
 class Guess:
-    """A field of a message, and its schema. `name` stands on the wire, `attribute` in Python, `inner` are its own."""
+    """A field of a message, and its schema. `name` stands on the wire, `attribute` in Python.
+
+    `inner` are the names of the fields in it, or in the items of the list that it is.
+    """
 
     name: str
     pointer: str
     words: Sequence[str] = ()
     inner: Sequence[str] = ()
+    required: bool = False
+    is_list: bool = False
 
     @property
     def attribute(self) -> str:
@@ -76,7 +84,10 @@ class Subject:
         self.success = next((status for status in self._statuses(self.refund) if status < 300), 200)
         self.wrapper, self.refund_fields = self._unwrapped(self._fields(self._body_of(self.refund, self.success)))
         failed = next((status for status in self._statuses(self.refund) if status >= 400), 422)
-        self.error_fields = self._fields(self._body_of(self.refund, failed))
+        described = self._fields(self._body_of(self.refund, failed)) or self._fields(
+            self._body_of(self.refund, self.success)
+        )
+        self.errors, self.error_fields = self._of_an_error(described)
         self.request_fields = self._fields(f"{self._at(self.refund)}/requestBody")
 
     def _unwrapped(self, fields: list[Guess]) -> tuple[Guess | None, list[Guess]]:
@@ -87,6 +98,14 @@ class Subject:
                 if any(map(_is_state, inner)):
                     return one, inner
         return None, fields
+
+    def _of_an_error(self, fields: list[Guess]) -> tuple[Guess | None, list[Guess]]:
+        """The object or the list in which the errors lie, where they lie in one, and the fields of an error."""
+        for one in fields:
+            if _ERRORS.fullmatch(one.name) and one.inner:
+                return one, [*self._properties(self._item(one.pointer), 0)]
+        is_refund = fields and (self.wrapper in fields or fields == self.refund_fields)
+        return None, [] if is_refund else fields
 
     # The fields that are guessed.
 
@@ -99,6 +118,18 @@ class Subject:
     def amount(self) -> Guess:
         """The amount of a refund."""
         return _first(self.refund_fields, _AMOUNT, "amount")
+
+    @property
+    def amount_inner(self) -> Guess | None:
+        """The number in the amount, where the amount is an object."""
+        inner = [Guess(one, "") for one in self.amount.inner]
+        return _first(inner, _AMOUNT, inner[0].name) if inner else None
+
+    @property
+    def currency(self) -> Guess | None:
+        """The currency of a refund: within its amount, or beside it."""
+        beside = [Guess(one, "") for one in self.amount.inner] or self.refund_fields
+        return next((one for one in beside if _CURRENCY.fullmatch(one.name)), None)
 
     @property
     def payment_id(self) -> Guess:
@@ -122,14 +153,25 @@ class Subject:
         return _first([one for one in self.error_fields if one != self.code], _MESSAGE, "message")
 
     @property
-    def request_amount(self) -> str:
+    def request_amount(self) -> Guess:
         """The field of a request that has the amount."""
-        return _first(self.request_fields, _AMOUNT, "amount").name
+        return _first(self.request_fields, _AMOUNT, "amount")
 
     @property
-    def request_reference(self) -> str:
+    def request_key(self) -> Guess | None:
+        """The field of a request that has the idempotency key; None where the contract has none in the body."""
+        return next((one for one in self.request_fields if _KEY.match(one.name)), None)
+
+    @property
+    def request_payment(self) -> Guess | None:
+        """The field of a request that has the payment; None where the path has it."""
+        fields = () if self.refund.parameters else self.request_fields
+        return next((one for one in fields if _PAYMENT.search(one.name) and not one.inner), None)
+
+    @property
+    def request_reference(self) -> Guess:
         """The field of a request that has the reference."""
-        return _first(self.request_fields, _REFERENCE, "reference").name
+        return _first(self.request_fields, _REFERENCE, self.request_key.name if self.request_key else "reference")
 
     def words(self) -> tuple[str, str, str]:
         """The words for a refund that is done, that has failed, and that is pending."""
@@ -204,10 +246,12 @@ class Subject:
             return
         for name in schema.get("properties", {}):
             at = self._target(child(f"{pointer}/properties", name))
+            is_list = "items" in (get(self.contract, at) or {})
+            needed = name in schema.get("required", ())
             listed = next((key for key in ("x-extensible-enum", "enum") if key in (get(self.contract, at) or {})), None)
             words = tuple(map(str, get(self.contract, at)[listed])) if listed else ()
             inner = [] if depth else [one.name for one in self._properties(self._item(at), depth + 1)]
-            yield Guess(name, f"{at}/{listed}" if listed else at, words, inner)
+            yield Guess(name, f"{at}/{listed}" if listed else at, words, inner, needed, is_list)
         for key in ("allOf", "oneOf", "anyOf"):
             for index, _ in enumerate(schema.get(key, ())):
                 yield from self._properties(f"{pointer}/{key}/{index}", depth + 1)
