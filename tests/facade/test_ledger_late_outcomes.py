@@ -14,6 +14,7 @@ from tests.facade.ledgers import (
     decide,
     during,
     known,
+    left_unknown,
     outcome_of,
     result,
     sqlite_url,
@@ -89,6 +90,8 @@ def test_a_late_loss_after_a_persons_word_makes_the_reference_unknown_again(tmp_
 def test_a_late_refusal_adds_no_refund_to_the_one_that_was_accepted_meanwhile(tmp_path: Path, clocks: Clocks) -> None:
     url = sqlite_url(tmp_path)
     late(url, clocks, REFUSED, denied(url, pending("refund-2")))
+    with worker("blink", Scripted(REFUSED), url) as client:
+        assert unresolved(client) == []
     fail(url, "refund-2")
     with worker("blink", Scripted(REFUSED), url) as client:
         assert known(client, "blink").state == "free"
@@ -118,6 +121,24 @@ def test_a_late_acceptance_of_a_refund_that_is_known_to_have_failed_does_not_hol
         assert (known(client, "lab4pay").state, unresolved(client)) == ("free", [])
 
 
+@pytest.mark.parametrize("known_by", ["a callback with the same id", "a person's word"])
+def test_a_late_acceptance_of_the_refund_that_is_known_already_is_no_second_one(
+    known_by: str, tmp_path: Path, clocks: Clocks
+) -> None:
+    url = sqlite_url(tmp_path)
+
+    def told() -> None:
+        with worker("lab4pay", Scripted(REFUSED), url) as other:
+            if known_by == "a person's word":
+                decide(other, SUCCEEDED, "lab4pay")
+            else:
+                learn(other, "SUCCESS")
+
+    assert isinstance(late(url, clocks, accepted("lab4pay"), told, "lab4pay"), Refund)
+    with worker("lab4pay", Scripted(REFUSED), url) as client:
+        assert (known(client, "lab4pay").state, unresolved(client)) == ("accepted", [])
+
+
 def test_of_two_unreadable_replies_the_first_that_was_recorded_gives_what_to_ask_by(
     tmp_path: Path, clocks: Clocks
 ) -> None:
@@ -135,6 +156,24 @@ def test_of_two_unreadable_replies_the_first_that_was_recorded_gives_what_to_ask
     with worker("paybyrd", asked, url) as client, pytest.raises(Exception, match="could not be asked"):
         result(client, client.client.resolve("paybyrd", "reference-1"))
     assert [one.url.partition("?")[2] for one in asked.lookups] == ["requestId=request-2"]
+
+
+def test_a_word_that_stood_when_a_call_began_is_not_contradicted_by_its_acceptance(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    url = sqlite_url(tmp_path)
+
+    def refused() -> None:
+        with worker("paybyrd", Scripted(reply(400, {"code": "BYRD205"})), url) as other:
+            outcome_of(other, "paybyrd")
+            assert known(other, "paybyrd").attempt == 2
+
+    left_unknown("paybyrd", url)
+    with worker("paybyrd", Scripted(REFUSED), url) as client:
+        decide(client, FAILED, "paybyrd")
+    assert isinstance(late(url, clocks, accepted("paybyrd"), refused, "paybyrd"), Refund)
+    with worker("paybyrd", Scripted(REFUSED), url) as client:
+        assert (known(client, "paybyrd").state, unresolved(client)) == ("accepted", [])
 
 
 # What the history says.
@@ -155,6 +194,9 @@ def test_the_history_tells_an_outcome_in_time_from_a_late_one(tmp_path: Path, cl
         ("an attempt that no longer holds it is accepted", contradiction, "refund-1", 1),
     ]
     assert "accepted it twice: as refund-2 and as refund-1" in str(contradiction)
+    tried = [["PENDING", 200, None]]
+    outcome = {"status": "pending", "refund_id": "refund-2", "code": "pending"}
+    assert lines[3].facts == {"attempt": 1, "tried": tried, **outcome}
 
 
 def test_the_history_lists_a_late_loss_that_changes_nothing(tmp_path: Path, clocks: Clocks) -> None:

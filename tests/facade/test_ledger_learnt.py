@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from refundry import HistoryLine, RefundRejected, RefundStatus
+from refundry import FULL, Amount, HistoryLine, OutcomeUnknown, RefundRejected, RefundStatus
 from tests.facade.callbacks import news, proof
 from tests.facade.ledgers import (
     LOST,
@@ -21,7 +21,7 @@ from tests.facade.ledgers import (
     worker,
 )
 from tests.facade.questions import LINK, tracked, transaction
-from tests.facade.support import NO_STATE, Caller, Scripted, accepted, reply
+from tests.facade.support import NO_STATE, ONE_EURO, Caller, Scripted, accepted, reply
 from tests.facade.test_ledger_callbacks import learn
 from tests.providers.record import REFUND
 
@@ -176,3 +176,12 @@ def test_news_while_a_call_is_sending_after_a_persons_word_change_nothing(url: s
     with worker("lab4pay", Scripted(during(accepted("lab4pay"), meanwhile)), url) as client:
         assert client.ask("lab4pay").refund_id == REFUND
         assert unresolved(client) == []
+
+
+@pytest.mark.parametrize("amount", [ONE_EURO, FULL], ids=["a part", "all of it"])
+def test_a_refund_that_a_person_has_confirmed_has_the_amount_that_was_asked_for(url: str, amount: Amount) -> None:
+    with worker("blink", Scripted(LOST), url) as client:
+        with pytest.raises(OutcomeUnknown):
+            client.ask("blink", amount=amount)
+        decide(client, SUCCEEDED, "blink")
+        assert client.ask("blink", amount=amount).amount == (None if amount is FULL else ONE_EURO)
