@@ -222,6 +222,16 @@ def ingest(session: nox.Session) -> None:
     session.run("python", "-m", "scripts.contracts.ingest", *session.posargs)
 
 
+@nox.session(name="new-provider")
+def new_provider(session: nox.Session) -> None:
+    """Add a provider: `nox -s new-provider -- acme openapi.yaml 'POST /v1/refunds'`. With its name alone, what is due.
+
+    docs/adding-a-provider.md goes through it.
+    """
+    install(session)
+    session.run("python", "-m", "scripts.new_provider", *session.posargs)
+
+
 @nox.session
 def docs(session: nox.Session) -> None:
     """Print the tables of docs/ from the code and the contracts. With `-- --check`, fail when one is stale."""

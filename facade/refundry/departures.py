@@ -134,7 +134,11 @@ def _paths(document: Any, at: str, path: list[Any]) -> Iterator[tuple[Any, str]]
     if isinstance(holder, dict) and isinstance(holder.get("$ref"), str):
         yield from _paths(document, holder["$ref"].removeprefix("#"), path)
     key = path[0]
-    if len(path) == 1:
+    if isinstance(holder, list) and not isinstance(key, int):
+        # The validator does not say which alternative a discriminator chose.
+        for index in range(len(holder)):
+            yield from _paths(document, at + pointer(index), path)
+    elif len(path) == 1:
         if isinstance(holder, dict) and key in holder:
             yield holder, at + pointer(key)
     elif (isinstance(holder, dict) and key in holder) or (isinstance(holder, list) and isinstance(key, int)):

@@ -26,9 +26,7 @@ LEDGER: Final = "REFUNDRY_LEDGER"
 """The variable of the client's ledger. Its value may hold a password, and shows in no message."""
 # No provider, label or field has two underscores in a row, so these always enclose a label.
 _WORDS: Final = "[A-Z0-9]+(?:_[A-Z0-9]+)*"
-_VARIABLE: Final = re.compile(
-    f"(?P<shared>REFUNDRY_(?P<kind>[A-Z0-9]+)_(?:_(?P<label>{_WORDS})__)?)(?P<field>{_WORDS})"
-)
+_REST: Final = f"(?:_(?P<label>{_WORDS})__)?(?P<field>{_WORDS})"
 
 # The variables that Kubernetes sets for a service, and Docker for a linked container:
 # kubernetes.io/docs/concepts/services-networking/service, docs.docker.com/engine/network/links.
@@ -112,11 +110,14 @@ def _is_of_others(variable: str, variables: Mapping[str, str]) -> bool:
 
 def _parts(variable: str) -> tuple[_Shared, str]:
     """The beginning that the variable shares with its account, and the field. InvalidRefund for neither."""
-    found = _VARIABLE.fullmatch(variable)
-    kind = found["kind"].lower() if found and found["kind"].lower() in KINDS else None
-    if found and kind and found["field"].lower() in _fields(kind):
-        return _Shared(found["shared"], kind, found["label"]), found["field"].lower()
-    hint = _hint(_meant(variable), [kind] if kind else KINDS)
+    near: list[str] = []
+    for kind in sorted(KINDS, key=len, reverse=True):  # the name of one provider may begin with another's
+        beginning = f"{_PREFIX}{kind.upper()}_"
+        found = re.fullmatch(_REST, variable.removeprefix(beginning)) if variable.startswith(beginning) else None
+        if found and found["field"].lower() in _fields(kind):
+            return _Shared(variable.removesuffix(found["field"]), kind, found["label"]), found["field"].lower()
+        near += [kind] if found else []
+    hint = _hint(_meant(variable), near[:1] or KINDS)
     raise InvalidRefund(f"no account takes {variable}; {hint}", field=variable)
 
 

@@ -572,11 +572,13 @@ def may_follow(known: RefundStatus, new: RefundStatus, *, undone: bool) -> bool:
 def compare(request: RefundRequest, reading: Reading) -> tuple[Difference, ...]:
     """The fields in which a reply names another refund than the requested one.
 
-    A field that the reply does not have is not compared, nor is the amount of a refusal. After FULL the amounts of the
-    reply are compared with each other only.
+    A field that the reply does not have is not compared, nor is the amount or the currency of a refusal. After FULL the
+    amounts of the reply are compared with each other only.
     """
+    accepted, asked = reading.outcome in _ACCEPTED, request.amount
     return _differing(
-        *(_amounts(request.amount, reading) if reading.outcome in _ACCEPTED else ()),
+        *(_amounts(asked, reading) if accepted else ()),
+        ("currency", asked.currency if accepted and isinstance(asked, Money) else None, reading.currency),
         ("payment_id", request.payment_id, reading.payment_id),
         ("reference", request.reference, reading.reference),
     )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from scripts.contracts import remedies
 from scripts.contracts.document import Fault
 from scripts.contracts.names import listed_parameters
-from scripts.contracts.openapi import is_json, json_type, operations, walk
+from scripts.contracts.openapi import is_ignored, is_json, json_type, operations, walk
 from scripts.contracts.pointers import child, get
 from scripts.contracts.references import target
 
@@ -83,6 +83,7 @@ CONSTRUCTS: tuple[Construct, ...] = (
     Construct("parameter", ("allowReserved", "allowEmptyValue", "deprecated", "example", "examples"), _NOT_USED),
     Construct("request body", ("content", "required"), _CARRIED, "JSON, also with parameters and `+json`"),
     Construct("request body", ("form bodies", "multipart", "no JSON"), _REFUSED),
+    Construct("request body", ("an optional body of `get` or `head`",), _NOT_USED, "where it is no JSON"),
     Construct("request body", ("description",), _NOT_USED),
     Construct("media type", ("schema",), _CARRIED, "JSON among several; a body without a schema is any JSON"),
     Construct("media type", ("*/*",), _REFUSED, "the overlay names the type"),
@@ -167,11 +168,11 @@ def faults(data: dict[str, Any]) -> Iterator[Fault]:
     for node in walk(data):
         if node.kind == "path" and node.value.get("servers") and not node.pointer.startswith("/webhooks"):
             yield _servers(data, node.pointer, "path")
-    for pointer, _, _, operation in operations(data):
+    for pointer, method, _, operation in operations(data):
         if operation.get("servers"):
             yield _servers(data, pointer, "operation")
         yield from _parameter_faults(data, pointer)
-        yield from _body_faults(data, pointer, operation)
+        yield from _body_faults(data, pointer, method, operation)
 
 
 def _servers(data: Any, pointer: str, what: str) -> Fault:
@@ -211,7 +212,7 @@ def types(data: Any, schema: Any, depth: int = 8) -> set[str]:
     return found
 
 
-def _body_faults(data: Any, pointer: str, operation: Mapping[str, Any]) -> Iterator[Fault]:
+def _body_faults(data: Any, pointer: str, method: str, operation: Mapping[str, Any]) -> Iterator[Fault]:
     holders = [(child(pointer, "requestBody"), operation.get("requestBody"))]
     answers = operation.get("responses")
     replies = child(pointer, "responses")
@@ -221,6 +222,8 @@ def _body_faults(data: Any, pointer: str, operation: Mapping[str, Any]) -> Itera
             at, holder = target(reference), get(data, target(reference))
         content = holder.get("content") if isinstance(holder, dict) else None
         if not isinstance(content, dict) or not content or json_type(content):
+            continue
+        if index == 0 and is_ignored(method, holder):
             continue
         for name in content:
             where = child(child(at, "content"), name)

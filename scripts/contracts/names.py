@@ -13,8 +13,8 @@ from scripts.contracts.pointers import child, get
 # Names that the generated code uses itself: methods and locals of a model, arguments and locals of an operation's
 # functions, and what a generated module imports. The generators rename Python's keywords, so those are not listed.
 _MODEL_NAMES = frozenset(
-    {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "prop", "prop_dict"}
-    | {"prop_name", "src_dict", "to_dict", "to_multipart"}
+    {"additional_keys", "additional_properties", "cast", "cls", "d", "field_dict", "from_dict", "has_listed"}
+    | {"pass_through", "prop", "prop_dict", "prop_name", "src_dict", "to_dict", "to_multipart"}
 )
 _PARAMETER_NAMES = frozenset(
     {"body", "client", "content", "cookies", "errors", "headers", "json_body", "kwargs", "method", "params", "path"}
@@ -28,7 +28,7 @@ _CLASS_NAMES = frozenset(
 )
 # A name that only stands on the wire is any text that no place of generated code reads as something else.
 _WIRE_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\"'`\\]+")
-_COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z][A-Za-z0-9._-]*")
+_COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]*[A-Za-z0-9][A-Za-z0-9._-]*")
 # Literal text and {parameters}; no dot segments, and no character that starts a query or a fragment.
 _PATH = re.compile(r"(/(?!\.{1,2}(/|$))([A-Za-z0-9._~:@!$&()*+,;=-]|\{[A-Za-z0-9_@$.~-]+\})*)+")
 
@@ -57,7 +57,7 @@ def faults(data: dict[str, Any]) -> Iterator[Fault]:
         elif node.kind == "components":
             for group in node.value:
                 for pointer, name in _named(child(node.pointer, group), node.value.get(group)):
-                    if not _COMPONENT_NAME.fullmatch(name):
+                    if not (_COMPONENT_NAME if group == "schemas" else _WIRE_NAME).fullmatch(name):
                         yield _unreadable(data, pointer, name)
             schemas = _named(child(node.pointer, "schemas"), node.value.get("schemas"))
             yield from _clashes(data, schemas, "schema", _CLASS_NAMES, class_name)

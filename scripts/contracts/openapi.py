@@ -145,6 +145,15 @@ def json_type(content: object) -> str | None:
     return min(names, key=lambda name: (name != "application/json", _bare(name) != "application/json"), default=None)
 
 
+def is_ignored(method: str, body: object) -> bool:
+    """Whether nothing is sent of a body, because requests of its method have none: OpenAPI 3.0, "Operation Object".
+
+    It is not ignored where it is JSON, or required.
+    """
+    held = _members(body)
+    return method in ("get", "head") and held.get("required") is not True and json_type(held.get("content")) is None
+
+
 def _bare(media_type: str) -> str:
     return media_type.partition(";")[0].strip().lower()
 

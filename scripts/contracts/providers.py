@@ -2,8 +2,8 @@
 
 from scripts.files import ROOT
 
-PROVIDERS: tuple[str, ...] = ("lab4pay", "paybyrd", "blink")
 SPECS = ROOT / "specs"
+PROVIDERS: tuple[str, ...] = tuple(sorted(path.parent.name for path in SPECS.glob("*/source.toml")))
 
 
 def package_name(provider: str) -> str:

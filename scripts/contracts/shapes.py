@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.contracts import security
-from scripts.contracts.openapi import KINDS, identifier, operations
+from scripts.contracts.openapi import KINDS, identifier, is_ignored, operations
 from scripts.contracts.pointers import child, get, resolve
 from scripts.contracts.references import target
 
@@ -117,10 +117,10 @@ class Ways:
         return frozenset(name for name, at in named.items() if any(_is(contract, at, mark) for mark in marks))
 
     def absent(self, contract: Mapping[str, Any], pointer: str, named: Mapping[str, str]) -> frozenset[str]:
-        """Return the properties that an object never has: it is only sent, and they are only received."""
-        pointer = resolved(contract, pointer)[0]
-        alone = pointer in self.sent and pointer not in self.received
-        return frozenset(name for name, at in named.items() if alone and _is(contract, at, "readOnly"))
+        """Return the properties that an object never has: what declares them is only sent, they are only received."""
+        alone = self.sent - self.received
+        holders = {name: at.rsplit("/", 2)[0] for name, at in named.items()}
+        return frozenset(name for name, at in named.items() if holders[name] in alone and _is(contract, at, "readOnly"))
 
 
 def _is(contract: Mapping[str, Any], pointer: str, mark: str) -> bool:
@@ -168,7 +168,9 @@ def wanted(contract: Mapping[str, Any], roots: Iterable[str]) -> Iterator[tuple[
         for key in ("allOf", "anyOf", "oneOf", "prefixItems"):
             parts = range(len(schema.get(key, ())))
             waiting += [(child(child(pointer, key), index), key == "allOf") for index in parts]
-        waiting += [(child(child(pointer, "properties"), name), False) for name in schema.get("properties", {})]
+        own = _own(pointer, schema)
+        absent = ways.absent(contract, pointer, own)
+        waiting += [(at, False) for name, at in own.items() if name not in absent]
 
 
 def is_distributed(contract: Mapping[str, Any], pointer: str) -> bool:
@@ -212,8 +214,15 @@ def properties(contract: Mapping[str, Any], pointer: str) -> tuple[dict[str, str
         of_part, required_by_part = properties(contract, child(child(pointer, "allOf"), index))
         found |= of_part
         required |= required_by_part
-    found |= {name: child(child(pointer, "properties"), name) for name in schema.get("properties", {})}
+    found |= _own(pointer, schema)
     return found, required | {*schema.get("required", ())}
+
+
+def _own(pointer: str, schema: Mapping[str, Any]) -> dict[str, str]:
+    """Return the properties that a schema declares itself, each with its pointer. A text or a number has none."""
+    named = schema.get("type", "object")
+    is_object = named == "object" or (isinstance(named, list) and "object" in named)
+    return {name: child(child(pointer, "properties"), name) for name in schema.get("properties", {}) if is_object}
 
 
 # A schema with none of these accepts any value, null too.
@@ -239,6 +248,7 @@ def call(contract: Mapping[str, Any], pointer: str, method: str, path: str) -> s
         if is_sent(contract, {"in": place, "name": name})
     }
     if "requestBody" in resolve(contract, pointer):
-        arguments.add("body")
+        body = resolved(contract, child(pointer, "requestBody"))[1]
+        arguments |= set() if is_ignored(method, body) else {"body"}
     path = re.sub(r"\{([^}]*)\}", lambda name: f"{{{identifier(name[1])}}}", path)
     return f"{method.upper()} {path} ({', '.join(sorted(arguments))})"

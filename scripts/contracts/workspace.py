@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts.contracts.errors import ContractError, and_more, one_line
+from scripts.contracts.providers import PROVIDERS, package_name
 
 FOLDER = ".update"
 """Where the pages that were fetched, the journal and the files to move stand. Git ignores it."""
@@ -28,7 +29,7 @@ FOLDER = ".update"
 _JOURNAL = "journal.json"
 # The code of the project, in the order in which Python finds it.
 _CODE = ("facade", "generated", ".")
-_OURS = ("refundry", "refundry_blink", "refundry_lab4pay", "refundry_paybyrd", "scripts")
+_OURS = ("refundry", *map(package_name, PROVIDERS), "scripts")
 # Names the files of the packages that the tests would import.
 _WHERE = f"import importlib.util as u; print(*[u.find_spec(name).origin for name in {_OURS!r}], sep='\\n')"
 

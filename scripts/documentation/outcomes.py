@@ -5,49 +5,29 @@ docs/outcomes.md.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from itertools import groupby
-from typing import Any
 
 import httpx
 
 from refundry import (
-    Account,
     Attempt,
-    Blink,
-    Lab4Pay,
     Money,
     Operation,
-    Paybyrd,
     Refund,
     RefundClient,
     RefundError,
     Retry,
 )
 from refundry.transport.over_httpx import HttpxTransport
+from tests.providers import RECORDS
 
-ACCOUNTS: Mapping[str, Callable[..., Account]] = {
-    "lab4pay": partial(Lab4Pay, access_token="test-key", integrator_id="test-integrator"),
-    "paybyrd": partial(Paybyrd, api_key="test-key"),
-    "blink": partial(Blink, access_token="test-key"),
-}
-PROVIDERS = tuple(ACCOUNTS)
+PROVIDERS = tuple(RECORDS)
 STATUSES = range(100, 600)
 _PAYMENT = "payment-1"
 _EURO = Money.of("1.00", "EUR")
 _PAGE = b"<html><body>The gateway is not available</body></html>"
-_ACCEPTING: dict[str, dict[str, Any]] = {
-    "lab4pay": {"transaction_id": "refund-1"},
-    "paybyrd": {"code": "BYRD200", "isoAmount": 100, "transactionId": "refund-1"},
-    "blink": {"status": "completed", "amount": 1, "refunded_transaction_id": "refund-1"},
-}
-_REFUSING: dict[str, dict[str, Any]] = {
-    "lab4pay": {"message": "no"},
-    "paybyrd": {"code": "BYRD900", "description": "Invalid input"},
-    "blink": {"success": False, "message": "no"},
-}
 # As many attempts as by default, without the waits.
 _RETRY = Retry(first_wait=1e-6, longest_wait=1e-6)
 
@@ -81,7 +61,8 @@ def of_exception(provider: str, kind: type[Exception]) -> Ending:
 
 def of_status(provider: str, status: int, *, page: bool) -> Ending:
     """The ending of a refund whose reply has this status, with a body by the contract or with an HTML page."""
-    reply = _ACCEPTING[provider] if status < 400 else _REFUSING[provider]
+    record = RECORDS[provider]
+    reply = record.accepted if status < 400 else record.contract.refusing
     body = _PAGE if page else json.dumps(reply).encode()
     return _ended(provider, lambda _: httpx.Response(status, content=body))
 
@@ -104,7 +85,7 @@ def _ended(provider: str, handler: Callable[[httpx.Request], httpx.Response]) ->
         sends.append(request)
         return handler(request)
 
-    account = ACCOUNTS[provider](transport=HttpxTransport(httpx.MockTransport(answer)))
+    account = RECORDS[provider].account(transport=HttpxTransport(httpx.MockTransport(answer)))
     with RefundClient([account], retry=_RETRY, on_attempt=attempts.append) as client:
         result = _refund(client, provider)
     (last, *_) = [one for one in reversed(attempts) if one.operation is not Operation.LOOKUP]

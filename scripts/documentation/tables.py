@@ -4,10 +4,12 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from refundry import RefundClient
+from refundry.accounts import KINDS
 from refundry.ledger.rules import TABLE, Event, State, step
 from refundry.outcome import STATES, Outcome
 from refundry.providers import blink, lab4pay
@@ -19,6 +21,7 @@ from scripts.documentation import outcomes
 from scripts.files import ROOT
 from scripts.wire import peers as parsers
 from scripts.wire import verdicts
+from tests.providers import RECORDS
 
 DOCS = ROOT / "docs"
 _BEGIN = "<!-- The table is printed by `nox -s docs`: {} -->"
@@ -35,7 +38,7 @@ def table(head: Row, rows: Iterable[Row]) -> str:
 
 def capabilities(provider: str) -> str:
     """The provider's capabilities, one row each, and one column an operation."""
-    client = RefundClient([outcomes.ACCOUNTS[provider]()])
+    client = RefundClient([RECORDS[provider].account()])
     columns = client.capabilities(provider)
     names = [*next(iter(columns.values())).__slots__]
     rows = [(name.replace("_", " "), *(_plain(getattr(one, name)) for one in columns.values())) for name in names]
@@ -218,20 +221,30 @@ def _named(member: str) -> str:
     return f"`{member}`" if " " not in member or ":" in member else member
 
 
+def _states_of(provider: str) -> str:
+    return states(import_module(f"refundry.providers.{provider}").BY_WORD)
+
+
+def _not_yet() -> str:
+    """What stands in place of a table of a provider about which something is still to be decided."""
+    return "The table is printed once every decision about the provider is taken."
+
+
+_OF_A_PROVIDER = ("capabilities", "inferred", "replies", "states")
 TABLES: Mapping[str, Callable[[], str]] = {
-    **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.ACCOUNTS},
-    **{f"inferred of {one}": partial(inferred, one) for one in outcomes.ACCOUNTS},
-    **{f"replies of {one}": partial(replies, one) for one in outcomes.ACCOUNTS},
+    **{f"{table} of {one}": _not_yet for table in _OF_A_PROVIDER for one in KINDS},
+    **{f"states of {one}": partial(_states_of, one) for one in outcomes.PROVIDERS},
+    **{f"capabilities of {one}": partial(capabilities, one) for one in outcomes.PROVIDERS},
+    **{f"inferred of {one}": partial(inferred, one) for one in outcomes.PROVIDERS},
+    **{f"replies of {one}": partial(replies, one) for one in outcomes.PROVIDERS},
     **{f"constructs {one.value}": partial(constructs, one) for one in Treatment},
     "failures": failures,
     "reference-states": reference_states,
     "statuses of lab4pay": lab4pay_statuses,
-    "states of lab4pay": lambda: states(lab4pay.BY_WORD),
     "codes of paybyrd": paybyrd_codes,
     "states of paybyrd": lambda: states(paybyrd.BY_WORD, paybyrd.NEEDS_A_CODE),
     "words of blink": blink_words,
     "statuses of blink": blink_statuses,
-    "states of blink": lambda: states(blink.BY_WORD),
     "payments of blink": blink_payments,
     "peers": peers,
 }

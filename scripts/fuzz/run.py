@@ -7,8 +7,10 @@ import logging
 import sys
 from typing import Final
 
+from scripts.contracts.providers import PROVIDERS, package_name
+
 INSTRUMENTED: Final = (
-    *("refundry", "refundry_blink", "refundry_lab4pay", "refundry_paybyrd"),
+    *("refundry", *map(package_name, PROVIDERS)),
     *("scripts.contracts", "scripts.fuzz", "h11"),
 )
 """The packages whose branches guide the search."""

@@ -29,7 +29,8 @@ def main(
     parser = argparse.ArgumentParser(
         prog="python -m scripts.mutation",
         description="Change one thing at a time in the modules that decide about money, and see that a test fails. "
-        "Each mutant meets the tests that run its line, or that use the table which it is in, the quickest first.",
+        "Each mutant meets the tests that run its line, or that use the table which it is in; first those that run "
+        "little besides its module.",
         epilog=f"Exit codes: 0 {LEAST_KILLED:.0%} are killed, and the survivors are those of survivors.toml; 1 not so; "
         "2 wrong usage. Verdicts are in .mutation/results.jsonl, with the test that found each mutant.",
     )
@@ -37,9 +38,7 @@ def main(
     parser.add_argument("--continue", action="store_true", dest="goes_on", help="keep the verdicts of an earlier run")
     parser.add_argument("--survivors", action="store_true", help="keep them, and try its survivors with new tests")
     parser.add_argument("--processes", type=int, default=2, help="mutants that are tried at once")
-    parser.add_argument(
-        "--seconds-each", type=float, default=20.0, help="of its tests, in seconds of a processor, the quickest first"
-    )
+    parser.add_argument("--seconds-each", type=float, default=20.0, help="of its tests, in seconds of a processor")
     parser.add_argument(
         "--tests",
         action="append",

@@ -25,6 +25,8 @@ from typing import Any, Final
 
 import pytest
 
+from scripts.mutation.selection import file_of
+
 # The plugins of pytest are imported before it starts, and that is a warning.
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 _OPTIONS: Final = ("-q", "--no-header", "-p", "no:cacheprovider", "--capture=sys", *_QUIET)
@@ -235,7 +237,7 @@ def try_out(project: Project, exchanged: Exchanged, seconds: Mapping[str, float]
     def work(folder: Path) -> object:
         sys.meta_path.insert(0, exchanged)
         chosen = Chosen(seconds, project.patience)
-        files = dict.fromkeys(test.partition("::")[0] for test in seconds)
+        files = dict.fromkeys(map(file_of, seconds))
         code = _pytest(project, folder, [*files], [chosen], "-x")
         return {"code": code, "failed": chosen.failed}
 

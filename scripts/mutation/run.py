@@ -11,12 +11,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from typing import Any, Final
 
 from scripts.mutation import children
 from scripts.mutation.children import Child, Exchanged, Project
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, noticing
+from scripts.mutation.selection import Coverage, Uses, file_of, noticing, used
 
 _NOTHING_RAN: Final = 5
 _SECONDS_FOR_ALL_TESTS: Final = 3600
@@ -53,6 +54,8 @@ class Run:
         self._results = project.folder / "results.jsonl"
         self._measured = project.folder / "measured.json"
         self._number = 0
+        # Tests that pass over the modules as they are also in a child, and those that do not.
+        self._trusted, self._unfit = set[str](), set[str]()
         paths = sorted(project.path("").rglob("*.py"))
         trees = {str(path.relative_to(project.path(""))): ast.parse(path.read_bytes()) for path in paths}
         self._uses, every = Uses(trees), members(trees.values())
@@ -84,6 +87,7 @@ class Run:
             tests = self._tests()
             assert tests is not None
         verdicts, left = {**known}, [one for one in self.mutants if str(one) not in known]
+        self._trusted.update(one.by for one in known.values())
         with self._results.open("a", encoding="utf-8") as results:
             for number, verdict in enumerate(self._tried(left, tests, processes), 1):
                 verdicts[verdict.mutant] = verdict
@@ -134,7 +138,9 @@ class Run:
             file: {int(line): frozenset(names[one] for one in ran) for line, ran in lines.items()}
             for file, lines in found["ran"].items()
         }
-        return Coverage(found["seconds"], ran)
+        root = self._project.root
+        files = {file: used(ast.parse((root / file).read_bytes())) for file in dict.fromkeys(map(file_of, names))}
+        return Coverage(found["seconds"], ran, files)
 
     def _tried(self, left: Iterable[Mutant], tests: Coverage, processes: int) -> Iterator[Verdict]:
         waiting = iter(left)
@@ -158,9 +164,11 @@ class Run:
                         shutil.rmtree(child.folder, ignore_errors=True)
                         trial = child.subject
                         by = _found_by(trial.mutant, result)
-                        if not by and trial.batches[1:]:
-                            running.append(self._started(replace(trial, batches=trial.batches[1:]), tests))
+                        following = self._following(trial, by)
+                        if following is not None and following.batches:
+                            running.append(self._started(following, tests))
                         else:
+                            by = (trial.accused or by) if following is None else ""
                             finders[by] += 1
                             yield self._verdict(trial.mutant, by, trial.tests, time.monotonic() - trial.began)
         finally:
@@ -168,20 +176,43 @@ class Run:
                 child.kill()
 
     def _chosen(self, mutant: Mutant, tests: Coverage, finders: Mapping[str, int]) -> list[str]:
-        """The quickest of its tests, those that have found the most mutants first."""
+        """The closest of its tests, those that have found the most mutants first."""
         chosen, seconds = list[str](), 0.0
         for test in noticing(mutant.place, mutant.file, tests, self._uses):
+            if test in self._unfit:
+                continue
             chosen.append(test)
             seconds += tests.seconds[test]
             if seconds > self._seconds_each:
                 break
         return sorted(chosen, key=lambda test: -finders.get(test, 0))
 
+    def _following(self, trial: _Trial, by: str) -> _Trial | None:
+        """The trial that follows one in which this failed; None where there is a verdict on the mutant."""
+        if not trial.accused:
+            if not by:
+                return replace(trial, batches=trial.batches[1:]) if trial.batches[1:] else None
+            is_test = by in trial.batches[0]
+            return replace(trial, accused=by) if is_test and by not in self._trusted else None
+        if not by:
+            self._trusted.add(trial.accused)
+            return None
+        unfit = by if by in trial.batches[0] else trial.accused
+        _tell(f"left out: {unfit}, which fails in a child also over the modules as they are")
+        self._unfit.add(unfit)
+        batches = [[test for test in batch if test not in self._unfit] for batch in trial.batches]
+        return replace(trial, batches=[batch for batch in batches if batch], accused="")
+
     def _started(self, trial: _Trial, tests: Coverage) -> Child:
         mutant = trial.mutant
         path = self._project.path(mutant.file)
-        exchanged = Exchanged(self._project.module(mutant.file), path, mutant.compiled(path))
-        seconds = {test: tests.seconds[test] for test in trial.batches[0]}
+        batch = trial.batches[0]
+        if trial.accused:
+            code, batch = compile(mutant.module, path, "exec"), batch[: batch.index(trial.accused) + 1]
+        else:
+            code = mutant.compiled(path)
+        exchanged = Exchanged(self._project.module(mutant.file), path, code)
+        seconds = {test: tests.seconds[test] for test in batch}
         self._number += 1
         folder = self._project.folder / "children" / str(self._number)
         shutil.rmtree(folder, ignore_errors=True)
@@ -194,23 +225,30 @@ class Run:
 
 @dataclass(frozen=True)
 class _Trial:
-    """A mutant with the tests that it has not met yet, in batches."""
+    """A mutant with the tests that it has not met yet, in batches.
+
+    `accused` is the first test that failed in the first batch, where the batch is tried up to it over the module as it
+    is: a test that fails there too has found nothing.
+    """
 
     mutant: Mutant
     batches: Sequence[Sequence[str]]
     began: float
     tests: int
+    accused: str = ""
 
 
 def _in_two(tests: Sequence[str]) -> list[list[str]]:
-    """The tests of the first few files, then the others: to collect many files takes longer than most tests do."""
-    files = [*dict.fromkeys(_file(test) for test in tests)][:_FILES_FIRST]
-    batches = [[test for test in tests if (_file(test) in files) is first] for first in (True, False)]
+    """The tests of the first few files, then the others: to collect many files takes longer than most tests do.
+
+    Those of a file are together, for a fixture of theirs may be made once in a process.
+    """
+    by_file: dict[str, list[str]] = {}
+    for test in tests:
+        by_file.setdefault(file_of(test), []).append(test)
+    files = [*by_file.values()]
+    batches = [[*chain.from_iterable(some)] for some in (files[:_FILES_FIRST], files[_FILES_FIRST:])]
     return [batch for batch in batches if batch]
-
-
-def _file(test: str) -> str:
-    return test.partition("::")[0]
 
 
 def _found_by(mutant: Mutant, result: Any) -> str:

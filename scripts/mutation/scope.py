@@ -28,7 +28,7 @@ PROJECT: Final = Project(
     package="refundry",
     # Not tests/docs, which compares the tables with pages that are printed from them; not tests/stateful, whose walks
     # take seconds each.
-    tests=("tests/facade", "tests/providers", "tests/ledger"),
+    tests=("tests/facade", "tests/providers", "tests/ledger", "tests/desk"),
     left_out=" or ".join(_LEFT_OUT),
     folder=ROOT / ".mutation",
     libraries=("refundry_blink", "refundry_lab4pay", "refundry_paybyrd"),

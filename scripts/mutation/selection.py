@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from scripts.mutation.mutants import Place, bound, header
 
@@ -14,18 +15,42 @@ Lines = frozenset[tuple[str, int]]
 
 @dataclass(frozen=True)
 class Coverage:
-    """The tests of one run: how many seconds each took, and which of them ran each line of a file."""
+    """The tests of one run: how many seconds each took, and which of them ran each line of a file.
+
+    `names` are those that each file of tests uses.
+    """
 
     seconds: Mapping[str, float]
     ran: Mapping[str, Mapping[int, frozenset[str]]]
+    names: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def of_names(self, names: frozenset[str]) -> set[str]:
+        """The tests of files that use one of these names: a test may read a table and run no line."""
+        files = {file for file, used in self.names.items() if not used.isdisjoint(names)}
+        return {test for test in self.seconds if file_of(test) in files}
 
     def of_lines(self, lines: Iterable[tuple[str, int]]) -> set[str]:
         """The tests that ran one of these lines."""
         return {test for file, line in lines for test in self.ran.get(file, {}).get(line, ())}
 
-    def quickest_first(self, tests: Iterable[str]) -> list[str]:
-        """These tests in the order in which they are tried."""
-        return sorted(tests, key=lambda test: (self.seconds[test], test))
+    def closest_first(self, tests: Iterable[str], file: str) -> list[str]:
+        """These tests in the order in which they are tried: those first that run little besides this file."""
+        own, all_lines = self._lines_run[file], self._lines_run[""]
+
+        def share(test: str) -> float:
+            return own[test] / all_lines[test] if all_lines[test] else 1.0
+
+        return sorted(tests, key=lambda test: (-share(test), self.seconds[test], test))
+
+    @cached_property
+    def _lines_run(self) -> Mapping[str, Counter[str]]:
+        """How many lines of each file each test runs; of all files under ""."""
+        found: dict[str, Counter[str]] = defaultdict(Counter)
+        for file, lines in self.ran.items():
+            for tests in lines.values():
+                found[file].update(tests)
+            found[""].update(found[file])
+        return found
 
 
 class Uses:
@@ -58,16 +83,27 @@ class Uses:
                 elif name:
                     self._binds[name] |= names - {name}
             within = frozenset() if is_function else names if isinstance(statement, ast.ClassDef) else binds
-            for field in ("body", "orelse", "finalbody"):
-                self._read(file, getattr(statement, field, ()), within, inside=inside or is_function)
+            for nested in ("body", "orelse", "finalbody"):
+                self._read(file, getattr(statement, nested, ()), within, inside=inside or is_function)
             for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
                 self._read(file, part.body, within, inside=inside or is_function)
 
 
 def noticing(place: Place, file: str, tests: Coverage, uses: Uses) -> list[str]:
-    """The tests that run this place of a file, or that use what it binds. The quickest first."""
-    lines = {(file, line) for line in place.lines} if not place.names else uses.of(place.names)
-    return tests.quickest_first(tests.of_lines(lines))
+    """The tests that run this place of a file, or that use what it binds. Those of this file first."""
+    if not place.names:
+        return tests.closest_first(tests.of_lines((file, line) for line in place.lines), file)
+    return tests.closest_first(tests.of_lines(uses.of(place.names)) | tests.of_names(place.names), file)
+
+
+def file_of(test: str) -> str:
+    """The file of a test."""
+    return test.partition("::")[0]
+
+
+def used(module: ast.Module) -> frozenset[str]:
+    """The names that a module uses."""
+    return frozenset(filter(None, map(_used, ast.walk(module))))
 
 
 def _own(statement: ast.stmt) -> Iterable[ast.AST]:

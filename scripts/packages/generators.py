@@ -22,7 +22,7 @@ from scripts.contracts.providers import package_name
 from scripts.packages import exported, literals, styles
 from scripts.packages.alternatives import in_order
 from scripts.packages.overrides import CLIENT, OURS, SCHEMAS
-from scripts.packages.prepared import prepared
+from scripts.packages.prepared import Prepared, prepared
 from scripts.packages.servers import servers
 
 if TYPE_CHECKING:
@@ -283,18 +283,12 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
 
     Raises ContractError for every warning of the tool about the contract.
     """
-    from datamodel_code_generator import Error, generate
+    from datamodel_code_generator import Error
 
-    ready = prepared(contract)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            source = generate(
-                ready.contract,
-                custom_template_dir=SCHEMAS,
-                extra_template_data=defaultdict(dict, {name: {"closed": True} for name in ready.closed}),
-                **CONFIGURATION["schemas"],
-            )
+            source = _models(prepared(contract))
         except Error as error:
             raise Refused(provider, f"datamodel-code-generator: {error}", named_in(contract, str(error))) from error
     for warning in caught:
@@ -303,10 +297,30 @@ def write_schemas(provider: str, contract: Mapping[str, Any], folder: Path) -> N
             raise Refused(provider, f"datamodel-code-generator: {said}", named_in(contract, said))
     if not isinstance(source, str):
         raise Refused(provider, "datamodel-code-generator: the models do not fit into one module")
-    head, future, body = source.partition("from __future__ import annotations\n")
+    head, future, body = source.partition(_FUTURE)
     (folder / "schemas.py").write_text(head + future + _BEFORE_SCHEMAS + body, encoding="utf-8")
 
 
+def _models(ready: Prepared) -> object:
+    """Return the module that the tool makes; one without a class where no schema is an object, or there is none."""
+    from datamodel_code_generator import Error, generate
+
+    if not ready.contract["components"]["schemas"]:
+        return _FUTURE
+    try:
+        return generate(
+            ready.contract,
+            custom_template_dir=SCHEMAS,
+            extra_template_data=defaultdict(dict, {name: {"closed": True} for name in ready.closed}),
+            **CONFIGURATION["schemas"],
+        )
+    except Error as error:
+        if str(error) != "Models not found in the input data":
+            raise
+        return _FUTURE
+
+
+_FUTURE = "from __future__ import annotations\n"
 # What a module of Pydantic models begins with: our base classes of its enums, and the name of the extra that it needs.
 _BEFORE_SCHEMAS = """
 from .enums import OpenNumber, OpenText

@@ -54,7 +54,7 @@ def undocumented_headers(contract: Mapping[str, Any], request: WireRequest) -> s
     assert not isinstance(found, Violation)
     known = {one["name"].lower() for one in found[0]["parameters"] if one["in"] == "header"}
     schemes = contract["components"]["securitySchemes"].values()
-    known.update("authorization" if scheme["type"] == "http" else scheme["name"].lower() for scheme in schemes)
+    known.update("authorization" if _is_token(scheme) else scheme.get("name", "").lower() for scheme in schemes)
     return set(_headers(request)) - known - _NOT_PARAMETERS
 
 
@@ -149,14 +149,19 @@ def _of_security(
     contract: Mapping[str, Any], operation: Mapping[str, Any], headers: Mapping[str, str]
 ) -> Iterator[Violation]:
     schemes = contract["components"]["securitySchemes"]
-    alternatives = operation.get("security", contract["security"])
+    alternatives = operation.get("security", contract.get("security", []))
     proven = (all(_proves(schemes[name], headers) for name in alternative) for alternative in alternatives)
     if alternatives and not any(proven):
         yield Violation("security", " or ".join(" and ".join(alternative) for alternative in alternatives), "required")
 
 
+def _is_token(scheme: Mapping[str, Any]) -> bool:
+    """Return whether the scheme is a header Authorization. The access token of oauth2 and openIdConnect is one."""
+    return scheme["type"] in ("http", "oauth2", "openIdConnect")
+
+
 def _proves(scheme: Mapping[str, Any], headers: Mapping[str, str]) -> bool:
-    if (scheme["type"], scheme.get("scheme")) == ("http", "bearer"):
+    if _is_token(scheme) and scheme.get("scheme", "bearer") == "bearer":
         return re.fullmatch(r"Bearer \S+", headers.get("authorization", "")) is not None
     assert (scheme["type"], scheme["in"]) == ("apiKey", "header"), f"no way to check {scheme}"
     return bool(headers.get(scheme["name"].lower()))

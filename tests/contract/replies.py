@@ -112,15 +112,20 @@ def members(provider: str) -> list[str]:
 
 
 def _named(contract: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[str]:
-    for name, one in _followed(contract, schema).get("properties", {}).items():
+    schema = _followed(contract, schema)
+    for name, one in schema.get("properties", {}).items():
         yield name
         yield from _named(contract, one)
+    # Of the transactions that a transaction refers to, no further name is needed.
+    items = _followed(contract, schema.get("items", {}))
+    yield from (name for name in items.get("properties", {}))
 
 
 def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[Any]:
     """Values that fit the schema. Supports the keywords that the contracts use, and fails on any other."""
     schema = _followed(contract, schema)
-    assert set(schema) <= _UNDERSTOOD, f"no way to generate {set(schema) - _UNDERSTOOD}"
+    unknown = {key for key in schema if not key.startswith("x-")} - _UNDERSTOOD
+    assert not unknown, f"no way to generate {unknown}"
     if "oneOf" in schema:
         return st.one_of([bodies(contract, one, given) for one in schema["oneOf"]])
     if "type" not in schema:
@@ -131,7 +136,7 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
         # A transaction refers to others: the items of an array are made when they are needed.
         return st.lists(st.deferred(lambda: bodies(contract, schema["items"], given)), max_size=1)
     simple: dict[str, st.SearchStrategy[Any]] = {
-        "string": _TEXTS.get(schema.get("format", ""), st.sampled_from(given.texts) | st.text(max_size=12)),
+        "string": _TEXTS.get(schema.get("format", ""), _texts(schema, given)),
         "integer": st.sampled_from(given.integers) | st.integers(-(2**63), 2**63 - 1),
         "number": st.sampled_from(given.numbers) | st.floats(allow_nan=False, allow_infinity=False),
         "boolean": st.booleans(),
@@ -145,7 +150,14 @@ def bodies(contract: Mapping[str, Any], schema: Mapping[str, Any], given: Hints)
     return st.one_of(kinds)
 
 
-_SAYS_NOTHING_OF_THE_VALUE = {"description", "deprecated", "example", "x-evidence", "x-extensible-enum"}
+def _texts(schema: Mapping[str, Any], given: Hints) -> st.SearchStrategy[str]:
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
+    fitting = [text for text in given.texts if least <= len(text) <= (len(text) if most is None else most)]
+    made = st.text(min_size=least, max_size=least + 12 if most is None else min(most, least + 12))
+    return st.sampled_from(fitting) | made if fitting else made
+
+
+_SAYS_NOTHING_OF_THE_VALUE = {"title", "description", "deprecated", "default", "example"}
 _TEXTS: Mapping[str, st.SearchStrategy[str]] = {
     "date": st.dates().map(str),
     "date-time": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z"),
@@ -155,6 +167,8 @@ _TEXTS: Mapping[str, st.SearchStrategy[str]] = {
 # Any other `format` is int64, which the integers respect, float, or a name that JSON Schema does not know.
 _UNDERSTOOD = {
     "type",
+    "minLength",
+    "maxLength",
     "properties",
     "required",
     "additionalProperties",
@@ -321,12 +335,16 @@ def odd_bodies(provider: str, call: Call) -> Iterator[bytes]:
 
 
 def with_odd(body: dict[str, Any], odd: dict[str, Any]) -> dict[str, Any]:
-    """The body with odd values in its own members and in the objects within it."""
-    inner = {
-        name: {key: odd.get(key, one) for key, one in value.items()} if isinstance(value, dict) else value
-        for name, value in body.items()
-    }
-    return {**inner, **odd}
+    """The body with odd values in its own members, and in place of those of the objects within it, at any depth."""
+    return {**{name: _with_odd_within(value, odd) for name, value in body.items()}, **odd}
+
+
+def _with_odd_within(value: Any, odd: dict[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_with_odd_within(one, odd) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: odd[name] if name in odd else _with_odd_within(one, odd) for name, one in value.items()}
 
 
 def _encoded(body: dict[str, Any], encoding: str) -> bytes:

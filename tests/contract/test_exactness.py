@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from refundry import FULL, InvalidRefund, Money, Refund, RefundMismatch, WireReply
 from tests.contract.support import prepared, result_of
 from tests.providers import PROVIDERS, RECORDS
-from tests.providers.record import Call
+from tests.providers.record import Call, value_at
 
 EXPONENTS = {"JPY": 0, "EUR": 2, "GBP": 2, "KWD": 3, "CLF": 4}
 LARGEST = 10**15
@@ -38,7 +38,7 @@ def sent_minor_units(body: bytes, provider: str, exponent: int) -> int:
         assert len(number[2] or b"") <= exponent
         assert said["partial_refund"] is True
         return int(number[1] + (number[2] or b"").ljust(exponent, b"0"))
-    amount = said[record.amount_at]
+    amount = value_at(said, record.amount_at)
     assert type(amount) is int
     return amount
 

@@ -32,7 +32,7 @@ from tests.contract.replies import (
 )
 from tests.contract.support import CREDENTIALS, check_pickle, named, result_of
 from tests.providers import PROVIDERS, RECORDS
-from tests.providers.record import Call
+from tests.providers.record import Call, value_at
 
 
 def possible(provider: str) -> set[str]:
@@ -53,7 +53,7 @@ def resend(error: RefundError, provider: str) -> Resend:
 
 def check_refund(refund: Refund, call: Call, reply: WireReply) -> None:
     body = json.loads(reply.body.decode("utf-8-sig"))
-    named_with_reason = body.get(RECORDS[call.provider].refund_id_at)
+    named_with_reason = value_at(body, RECORDS[call.provider].refund_id_at)
     assert (refund.provider, refund.reference, refund.payment_id) == (call.provider, call.reference, call.payment_id)
     assert refund.amount == (call.amount if isinstance(call.amount, Money) else None)
     digits = (

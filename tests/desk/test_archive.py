@@ -1,10 +1,12 @@
 """What `archive` moves out, what it leaves, and what a moved reference does."""
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ from refundry import (
     Money,
     OutcomeUnknown,
     ReferenceConflict,
+    RefundError,
     RefundRejected,
     RefundStatus,
 )
 from refundry.ledger import archive as archiving
 from tests.desk.support import ACCEPTED, BY, LOST, PENDING, REFUSED, client, contradict, lose, refund, run_sql, sent
-from tests.facade.support import PAYMENT, Scripted, accepted, account
+from tests.facade.support import ONE_EURO, PAYMENT, Scripted, accepted, account
 
 
 def now() -> datetime:
@@ -131,6 +134,34 @@ def test_an_archived_refusal_is_refused_and_never_sent(url: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
+    ("answer", "amount", "kind", "field"),
+    [(ACCEPTED, Money.of("2.00", "EUR"), ReferenceConflict, None), (REFUSED, ONE_EURO, InvalidRefund, "reference")],
+    ids=["another amount", "refused"],
+)
+def test_the_error_about_an_archived_reference_names_the_refund(
+    file_url: str, tmp_path: Path, answer: Any, amount: Money, kind: type[RefundError], field: str | None
+) -> None:
+    with client(file_url, answer) as one:
+        with contextlib.suppress(RefundRejected):
+            refund(one, "r-1")
+        one.ledger.archive(before=now(), to=tmp_path / "old.jsonl")
+        with pytest.raises(kind) as error:
+            refund(one, "r-1", amount=amount)
+    assert (error.value.provider, error.value.reference, error.value.payment_id) == ("paybyrd", "r-1", PAYMENT)
+    assert (error.value.amount, getattr(error.value, "field", None)) == (amount, field)
+
+
+def test_the_digests_of_an_archive_are_those_of_earlier_versions(file_url: str, tmp_path: Path) -> None:
+    with client(file_url, accepted("blink"), provider="blink") as one:
+        refund(one, "r-1", provider="blink")
+        refund(one, "r-2", provider="blink", amount=FULL)
+        one.ledger.archive(before=now(), to=tmp_path / "old.jsonl")
+    expected = {("blink\nr-1", f"{PAYMENT}\n100\nEUR"), ("blink\nr-2", PAYMENT)}
+    digests = {tuple(sha256(text.encode()).hexdigest() for text in texts) for texts in expected}
+    assert {*run_sql(file_url, "SELECT digest, parameters FROM refundry.archived")} == digests
+
+
+@pytest.mark.parametrize(
     ("answer", "state", "status"),
     [(ACCEPTED, "accepted", RefundStatus.SUCCEEDED), (REFUSED, "free", RefundStatus.FAILED)],
     ids=["accepted", "refused"],
@@ -191,6 +222,7 @@ def test_a_reference_that_changes_while_it_is_written_stays(
 CRASH = """
 import os, sys
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from refundry.ledger import archive as archiving
 from refundry import Paybyrd, RefundClient
 

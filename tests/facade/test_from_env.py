@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from refundry import AsyncRefundClient, Blink, InvalidRefund, Lab4Pay, Money, Paybyrd, RefundClient, Timeout
+from refundry.accounts import KINDS
+from refundry.providers.registry import TRANSLATIONS
 from tests.providers import PROVIDERS
 
 KEYS = {
@@ -276,3 +278,21 @@ def test_no_value_of_a_variable_is_shown_in_an_error(field: str, value: str) -> 
     error = refused(variables)  # the twin has no credentials
     outcome = "".join(traceback.format_exception(error))
     assert "c4n4ry" not in f"{outcome}{error!r}{error.__dict__}{error.__context__!r}"
+
+
+class PaybyrdV3(Paybyrd):
+    """An account at another version of the same provider."""
+
+    def __init__(self, *, api_key: str, name: str = "paybyrd_v3") -> None:
+        super().__init__(api_key=api_key, name=name)
+
+
+def test_the_name_of_a_provider_may_begin_with_that_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(KINDS, "paybyrd_v3", PaybyrdV3)
+    translations: dict[Any, str] = {**TRANSLATIONS, PaybyrdV3: TRANSLATIONS[Paybyrd]}
+    monkeypatch.setattr("refundry.providers.registry.TRANSLATIONS", translations)
+    both = {"REFUNDRY_PAYBYRD_V3_API_KEY": "test-key", "REFUNDRY_PAYBYRD_API_KEY": "test-key"}
+    assert names(both) == "paybyrd_v3, paybyrd"
+    assert names({"REFUNDRY_PAYBYRD_V3__SHOP__API_KEY": "test-key"}) == "shop"
+    error = refused({"REFUNDRY_PAYBYRD_V3_SECRET": "test-key"})
+    assert "there are REFUNDRY_PAYBYRD_V3_ with API_KEY" in str(error)

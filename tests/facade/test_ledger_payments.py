@@ -138,3 +138,13 @@ def test_a_replay_is_returned_whatever_the_payment_amount(url: str) -> None:
         assert isinstance(client.client, RefundClient)
         assert refund(client, CAPTURED, "order/1", euros("0.01")).replayed
         assert isinstance(outcome_of(client, "blink"), Refund)  # without payment_amount nothing is compared
+
+
+@pytest.mark.parametrize("captured", [euros("0.50"), Money.of("3.00", "GBP")], ids=["too little", "another currency"])
+def test_a_refusal_names_the_refund_that_it_is_about(captured: Money, ledger: str | None) -> None:
+    with worker("blink", Scripted(DONE), ledger) as client:
+        error = refused(client, euros("1.00"), "order/1", captured)
+    assert (error.provider, error.reference, error.payment_id, error.amount) == (
+        *("blink", "order/1"),
+        *(PAYMENT, euros("1.00")),
+    )

@@ -48,7 +48,7 @@ from tests.facade.questions import (
 )
 from tests.facade.support import KINDS, NO_STATE, Answer, Kind, Scripted, caller, scripted
 from tests.providers import PROVIDERS, RECORDS, account
-from tests.providers.record import PAYMENT, reply
+from tests.providers.record import PAYMENT, reply, with_value
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -142,7 +142,7 @@ def test_a_payment_is_never_mistaken_for_its_refund(word: str, link: str) -> Non
 @every_provider
 def test_a_refund_id_equal_to_the_payment_id_says_nothing_about_the_refund(provider: str) -> None:
     record = RECORDS[provider]
-    accepting = {**json.loads(record.pending.body), record.refund_id_at: PAYMENT}
+    accepting = with_value(json.loads(record.pending.body), record.refund_id_at, PAYMENT)
     settled = "Accepted" if provider == "blink" else RECORDS[provider].states.done
     transport = LookupScript(state(provider, settled), answers=[reply(200, accepting)])
     outcome: RefundStatus | type[RefundError]

@@ -13,7 +13,7 @@ from refundry.money import EXPONENTS, MAX_MINOR_UNITS
 from tests.facade.questions import looked_up, pending, state
 from tests.facade.support import KINDS, NO_STATE, Kind, Scripted, outcome_for_caller, scripted
 from tests.providers import RECORDS, account
-from tests.providers.record import PAYMENT, reply
+from tests.providers.record import PAYMENT, reply, value_at
 
 COUNTING: Final = [provider for provider, record in RECORDS.items() if record.counts_minor_units]
 """The providers whose amounts are sent as whole numbers."""
@@ -32,7 +32,7 @@ def sent(provider: str, amount: Money, kind: Kind = "sync", **options: Any) -> i
             client.ask(provider, amount=amount)
         error = raised.value
         if not isinstance(error, InvalidRefund):
-            number = json.loads(transport.sent[0].body)[RECORDS[provider].contract.amount_at]
+            number = value_at(json.loads(transport.sent[0].body), RECORDS[provider].contract.amount_at)
             assert isinstance(number, int)
             return number
         assert transport.sent == []

@@ -247,6 +247,7 @@ def test_without_one_of_the_times_a_transaction_may_be_older() -> None:
         ({"amounts": (Decimal("0.99"),)}, ("amount", "1.00", "0.99")),
         ({"amounts": (Decimal("100"),)}, ("amount", "1.00", "100")),
         ({"amounts": (Decimal("Infinity"),)}, ("amount", "1.00", "Infinity")),
+        ({"currency": "JPY"}, ("currency", "EUR", "JPY")),
         ({"payment_id": "p-2"}, ("payment_id", "p-1", "p-2")),
         ({"reference": "r-2"}, ("reference", "r-1", "r-2")),
     ],
@@ -282,7 +283,7 @@ def test_a_refusal_of_another_payment_is_a_mismatch_too() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.AUTHENTICATION_FAILED, Outcome.UNKNOWN])
 def test_the_amount_of_a_refund_that_was_not_accepted_is_not_compared(outcome: Outcome) -> None:
-    assert compare(REQUEST, Reading(outcome, amounts=(Decimal(7),))) == ()
+    assert compare(REQUEST, Reading(outcome, amounts=(Decimal(7),), currency="JPY")) == ()
 
 
 def test_the_amount_after_full_is_adopted_without_a_comparison_where_the_currency_is_known() -> None:

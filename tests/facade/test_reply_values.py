@@ -28,7 +28,7 @@ from tests.facade.questions import accepted_for_later, dated, looked_up, pending
 from tests.facade.replies import PENDING, SUCCEEDED, of
 from tests.facade.support import NO_STATE, Scripted, deviations, outcome_for_caller, scripted
 from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
-from tests.providers.record import ONE_EURO, PAYMENT, reply
+from tests.providers.record import ONE_EURO, PAYMENT, reply, with_value
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
@@ -48,7 +48,7 @@ NO_IDS: Final = [b"true", b"false", b"1.5", b"1e300", b"1e400", b"90071992547409
 
 def accepting(provider: str, refund_id: bytes) -> WireReply:
     """Return a reply that accepts one euro of PAYMENT under this id, which is JSON."""
-    body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: "..."}
+    body = with_value(RECORDS[provider].accepted, RECORDS[provider].refund_id_at, "...")
     return reply(200, json.dumps(body).encode().replace(b'"..."', refund_id))
 
 
@@ -56,7 +56,10 @@ def accepting(provider: str, refund_id: bytes) -> WireReply:
 @pytest.mark.parametrize(("number", "digits"), NUMBERS)
 def test_an_id_that_is_a_number_is_kept_as_its_digits_and_reported(provider: str, number: bytes, digits: str) -> None:
     answer = accepting(provider, number)
-    transport = Scripted(answer, state=state(provider, RECORDS[provider].states.done))
+    states = RECORDS[provider].states
+    name = (states.id_at or "").rpartition("/")[2]
+    own: dict[str, Any] = {name: digits} if name in states.needed else {}
+    transport = Scripted(answer, state=state(provider, states.done, **own))
     with scripted("sync", provider, transport) as client:
         refund = client.ask(provider)
         assert refund.refund_id == digits
@@ -111,7 +114,7 @@ def test_the_reference_of_a_reply_is_compared_also_where_it_is_a_number() -> Non
 @pytest.mark.parametrize("number", [7, 7.0])
 def test_a_refund_whose_id_is_the_number_of_its_payment_has_none(number: float) -> None:
     for provider in PROVIDERS:
-        body = {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: number}
+        body = with_value(RECORDS[provider].accepted, RECORDS[provider].refund_id_at, number)
         if provider == "blink":
             del body["transaction_id"]
         result = refunded(provider, "7", reply(200, body))
@@ -171,7 +174,7 @@ def test_an_id_that_is_unfit_for_a_lookup_is_left_out_of_an_accepted_refund_and_
     with scripted(
         "sync",
         provider,
-        Scripted(reply(200, {**RECORDS[provider].accepted, RECORDS[provider].refund_id_at: refund_id})),
+        Scripted(reply(200, with_value(RECORDS[provider].accepted, RECORDS[provider].refund_id_at, refund_id))),
     ) as client:
         refund = client.ask(provider)
         assert refund.refund_id is None

@@ -33,6 +33,10 @@ REFUND = Refund("blink", "reference-1", RefundStatus.PENDING)
 ENDS = {event for event in Event if event.name.startswith(("ENDED", "LEASE_OVER"))}
 
 
+def test_the_words_for_a_state_are_those_that_databases_and_services_have_stored() -> None:
+    assert [*State] == ["free", "sending", "accepted", "unknown"]
+
+
 @pytest.mark.parametrize(("state", "event"), PAIRS)
 def test_each_step_is_that_of_the_table(state: State, event: Event) -> None:
     assert step(state, event) == TABLE[state][event]

@@ -19,6 +19,7 @@ ALLOWED = {
     "wire": {"files"},
     "fuzz": {"files", "contracts", "documentation", "wire"},
     "demo": {"packages"},
+    "new_provider": {"files", "contracts", "release"},
     "release": {"files", "contracts", "packages"},
     "smoke": {"files", "contracts"},
     "review": {"files", "contracts"},

@@ -137,6 +137,18 @@ def test_tests_that_fail_over_the_module_as_it_is_are_named_and_nothing_is_mutat
     assert "these fail over the modules as they are: tests/test_sample.py::test_bound" in said
 
 
+def test_a_test_that_fails_alone_finds_nothing_and_is_named(sample: Sample) -> None:
+    before = "ran = []\n\ndef test_before():\n    ran.append(1)\n\n"
+    alone = (
+        f"def test_alone():\n    assert ran\n{WHOLE.partition(chr(10))[2].partition(chr(10))[0]}\n    is_enough(5)\n"
+    )
+    sample.write(MODULE, f"{before}{alone}")
+    code, said = sample.run()
+    assert code == 1
+    assert "left out: tests/test_sample.py::test_alone, which fails in a child" in said
+    assert "sample.py                         3        0          3     0.0%" in said
+
+
 def test_a_run_that_is_continued_tries_only_what_it_has_no_verdict_of(sample: Sample) -> None:
     sample.run()
     results = sample.root / "found" / "results.jsonl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, noticing
+from scripts.mutation.selection import Coverage, Uses, noticing, used
 
 TABLES = "LIMIT = 3\nCODES = {LIMIT: 'x'}\n\ndef unused():\n    return 0\n"
 READER = "from tables import CODES as k\n\ndef read(n):\n    return k.get(n)\n\ndef other(n):\n    return n + 1\n"
@@ -30,12 +30,26 @@ def test_a_line_of_a_function_meets_the_tests_that_run_it() -> None:
     assert met("reader.py", READER, "n + 1 -> n - 1") == ["other"]
 
 
-def test_the_quickest_test_comes_first() -> None:
+def test_of_tests_that_run_as_much_of_other_files_the_quickest_comes_first() -> None:
     assert met("reader.py", READER, "return k.get(n) -> return None") == ["quick", "slow"]
+
+
+def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_that_runs_much() -> None:
+    ran = {"reader.py": RAN.ran["reader.py"], "elsewhere.py": {1: frozenset({"quick"}), 2: frozenset({"quick"})}}
+    tests = Coverage(RAN.seconds, ran)
+    assert tests.closest_first({"quick", "slow"}, "reader.py") == ["slow", "quick"]
+    assert tests.closest_first({"quick", "slow"}, "elsewhere.py") == ["quick", "slow"]
 
 
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
     assert met("tables.py", TABLES, "'x' -> 'XXx'") == ["quick", "slow"]
+
+
+def test_a_table_meets_the_tests_of_a_file_that_names_it_though_they_run_no_line() -> None:
+    (mutant,) = (one for one in _all("tables.py", TABLES) if one.change == "'x' -> 'XXx'")
+    named = {"tests.py": used(ast.parse("from tables import CODES\nassert CODES\n")), "others.py": frozenset({"LIMIT"})}
+    tests = Coverage({**RAN.seconds, "tests.py::reads": 0.1, "others.py::reads": 0.1}, RAN.ran, named)
+    assert noticing(mutant.place, "tables.py", tests, Uses(FILES)) == ["tests.py::reads", "quick", "slow"]
 
 
 def test_what_only_a_table_uses_meets_the_tests_of_the_table() -> None:

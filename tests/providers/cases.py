@@ -7,10 +7,10 @@ import pytest
 from refundry import RefundClient
 from tests.facade.support import ONCE, Scripted
 from tests.providers import RECORDS
-from tests.providers.fourth.record import RECORD as FOURTH
+from tests.providers.made_up.mounting import made_up
 from tests.providers.record import ProviderRecord
 
-ALL: Final = (*RECORDS.values(), FOURTH)
+ALL: Final = (*RECORDS.values(), made_up().record)
 every_record = pytest.mark.parametrize("record", ALL, ids=lambda record: record.name)
 
 

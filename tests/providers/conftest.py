@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.providers.fourth import mounting
+from tests.providers.made_up import mounting
 
 
 @pytest.fixture(scope="session")

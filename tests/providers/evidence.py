@@ -68,6 +68,11 @@ def text_of(said: dict[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def word_of(said: dict[str, Any], name: str) -> str:
+    """Return a word for a state in one spelling: lower case, a blank for each separator; "" for no text."""
+    return re.sub(r"[\s_-]+", " ", text_of(said, name) or "").strip().lower()
+
+
 def number_of(value: object, *, fraction: bool = True) -> Decimal | None:
     """Return a reported amount, a number or a text, without its sign: refunds may be shown as negative amounts."""
     if isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,6 +1,6 @@
 """The kit: the pieces that every provider needs, and one sentence for each that is missing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,6 +10,7 @@ from refundry import Account
 from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
 from refundry.sandbox import Sandbox
+from scripts.new_provider.decisions import open_decisions
 from tests.providers import RECORDS
 from tests.providers.record import ProviderRecord
 
@@ -30,6 +31,8 @@ class Kit:
     """Whether a generated package of the provider exists."""
     machines: frozenset[str]
     """The providers of the sandbox."""
+    decisions: Callable[[str], Sequence[str]] = lambda _: ()
+    """What is still to be decided about a provider: a place and a sentence each."""
 
 
 def shipped() -> Kit:
@@ -41,6 +44,7 @@ def shipped() -> Kit:
         contracts=lambda provider: (SPECS / provider / "openapi.yaml").exists(),
         packages=has_package,
         machines=frozenset(Sandbox().state()["providers"]),
+        decisions=lambda provider: [*map(str, open_decisions(provider))],
     )
 
 
@@ -69,14 +73,19 @@ def _gaps_of(kit: Kit, provider: str) -> Iterator[str]:
     if not kit.packages(provider):
         yield f"{provider} has no generated package: make refundry_{provider} from its contract with nox -s generate"
     if provider not in kit.kinds:
-        yield f"{provider} has no account: write its class in refundry/accounts.py, and list it in KINDS there"
+        yield (
+            f"{provider} has no account: write its class in refundry/accounts/{provider}.py, and list it in KINDS in "
+            "refundry/accounts/__init__.py"
+        )
     if provider not in kit.machines:
         yield (
             f"{provider} has no sandbox: write its machine in refundry/sandbox/{provider}.py, and list it in PROVIDERS "
             "in refundry/sandbox/providers.py"
         )
     record = kit.records.get(provider)
-    if record is None:
+    if due := kit.decisions(provider):
+        yield from due  # until then it has no record
+    elif record is None:
         yield (
             f"{provider} has no record: write RECORD in tests/providers/{provider}.py, and list it in RECORDS in "
             "tests/providers/__init__.py"

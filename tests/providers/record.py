@@ -41,6 +41,28 @@ def until(seconds: float) -> str:
     return (NOON + timedelta(seconds=seconds)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def value_at(body: Any, place: str) -> Any:
+    """Return the value at a place in a body, or None: names of members and numbers of items, such as errors/0/code."""
+    for step in place.split("/"):
+        if isinstance(body, list):
+            body = body[int(step)] if int(step) < len(body) else None
+        else:
+            body = body.get(step) if isinstance(body, dict) else None
+    return body
+
+
+def with_value(body: Any, place: str, value: Any) -> Any:
+    """Return a copy of a body with this value at a place, and with the objects and arrays that lead to it."""
+    step, _, rest = place.partition("/")
+    if step.isdigit():
+        items = list(body) if isinstance(body, list) else []
+        inner = items[int(step)] if int(step) < len(items) else {}
+        items[int(step) : int(step) + 1] = [with_value(inner, rest, value) if rest else value]
+        return items
+    members = dict(body) if isinstance(body, Mapping) else {}
+    return {**members, step: with_value(members.get(step), rest, value) if rest else value}
+
+
 @dataclass(frozen=True)
 class Call:
     """One requested refund. Without a payment it is an unreferenced one.
@@ -103,6 +125,8 @@ class StateRecord:
     in_progress: str
     at: str
     """The JSON pointer to the word in the reply."""
+    needed: Mapping[str, Any] = field(default_factory=dict)
+    """The fields that the contract requires of a transaction beside the word: REFUND, of ONE_EURO."""
     transaction: Mapping[str, Any] = field(default_factory=dict)
     """The other fields of a transaction that is REFUND, of ONE_EURO."""
     other_amount: Mapping[str, Any] = field(default_factory=dict)
@@ -113,7 +137,7 @@ class StateRecord:
     def reply(self, word: object = ..., status: int = 200, **more: Any) -> WireReply:
         """Return a reply with this word for the state, or with none."""
         *outer, own = self.at.split("/")[1:]
-        value: Any = {own: word, **more} if word is not ... else more
+        value: Any = {**self.needed, **({own: word} if word is not ... else {}), **more}
         for name in reversed(outer):
             value = {name: value}
         return reply(status, value)
@@ -171,7 +195,7 @@ class SandboxRecord:
     operations: Mapping[str, tuple[str, str]]
     """Method and path of each operation that the tests use, by operationId."""
     refund_id_at: str
-    """The member of the reply that has the refund's id."""
+    """The place of the refund's id in the reply: a member, or a path to one, such as refund/id."""
     steps: int
     """How often `Sandbox.advance` moves a refund until it is final."""
     other_requests: frozenset[tuple[str, str]]
@@ -209,13 +233,15 @@ class ContractRecord:
     codes_at: str | None = None
     """The JSON pointer to the list of codes in the effective contract."""
     code_name: str = ""
-    """The member of a reply that has the code."""
+    """The place of the code in a reply: a member, or a path to one, such as errors/0/code."""
+    code_in: Mapping[str, Any] = field(default_factory=dict)
+    """The shortest reply with a code, without the code: what the contract requires beside it."""
     unlisted_codes: tuple[tuple[int, str], ...] = ()
     """Statuses and codes that the contract does not list."""
     echoes: tuple[Callable[[int, str], str], ...] = ()
     """Bodies of a success that report an amount, from its minor units and its text in major units."""
     amount_at: str
-    """The member of a request that has the amount."""
+    """The place of the amount in a request: a member, or a path to one, such as amount_money/amount."""
     major_units: bool = False
     """Whether that amount is a number of major units."""
     evidence: Evidence
@@ -241,6 +267,8 @@ class ProviderRecord:
     has_currency: bool
     window: timedelta | None = None
     """How long the provider de-duplicates by the reference."""
+    key_at: str | None = None
+    """The place of the idempotency key in the body of a request; None where it is a header, or there is none."""
     accepted: Mapping[str, Any]
     """The shortest acceptance with status 200 of ONE_EURO of PAYMENT."""
     accepted_as: RefundStatus
@@ -253,11 +281,11 @@ class ProviderRecord:
     refusals: Mapping[str, Refusal]
     """One refusal of each kind, by a name. The first is a RefundRejected."""
     refund_id_at: str
-    """The member of a reply that has the refund's id."""
+    """The place of the refund's id in a reply: a member, or a path to one, such as refund/id."""
     reports: frozenset[str] = frozenset()
     """The values of the request that a reply reports and the facade compares: "amount", "payment_id", "reference"."""
     differing: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """For each of `reports`, an acceptance that reports another value."""
+    """For each of `reports`, and for the currency where a reply has it, an acceptance that reports another value."""
     tokens: TokenRecord | None = None
     states: StateRecord
     payments: PaymentRecord | None = None

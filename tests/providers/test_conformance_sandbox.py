@@ -32,7 +32,7 @@ from tests.contract.replies import described, odd_bodies
 from tests.contract.support import Script, account, ask, every_call, named, prepared, result_of, verdict_of
 from tests.facade.support import ONCE
 from tests.providers.cases import every_record
-from tests.providers.record import Call, ProviderRecord, reply
+from tests.providers.record import Call, ProviderRecord, reply, with_value
 
 TIMED = (Fault.HANG_BEFORE, Fault.HANG_AFTER, Fault.SLOW_DRIP)
 """The faults that take time: a sandbox within the process neither hangs nor drips."""
@@ -217,11 +217,11 @@ def test_every_status_of_the_contract_has_the_outcome_of_the_documents(record: P
 
 @every_record
 def test_every_code_of_the_contract_has_the_outcome_of_the_documents(record: ProviderRecord) -> None:
-    name = record.contract.code_name
+    name, rest = record.contract.code_name, record.contract.code_in
     for code, (status, result) in record.contract.by_code.items():
-        assert verdict(record, status, {name: code}) == (result, []), code
+        assert verdict(record, status, with_value(rest, name, code)) == (result, []), code
     for status, code in record.contract.unlisted_codes:
-        assert verdict(record, status, {name: code}) == ("OutcomeUnknown", [f"/{name}"]), code
+        assert verdict(record, status, with_value(rest, name, code)) == ("OutcomeUnknown", [f"/{name}"]), code
 
 
 @every_record

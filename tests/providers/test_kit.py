@@ -10,12 +10,11 @@ import pytest
 from refundry.accounts import KINDS
 from refundry.providers.registry import TRANSLATIONS
 from tests.providers import PROVIDERS, RECORDS
-from tests.providers.fourth.account import Fourth
-from tests.providers.fourth.contract import HERE
-from tests.providers.fourth.mounting import TRANSLATION
-from tests.providers.fourth.record import RECORD
 from tests.providers.kit import Kit, gaps, shipped
+from tests.providers.made_up.document import HERE
+from tests.providers.made_up.mounting import TRANSLATION, made_up
 
+Fourth, RECORD, _ = made_up()
 TESTS = Path(__file__).resolve().parents[1]
 
 
@@ -50,7 +49,8 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
     ),
     "the account": (
         lambda kit: replace(kit, kinds={name: kit.kinds[name] for name in PROVIDERS}),
-        "fourth has no account: write its class in refundry/accounts.py, and list it in KINDS there",
+        "fourth has no account: write its class in refundry/accounts/fourth.py, and list it in KINDS in "
+        "refundry/accounts/__init__.py",
     ),
     "the translation": (
         lambda kit: replace(kit, translations={cls: at for cls, at in kit.translations.items() if cls is not Fourth}),
@@ -62,8 +62,8 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
         f"fourth has no translation at {TRANSLATION}2: write the class there, or fix TRANSLATIONS",
     ),
     "the module of the translation": (
-        lambda kit: replace(kit, translations={**kit.translations, Fourth: "tests.providers.fourth.other:Other"}),
-        "fourth has no translation at tests.providers.fourth.other:Other: write the class there, or fix TRANSLATIONS",
+        lambda kit: replace(kit, translations={**kit.translations, Fourth: "refundry.providers.other:Other"}),
+        "fourth has no translation at refundry.providers.other:Other: write the class there, or fix TRANSLATIONS",
     ),
     "the contract": (
         lambda kit: replace(kit, contracts=lambda provider: provider != "fourth"),
@@ -83,6 +83,12 @@ REMOVALS: dict[str, tuple[Callable[[Kit], Kit], str]] = {
             kit, records={**kit.records, "fourth": replace(RECORD, states=replace(RECORD.states, words={}))}
         ),
         "fourth has an empty states.words: fill it in tests/providers/fourth.py",
+    ),
+    "a decision": (
+        lambda kit: replace(
+            kit, decisions=lambda provider: ["docs/fourth.md:3: say it"] if provider == "fourth" else []
+        ),
+        "docs/fourth.md:3: say it",
     ),
     "the refusals": (
         lambda kit: replace(kit, records={**kit.records, "fourth": replace(RECORD, refusals={})}),

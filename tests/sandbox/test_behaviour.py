@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from inspect import signature
 from typing import Any
 
 import httpx
@@ -361,22 +362,21 @@ def test_the_generated_clients_reach_the_sandbox_over_its_transport(provider: st
     from importlib import import_module
 
     package = f"refundry_{provider}"
-    name = "refund_unreferenced" if provider == "lab4pay" else "refund_transaction"
-    operation = import_module(f"{package}.api.refunds.{name}")
-    models = import_module(f"{package}.models")
+    operation = import_module(f"{package}.api.refunds.{RECORDS[provider].sandbox.operation}")
     sandbox = Sandbox()
     prefix = {"prefix": "", "auth_header_name": "x-api-key"} if provider == "paybyrd" else {}
     client = import_module(package).AuthenticatedClient(
         base_url="https://sandbox.invalid", token=CREDENTIALS[provider], **prefix
     )
-    body = next(
-        v for k, v in vars(models).items() if k in ("RefundRequest", "PayConnectTransactionIndependentRefundBody")
-    )
+    # The annotation is a text: the class is among the names of its module.
+    parameters = signature(operation.sync_detailed).parameters
+    body = vars(operation)[str(parameters["body"].annotation)]
     arguments: dict[str, Any] = {"body": body.from_dict(RECORDS[provider].sandbox.body), "client": client}
     if provider == "lab4pay":
         arguments["x_pay_connect_integrator_id"] = RECORDS["lab4pay"].sandbox.headers["X-Pay-Connect-Integrator-Id"]
-    else:
-        arguments["transaction_id"] = RECORDS[provider].sandbox.payment
+    elif "{}" in RECORDS[provider].sandbox.path:
+        (name,) = (one for one, it in parameters.items() if it.kind is it.POSITIONAL_OR_KEYWORD)
+        arguments[name] = RECORDS[provider].sandbox.payment
     with httpx.Client(transport=SandboxTransport(sandbox), base_url="https://sandbox.invalid") as http:
         client.set_httpx_client(http)
         assert operation.sync_detailed(**arguments).status_code == 200

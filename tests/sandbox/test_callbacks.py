@@ -10,6 +10,7 @@ import pytest
 from refundry import ContractDeviation, RefundClient, RefundStatus, WebhookRejected
 from refundry.sandbox import WEBHOOK_SECRETS, Callback, Sandbox
 from tests.providers import RECORDS, WITH_PROOF
+from tests.providers.record import value_at
 from tests.sandbox.support import Mounted
 from tests.sandbox.support import mounted as mounted_as
 
@@ -53,7 +54,7 @@ def client(mounted: Mounted, deviations: list[ContractDeviation]) -> Iterator[Re
 
 def refunded(mounted: Mounted, provider: str) -> str:
     """Return the id of a new refund, unreferenced at Lab4Pay."""
-    answer: str = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
+    answer: str = value_at(mounted.post(provider).json(), RECORDS[provider].sandbox.refund_id_at)
     return answer
 
 

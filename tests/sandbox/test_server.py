@@ -28,6 +28,7 @@ from refundry.sandbox import (
 )
 from refundry.sandbox.__main__ import main
 from tests.providers import RECORDS, WITH_PROOF
+from tests.providers.record import value_at
 from tests.sandbox.support import Mounted
 from tests.sandbox.support import mounted as mounted_as
 
@@ -122,7 +123,7 @@ def test_an_impossible_state_of_a_refund_is_a_400_that_says_why(mounted: Mounted
 
 @pytest.mark.parametrize("provider", WITH_PROOF)
 def test_callbacks_are_made_over_http_and_are_believed_unless_they_are_forged(mounted: Mounted, provider: str) -> None:
-    refund_id = mounted.post(provider).json()[RECORDS[provider].sandbox.refund_id_at]
+    refund_id = value_at(mounted.post(provider).json(), RECORDS[provider].sandbox.refund_id_at)
 
     def event(**more: bool) -> RefundEvent:
         order = {"provider": provider, "refund_id": refund_id, **more}

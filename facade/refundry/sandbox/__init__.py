@@ -7,9 +7,10 @@ server on loopback, and so does `python -m refundry.sandbox`. Needs the extra: p
 from refundry.sandbox.callbacks import Receiver
 from refundry.sandbox.contract import Request, Violation
 from refundry.sandbox.faults import Delivery, Fault, Reply
+from refundry.sandbox.lab4pay import INTEGRATOR_ID
 from refundry.sandbox.machine import Callback, SandboxRefund
 from refundry.sandbox.over_httpx import SandboxTransport
-from refundry.sandbox.providers import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
+from refundry.sandbox.providers import CREDENTIALS, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import SandboxServer
 from refundry.sandbox.simulator import Sandbox
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
-from refundry.sandbox.providers import CREDENTIALS, INTEGRATOR_ID, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
+from refundry.sandbox.lab4pay import INTEGRATOR_ID
+from refundry.sandbox.providers import CREDENTIALS, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import HOST_NAME, SandboxServer
 from refundry.sandbox.simulator import Sandbox
 

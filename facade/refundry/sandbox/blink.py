@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from refundry.accounts import Blink
 from refundry.money import Money
+from refundry.sandbox.entry import BlinkReply, Provider
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, in_major_units, written_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-BlinkReply = Literal["status", "success"]
 
 
 @dataclass
@@ -177,3 +177,20 @@ def _reference(call: Call, payment: Payment) -> Any:
 
 def _refused(status: int, message: str) -> Reply:
     return json_reply(status, {"success": False, "message": message})
+
+
+IN_SANDBOX: Final = Provider(
+    machine=lambda options, keys: BlinkMachine(options.seed, keys, options.token_seconds, reply=options.blink_reply),
+    account=Blink,
+    credential="test-key-blink",
+    payments=(
+        ("blink-gbp", "GBP", {}),
+        ("blink-jpy", "JPY", {}),
+        ("blink-kwd", "KWD", {}),
+        ("blink-pending", "GBP", {"pending": True}),
+        ("blink-refunded", "GBP", {"refunded": 10_000}),
+        ("blink-captured", "GBP", {"settled": False}),
+    ),
+    token_credentials={"api_key": "test-api-key-blink", "secret_key": "test-secret-key-blink"},
+)
+"""The provider's entry in the table of the sandbox."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hmac
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from refundry.accounts import Lab4Pay
+from refundry.sandbox.entry import Provider
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import Call, Callback, Machine, Payment, SandboxRefund, counted, uncounted
 
@@ -224,3 +226,27 @@ class Lab4PayMachine(Machine):
             Fault.ECHO_CREDENTIALS: {"message": credentials},
         }
         return table.get(fault, {})
+
+
+INTEGRATOR_ID: Final = "test-integrator-lab4pay"
+_WEBHOOK: Final = {"webhook_secret_key": "test-webhook-key-lab4pay"}
+IN_SANDBOX: Final = Provider(
+    machine=lambda options, keys: Lab4PayMachine(
+        options.seed,
+        keys,
+        options.token_seconds,
+        options.minor_units,
+        integrator_id=options.integrator_id,
+        webhook_secret_key=_WEBHOOK["webhook_secret_key"],
+        currency=options.terminal_currency,
+        expires_in=options.expires_in,
+        heed_cancel=options.heed_cancel,
+    ),
+    account=Lab4Pay,
+    credential="test-key-lab4pay",
+    payments=(("lab4pay-refunded", None, {"refunded": 10_000}), ("lab4pay-payment", None, {})),
+    token_credentials={"client_id": "test-client-lab4pay", "client_secret": "test-secret-lab4pay"},
+    webhook_secrets=_WEBHOOK,
+    settings=lambda options: {"integrator_id": options.integrator_id, "minor_units": options.minor_units},
+)
+"""The provider's entry in the table of the sandbox."""

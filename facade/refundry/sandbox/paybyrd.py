@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from refundry.accounts import Paybyrd
+from refundry.sandbox.entry import Provider
 from refundry.sandbox.faults import Fault, Reply, json_reply
 from refundry.sandbox.machine import (
     Call,
@@ -232,3 +234,23 @@ class PaybyrdMachine(Machine):
 
 def _with_words(code: str) -> dict[str, Any]:
     return {"code": code, "description": _WORDS[code][1]}
+
+
+_WEBHOOK: Final = {"webhook_api_key": "test-webhook-key-paybyrd"}
+IN_SANDBOX: Final = Provider(
+    machine=lambda options, _: PaybyrdMachine(
+        options.seed, minor_units=options.minor_units, webhook_api_key=_WEBHOOK["webhook_api_key"]
+    ),
+    account=Paybyrd,
+    credential="test-key-paybyrd",
+    payments=(
+        ("paybyrd-eur", "EUR", {}),
+        ("paybyrd-jpy", "JPY", {}),
+        ("paybyrd-kwd", "KWD", {}),
+        ("paybyrd-pending", "EUR", {"pending": True}),
+        ("paybyrd-refunded", "EUR", {"refunded": 10_000}),
+    ),
+    webhook_secrets=_WEBHOOK,
+    settings=lambda options: {"minor_units": options.minor_units},
+)
+"""The provider's entry in the table of the sandbox."""

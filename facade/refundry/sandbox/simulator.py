@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from refundry.money import Money
 from refundry.sandbox.contract import Contract, Request, Violation
+from refundry.sandbox.entry import Options
 from refundry.sandbox.faults import EFFECTS, HONEST, Fault, Reply, Work, json_reply
+from refundry.sandbox.lab4pay import INTEGRATOR_ID
 from refundry.sandbox.machine import Call, Callback, Machine, MinorUnits, Payment, SandboxRefund, counted
-from refundry.sandbox.providers import INTEGRATOR_ID, PROVIDERS, Options
+from refundry.sandbox.providers import PROVIDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from refundry.accounts import Account
-    from refundry.sandbox.blink import BlinkReply
+    from refundry.sandbox.entry import BlinkReply
     from refundry.transport import AsyncTransport, Transport
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from scripts.contracts import security
-from scripts.contracts.openapi import is_json, json_type, operations, walk
+from scripts.contracts import security, shapes
+from scripts.contracts.openapi import is_ignored, is_json, json_type, operations, python_name, walk
 from scripts.contracts.pointers import child, get, keys
 from scripts.packages.passes.naming import SCHEMAS, class_name, free, schemas_of
 
@@ -23,7 +23,9 @@ def choose(data: dict[str, Any]) -> None:
                 node.value.pop(key, None)
         elif node.kind == "request body" and (used := json_type(node.value.get("content"))):
             node.value["content"] = {used: {"schema": {}, **node.value["content"][used]}}
-    for _, method, _, operation in operations(data):
+    for pointer, method, _, operation in operations(data):
+        if "requestBody" in operation and is_ignored(method, shapes.resolved(data, child(pointer, "requestBody"))[1]):
+            del operation["requestBody"]
         answers = operation.setdefault("responses", {})
         for status in answers:
             if status.startswith(_EMPTY) or method == "head":
@@ -45,13 +47,28 @@ def _choose(reply: dict[str, Any]) -> None:
 
 
 def name_objects(data: dict[str, Any]) -> None:
-    """Give each object that is written in a body a name: one of the tools makes classes of named schemas alone."""
+    """Give each object that is written in a body, and each that is an alternative, a name.
+
+    One of the tools makes classes of named schemas alone. The other reads an alternative twice, and then finds the
+    objects in it there already.
+    """
     schemas = schemas_of(data)
     for node in list(walk(data)):
         named = keys(node.pointer)[:2] == ["components", "schemas"]
         if node.kind == "media type" and is_json(node.name) and not named and "schema" in node.value:
             for pointer in list(_objects(data, child(node.pointer, "schema"))):
                 _move(data, pointer, schemas)
+    for node in reversed(list(walk(data))):
+        if node.kind == "schema" and node.name.isdecimal() and keys(node.pointer)[-2] in ("oneOf", "anyOf"):
+            for pointer in list(_objects(data, node.pointer)):
+                _move(data, pointer, schemas)
+    taken = {python_name(name) for name in schemas}
+    for node in reversed(list(walk(data))):
+        path = keys(node.pointer)
+        inline = node.kind == "schema" and len(path) > 3 and path[-2] != "allOf" and _is_object(node.value)
+        if inline and python_name(class_name(data, node.pointer)) in taken:
+            # One of the tools would give it the name of another.
+            _move(data, node.pointer, schemas)
 
 
 def _move(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> None:
@@ -60,6 +77,10 @@ def _move(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> None:
     schemas[name] = dict(schema)
     schema.clear()
     schema["$ref"] = SCHEMAS + name
+
+
+def _is_object(schema: dict[str, Any]) -> bool:
+    return "properties" in schema or schema.get("type") == "object"
 
 
 def _objects(data: dict[str, Any], pointer: str) -> Iterator[str]:

@@ -17,14 +17,18 @@ _NULL = {"type": "null"}
 
 
 def one_way(data: dict[str, Any]) -> None:
-    """Require no property that goes the other way alone, and leave it out of an object that is only sent."""
+    """Require no property that goes the other way alone, and leave it out of an object that is only sent.
+
+    A property that has a default need not be there either: one tool requires it all the same, and one does not.
+    """
     ways = shapes.Ways.of(data)
     changes = []
     for node in walk(data):
         if node.kind == "schema" and node.value.keys() & {"properties", "allOf"}:
             named, _ = shapes.properties(data, node.pointer)
             optional, absent = (way(data, node.pointer, named) for way in (ways.optional, ways.absent))
-            changes.append((node.value, optional, absent))
+            given = {name for name, at in named.items() if "default" in shapes.resolved(data, at)[1]}
+            changes.append((node.value, optional | given, absent))
     for schema, optional, absent in changes:
         for part in (schema, *(part for part in schema.get("allOf", ()) if "$ref" not in part)):
             if isinstance(part.get("required"), list):
@@ -137,6 +141,7 @@ def _combine(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> Ite
         return
     if "allOf" not in schema:
         return
+    schema["allOf"] = list(_flat(schema["allOf"]))
     for part in schema["allOf"]:
         if "$ref" not in part and part.keys() & {"properties", "required"}:
             part.setdefault("type", "object")
@@ -170,6 +175,18 @@ def _combine(data: dict[str, Any], pointer: str, schemas: dict[str, Any]) -> Ite
         own = {key: schema.pop(key) for key in ("properties", "required", "additionalProperties") if key in schema}
         if any(own.values()):
             schema["allOf"].append({"type": "object", **own})
+
+
+def _flat(parts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the parts of an allOf, with those of an allOf within it: one of the tools reads no deeper."""
+    for part in parts:
+        if "allOf" not in part or part.keys() & {"$ref", *_CHOICES}:
+            yield part
+            continue
+        yield from _flat(part["allOf"])
+        own = {key: value for key, value in part.items() if key not in ("allOf", *_SAID)}
+        if any(own.get(key) for key in ("properties", "required")):
+            yield own
 
 
 def _whole(data: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

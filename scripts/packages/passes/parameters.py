@@ -21,6 +21,9 @@ def settle(data: dict[str, Any]) -> None:
         elif node.kind == "parameter" and isinstance(content := node.value.pop("content", None), dict):
             schemas = (media.get("schema", {}) for media in content.values())
             node.value["schema"] = next(schemas, {})
+        if node.kind == "parameter" and node.value.get("in") == "path" and isinstance(node.value.get("schema"), dict):
+            # It stands in every path.
+            node.value["schema"].pop("default", None)
     paths = data.get("paths", {})
     for path in list(paths):
         for name in re.findall(r"\{([^}]*)\}", path):

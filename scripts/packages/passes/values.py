@@ -18,6 +18,7 @@ _FOR_THE_VALIDATOR = (
 )
 # The formats of numbers that the tools have a type for, and the mark of a secret.
 _KEPT_FORMATS = frozenset({"double", "float", "int32", "int64", "password"})
+_TEXT_FORMATS = frozenset({"password"})
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 
 
@@ -30,11 +31,17 @@ def settle(data: dict[str, Any]) -> None:
             schema = node.value
             for key in _FOR_THE_VALIDATOR:
                 schema.pop(key, None)
-            if schema.get("format") not in _KEPT_FORMATS:
+            if schema.get("format") not in (_TEXT_FORMATS if _holds(schema, "string") else _KEPT_FORMATS):
                 schema.pop("format", None)
+            if schema.get("format") in _TEXT_FORMATS:
+                # What hides a secret checks no pattern.
+                schema.pop("pattern", None)
             if "pattern" in schema and not _is_tried(str(schema["pattern"])):
                 del schema["pattern"]
             _settle_listed(schema)
+            if "type" in schema and not _holds(schema, "object"):
+                for key in ("properties", "required", "additionalProperties"):
+                    schema.pop(key, None)
             if _holds(schema, "array") and not schema.keys() & {"items", "prefixItems"}:
                 schema["items"] = {}
             for key in ("example", "examples"):

@@ -4,6 +4,7 @@ from typing import Any
 
 from ... import errors, strict
 from ...client import AuthenticatedClient
+from ...errors import pass_through
 from ...models.error_response import ErrorResponse
 from ...models.transaction import Transaction
 from ...types import (
@@ -100,7 +101,7 @@ def read_reply(
 
                     return response_200_type_0
                 except (TypeError, ValueError, AttributeError, KeyError) as error:
-                    errors.pass_through(error)
+                    pass_through(error)
                 if not (isinstance(data, dict)):
                     raise TypeError()
                 _response_200_type_1 = data
