@@ -34,13 +34,21 @@ class Coverage:
         return {test for file, line in lines for test in self.ran.get(file, {}).get(line, ())}
 
     def closest_first(self, tests: Iterable[str], file: str) -> list[str]:
-        """These tests in the order in which they are tried: those first that run little besides this file."""
+        """These tests in the order in which they are tried: those first that run little besides this file.
+
+        The first of each file of tests come before the second of any, for tests of one file are much alike.
+        """
         own, all_lines = self._lines_run[file], self._lines_run[""]
 
         def share(test: str) -> float:
             return own[test] / all_lines[test] if all_lines[test] else 1.0
 
-        return sorted(tests, key=lambda test: (-share(test), self.seconds[test], test))
+        numbers: Counter[str] = Counter()
+        numbered = list[tuple[int, str]]()
+        for test in sorted(tests, key=lambda test: (-share(test), self.seconds[test], test)):
+            numbered.append((numbers[file_of(test)], test))
+            numbers[file_of(test)] += 1
+        return [test for _, test in sorted(numbered, key=lambda one: one[0])]
 
     @cached_property
     def _lines_run(self) -> Mapping[str, Counter[str]]:

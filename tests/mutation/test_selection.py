@@ -41,6 +41,12 @@ def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_tha
     assert tests.closest_first({"quick", "slow"}, "elsewhere.py") == ["quick", "slow"]
 
 
+def test_the_first_test_of_each_file_comes_before_the_second_of_any() -> None:
+    every = frozenset({"a.py::1", "a.py::2", "b.py::1"})
+    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, {"reader.py": {4: every}})
+    assert tests.closest_first(every, "reader.py") == ["a.py::1", "b.py::1", "a.py::2"]
+
+
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
     assert met("tables.py", TABLES, "'x' -> 'XXx'") == ["quick", "slow"]
 
