@@ -7,10 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final
 
 from scripts.mutation.mutants import Place, bound, header
 
 Lines = frozenset[tuple[str, int]]
+
+_MOSTLY: Final = 0.5
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Coverage:
     def closest_first(self, tests: Iterable[str], file: str) -> list[str]:
         """These tests in the order in which they are tried: those first that run little besides this file.
 
-        The first of each file of tests come before the second of any, for tests of one file are much alike.
+        After those that run mostly this file, the first of each file of tests come before the second of any: such tests
+        of one file are much alike.
         """
         own, all_lines = self._lines_run[file], self._lines_run[""]
 
@@ -47,7 +51,7 @@ class Coverage:
         numbered = list[tuple[int, str]]()
         for test in sorted(tests, key=lambda test: (-share(test), self.seconds[test], test)):
             numbered.append((numbers[file_of(test)], test))
-            numbers[file_of(test)] += 1
+            numbers[file_of(test)] += share(test) < _MOSTLY
         return [test for _, test in sorted(numbered, key=lambda one: one[0])]
 
     @cached_property

@@ -153,6 +153,18 @@ def test_a_callback_that_names_the_id_alone_is_recorded_once_a_lookup_has_given_
         assert client.ask("paybyrd").status is SUCCEEDED
 
 
+@pytest.mark.parametrize("ledger", [True, False], ids=["with a ledger", "in memory"])
+def test_a_callback_that_names_the_id_alone_is_recorded_where_the_reply_gave_that_id(url: str, ledger: bool) -> None:
+    pending = reply(200, {"code": "BYRD201", "isoAmount": 100, "transactionId": "refund-1"})
+    with worker("paybyrd", Scripted(pending), url if ledger else None) as client:
+        assert client.ask("paybyrd").status is PENDING
+        body = news("paybyrd", "Success", refund_id="refund-1", isoAmount=-100, currency="EUR", operationType="Refund")
+        event = client.client.webhook("paybyrd", headers=proof("paybyrd", body), body=body)
+        assert event.reference is None
+        result(client, client.client.learn(event))
+        assert client.ask("paybyrd").status is SUCCEEDED
+
+
 def test_a_callback_that_names_the_id_alone_is_recorded_once_the_provider_has_contradicted_a_persons_word() -> None:
     with worker("lab4pay", Scripted(LOST), None) as client:
         outcome_of(client, "lab4pay")

@@ -83,6 +83,12 @@ def test_a_person_decides_only_what_is_unknown(state: State, event: Event) -> No
     assert (step(state, event).answer is Answer.RECORD) is (state is State.UNKNOWN)
 
 
+@pytest.mark.parametrize(("state", "event"), PAIRS)
+def test_only_a_persons_word_is_refused(state: State, event: Event) -> None:
+    is_word = event in (Event.DECIDED_EXECUTED, Event.DECIDED_NOT_EXECUTED)
+    assert (step(state, event).answer is Answer.REFUSE) is (is_word and state is not State.UNKNOWN)
+
+
 @pytest.mark.parametrize("event", [event for event in Event if event.name.startswith("LATE")])
 def test_an_attempt_that_ends_late_never_undoes_an_acceptance(event: Event) -> None:
     assert step(State.ACCEPTED, event).state is State.ACCEPTED

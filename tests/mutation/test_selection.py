@@ -43,8 +43,15 @@ def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_tha
 
 def test_the_first_test_of_each_file_comes_before_the_second_of_any() -> None:
     every = frozenset({"a.py::1", "a.py::2", "b.py::1"})
-    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, {"reader.py": {4: every}})
+    ran = {"reader.py": {4: every}, "elsewhere.py": {1: every, 2: every}}
+    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, ran)
     assert tests.closest_first(every, "reader.py") == ["a.py::1", "b.py::1", "a.py::2"]
+
+
+def test_the_tests_of_a_file_that_run_mostly_the_module_come_together() -> None:
+    every = frozenset({"a.py::1", "a.py::2", "b.py::1"})
+    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, {"reader.py": {4: every}})
+    assert tests.closest_first(every, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
 
 
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
