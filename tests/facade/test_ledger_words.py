@@ -1,4 +1,4 @@
-"""A person's word, and the idempotency key that the next call repeats: its window goes on."""
+"""A person's word that nothing was executed: its key keeps its window, and callbacks may be about earlier attempts."""
 
 from pathlib import Path
 from typing import Any
@@ -7,8 +7,22 @@ import pytest
 
 from refundry import NotSent, OutcomeUnknown, RefundStatus, Resend, Retry
 from refundry.limits import window_margin
-from tests.facade.ledgers import DAY, LOST, UNREACHED, Clocks, decide, key_of, outcome_of, sqlite_url, worker
-from tests.facade.support import ONCE, Scripted, accepted
+from tests.facade.callbacks import news, proof
+from tests.facade.ledgers import (
+    DAY,
+    LOST,
+    UNREACHED,
+    Clocks,
+    decide,
+    key_of,
+    known,
+    left_unknown,
+    outcome_of,
+    result,
+    sqlite_url,
+    worker,
+)
+from tests.facade.support import NO_STATE, ONCE, Caller, Scripted, accepted
 
 WINDOW = DAY - window_margin(Retry())
 DONE = accepted("paybyrd")
@@ -74,3 +88,27 @@ def test_a_key_that_the_provider_has_forgotten_begins_a_window_of_its_own(url: s
     assert again.resend is Resend.SAME_REFERENCE
     clocks.later(WINDOW - 1)
     assert sent(url, DONE)[1] == keys
+
+
+def learn(client: Caller, word: str, **more: Any) -> None:
+    """Receive a callback of Lab4Pay about a refund of this reference."""
+    echo = {"linked_transaction_id": None, "client_transaction_id": "reference-1", "tags": ["refund"]}
+    body = news("lab4pay", word, amount=100, currency="EUR", **echo, **more)
+    event = client.client.webhook("lab4pay", headers=proof("lab4pay", body), body=body)
+    result(client, client.client.learn(event))
+
+
+@pytest.mark.parametrize("words", [["FAILED"], ["IN_PROGRESS", "FAILED"]], ids=" and ".join)
+def test_a_callback_of_an_attempt_before_a_persons_word_does_not_free_the_one_after_it(
+    words: list[str], url: str
+) -> None:
+    left_unknown("lab4pay", url)
+    with worker("lab4pay", Scripted(NO_STATE), url) as client:
+        decide(client, RefundStatus.FAILED, "lab4pay")
+    left_unknown("lab4pay", url)  # this one may have been executed
+    with worker("lab4pay", Scripted(NO_STATE), url) as client:
+        for one in words:
+            learn(client, one)
+        assert known(client, "lab4pay").state == "unknown"
+        learn(client, "SUCCESS", refund_id="refund-2")
+        assert client.ask("lab4pay").refund_id == "refund-2"

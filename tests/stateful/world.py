@@ -146,6 +146,10 @@ def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | 
     if before is None or after is None or not {news.refund_id, news.tracking_id}.isdisjoint(before.failed_ids):
         return None
     is_own = isinstance(before.known, Accepted) and before.known.refund_id == news.refund_id
+    if isinstance(before.known, Unknown) and before.decided_by is not None:
+        named = {before.known.refund_id, before.known.tracking_id} - {None}
+        if news.status is not RefundStatus.SUCCEEDED and named.isdisjoint({news.refund_id, news.tracking_id}):
+            return None  # it may be of an attempt before the person's word
     if news.status is RefundStatus.FAILED:
         # The provider may undo what was done only by a word of its own.
         was_pending = isinstance(before.known, Unknown) or (

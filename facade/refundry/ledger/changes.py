@@ -377,7 +377,8 @@ class Learn(Change[bool]):
     FAILED frees the reference only with `may_free`: the source of the state has to be believed so far. Where the
     provider has accepted further refunds under the reference, it is free once all of them have failed. `undone` says
     that the provider may have undone a refund which was done, as it says when it is asked. `of_unknown` says that the
-    provider names this reference, so that the refund may be the one whose reply was lost.
+    provider names this reference, so that the refund may be the one whose reply was lost. After a person's word it may
+    also be an earlier one: then only a success counts, unless the unknown attempt's own reply gave the id.
 
     Gives False, and records nothing, where the provider gave the ids of this refund to the refund of another reference,
     and both are known.
@@ -402,10 +403,13 @@ class Learn(Change[bool]):
         if _is_of_another(view, refund):
             return False
         known, event = entry.known, event_of_learning(refund.status)
-        # A word was about the attempts before it, and the one that is unknown came after.
-        if entry.decided_by is not None and self.of_unknown and not isinstance(known, Unknown):
-            self._after_a_word(view, entry)
-            return True
+        if entry.decided_by is not None and self.of_unknown:
+            if not isinstance(known, Unknown):
+                self._after_a_word(view, entry)
+                return True
+            # A word was about the attempts before it, and the one that is unknown came after. Any of them may be meant.
+            if refund.status is not RefundStatus.SUCCEEDED and not _is_named(known, refund):
+                return True
         next_state, answer = step(state_of(known), event)
         if answer is Answer.IGNORE:
             return True
@@ -709,6 +713,11 @@ def _is_the_same(known: Accepted, refund: Refund) -> bool:
     if known.refund_id is None:
         return known.tracking_id is not None and known.tracking_id == refund.tracking_id
     return known.refund_id == refund.refund_id
+
+
+def _is_named(known: Unknown, refund: Refund) -> bool:
+    """Whether this is the refund whose id the reply gave that left the outcome unknown."""
+    return not {known.refund_id, known.tracking_id}.isdisjoint(ids_of(refund))
 
 
 def _is_among_others(known: Known, refund: Refund) -> bool:
