@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from refundry import FULL, Amount, HistoryLine, OutcomeUnknown, RefundRejected, RefundStatus
+from refundry import FULL, Amount, HistoryLine, OutcomeUnknown, RefundRejected, RefundStatus, Timeout, WireRequest
 from tests.facade.callbacks import news, proof
 from tests.facade.ledgers import (
     LOST,
@@ -100,13 +100,13 @@ def test_an_acceptance_ends_a_word_that_was_about_an_earlier_attempt(url: str) -
 def test_a_person_may_decide_while_the_provider_is_asked(url: str) -> None:
     left_unknown("paybyrd", url, answer=UNREADABLE)
 
-    def decide_meanwhile(*_: Any) -> Any:
+    def decide_meanwhile() -> Any:
         with worker("paybyrd", Scripted(NO_STATE), url) as other:
             decide(other, SUCCEEDED, "paybyrd")
         return tracked(transaction())
 
     class Asked(Scripted):
-        def send(self, *given: Any) -> Any:
+        def send(self, request: WireRequest, timeout: Timeout) -> Any:
             return decide_meanwhile()
 
     with worker("paybyrd", Asked(NO_STATE), url) as client:
