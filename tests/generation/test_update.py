@@ -184,9 +184,9 @@ def test_without_a_name_each_provider_is_fetched_and_one_that_fails_holds_no_oth
     assert update.main(["--report", str(tmp_path / "all.md"), "--check"], pristine) == 2
     assert len(fetched) == len(PROVIDERS)
     assert re.findall(r"^(\w+): ([\w ]+); next:", said(), re.MULTILINE) == [
+        ("blink", "not seen"),
         ("lab4pay", "not seen"),
         ("paybyrd", "refused"),
-        ("blink", "not seen"),
     ]
     report = json.loads((tmp_path / "all.json").read_text(encoding="utf-8"))
     assert {provider: each["exit_code"] for provider, each in report.items()} == {

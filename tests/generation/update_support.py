@@ -51,6 +51,9 @@ def project_in(root: Path) -> Path:
             shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", ".gitignore", "README.md", "CHANGELOG.md", "CONTEXT.md"):
         shutil.copy(ROOT / name, root / name)
+    # The records alone: the tables of docs/ are printed from them.
+    others = shutil.ignore_patterns("__pycache__", "test_*", "conftest.py", "made_up")
+    shutil.copytree(ROOT / "tests/providers", root / "tests/providers", ignore=others)
     (root / "tests/contract").mkdir(parents=True)
     (root / "tests/contract/test_small.py").write_text(CONTRACT_TEST, encoding="utf-8")
     git(root, "init", "-q")

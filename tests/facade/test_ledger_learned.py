@@ -1,4 +1,4 @@
-"""What a ledger keeps of a state that was learnt: its line of the history, the ids, and a person's word beside it."""
+"""What a ledger keeps of a state that was learned: its line of the history, the ids, and a person's word beside it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -41,14 +41,14 @@ def url(tmp_path: Path) -> str:
 
 
 def decided(url: str, word: RefundStatus) -> Caller:
-    """Return a client of Lab4Pay, after a person has decided what became of a refund whose reply was lost."""
+    """Return a client of Lab4Pay, after a person has decided on a refund whose reply was lost."""
     left_unknown("lab4pay", url)
     client = worker("lab4pay", Scripted(NO_STATE), url)
     decide(client, word, "lab4pay")
     return client
 
 
-def test_the_history_has_the_status_and_the_code_of_a_state_that_was_learnt(url: str) -> None:
+def test_the_history_has_the_status_and_the_code_of_a_state_that_was_learned(url: str) -> None:
     left_unknown("lab4pay", url)
     with worker("lab4pay", Scripted(NO_STATE), url) as client:
         learn(client, "SUCCESS")
