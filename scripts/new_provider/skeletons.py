@@ -205,7 +205,7 @@ def _wrapping(subject: Subject) -> dict[str, str]:
     return {
         "value": "refund",
         "refund_id_at": f"{name}/{subject.refund_id.name}",
-        "at": f"/{name}",
+        "at": _pointer_of(subject),
         "wrap_open": f'{{"{name}": ',
         "wrap_close": "}",
         "echo": f'{{{{"{name}":{echo}}}}}',
@@ -324,9 +324,7 @@ def _request(subject: Subject) -> dict[str, str]:
         "body_amount": amount.name if number is None else f"{amount.name}/{number.name}",
         "sandbox_body": f"{{{', '.join(f'{json.dumps(name)}: {one}' for name, one in members.items())}}}",
         "key_at": "" if key is None else f'    key_at="{key.name}",\n',
-        "with_key": ""
-        if key is None
-        else f"        # The idempotency key is {key.name}: one for each request.reference and request.attempt\n",
+        "with_key": "" if key is None else _KEY_HINT.format(key.name),
     }
 
 

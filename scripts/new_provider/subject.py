@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from scripts.contracts.openapi import METHODS, identifier
+from scripts.contracts.openapi import identifier, json_type, operations
 from scripts.contracts.pointers import child, get
+from scripts.contracts.references import target
 
+# How deep alternatives and parts of schemas are followed: some hold themselves.
+_DEEPEST = 8
 # What the words for the state of a refund usually begin with, in the order in which they are tried.
 _DONE = ("succe", "complet", "paid", "refunded", "done", "settled", "approved", "accepted", "executed")
 _FAILED = ("fail", "declin", "reject", "cancel", "void", "error", "denied")
@@ -220,7 +223,7 @@ class Subject:
         """The pointer of the JSON schema of a request body or a response; None where it has none."""
         holder = self._target(holder)
         content = (get(self.contract, holder) or {}).get("content", {})
-        kind = next((one for one in content if "json" in one), None)
+        kind = json_type(content)
         return None if kind is None else child(child(holder, "content"), kind) + "/schema"
 
     def _target(self, pointer: str) -> str:
@@ -228,7 +231,7 @@ class Subject:
             value = get(self.contract, pointer)
             if not isinstance(value, dict) or "$ref" not in value:
                 break
-            pointer = value["$ref"].removeprefix("#")
+            pointer = target(value["$ref"])
         return pointer
 
     def _item(self, pointer: str) -> str:
@@ -242,7 +245,7 @@ class Subject:
     def _properties(self, pointer: str, depth: int) -> Iterator[Guess]:
         pointer = self._target(pointer)
         schema = get(self.contract, pointer)
-        if not isinstance(schema, dict) or depth > len(METHODS):
+        if not isinstance(schema, dict) or depth > _DEEPEST:
             return
         for name in schema.get("properties", {}):
             at = self._target(child(f"{pointer}/properties", name))
@@ -258,12 +261,10 @@ class Subject:
 
 
 def _operations(contract: Mapping[str, Any], package: Path) -> Iterator[Operation]:
-    for path, item in contract["paths"].items():
-        for method in METHODS:
-            if method in item:
-                function = item[method]["operationId"]
-                found = next(package.glob(f"api/*/{function}.py"))
-                yield Operation(method, path, function, f"{package.name}.api.{found.parent.name}", item[method])
+    for _, method, path, value in operations(contract):
+        function = value["operationId"]
+        found = next(package.glob(f"api/*/{function}.py"))
+        yield Operation(method, path, function, f"{package.name}.api.{found.parent.name}", value)
 
 
 def _first(fields: Sequence[Guess], pattern: re.Pattern[str], otherwise: str) -> Guess:

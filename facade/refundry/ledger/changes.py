@@ -28,7 +28,6 @@ from refundry.ledger.rules import (
     Answer,
     Event,
     Known,
-    Sending,
     State,
     Unknown,
     event_of_learning,
@@ -353,10 +352,10 @@ class Record(Change["Entry | None"]):
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
-            if isinstance(left, Accepted) and _is_beside(entry, self.reservation, left):
+            if isinstance(left, Accepted) and _is_beside(known, self.reservation, left):
                 left = replace(left, others=("",))
             after = replace(after, known=left, decided_by=None)
-        elif isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(entry, self.reservation, left):
+        elif isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(known, self.reservation, left):
             name = next(iter(ids_of(left)), "")
             if name not in known.others:
                 after = replace(after, known=replace(known, others=(*known.others, name)))
@@ -679,30 +678,28 @@ def _contradiction(entry: Entry, reservation: Reservation, left: Known) -> str |
         said = "was executed" if isinstance(known, Accepted) else "was not executed"
         found = "accepted it" if isinstance(left, Accepted) else "executed nothing"
         return f"{entry.decided_by} decided that it {said}, and the provider {found}"
-    if isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(entry, reservation, left):
+    if isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(known, reservation, left):
         before, now = ids_of(known), ids_of(left)
         by = f"as {before[0]} and as {now[0]}" if before and now else "by this call, and by one that followed its lease"
         return f"the provider accepted it twice: {by}"
     return None
 
 
-def _is_another(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
+def _is_another(known: Accepted, reservation: Reservation, left: Accepted) -> bool:
     """Whether a late acceptance is of another refund than the accepted one."""
-    known = entry.known
     before, now = ids_of(known), ids_of(left)
     if before and now:
         return {*before}.isdisjoint(now)
     end = reservation.lease_end
     # One that was sent after this call's lease is another one, where the provider de-duplicates nothing.
-    if end is None or reservation.window is not None:
-        return False
-    return isinstance(known, Accepted) and known.sent_at >= end.wall
+    return reservation.window is None and end is not None and known.sent_at >= end.wall
 
 
-def _is_beside(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
+def _is_beside(known: Known, reservation: Reservation, left: Accepted) -> bool:
     """Whether another attempt may have been executed beside a late acceptance, at a provider without de-duplication."""
-    is_open = isinstance(entry.known, Sending | Unknown) and reservation.window is None
-    return is_open or (isinstance(entry.known, Accepted) and _is_another(entry, reservation, left))
+    if isinstance(known, Accepted):
+        return _is_another(known, reservation, left)
+    return known is not None and reservation.window is None
 
 
 def _is_of_another(view: View, refund: Refund) -> bool:
