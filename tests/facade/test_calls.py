@@ -21,7 +21,7 @@ from refundry.flows.tokens import Fetch, TokenCache, TokenCall
 from refundry.ledger.changes import Decide, Inspect, Learn, Record, Reserve
 from refundry.ledger.entry import Reservation
 from refundry.ledger.memory import MemoryLedger
-from refundry.ledger.rules import Unknown
+from refundry.ledger.rules import State, state_of
 from refundry.owner import Owner
 from refundry.providers.credentials import IssuedToken
 from refundry.providers.registry import translation_of
@@ -179,11 +179,15 @@ def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
 
 @pytest.mark.parametrize(
     ("status", "after"),
-    [(RefundStatus.FAILED, None), (RefundStatus.PENDING, RefundStatus.PENDING)],
-    ids=["failed", "pending"],
+    [
+        (RefundStatus.FAILED, State.UNKNOWN),
+        (RefundStatus.PENDING, State.UNKNOWN),
+        (RefundStatus.SUCCEEDED, State.ACCEPTED),
+    ],
+    ids=["failed", "pending", "succeeded"],
 )
 def test_news_of_a_lost_attempt_after_a_persons_word_on_the_one_before_contradicts_nobody(
-    status: RefundStatus, after: RefundStatus | None
+    status: RefundStatus, after: State
 ) -> None:
     ledger = MemoryLedger(SYSTEM)
     for word in (decided(executed=False), None):
@@ -199,8 +203,7 @@ def test_news_of_a_lost_attempt_after_a_persons_word_on_the_one_before_contradic
     entry = ledger.commit(Inspect("blink", "reference-1"))
     assert entry is not None
     assert entry.contradiction is None
-    assert getattr(entry.known, "status", None) is after
-    assert not isinstance(entry.known, Unknown)
+    assert state_of(entry.known) is after
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])
