@@ -6,6 +6,7 @@ The validator is openapi-schema-validator, in the form of the document's own ver
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ FORMATS: Final = (
 
 # RFC 9110: a reply with one of these statuses has no content, whatever a contract describes.
 _WITHOUT_CONTENT: Final = (204, 205, 304)
+
+
+class Way(Enum):
+    """Which way a message goes. Its value is what marks the properties that it need not have."""
+
+    REQUEST = ("readOnly",)
+    REPLY = ("writeOnly",)
+    EITHER = (*REQUEST, *REPLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +71,16 @@ class Validator:
         self._formats.checkers = {name: formats.checkers[name] for name in FORMATS if name in formats.checkers}
         self._kind = extend(kind, {_OPEN: kind.VALIDATORS["enum"]})
 
-    def departures(self, at: str, value: object) -> tuple[Departure, ...]:
-        """Each departure of a decoded JSON value from the schema at the JSON pointer `at` of the document."""
+    def departures(self, at: str, value: object, way: Way = Way.EITHER) -> tuple[Departure, ...]:
+        """Each departure of a decoded JSON value from the schema at the JSON pointer `at` of the document.
+
+        A property that goes the other way alone is not required.
+        """
         # The reference is resolved in the whole document. Its other members are no keywords of a schema.
         schema = {**self.document, "$ref": f"#{_quoted(at)}"}
         errors = self._kind(schema, format_checker=self._formats).iter_errors(value)
         # A null breaks `type` twice in the validator of 3.0.
-        return tuple(dict.fromkeys(found for error in errors for found in self._found(at, error)))
+        return tuple(dict.fromkeys(found for error in errors for found in self._found(at, error, way)))
 
     def departures_of_reply(
         self, operation: str, status_code: int, content: bytes, read_json: Callable[[bytes], Any]
@@ -89,7 +101,7 @@ class Validator:
         at, response = self._resolved(f"{at}/{status}")
         for kind, media in response.get("content", {}).items():
             if "json" in kind and "schema" in media:
-                return self.departures(f"{at}/content/{_escaped(kind)}/schema", read_json(content))
+                return self.departures(f"{at}/content/{_escaped(kind)}/schema", read_json(content), Way.REPLY)
         return ()
 
     def _resolved(self, at: str) -> tuple[str, Any]:
@@ -99,7 +111,7 @@ class Validator:
             value = _get(self.document, at)
         return at, value
 
-    def _found(self, root: str, error: Any) -> Iterator[Departure]:
+    def _found(self, root: str, error: Any, way: Way) -> Iterator[Departure]:
         where = pointer(*error.absolute_path)
         keyword = str(error.validator)
         rule = self._rule(root, error)
@@ -108,12 +120,12 @@ class Validator:
             return
         named = error.schema.get("properties", {})
         for name in error.validator_value:
-            if name not in error.instance and not self._goes_one_way(named.get(name)):
+            if name not in error.instance and not self._is_marked(named.get(name), way.value):
                 yield Departure(where + pointer(name), keyword, rule)
 
-    def _goes_one_way(self, schema: Any) -> bool:
-        """Whether a property is only sent or only received: it is not required of every message."""
-        while isinstance(schema, dict) and not (schema.get("readOnly") or schema.get("writeOnly")):
+    def _is_marked(self, schema: Any, marks: tuple[str, ...]) -> bool:
+        """Whether a property has one of these marks, by itself or by what it refers to."""
+        while isinstance(schema, dict) and not any(schema.get(mark) for mark in marks):
             if not isinstance(schema.get("$ref"), str):
                 return False
             schema = _get(self.document, schema["$ref"].removeprefix("#"))

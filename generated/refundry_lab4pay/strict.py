@@ -17,7 +17,7 @@ def departures(name: str, value: Any) -> tuple[Departure, ...]:
     """Return each departure of a decoded message from the schema of this name in the contract; none where it fits
 
     An enum value that the contract does not list is one. A field that it does not list is one only where it forbids
-    others.
+    others. A missing field that is only sent or only received is none: a name does not say which way a message goes.
 
     Raises:
         ImportError: If the extra `strict` of refundry is not installed.

@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
-from refundry import NotSent, OutcomeUnknown, RefundStatus, Resend, Retry
+from refundry import NotSent, OutcomeUnknown, Refund, RefundStatus, Resend, Retry
 from refundry.limits import window_margin
 from tests.facade.callbacks import news, proof
 from tests.facade.ledgers import (
     DAY,
+    LEASE,
     LOST,
     UNREACHED,
     Clocks,
     decide,
+    during,
     key_of,
     known,
     left_unknown,
@@ -22,7 +24,8 @@ from tests.facade.ledgers import (
     sqlite_url,
     worker,
 )
-from tests.facade.support import NO_STATE, ONCE, Caller, Scripted, accepted
+from tests.facade.questions import transaction
+from tests.facade.support import NO_STATE, ONCE, Caller, Scripted, accepted, reply
 
 WINDOW = DAY - window_margin(Retry())
 DONE = accepted("paybyrd")
@@ -88,6 +91,27 @@ def test_a_key_that_the_provider_has_forgotten_begins_a_window_of_its_own(url: s
     assert again.resend is Resend.SAME_REFERENCE
     clocks.later(WINDOW - 1)
     assert sent(url, DONE)[1] == keys
+
+
+def test_a_late_acceptance_after_a_persons_word_leaves_open_whether_the_attempt_beside_it_was_executed(
+    url: str, clocks: Clocks
+) -> None:
+    """A clock that was set lets the window begin anew, and the provider may have answered from before the word."""
+    sent(url, LOST)
+    deny(url)
+    clocks.later(2 * DAY + window_margin(Retry()) + 1)
+
+    def beside() -> None:
+        clocks.later(LEASE + 1)
+        assert isinstance(sent(url, LOST)[0], OutcomeUnknown)
+
+    pending = reply(200, {"code": "BYRD201", "isoAmount": 100, "transactionId": "refund-1"})
+    found, _ = sent(url, during(pending, beside))
+    assert isinstance(found, Refund)
+    denied = reply(200, transaction(status="Denied", code="BYRD205"))
+    with worker("paybyrd", Scripted(LOST, state=denied), url) as client:
+        assert result(client, client.client.lookup(found)).status is RefundStatus.FAILED
+        assert known(client, "paybyrd").state == "unknown"
 
 
 def learn(client: Caller, word: str, **more: Any) -> None:

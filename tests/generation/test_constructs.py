@@ -101,7 +101,7 @@ def module(name: str, part: str) -> Any:
 @pytest.mark.parametrize("name", REPLIES)
 def test_client_schemas_and_validator_agree_on_a_reply(name: str) -> None:
     case, act = REPLIES[name], module(name, "api.refunds.act")
-    contracts, schemas, errors = (module(name, part) for part in ("contracts", "schemas", "errors"))
+    contracts, schemas, errors, strict = (module(name, part) for part in ("contracts", "schemas", "errors", "strict"))
     validator, exported = Validator(contracts.contract(), "strict"), Draft202012Validator(contracts.schema("Reply"))
     for fits, value in [(True, each) for each in case["fits"]] + [(False, each) for each in case.get("departs", [])]:
         read = act.read_reply(200, json.dumps(value).encode())
@@ -119,6 +119,8 @@ def test_client_schemas_and_validator_agree_on_a_reply(name: str) -> None:
             act.read_reply(200, json.dumps(value).encode())
         with pytest.raises(ValueError, match="validation error"):
             schemas.Reply.model_validate_json(json.dumps(value))
+        with pytest.raises(errors.DepartsFromContract):
+            strict.check_reply(f"{ACT}/post", 200, json.dumps(value).encode())
     for value, kind in zip(case["fits"], case.get("kinds", []), strict="kinds" in case):
         assert type(act.read_reply(200, json.dumps(value).encode())).__name__ == kind
         assert type(schemas.Reply.model_validate_json(json.dumps(value)).root).__name__ == kind

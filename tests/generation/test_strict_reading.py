@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from refundry.departures import Departure, Validator
+from refundry.departures import Departure, Validator, Way
 from refundry.sandbox.contract import Contract, Request
 from scripts.contracts.pointers import resolve
 from scripts.contracts.providers import PROVIDERS
@@ -65,6 +65,17 @@ def test_the_rule_of_a_referenced_schema_is_named_where_it_stands() -> None:
     inner = {"type": "object", "properties": {"deep": {"$ref": "#/components/schemas/Deep"}}}
     found = departures(reply, {"inner": {"deep": 5}}, Inner=inner, Deep=TEXT)
     assert found == [("/inner/deep", "type", "/components/schemas/Deep/type")]
+
+
+@pytest.mark.parametrize(
+    ("way", "missing"), [(Way.REQUEST, ["/pin"]), (Way.REPLY, ["/id"]), (Way.EITHER, [])], ids=lambda one: str(one)
+)
+def test_a_property_that_goes_one_way_alone_is_required_only_there(way: Way, missing: list[str]) -> None:
+    marked = {"id": {**TEXT, "readOnly": True}, "pin": {"$ref": "#/components/schemas/Pin"}}
+    schema = {"type": "object", "required": ["id", "pin"], "properties": marked}
+    document = contract(schemas={"Reply": schema, "Pin": {**TEXT, "writeOnly": True}})
+    found = Validator(document, extra="strict").departures(REPLY, {}, way)
+    assert [one.pointer for one in found] == missing
 
 
 def test_all_departures_are_named_at_once_and_each_once() -> None:

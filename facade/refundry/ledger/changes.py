@@ -352,7 +352,7 @@ class Record(Change["Entry | None"]):
         after = replace(entry, contradiction=contradiction)
         if answer is Answer.RECORD and (next_state is not state_of(known) or entry.decided_by is not None):
             view.keep_ids(request.provider, request.reference, ids_of(left))
-            if isinstance(left, Accepted) and _is_beside(known, self.reservation, left):
+            if isinstance(left, Accepted) and _is_beside(entry, self.reservation, left):
                 left = replace(left, others=("",))
             after = replace(after, known=left, decided_by=None)
         elif isinstance(known, Accepted) and isinstance(left, Accepted) and _is_another(known, self.reservation, left):
@@ -695,11 +695,16 @@ def _is_another(known: Accepted, reservation: Reservation, left: Accepted) -> bo
     return reservation.window is None and end is not None and known.sent_at >= end.wall
 
 
-def _is_beside(known: Known, reservation: Reservation, left: Accepted) -> bool:
-    """Whether another attempt may have been executed beside a late acceptance, at a provider without de-duplication."""
+def _is_beside(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
+    """Whether another attempt may have been executed beside a late acceptance.
+
+    Under one idempotency key it cannot, unless a person's word began the attempts. The provider may then answer the
+    first with what it stored before that word, and execute the next, if it forgets the key between them.
+    """
+    known = entry.known
     if isinstance(known, Accepted):
         return _is_another(known, reservation, left)
-    return known is not None and reservation.window is None
+    return known is not None and (reservation.window is None or entry.decided_by is not None)
 
 
 def _is_of_another(view: View, refund: Refund) -> bool:

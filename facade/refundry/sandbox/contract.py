@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import parse_qsl, unquote
 
-from refundry.departures import Validator, pointer
+from refundry.departures import Validator, Way, pointer
 from refundry.sandbox.machine import Call
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class _Operation:
         """The operations of a path, by method."""
 
         def checks(*keys: object) -> Check:
-            return partial(validator.departures, pointer("paths", path, *keys, "schema"))
+            return partial(validator.departures, pointer("paths", path, *keys, "schema"), way=Way.REQUEST)
 
         operations = {}
         for method in _METHODS:
