@@ -69,7 +69,9 @@ class Validator:
             kind, formats = validators.OAS31Validator, validators.oas31_format_checker
         self._formats = FormatChecker(formats=())
         self._formats.checkers = {name: formats.checkers[name] for name in FORMATS if name in formats.checkers}
-        self._kind = extend(kind, {_OPEN: kind.VALIDATORS["enum"]})
+        # The `required` of 3.0 passes over what goes one way alone, whichever way the message goes.
+        required = validators.OAS31Validator.VALIDATORS["required"]
+        self._kind = extend(kind, {_OPEN: kind.VALIDATORS["enum"], "required": required})
 
     def departures(self, at: str, value: object, way: Way = Way.EITHER) -> tuple[Departure, ...]:
         """Each departure of a decoded JSON value from the schema at the JSON pointer `at` of the document.

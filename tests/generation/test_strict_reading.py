@@ -70,10 +70,11 @@ def test_the_rule_of_a_referenced_schema_is_named_where_it_stands() -> None:
 @pytest.mark.parametrize(
     ("way", "missing"), [(Way.REQUEST, ["/pin"]), (Way.REPLY, ["/id"]), (Way.EITHER, [])], ids=lambda one: str(one)
 )
-def test_a_property_that_goes_one_way_alone_is_required_only_there(way: Way, missing: list[str]) -> None:
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+def test_a_property_that_goes_one_way_alone_is_required_only_there(version: str, way: Way, missing: list[str]) -> None:
     marked = {"id": {**TEXT, "readOnly": True}, "pin": {"$ref": "#/components/schemas/Pin"}}
     schema = {"type": "object", "required": ["id", "pin"], "properties": marked}
-    document = contract(schemas={"Reply": schema, "Pin": {**TEXT, "writeOnly": True}})
+    document = contract(openapi=version, schemas={"Reply": schema, "Pin": {**TEXT, "writeOnly": True}})
     found = Validator(document, extra="strict").departures(REPLY, {}, way)
     assert [one.pointer for one in found] == missing
 
