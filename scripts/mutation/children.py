@@ -139,8 +139,11 @@ class Measured:
         """Read what was measured."""
         self._coverage.stop()
         data, numbers = self._coverage.get_data(), {test: number for number, test in enumerate(self.seconds)}
+        folder = self.project.path("").resolve()
         for path in data.measured_files():
-            file = str(Path(path).resolve().relative_to(self.project.path("").resolve()))
+            if not Path(path).resolve().is_relative_to(folder):
+                continue  # a test has added a module to the package
+            file = str(Path(path).resolve().relative_to(folder))
             self.ran[file] = {
                 line: [numbers[test] for test in tests if test] for line, tests in data.contexts_by_lineno(path).items()
             }

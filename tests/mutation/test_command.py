@@ -149,6 +149,18 @@ def test_a_test_that_fails_alone_finds_nothing_and_is_named(sample: Sample) -> N
     assert "sample.py                         3        0          3     0.0%" in said
 
 
+def test_a_module_that_a_test_adds_to_the_package_is_passed_over(sample: Sample) -> None:
+    (sample.root / "added.py").write_text("VALUE = 1\n", encoding="utf-8")
+    added = (
+        "from importlib import util\n\ndef test_added():\n"
+        "    spec = util.spec_from_file_location('small.added', 'added.py')\n"
+        "    module = util.module_from_spec(spec)\n    spec.loader.exec_module(module)\n    assert module.VALUE\n\n"
+    )
+    sample.write(MODULE, added + WHOLE)
+    code, said = sample.run()
+    assert code == 0, said
+
+
 def test_a_run_that_is_continued_tries_only_what_it_has_no_verdict_of(sample: Sample) -> None:
     sample.run()
     results = sample.root / "found" / "results.jsonl"
