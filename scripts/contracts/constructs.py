@@ -118,6 +118,7 @@ CONSTRUCTS: tuple[Construct, ...] = (
     Construct("schema", ("allOf",), _CARRIED),
     Construct("schema", ("allOf that no value fits",), _REFUSED),
     Construct("schema", ("oneOf", "anyOf", "discriminator"), _CARRIED, "by tag where there is one"),
+    Construct("schema", ("a discriminator without alternatives",), _NOT_USED, "what a schema adds is kept"),
     Construct("schema", ("readOnly", "writeOnly"), _CARRIED, "not needed, or not there, the other way"),
     Construct("schema", ("format",), _CARRIED, "a text stays the text that came; the validator checks it"),
     Construct("schema", ("format: password",), _CARRIED, "not in a repr"),

@@ -25,6 +25,9 @@ def write(data: dict[str, Any]) -> set[str]:
     """
     tags: set[str] = set()
     for node in list(walk(data)):
+        if node.kind == "schema" and not node.value.keys() & {"oneOf", "anyOf"}:
+            # It only says that other schemas extend this one. One tool would take one of them for a tag that none has.
+            node.value.pop("discriminator", None)
         for keyword in ("oneOf", "anyOf"):
             if node.kind == "schema" and isinstance(node.value.get(keyword), list):
                 at = [child(child(node.pointer, keyword), index) for index in range(len(node.value[keyword]))]

@@ -19,6 +19,7 @@ _FOR_THE_VALIDATOR = (
 # The formats of numbers that the tools have a type for, and the mark of a secret.
 _KEPT_FORMATS = frozenset({"double", "float", "int32", "int64", "password"})
 _TEXT_FORMATS = frozenset({"password"})
+_SAYS_WHAT = frozenset({"type", "$ref", "properties", "allOf", "oneOf", "anyOf", "enum", "const"})
 _TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 
 
@@ -39,6 +40,8 @@ def settle(data: dict[str, Any]) -> None:
             if "pattern" in schema and not _is_tried(str(schema["pattern"])):
                 del schema["pattern"]
             _settle_listed(schema)
+            if not schema.keys() & _SAYS_WHAT:
+                _say_by_parts(schema)
             if "type" in schema and not _holds(schema, "object"):
                 for key in ("properties", "required", "additionalProperties"):
                     schema.pop(key, None)
@@ -95,6 +98,13 @@ def _say_type(schema: dict[str, Any], values: Iterable[object]) -> None:
             schema["nullable"] = True
     elif not others:
         schema["type"] = "null"
+
+
+def _say_by_parts(schema: dict[str, Any]) -> None:
+    """Say the type where only the parts of the values are described, as is understood where there are properties."""
+    for key, kind in (("additionalProperties", "object"), ("items", "array")):
+        if isinstance(schema.get(key), dict):
+            schema["type"] = kind
 
 
 def _holds(schema: dict[str, Any], kind: str) -> bool:
