@@ -10,8 +10,8 @@ from scripts.mutation.children import Project
 MODULES: Final = (
     *("money", "outcome"),
     *("providers.blink", "providers.lab4pay", "providers.paybyrd", "providers.paybyrd_codes"),
-    *("providers.credentials", "providers.fields", "providers.registry", "providers.replies"),
-    *("providers.signatures", "providers.translation"),
+    *("providers.credentials", "providers.fields", "providers.idempotency", "providers.registry"),
+    *("providers.replies", "providers.signatures", "providers.translation"),
     *("ledger.rules", "ledger.entry", "ledger.changes", "ledger.memory", "ledger.database"),
 )
 """The modules of refundry that decide about money, and what a ledger keeps of it."""

@@ -303,7 +303,7 @@ def _error(subject: Subject) -> dict[str, str]:
     }
 
 
-_KEY_HINT = "        # The idempotency key is {}: one for each request.reference and request.attempt\n"
+_KEY_HINT = "        # The idempotency key is {}: `idempotency_key(request.reference, request.attempt)`\n"
 
 
 def _request(subject: Subject) -> dict[str, str]:

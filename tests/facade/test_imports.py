@@ -35,7 +35,7 @@ ROOMS: Final = (
     ("providers.registry", "providers.replies", "providers.credentials"),
     tuple(f"providers.{one}" for one in KINDS),
     ("providers.paybyrd_codes",),
-    ("providers.translation", "providers.signatures", "providers.fields"),
+    ("providers.translation", "providers.signatures", "providers.fields", "providers.idempotency"),
     ("echoes", "outcome"),
     ("environment", "capabilities"),
     tuple(f"accounts.{one}" for one in KINDS),
@@ -51,7 +51,7 @@ RANKS: Final = {module: rank for rank, room in enumerate(ROOMS) for module in ro
 BESIDE: Final = {
     "transport": {"guard", "interruption", "limits", "wire"},
     "sandbox": {"accounts", "departures", "errors", "money", "transport", "wire"},
-    "testing": {"accounts", "client", "guard", "providers.paybyrd", "sandbox", "transport"},
+    "testing": {"accounts", "client", "guard", "providers.idempotency", "sandbox", "transport"},
 }
 # An error carries its refund: its annotations name the type, and `from_dict` loads it when it is called.
 NAMED_CIRCLE: Final = {("errors", "refund"), ("errors", "money")}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from refundry.money import Money
 from refundry.outcome import Outcome, Reading
 from refundry.providers import paybyrd_codes as codes
 from refundry.providers.fields import FieldReader, given, json_value, plain_word, same_id
+from refundry.providers.idempotency import idempotency_key
 from refundry.providers.signatures import is_basic, is_same, no_proof
 from refundry.providers.translation import News, Translation, refund_id_of
 from refundry.refund import Operation, Refund, RefundStatus
@@ -272,18 +272,6 @@ class PaybyrdTranslation(Translation):
         else:
             return replace(reading, code=word)
         return replace(reading, outcome=Outcome.PENDING, code=word)
-
-
-def idempotency_key(reference: str, attempt: int = 1) -> str:
-    """The key that Paybyrd de-duplicates by: the same for one attempt of a reference, in every process and for good.
-
-    It has the form of a random UUID, which the provider advises. Without a ledger there is one attempt: a process
-    cannot know what another process was answered under this reference, and with a second key both could refund.
-    """
-    numbered = f"\n{attempt}" if attempt > 1 else ""
-    digits = hashlib.sha256(f"refundry\n{reference}{numbered}".encode()).hexdigest()
-    variant = "89ab"[int(digits[16], 16) % 4]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def _amounts(

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from refundry.client import AsyncRefundClient, RefundClient
-from refundry.providers.paybyrd import idempotency_key
+from refundry.providers.idempotency import idempotency_key
 from refundry.sandbox import Sandbox, SandboxServer, SandboxTransport
 from refundry.transport.over_httpx import HttpxTransport
 
