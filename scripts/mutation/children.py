@@ -29,7 +29,8 @@ from scripts.mutation.selection import file_of
 
 # The plugins of pytest are imported before it starts, and that is a warning.
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
-_OPTIONS: Final = ("-q", "--no-header", "-p", "no:cacheprovider", "--capture=sys", *_QUIET)
+# pytest rewrites the assertions of a package that has a plugin, and then loads its modules itself.
+_OPTIONS: Final = ("-q", "--no-header", "-p", "no:cacheprovider", "--capture=sys", "--assert=plain", *_QUIET)
 _TIMES_AS_SLOW: Final = 20
 
 
@@ -78,6 +79,12 @@ class Exchanged(MetaPathFinder):
             raise ImportError(f"{fullname} is not imported from {self.path}, which is mutated: install it with pip -e")
         vars(spec.loader)["get_code"] = lambda _: self.code
         return spec
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the module has this code, where it was imported."""
+        found = sys.modules.get(self.module)
+        return found is None or "get_code" in vars(found.__loader__)
 
 
 @dataclass(eq=False)
@@ -242,7 +249,7 @@ def try_out(project: Project, exchanged: Exchanged, seconds: Mapping[str, float]
         chosen = Chosen(seconds, project.patience)
         files = dict.fromkeys(map(file_of, seconds))
         code = _pytest(project, folder, [*files], [chosen], "-x")
-        return {"code": code, "failed": chosen.failed}
+        return {"code": code, "failed": chosen.failed, "is_in_place": exchanged.is_in_place}
 
     return work
 

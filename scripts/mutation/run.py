@@ -255,6 +255,9 @@ def _found_by(mutant: Mutant, result: Any) -> str:
     """The test that found a mutant, by the result of a child; empty where none did."""
     if result is None:
         return "the time limit"
+    if not result["is_in_place"]:
+        problem = "the tests ran over the module as it is, for something else loads it"
+        raise SystemExit(f"error: {mutant}: {problem}; see that tests import it as any module")
     if result["code"] == _NOTHING_RAN:
         raise SystemExit(f"error: none of its tests can be found for {mutant}; measure anew, without --continue")
     return "" if result["code"] == 0 else result["failed"] or "the import of the tests"

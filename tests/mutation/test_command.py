@@ -149,6 +149,25 @@ def test_a_test_that_fails_alone_finds_nothing_and_is_named(sample: Sample) -> N
     assert "sample.py                         3        0          3     0.0%" in said
 
 
+def test_a_package_whose_assertions_pytest_rewrites_is_mutated_all_the_same(sample: Sample) -> None:
+    rewriting = "import pytest\n\npytest.register_assert_rewrite('small')\n"
+    (sample.root / "tests" / "conftest.py").write_text(rewriting, encoding="utf-8")
+    code, said = sample.run()
+    assert code == 0, said
+
+
+def test_a_module_that_the_tests_load_by_themselves_ends_the_run(sample: Sample) -> None:
+    loading = (
+        "import sys\nfrom importlib import util\n\n"
+        "spec = util.spec_from_file_location('small.sample', 'small/sample.py')\n"
+        "module = sys.modules['small.sample'] = util.module_from_spec(spec)\nspec.loader.exec_module(module)\n"
+    )
+    (sample.root / "tests" / "conftest.py").write_text(loading, encoding="utf-8")
+    code, said = sample.run()
+    assert code == 1, said
+    assert "the tests ran over the module as it is" in said
+
+
 def test_a_module_that_a_test_adds_to_the_package_is_passed_over(sample: Sample) -> None:
     (sample.root / "added.py").write_text("VALUE = 1\n", encoding="utf-8")
     added = (
