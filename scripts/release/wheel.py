@@ -116,9 +116,9 @@ def _expected(root: Path, information: str) -> dict[str, bytes]:
         "refundry/_sources/specs/lock.toml": root / "specs" / "lock.toml",
         f"{information}/sboms/{Path(sbom.FILE).name}": root / sbom.FILE,
         **{
-            f"refundry/_sources/specs/{provider}/{name}": root / "specs" / provider / name
+            f"refundry/_sources/specs/{provider}/{path.name}": path
             for provider in PROVIDERS
-            for name in ("openapi.yaml", "overlay.yaml", "contradictions.toml", "source.toml")
+            for path in (root / "specs" / provider).glob("*.*ml")
         },
     }
     return {name: path.read_bytes() for name, path in (files | carried).items()}

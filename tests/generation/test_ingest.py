@@ -78,6 +78,14 @@ def test_a_block_written_as_json_is_taken_too(tmp_path: Path) -> None:
     assert contract_of(written) == {"openapi": "3.1.0", "info": {"title": "t", "version": "1"}, "paths": {}}
 
 
+def test_a_large_contract_is_shown_by_the_count_of_its_lines(tmp_path: Path) -> None:
+    file, text = tmp_path / "demo" / "openapi.yaml", "a: b\n" * 100_000
+    assert ingest.differences({file: text}) == "demo/openapi.yaml: 100000 lines are new and 0 are gone\n"
+    file.parent.mkdir()
+    file.write_text(text, encoding="utf-8")
+    assert ingest.differences({file: "a: b\n"}) == "demo/openapi.yaml: 0 lines are new and 99999 are gone\n"
+
+
 def test_the_block_has_one_hash_however_the_page_fences_and_ends_its_lines(tmp_path: Path) -> None:
     hashes = set()
     for number, page in enumerate([page_of(CONTRACT), page_of(CONTRACT, indent="  ").replace("\n", "\r\n")]):

@@ -146,6 +146,7 @@ def test_a_wheel_that_its_tree_or_its_sdist_does_not_make_is_named_file_by_file(
 ) -> None:
     edit(tree / "CHANGELOG.md", "# Changelog", "# Changes")
     (tree / "facade" / "refundry" / "more.py").touch()
+    (tree / "specs" / "paybyrd" / "used.yaml").touch()
     other = tmp_path / built.wheel.name
     other.write_bytes(built.wheel.read_bytes())
     with zipfile.ZipFile(other, "a") as archive:
@@ -154,6 +155,7 @@ def test_a_wheel_that_its_tree_or_its_sdist_does_not_make_is_named_file_by_file(
     for text in (
         "refundry/_sources/CHANGELOG.md: other than in the tree",
         "refundry/more.py: missing",
+        "refundry/_sources/specs/paybyrd/used.yaml: missing",
         "refundry/extra.py: added",
         "not the bytes that",
     ):
