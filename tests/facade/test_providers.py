@@ -5,7 +5,9 @@ import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
+from urllib.parse import parse_qsl
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,9 +20,11 @@ from refundry import (
     Refund,
     RefundMismatch,
 )
+from refundry.providers.credentials import Credentials, wire_request
+from refundry_paybyrd.api.transactions import get_transaction
 from tests.facade.replies import ALREADY, DENIED, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
 from tests.facade.support import Scripted, deviations, outcome_for_caller, scripted
-from tests.providers import PROVIDERS, RECORDS, where
+from tests.providers import PROVIDERS, RECORDS, account, where
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 # Requests.
@@ -52,6 +56,21 @@ def test_a_refund_at_paybyrd_is_a_post_of_minor_units_under_an_idempotency_key()
     assert json.loads(sent.body) == {"isoAmount": 100}
     assert {name.lower() for name, _ in sent.headers} == {"accept", "content-type", "idempotency-key"}
     assert [(name, secret.reveal()) for name, secret in sent.credentials] == [("x-api-key", "test-key")]
+
+
+def test_a_query_is_written_as_a_generated_client_writes_it() -> None:
+    params: dict[str, Any] = {
+        "ids": ["a b", "c&d"],
+        "expand": True,
+        "final": False,
+        "size": 5,
+        "at": "2026-11-26T10:00:00+00:00",
+    }
+    generated = get_transaction.build_request(PAYMENT)
+    generated.params.update(params)
+    sent = wire_request(generated, account("paybyrd"), Credentials((), ()))
+    query = sent.target.partition("?")[2]
+    assert parse_qsl(query) == parse_qsl(str(httpx.QueryParams(params)))
 
 
 @pytest.mark.parametrize(

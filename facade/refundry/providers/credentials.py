@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from refundry.redaction import Secret
 from refundry.wire import SecretBytes, WireRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from refundry.accounts import Account
     from refundry.providers.translation import GeneratedRequest
 
@@ -76,8 +78,18 @@ def wire_request(generated: GeneratedRequest, account: Account, credentials: Cre
     return WireRequest(
         method=generated.method,
         origin=account.origin,
-        target=f"{generated.path}?{urlencode(generated.params)}" if generated.params else generated.path,
+        target=f"{generated.path}?{_query(generated.params)}" if generated.params else generated.path,
         headers=(*shown, ("Accept", "application/json")),
         credentials=credentials.headers,
         body=SecretBytes(body) if credentials.in_body else body,
     )
+
+
+def _query(params: Mapping[str, Any]) -> str:
+    """The query as httpx writes it: an array is a pair for each of its values, and a boolean is in lower case."""
+    values = {name: value if isinstance(value, list) else [value] for name, value in params.items()}
+    return urlencode([(name, _text(one)) for name, many in values.items() for one in many])
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
