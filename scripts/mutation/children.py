@@ -31,6 +31,8 @@ from scripts.mutation.selection import file_of
 _QUIET: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
 # pytest rewrites the assertions of a package that has a plugin, and then loads its modules itself.
 _OPTIONS: Final = ("-q", "--no-header", "-p", "no:cacheprovider", "--capture=sys", "--assert=plain", *_QUIET)
+# What a trial leaves out: tracebacks, for only the name of the test counts, and two collections of all garbage.
+_IN_A_TRIAL: Final = ("-x", "--tb=no", "-p", "no:unraisableexception", "-p", "no:threadexception")
 _TIMES_AS_SLOW: Final = 20
 
 
@@ -248,7 +250,7 @@ def try_out(project: Project, exchanged: Exchanged, seconds: Mapping[str, float]
         sys.meta_path.insert(0, exchanged)
         chosen = Chosen(seconds, project.patience)
         files = dict.fromkeys(map(file_of, seconds))
-        code = _pytest(project, folder, [*files], [chosen], "-x")
+        code = _pytest(project, folder, [*files], [chosen], *_IN_A_TRIAL)
         return {"code": code, "failed": chosen.failed, "is_in_place": exchanged.is_in_place}
 
     return work

@@ -18,7 +18,7 @@ from refundry.flows.calls import Call
 from refundry.flows.lookup import CancelCall, PaymentCall, StateCall
 from refundry.flows.refund import RefundCall
 from refundry.flows.tokens import Fetch, TokenCache, TokenCall
-from refundry.ledger.changes import Decide, Inspect, Learn, Record, Reserve
+from refundry.ledger.changes import Decide, Find, Inspect, Learn, Record, Reserve
 from refundry.ledger.entry import Reservation
 from refundry.ledger.memory import MemoryLedger
 from refundry.ledger.rules import State, state_of
@@ -204,6 +204,18 @@ def test_news_of_a_lost_attempt_after_a_persons_word_on_the_one_before_contradic
     assert entry is not None
     assert entry.contradiction is None
     assert state_of(entry.known) is after
+
+
+def test_an_unknown_refund_is_found_as_pending_with_what_was_asked_for() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    call = RefundCall(translation("blink"), reservation := reserved(ledger, "blink", None))
+    call.begin(Progress())
+    call.record(call.conclude(LOST, ()))
+    ledger.commit(Record(reservation))
+    found = ledger.commit(Find("blink", None, "reference-1"))
+    assert found is not None
+    asked = Refund("blink", "reference-1", RefundStatus.PENDING, amount=ONE_EURO, payment_id=PAYMENT)
+    assert (found.refund, found.is_certain) == (asked, False)
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])

@@ -21,6 +21,7 @@ from tests.facade.ledgers import (
     unresolved,
     worker,
 )
+from tests.facade.questions import transaction
 from tests.facade.support import Caller, Scripted, accepted, reply
 from tests.facade.test_ledger_callbacks import learn
 from tests.facade.test_ledger_two_refunds import fail, pending
@@ -174,6 +175,29 @@ def test_a_word_that_stood_when_a_call_began_is_not_contradicted_by_its_acceptan
     assert isinstance(late(url, clocks, accepted("paybyrd"), refused, "paybyrd"), Refund)
     with worker("paybyrd", Scripted(REFUSED), url) as client:
         assert (known(client, "paybyrd").state, unresolved(client)) == ("accepted", [])
+
+
+def test_a_late_acceptance_leaves_open_whether_the_attempt_after_it_was_executed(
+    tmp_path: Path, clocks: Clocks
+) -> None:
+    url = sqlite_url(tmp_path)
+
+    def refused_and_lost() -> None:
+        for answer in (reply(400, {"code": "BYRD205"}), LOST):
+            with worker("paybyrd", Scripted(answer), url) as other:
+                outcome_of(other, "paybyrd")
+        with worker("paybyrd", Scripted(REFUSED), url) as other:
+            entry = known(other, "paybyrd")
+        assert (entry.state, entry.attempt) == ("unknown", 2)
+
+    first, second = (reply(200, {"code": "BYRD201", "isoAmount": 100, "transactionId": f"refund-{n}"}) for n in (1, 2))
+    found = late(url, clocks, first, refused_and_lost, "paybyrd")
+    assert isinstance(found, Refund)
+    denied_since = reply(200, transaction(status="Denied", code="BYRD205"))
+    with worker("paybyrd", Scripted(second, state=denied_since), url) as client:
+        assert result(client, client.client.lookup(found)).status is FAILED
+        assert known(client, "paybyrd").state == "unknown"
+        assert isinstance(outcome_of(client, "paybyrd"), Refund)  # its key is within its window
 
 
 # What the history says.

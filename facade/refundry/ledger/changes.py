@@ -384,9 +384,9 @@ class Learn(Change[bool]):
     """
 
     refund: Refund
+    of_unknown: bool
     may_free: bool = True
     undone: bool = True
-    of_unknown: bool = False
 
     @property
     def needs(self) -> Needs:
@@ -698,13 +698,14 @@ def _is_another(known: Accepted, reservation: Reservation, left: Accepted) -> bo
 def _is_beside(entry: Entry, reservation: Reservation, left: Accepted) -> bool:
     """Whether another attempt may have been executed beside a late acceptance.
 
-    Under one idempotency key it cannot, unless a person's word began the attempts. The provider may then answer the
-    first with what it stored before that word, and execute the next, if it forgets the key between them.
+    One that the provider tells apart may, and so may one after a person's word: under the same idempotency key the
+    provider may answer the first with what it stored before that word, forget the key, and execute the next.
     """
     known = entry.known
     if isinstance(known, Accepted):
         return _is_another(known, reservation, left)
-    return known is not None and (reservation.window is None or entry.decided_by is not None)
+    is_next = entry.attempt != reservation.request.attempt
+    return known is not None and (is_next or entry.decided_by is not None)
 
 
 def _is_of_another(view: View, refund: Refund) -> bool:
