@@ -89,7 +89,8 @@ class Run:
         verdicts, left = {**known}, [one for one in self.mutants if str(one) not in known]
         self._trusted.update(one.by for one in known.values())
         with self._results.open("a", encoding="utf-8") as results:
-            for number, verdict in enumerate(self._tried(left, tests, processes), 1):
+            finders = Counter(one.by for one in known.values())
+            for number, verdict in enumerate(self._tried(left, tests, processes, finders), 1):
                 verdicts[verdict.mutant] = verdict
                 results.write(f"{json.dumps(asdict(verdict))}\n")
                 results.flush()
@@ -142,10 +143,11 @@ class Run:
         files = {file: used(ast.parse((root / file).read_bytes())) for file in dict.fromkeys(map(file_of, names))}
         return Coverage(found["seconds"], ran, files)
 
-    def _tried(self, left: Iterable[Mutant], tests: Coverage, processes: int) -> Iterator[Verdict]:
+    def _tried(
+        self, left: Iterable[Mutant], tests: Coverage, processes: int, finders: Counter[str]
+    ) -> Iterator[Verdict]:
         waiting = iter(left)
         running: list[Child] = []
-        finders: Counter[str] = Counter()
         try:
             while True:
                 while len(running) < processes and (mutant := next(waiting, None)) is not None:
@@ -176,16 +178,18 @@ class Run:
                 child.kill()
 
     def _chosen(self, mutant: Mutant, tests: Coverage, finders: Mapping[str, int]) -> list[str]:
-        """The closest of its tests, those that have found the most mutants first."""
-        chosen, seconds = list[str](), 0.0
-        for test in noticing(mutant.place, mutant.file, tests, self._uses):
-            if test in self._unfit:
-                continue
-            chosen.append(test)
-            seconds += tests.seconds[test]
-            if seconds > self._seconds_each:
-                break
-        return sorted(chosen, key=lambda test: -finders.get(test, 0))
+        """Of its tests those that have found the most mutants, for half of the time, and then the closest."""
+        fit = [test for test in noticing(mutant.place, mutant.file, tests, self._uses) if test not in self._unfit]
+        found = sorted((test for test in fit if test in finders), key=lambda test: -finders[test])
+        chosen, seconds = dict[str, None](), 0.0
+        for some, until in ((found, self._seconds_each / 2), (fit, self._seconds_each)):
+            for test in some:
+                if seconds > until:
+                    break
+                if test not in chosen:
+                    chosen[test] = None
+                    seconds += tests.seconds[test]
+        return [*chosen]
 
     def _following(self, trial: _Trial, by: str) -> _Trial | None:
         """The trial that follows one in which this failed; None where there is a verdict on the mutant."""

@@ -102,10 +102,12 @@ class Uses:
 
 
 def noticing(place: Place, file: str, tests: Coverage, uses: Uses) -> list[str]:
-    """The tests that run this place of a file, or that use what it binds. Those of this file first."""
+    """The tests that run this place of a file, or that use what it binds. Those of files that name it come first."""
     if not place.names:
         return tests.closest_first(tests.of_lines((file, line) for line in place.lines), file)
-    return tests.closest_first(tests.of_lines(uses.of(place.names)) | tests.of_names(place.names), file)
+    naming = tests.of_names(place.names)
+    others = tests.of_lines(uses.of(place.names)) - naming
+    return [*tests.closest_first(naming, file), *tests.closest_first(others, file)]
 
 
 def file_of(test: str) -> str:

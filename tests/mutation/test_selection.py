@@ -58,10 +58,11 @@ def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_a
     assert met("tables.py", TABLES, "'x' -> 'XXx'") == ["quick", "slow"]
 
 
-def test_a_table_meets_the_tests_of_a_file_that_names_it_though_they_run_no_line() -> None:
+def test_a_table_meets_the_tests_of_a_file_that_names_it_first_though_they_run_no_line() -> None:
     (mutant,) = (one for one in _all("tables.py", TABLES) if one.change == "'x' -> 'XXx'")
     named = {"tests.py": used(ast.parse("from tables import CODES\nassert CODES\n")), "others.py": frozenset({"LIMIT"})}
-    tests = Coverage({**RAN.seconds, "tests.py::reads": 0.1, "others.py::reads": 0.1}, RAN.ran, named)
+    ran = {**RAN.ran, "elsewhere.py": {1: frozenset({"tests.py::reads"})}}
+    tests = Coverage({**RAN.seconds, "tests.py::reads": 9.0, "others.py::reads": 0.1}, ran, named)
     assert noticing(mutant.place, "tables.py", tests, Uses(FILES)) == ["tests.py::reads", "quick", "slow"]
 
 
