@@ -18,10 +18,9 @@ from refundry.flows.calls import Call
 from refundry.flows.lookup import CancelCall, PaymentCall, StateCall
 from refundry.flows.refund import RefundCall
 from refundry.flows.tokens import Fetch, TokenCache, TokenCall
-from refundry.ledger.changes import Decide, Find, Inspect, Learn, Record, Reserve
+from refundry.ledger.changes import Decide, Reserve
 from refundry.ledger.entry import Reservation
 from refundry.ledger.memory import MemoryLedger
-from refundry.ledger.rules import State, state_of
 from refundry.owner import Owner
 from refundry.providers.credentials import IssuedToken
 from refundry.providers.registry import translation_of
@@ -155,67 +154,6 @@ def test_a_token_call_concludes_with_the_token_and_ends_its_fetch_only_when_it_i
         assert fetch.future.result(0) is call.credentials
     assert isinstance(call.conclude(NOTHING_LEFT, ()).attempt_outcome, SendFailure)
     assert not call.may_retry(conclusion, None)
-
-
-def test_a_person_decides_what_is_unknown_and_nothing_else() -> None:
-    ledger = MemoryLedger(SYSTEM)
-    with pytest.raises(LookupError, match="the ledger knows no refund 'reference-1' at blink"):
-        ledger.commit(decided(executed=True))
-    for executed in (True, False):
-        reservation = reserved(ledger, "blink", None)
-        call = RefundCall(translation("blink"), reservation)
-        call.begin(Progress())
-        call.record(call.conclude(LOST, ()))
-        ledger.commit(Record(reservation))
-        ledger.commit(decided(executed=not executed))
-        if executed:  # decided as not executed: the reference is free
-            ledger.commit(Record(reserved(ledger, "blink", None)))
-    replay = ledger.commit(Reserve(RefundRequest("blink", PAYMENT, ONE_EURO, "reference-1"), None, 0.0, Owner()))
-    assert isinstance(replay, Refund)
-    assert (replay.status, replay.replayed) == (RefundStatus.SUCCEEDED, True)
-    with pytest.raises(LookupError, match="is accepted; a person decides what is unknown, and nothing else"):
-        ledger.commit(decided(executed=False))
-
-
-@pytest.mark.parametrize(
-    ("status", "after"),
-    [
-        (RefundStatus.FAILED, State.UNKNOWN),
-        (RefundStatus.PENDING, State.UNKNOWN),
-        (RefundStatus.SUCCEEDED, State.ACCEPTED),
-    ],
-    ids=["failed", "pending", "succeeded"],
-)
-def test_news_of_a_lost_attempt_after_a_persons_word_on_the_one_before_contradicts_nobody(
-    status: RefundStatus, after: State
-) -> None:
-    ledger = MemoryLedger(SYSTEM)
-    for word in (decided(executed=False), None):
-        reservation = reserved(ledger, "blink", None)
-        call = RefundCall(translation("blink"), reservation)
-        call.begin(Progress())
-        call.record(call.conclude(LOST, ()))
-        ledger.commit(Record(reservation))
-        if word is not None:
-            ledger.commit(word)
-    news = Refund("blink", "reference-1", status, amount=ONE_EURO, refund_id=REFUND, payment_id=PAYMENT)
-    assert ledger.commit(Learn(news, of_unknown=True))
-    entry = ledger.commit(Inspect("blink", "reference-1"))
-    assert entry is not None
-    assert entry.contradiction is None
-    assert state_of(entry.known) is after
-
-
-def test_an_unknown_refund_is_found_as_pending_with_what_was_asked_for() -> None:
-    ledger = MemoryLedger(SYSTEM)
-    call = RefundCall(translation("blink"), reservation := reserved(ledger, "blink", None))
-    call.begin(Progress())
-    call.record(call.conclude(LOST, ()))
-    ledger.commit(Record(reservation))
-    found = ledger.commit(Find("blink", None, "reference-1"))
-    assert found is not None
-    asked = Refund("blink", "reference-1", RefundStatus.PENDING, amount=ONE_EURO, payment_id=PAYMENT)
-    assert (found.refund, found.is_certain) == (asked, False)
 
 
 @pytest.mark.parametrize("call", [RefundCall, StateCall, CancelCall, PaymentCall, TokenCall])
