@@ -8,6 +8,7 @@ import pytest
 
 from refundry import HistoryLine, OutcomeUnknown, Refund, RefundMismatch, RefundStatus
 from tests.facade.ledgers import (
+    DAY,
     LEASE,
     LOST,
     Clocks,
@@ -37,11 +38,13 @@ def history(client: Caller, provider: str = "blink") -> list[HistoryLine]:
     return result(client, client.client.ledger.history(provider, "reference-1"))
 
 
-def late(url: str, clocks: Clocks, answer: Any, act: Callable[[], object], provider: str = "blink") -> Any:
+def late(
+    url: str, clocks: Clocks, answer: Any, act: Callable[[], object], provider: str = "blink", after: float = 1.0
+) -> Any:
     """Return the outcome of a call that gets this answer after its lease, within which something else happens."""
 
     def meanwhile() -> None:
-        clocks.later(LEASE + 1)
+        clocks.later(LEASE + after)
         act()
 
     with worker(provider, Scripted(during(answer, meanwhile)), url) as client:
@@ -98,11 +101,12 @@ def test_a_late_refusal_adds_no_refund_to_the_one_that_was_accepted_meanwhile(tm
         assert known(client, "blink").state == "free"
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1.0], ids=["as the lease ended", "after the lease"])
 def test_a_late_acceptance_without_an_id_leaves_the_outcome_unknown_when_the_other_refund_has_failed(
-    tmp_path: Path, clocks: Clocks
+    seconds: float, tmp_path: Path, clocks: Clocks
 ) -> None:
     url = sqlite_url(tmp_path)
-    assert isinstance(late(url, clocks, UNNAMED, denied(url, pending("refund-2"))), RefundMismatch)
+    assert isinstance(late(url, clocks, UNNAMED, denied(url, pending("refund-2")), after=seconds), RefundMismatch)
     fail(url, "refund-2")
     with worker("blink", Scripted(REFUSED), url) as client:
         assert known(client, "blink").state == "unknown"
@@ -177,8 +181,9 @@ def test_a_word_that_stood_when_a_call_began_is_not_contradicted_by_its_acceptan
         assert (known(client, "paybyrd").state, unresolved(client)) == ("accepted", [])
 
 
+@pytest.mark.parametrize(("seconds", "is_sent"), [(0.0, True), (DAY, False)], ids=["at once", "after its window"])
 def test_a_late_acceptance_leaves_open_whether_the_attempt_after_it_was_executed(
-    tmp_path: Path, clocks: Clocks
+    seconds: float, is_sent: bool, tmp_path: Path, clocks: Clocks
 ) -> None:
     url = sqlite_url(tmp_path)
 
@@ -194,10 +199,13 @@ def test_a_late_acceptance_leaves_open_whether_the_attempt_after_it_was_executed
     found = late(url, clocks, first, refused_and_lost, "paybyrd")
     assert isinstance(found, Refund)
     denied_since = reply(200, transaction(status="Denied", code="BYRD205"))
-    with worker("paybyrd", Scripted(second, state=denied_since), url) as client:
+    clocks.later(seconds)
+    transport = Scripted(second, state=denied_since)
+    with worker("paybyrd", transport, url) as client:
         assert result(client, client.client.lookup(found)).status is FAILED
         assert known(client, "paybyrd").state == "unknown"
-        assert isinstance(outcome_of(client, "paybyrd"), Refund)  # its key is within its window
+        assert isinstance(outcome_of(client, "paybyrd"), Refund) is is_sent
+    assert len(transport.sent) == is_sent
 
 
 # What the history says.
