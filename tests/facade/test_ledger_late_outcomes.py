@@ -2,15 +2,27 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 
-from refundry import HistoryLine, OutcomeUnknown, Refund, RefundMismatch, RefundStatus
+from refundry import (
+    HistoryLine,
+    OutcomeUnknown,
+    Refund,
+    RefundInProgress,
+    RefundMismatch,
+    RefundStatus,
+    Resend,
+    Retry,
+)
+from refundry.limits import window_margin
 from tests.facade.ledgers import (
     DAY,
     LEASE,
     LOST,
+    UNREACHED,
     Clocks,
     decide,
     during,
@@ -27,6 +39,7 @@ from tests.facade.support import Caller, Scripted, accepted, reply
 from tests.facade.test_ledger_callbacks import learn
 from tests.facade.test_ledger_two_refunds import fail, pending
 from tests.providers import RECORDS
+from tests.providers.record import PAYMENT
 
 SUCCEEDED, FAILED = RefundStatus.SUCCEEDED, RefundStatus.FAILED
 REFUSED = RECORDS["blink"].refused
@@ -206,6 +219,39 @@ def test_a_late_acceptance_leaves_open_whether_the_attempt_after_it_was_executed
         assert known(client, "paybyrd").state == "unknown"
         assert isinstance(outcome_of(client, "paybyrd"), Refund) is is_sent
     assert len(transport.sent) == is_sent
+
+
+def test_a_late_call_that_sent_nothing_says_that_another_one_is_sending(tmp_path: Path, clocks: Clocks) -> None:
+    url, is_sending, may_end = sqlite_url(tmp_path), Event(), Event()
+
+    def wait() -> None:
+        is_sending.set()
+        assert may_end.wait(10)
+
+    def send() -> None:
+        with worker("paybyrd", Scripted(during(accepted("paybyrd"), wait)), url) as other:
+            assert isinstance(outcome_of(other, "paybyrd"), Refund)
+
+    def meanwhile() -> None:
+        sending.start()
+        assert is_sending.wait(10)
+
+    sending = Thread(target=send)
+    found = late(url, clocks, UNREACHED, meanwhile, "paybyrd")
+    may_end.set()
+    sending.join(10)
+    assert isinstance(found, RefundInProgress)
+    assert (found.provider, found.reference, found.payment_id) == ("paybyrd", "reference-1", PAYMENT)
+
+
+def test_a_late_call_that_sent_nothing_says_what_another_one_left_unknown(tmp_path: Path, clocks: Clocks) -> None:
+    url = sqlite_url(tmp_path)
+    found = late(url, clocks, UNREACHED, lambda: left_unknown("paybyrd", url), "paybyrd")
+    assert isinstance(found, OutcomeUnknown)
+    assert (found.provider, found.reference, found.resend) == ("paybyrd", "reference-1", Resend.SAME_REFERENCE)
+    assert found.resend_until is not None
+    left = found.resend_until.timestamp() - clocks.wall
+    assert left == DAY - window_margin(Retry()) - LEASE - 1.0
 
 
 # What the history says.
