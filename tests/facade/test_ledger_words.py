@@ -28,6 +28,7 @@ from tests.facade.questions import transaction
 from tests.facade.support import NO_STATE, ONCE, Caller, Scripted, accepted, reply
 
 WINDOW = DAY - window_margin(Retry())
+FORGOTTEN = 2 * DAY + window_margin(Retry())
 DONE = accepted("paybyrd")
 
 
@@ -72,9 +73,12 @@ def test_the_window_of_a_key_goes_on_over_a_persons_word(between: list[Any], url
     assert (beyond.resend, third) == (Resend.NEVER, [])
 
 
-def test_a_key_that_the_provider_may_have_forgotten_is_sent_once_after_a_persons_word(url: str, clocks: Clocks) -> None:
+@pytest.mark.parametrize("seconds", [DAY, FORGOTTEN - 1.0])
+def test_a_key_that_the_provider_may_have_forgotten_is_sent_once_after_a_persons_word(
+    seconds: float, url: str, clocks: Clocks
+) -> None:
     _, first = sent(url, LOST)
-    clocks.later(DAY)
+    clocks.later(seconds)
     deny(url)
     again, second = sent(url, LOST)
     assert isinstance(again, OutcomeUnknown)
@@ -85,7 +89,7 @@ def test_a_key_that_the_provider_may_have_forgotten_is_sent_once_after_a_persons
 def test_a_key_that_the_provider_has_forgotten_begins_a_window_of_its_own(url: str, clocks: Clocks) -> None:
     sent(url, LOST)
     deny(url)
-    clocks.later(2 * DAY + window_margin(Retry()) + 1)
+    clocks.later(FORGOTTEN)
     again, keys = sent(url, LOST)
     assert isinstance(again, OutcomeUnknown)
     assert again.resend is Resend.SAME_REFERENCE
@@ -99,7 +103,7 @@ def test_a_late_acceptance_after_a_persons_word_leaves_open_whether_the_attempt_
     """A clock that was set lets the window begin anew, and the provider may have answered from before the word."""
     sent(url, LOST)
     deny(url)
-    clocks.later(2 * DAY + window_margin(Retry()) + 1)
+    clocks.later(FORGOTTEN)
 
     def beside() -> None:
         clocks.later(LEASE + 1)
