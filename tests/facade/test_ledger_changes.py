@@ -1,4 +1,4 @@
-"""The changes of a ledger one at a time, in memory: what becomes of an entry, without a flow or a transport."""
+"""The changes of a ledger one at a time, in memory: the entry that each leaves, without a flow or a transport."""
 
 from dataclasses import replace
 from hashlib import sha256

@@ -100,7 +100,7 @@ def test_a_key_that_the_provider_has_forgotten_begins_a_window_of_its_own(url: s
 def test_a_late_acceptance_after_a_persons_word_leaves_open_whether_the_attempt_beside_it_was_executed(
     url: str, clocks: Clocks
 ) -> None:
-    """A clock that was set lets the window begin anew, and the provider may have answered from before the word."""
+    """A clock that was set restarts the window, and the provider may have answered from before the word."""
     sent(url, LOST)
     deny(url)
     clocks.later(FORGOTTEN)
