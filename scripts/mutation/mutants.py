@@ -7,6 +7,7 @@ alone are annotations, decorators, imports, and prose: a text with a space in it
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,7 @@ _ENUMERATIONS: Final = {"Enum", "StrEnum", "IntEnum"}
 _TYPE_CHECKING: Final = "TYPE_CHECKING"
 _LOAD: Final = ast.Load()
 _LONGEST: Final = 100
+_WORD: Final = re.compile(r"\w{4,}")
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,12 @@ class Mutant:
 
     def __str__(self) -> str:
         return f"{self.file}: {'.'.join(self.place.scope) or 'module'}: {self.change}"
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of what changes, in lower case: a test of it may have one in its name."""
+        changed = self.change.removeprefix("without ").partition(" -> ")[0].partition(" in ")[0]
+        return frozenset(_WORD.findall(changed.lower()))
 
     def compiled(self, path: Path) -> CodeType:
         """The module with this change."""

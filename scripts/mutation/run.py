@@ -8,7 +8,7 @@ import json
 import shutil
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
@@ -17,7 +17,7 @@ from typing import Any, Final
 from scripts.mutation import children
 from scripts.mutation.children import Child, Exchanged, Project
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, file_of, noticing, used
+from scripts.mutation.selection import Coverage, Uses, file_of, named, noticing, used
 
 _NOTHING_RAN: Final = 5
 _SECONDS_FOR_ALL_TESTS: Final = 3600
@@ -25,6 +25,9 @@ _SECONDS_TO_COLLECT: Final = 120
 _TIMES_AS_SLOW: Final = 20
 _PAUSE: Final = 0.02
 _FILES_FIRST: Final = 3
+
+Finders = dict[str, Counter[str]]
+"""How many mutants of each file each test has found."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class Run:
         verdicts, left = {**known}, [one for one in self.mutants if str(one) not in known]
         self._trusted.update(one.by for one in known.values())
         with self._results.open("a", encoding="utf-8") as results:
-            finders = Counter(one.by for one in known.values())
+            finders: Finders = defaultdict(Counter)
+            for one in known.values():
+                finders[one.mutant.partition(":")[0]][one.by] += 1
             for number, verdict in enumerate(self._tried(left, tests, processes, finders), 1):
                 verdicts[verdict.mutant] = verdict
                 results.write(f"{json.dumps(asdict(verdict))}\n")
@@ -143,15 +148,13 @@ class Run:
         files = {file: used(ast.parse((root / file).read_bytes())) for file in dict.fromkeys(map(file_of, names))}
         return Coverage(found["seconds"], ran, files)
 
-    def _tried(
-        self, left: Iterable[Mutant], tests: Coverage, processes: int, finders: Counter[str]
-    ) -> Iterator[Verdict]:
+    def _tried(self, left: Iterable[Mutant], tests: Coverage, processes: int, finders: Finders) -> Iterator[Verdict]:
         waiting = iter(left)
         running: list[Child] = []
         try:
             while True:
                 while len(running) < processes and (mutant := next(waiting, None)) is not None:
-                    if chosen := self._chosen(mutant, tests, finders):
+                    if chosen := self._chosen(mutant, tests, finders[mutant.file]):
                         trial = _Trial(mutant, _in_two(chosen), time.monotonic(), len(chosen))
                         running.append(self._started(trial, tests))
                     else:
@@ -171,25 +174,23 @@ class Run:
                             running.append(self._started(following, tests))
                         else:
                             by = (trial.accused or by) if following is None else ""
-                            finders[by] += 1
+                            finders[trial.mutant.file][by] += 1
                             yield self._verdict(trial.mutant, by, trial.tests, time.monotonic() - trial.began)
         finally:
             for child in running:
                 child.kill()
 
     def _chosen(self, mutant: Mutant, tests: Coverage, finders: Mapping[str, int]) -> list[str]:
-        """Of its tests those that have found the most mutants, for half of the time, and then the closest."""
+        """Its tests, for a third of the time each: by name, by how many mutants of the file they found, the closest."""
         fit = [test for test in noticing(mutant.place, mutant.file, tests, self._uses) if test not in self._unfit]
         found = sorted((test for test in fit if test in finders), key=lambda test: -finders[test])
         chosen, seconds = dict[str, None](), 0.0
-        for some, until in ((found, self._seconds_each / 2), (fit, self._seconds_each)):
+        for share, some in enumerate((named(fit, mutant.words), found, fit), 1):
             for test in some:
-                if seconds > until:
-                    break
-                if test not in chosen:
+                if test not in chosen and seconds + tests.seconds[test] <= self._seconds_each * share / 3:
                     chosen[test] = None
                     seconds += tests.seconds[test]
-        return [*chosen]
+        return [*chosen] or fit[:1]
 
     def _following(self, trial: _Trial, by: str) -> _Trial | None:
         """The trial that follows one in which this failed; None where there is a verdict on the mutant."""

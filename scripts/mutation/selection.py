@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Final
 
 from scripts.mutation.mutants import Place, bound, header
@@ -14,6 +15,7 @@ from scripts.mutation.mutants import Place, bound, header
 Lines = frozenset[tuple[str, int]]
 
 _MOSTLY: Final = 0.5
+_FEW: Final = 200
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,10 @@ class Uses:
         for file, module in modules.items():
             self._read(file, module.body, frozenset(), inside=False)
 
+    def direct(self, names: Iterable[str]) -> Lines:
+        """The lines that use one of these names."""
+        return frozenset(line for name in names for line in self._lines[name])
+
     def of(self, names: Iterable[str]) -> Lines:
         """The lines that use one of these names, or a name that is bound with the help of one."""
         found, waiting = set[str](), [*names]
@@ -82,7 +88,7 @@ class Uses:
             if name not in found:
                 found.add(name)
                 waiting += self._binds[name]
-        return frozenset(line for name in found for line in self._lines[name])
+        return self.direct(found)
 
     def _read(self, file: str, body: Iterable[ast.stmt], binds: frozenset[str], *, inside: bool) -> None:
         for statement in body:
@@ -102,12 +108,22 @@ class Uses:
 
 
 def noticing(place: Place, file: str, tests: Coverage, uses: Uses) -> list[str]:
-    """The tests that run this place of a file, or that use what it binds. Those of files that name it come first."""
+    """The tests that run this place of a file, or that use what it binds.
+
+    Those of files that name it come first, then those that run a line with its name, then those of other names.
+    """
     if not place.names:
         return tests.closest_first(tests.of_lines((file, line) for line in place.lines), file)
-    naming = tests.of_names(place.names)
-    others = tests.of_lines(uses.of(place.names)) - naming
-    return [*tests.closest_first(naming, file), *tests.closest_first(others, file)]
+    lines = (uses.direct(place.names), uses.of(place.names))
+    groups = (tests.of_names(place.names), *map(tests.of_lines, lines))
+    return [*dict.fromkeys(chain.from_iterable(tests.closest_first(group, file) for group in groups))]
+
+
+def named(tests: Sequence[str], words: Iterable[str]) -> list[str]:
+    """Those of these tests whose names have one of these words, as far as few tests have it."""
+    found = [[test for test in tests if word in test.lower()] for word in words]
+    few = sorted((some for some in found if len(some) <= _FEW), key=len)
+    return [*dict.fromkeys(chain.from_iterable(few))]
 
 
 def file_of(test: str) -> str:

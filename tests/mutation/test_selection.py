@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from scripts.mutation.mutants import Mutant, members, mutants
-from scripts.mutation.selection import Coverage, Uses, noticing, used
+from scripts.mutation.selection import Coverage, Uses, named, noticing, used
 
 TABLES = "LIMIT = 3\nCODES = {LIMIT: 'x'}\n\ndef unused():\n    return 0\n"
 READER = "from tables import CODES as k\n\ndef read(n):\n    return k.get(n)\n\ndef other(n):\n    return n + 1\n"
@@ -64,6 +64,23 @@ def test_a_table_meets_the_tests_of_a_file_that_names_it_first_though_they_run_n
     ran = {**RAN.ran, "elsewhere.py": {1: frozenset({"tests.py::reads"})}}
     tests = Coverage({**RAN.seconds, "tests.py::reads": 9.0, "others.py::reads": 0.1}, ran, named)
     assert noticing(mutant.place, "tables.py", tests, Uses(FILES)) == ["tests.py::reads", "quick", "slow"]
+
+
+def test_a_test_of_a_line_with_the_name_comes_before_one_of_another_name_for_it() -> None:
+    plain = "from tables import CODES\n\ndef plain(n):\n    return CODES[n]\n"
+    tests = Coverage({**RAN.seconds, "plain": 9.0}, {**RAN.ran, "plain.py": {4: frozenset({"plain"})}})
+    (mutant,) = (one for one in _all("tables.py", TABLES) if one.change == "'x' -> 'XXx'")
+    uses = Uses({**FILES, "plain.py": ast.parse(plain)})
+    assert noticing(mutant.place, "tables.py", tests, uses) == ["plain", "quick", "slow"]
+
+
+def test_a_test_is_named_by_a_word_of_what_changes_where_few_tests_are() -> None:
+    (mutant,) = (one for one in _all("a.py", "WORDS = {'voided': 1, 'paid': 2}\n") if "without 'voided'" in str(one))
+    many = [f"tests.py::test_it[{number}]" for number in range(300)]
+    tests = [*many, "tests.py::test_it[Voided]"]
+    assert mutant.words == {"voided"}
+    assert named(tests, mutant.words) == ["tests.py::test_it[Voided]"]
+    assert named(tests, {"test_it"}) == []
 
 
 def test_what_only_a_table_uses_meets_the_tests_of_the_table() -> None:
