@@ -1,8 +1,21 @@
-"""A reservation after a fault of refundry's own: the outcome for the caller, and what the reference keeps."""
+"""A reservation: what its reference keeps after each attempt, a lookup, and a fault of refundry's own."""
+
+from dataclasses import replace
 
 import pytest
 
-from refundry import Evidence, NotSent, OutcomeUnknown, Refund, RefundStatus, Resend, SendFailure
+from refundry import (
+    Evidence,
+    NotSent,
+    OutcomeUnknown,
+    Reason,
+    Refund,
+    RefundMismatch,
+    RefundRejected,
+    RefundStatus,
+    Resend,
+    SendFailure,
+)
 from refundry.clock import SYSTEM
 from refundry.flows.refund import RefundCall
 from refundry.ledger.changes import Record, Reserve
@@ -13,11 +26,15 @@ from refundry.owner import Owner
 from refundry.providers.registry import translation_of
 from refundry.refund import RefundRequest
 from refundry.wire import Progress, WireReply
+from tests.facade.ledgers import Clocks
 from tests.providers import RECORDS, account
 from tests.providers.record import ONE_EURO, PAYMENT, reply
 
 WINDOW = 3600
 LOST = SendFailure(Evidence.MAYBE_SENT, "the reply was lost")
+UNREACHED = SendFailure(Evidence.NOT_SENT, "the connection was refused")
+REFUSED = RECORDS["paybyrd"].refused
+FORBIDDEN = reply(401, {})
 FAULT = RecursionError("the stack is full")
 
 
@@ -103,3 +120,98 @@ def test_a_fault_after_the_first_byte_of_a_later_attempt_says_so() -> None:
     outcome = again.after_fault(FAULT)
     assert isinstance(outcome, OutcomeUnknown)
     assert "RecursionError" in str(outcome)
+
+
+# After attempts and lookups.
+
+
+def test_an_attempt_that_says_nothing_of_an_earlier_one_leaves_it_unknown_with_what_it_gave_to_ask_by() -> None:
+    reservation = reserved(MemoryLedger(SYSTEM))
+    answered(reservation, LOST)
+    reservation.note_ids("link-1", "refund-1", is_first=True)
+    earlier = reservation.earlier
+    assert earlier is not None
+    call = begun(reservation, Evidence.MAYBE_SENT)
+    assert not reservation.is_first
+    call.record(call.conclude(UNREACHED, ()))
+    left = reservation.left()
+    assert isinstance(left, Unknown)
+    assert (left.text, left.tracking_id, left.refund_id) == (str(earlier), "link-1", "refund-1")
+    assert reservation.earlier is earlier
+    call = begun(reservation, Evidence.MAYBE_SENT)
+    call.record(call.conclude(SendFailure(Evidence.MAYBE_SENT, "it was reset"), ()))
+    left = reservation.left()
+    assert isinstance(left, Unknown)
+    assert (left.tracking_id, left.refund_id, left.is_first) == ("link-1", "refund-1", True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_refused"),
+    [(REFUSED, True), (FORBIDDEN, True), (UNREACHED, False)],
+    ids=["refused", "not authenticated", "not sent"],
+)
+def test_a_refusal_frees_the_reference_for_the_next_attempt(answer: SendFailure | WireReply, is_refused: bool) -> None:
+    reservation = replace(reserved(MemoryLedger(SYSTEM)), counts_attempts=True)
+    answered(reservation, answer)
+    left = reservation.left()
+    assert left is None
+    assert reservation.refused is is_refused
+    assert reservation.entry(left).attempt == 1 + is_refused
+    assert replace(reservation, counts_attempts=False).entry(left).attempt == 1
+
+
+def test_a_refusal_comes_back_for_as_long_as_the_provider_keeps_the_answer_of_a_key() -> None:
+    reservation = reserved(MemoryLedger(SYSTEM))
+    until = reservation.same_answer_until
+    assert until is not None
+    assert until.timestamp() == pytest.approx(SYSTEM.wall() + WINDOW, abs=5)
+    assert replace(reservation, counts_attempts=True).same_answer_until is None
+    assert replace(reservation, window=None).same_answer_until is None
+
+
+def test_a_lookup_ends_an_unknown_refund_as_accepted_or_as_refused() -> None:
+    found = Refund("paybyrd", "reference-1", RefundStatus.SUCCEEDED, amount=ONE_EURO, refund_id="refund-1")
+    for outcome, state in (
+        (found, State.ACCEPTED),
+        (RefundRejected("it was denied", reason=Reason.DECLINED), State.FREE),
+    ):
+        reservation = replace(reserved(MemoryLedger(SYSTEM)), counts_attempts=True)
+        answered(reservation, LOST)
+        reservation.record_lookup(outcome)
+        left = reservation.left()
+        assert state_of(left) is state
+        assert reservation.entry(left).attempt == 1 + (state is State.FREE)
+
+
+def test_an_attempt_fits_where_it_ends_with_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    Clocks(monkeypatch)
+    reservation = reserved(MemoryLedger(SYSTEM))
+    assert reservation.has_time_for(1e9)
+    leased = replace(reservation, lease_end=SYSTEM.instant().plus(5.0))
+    assert [leased.has_time_for(seconds) for seconds in (4.0, 5.0, 6.0)] == [True, True, False]
+
+
+def test_what_stays_unknown_is_raised_again_with_the_facts_of_the_first_time() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    answered(reservation := reserved(ledger), reply(500, {"code": "BYRD999"}))
+    first = reservation.earlier
+    ledger.commit(Record(reservation))
+    again = reserved(ledger).earlier
+    assert first is not None
+    assert again is not None
+    facts = ("provider", "reference", "payment_id", "amount", "http_status", "provider_code")
+    assert [getattr(again, name) for name in facts] == [getattr(first, name) for name in facts]
+    assert again.http_status == 500
+    assert again.payment_id == PAYMENT
+    assert str(again) == str(first)
+
+
+def test_a_mismatch_is_raised_again_as_one() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    body = {**RECORDS["paybyrd"].accepted, **RECORDS["paybyrd"].differing["amount"]}
+    answered(reservation := reserved(ledger), reply(200, body))
+    ledger.commit(Record(reservation))
+    again = reserved(ledger).earlier
+    assert isinstance(again, RefundMismatch)
+    assert (again.reference, again.payment_id, again.amount) == ("reference-1", PAYMENT, ONE_EURO)
+    assert again.differences

@@ -155,7 +155,7 @@ def test_a_database_that_refuses_one_change_or_leaves_no_time_fails(changes: int
 
 
 @pytest.mark.parametrize("error", [REFUSED, KeyboardInterrupt()], ids=["the database fails it", "a signal"])
-def test_a_transaction_that_is_broken_off_is_rolled_back(error: BaseException) -> None:
+def test_a_transaction_that_does_not_end_is_rolled_back(error: BaseException) -> None:
     database = Database(NOBODY)
     with pytest.raises(type(error)):
         session(database).apply([Act(error=error)], 5.0)
