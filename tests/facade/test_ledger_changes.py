@@ -1,5 +1,6 @@
 """The changes of a ledger one at a time, in memory: the entry that each leaves, without a flow or a transport."""
 
+import asyncio
 from dataclasses import replace
 from hashlib import sha256
 
@@ -101,6 +102,49 @@ def test_an_unknown_refund_is_found_as_pending_with_what_was_asked_for() -> None
     assert found is not None
     asked = Refund("blink", "reference-1", RefundStatus.PENDING, amount=ONE_EURO, payment_id=PAYMENT)
     assert (found.refund, found.is_certain) == (asked, False)
+
+
+def test_an_unknown_refund_is_found_by_the_id_that_its_reply_gave() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    sent(ledger, LOST, (None, REFUND))
+    found = ledger.commit(Find("blink", REFUND, None))
+    assert found is not None
+    assert (found.refund.reference, found.refund.refund_id, found.is_certain) == ("reference-1", REFUND, False)
+    assert ledger.commit(Find("blink", "refund-2", None)) is None
+    assert ledger.commit(Find("blink", None, None)) is None
+
+
+def test_a_reference_stands_once_in_its_payment_also_where_it_came_after_the_first_question() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    assert ledger.of_payment("blink", PAYMENT) == []
+    sent(ledger, LOST)
+    ledger.commit(decided(executed=True))
+    assert [reference for reference, _ in ledger.of_payment("blink", PAYMENT)] == ["reference-1"]
+    assert ledger.of_payment("blink", "payment-2") == []
+
+
+def test_what_calls_for_somebody_is_unknown_or_contradicted() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    unknown = frozenset({State.UNKNOWN})
+    sent(ledger, LOST)
+    assert [(account, reference) for account, reference, _ in ledger.in_states(None, unknown)] == [
+        ("blink", "reference-1")
+    ]
+    ledger.commit(decided(executed=True))
+    assert [*ledger.in_states("blink", unknown)] == []
+    news = Refund("blink", "reference-1", RefundStatus.FAILED, amount=ONE_EURO, refund_id=REFUND, payment_id=PAYMENT)
+    ledger.commit(Learn(news, of_unknown=True))
+    assert [entry.contradiction for _, _, entry in ledger.in_states("blink", unknown)] == [
+        "a person decided that it was executed, and the provider says that it failed"
+    ]
+    assert [*ledger.in_states("paybyrd", unknown)] == []
+
+
+def test_a_change_is_made_the_same_within_an_event_loop() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    sent(ledger, LOST)
+    inspect = Inspect("blink", "reference-1")
+    assert asyncio.run(ledger.acommit(inspect)) == ledger.commit(inspect)
 
 
 def test_the_digest_of_an_archived_refund_is_the_one_that_databases_have_stored() -> None:
