@@ -67,10 +67,9 @@ def _shop(setting: Setting, trusted: Path, **variables: str) -> Iterator[_Shop]:
             HANGING=hanging,
             **variables,
         ) as port,
-        # Any free worker serves each request: no connection is kept.
-        httpx.Client(
-            base_url=f"http://127.0.0.1:{port}", limits=httpx.Limits(max_keepalive_connections=0), timeout=20
-        ) as client,
+        # Any free worker serves each request: no connection is kept. The header sees to it, for a pool that keeps none
+        # may close a connection that another thread has just been given (httpcore 1.0).
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Connection": "close"}, timeout=20) as client,
     ):
         yield _Shop(client, setting.book, hanging)
 
