@@ -10,6 +10,13 @@ from tests.facade.support import ONE_EURO, PAYMENT, Scripted, accepted, account
 _SECONDS = 20.0
 
 
+def open_files(folder: Path) -> list[str]:
+    """The files of a folder that this process has open, where the system says so."""
+    opened = Path("/proc/self/fd")
+    links = [one.readlink() for one in opened.iterdir() if one.exists()] if opened.exists() else []
+    return [str(link) for link in links if link.is_relative_to(folder)]
+
+
 def test_an_outcome_that_comes_after_the_client_is_closed_is_recorded_at_once(tmp_path: Path) -> None:
     sent, closed = threading.Event(), threading.Event()
 
@@ -42,6 +49,7 @@ def test_an_outcome_that_comes_after_the_client_is_closed_is_recorded_at_once(tm
     closed.set()
     calls.join(_SECONDS)
     assert recorded == [True]
+    assert open_files(tmp_path) == []
     with RefundClient([account("blink")], transport=Scripted(accepted("blink")), ledger=ledger) as another:
         entry = another.ledger.find("blink", "order-1")
         assert entry is not None

@@ -108,6 +108,7 @@ class Writer(Guarded):
     def __init__(self, connect: Callable[[], Session], *, is_quick: bool) -> None:
         self._connect = connect
         self._is_quick = is_quick
+        self._is_closed = False
         self._process: _Process | None = None
         super().__init__()  # from here on a fork in another thread finds it
 
@@ -148,8 +149,12 @@ class Writer(Guarded):
         self._own().queue(_Ticket(change, _SECONDS_FOR_NOBODY), may_wait=False)
 
     def close(self, seconds: float) -> None:
-        """Commit what waits and what was left behind, and close the connection of this process."""
+        """Commit what waits and what was left behind, and close the connection of this process.
+
+        A later change has a connection of its own, which is closed after it.
+        """
         with self._lock:
+            self._is_closed = True
             process, self._process = self._process, None
         if process is not None:
             process.close(seconds)
@@ -157,7 +162,7 @@ class Writer(Guarded):
     def _own(self) -> _Process:
         with self._lock:
             if self._process is None:
-                self._process = _Process(self._connect())
+                self._process = _Process(self._connect(), keeps_open=not self._is_closed)
             return self._process
 
     def _before_fork(self) -> None:
@@ -178,10 +183,11 @@ class Writer(Guarded):
 
 
 class _Process:
-    """What one process has of a writer."""
+    """What one process has of a writer. `keeps_open` says that the connection stays open between two commits."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, keeps_open: bool) -> None:
         self._session = session
+        self._keeps_open = keeps_open
         self._busy = threading.Lock()
         self._paused_by: int | None = None
         self._waiting: SimpleQueue[_Ticket | None] = SimpleQueue()
@@ -195,6 +201,7 @@ class _Process:
             return False
         with self._busy:
             self._commit([ticket])
+            self._release()
         return True
 
     def queue(self, ticket: _Ticket, *, may_wait: bool = True) -> None:
@@ -203,8 +210,7 @@ class _Process:
         if not self._has_thread() and may_wait:
             with self._busy:
                 self._commit_waiting()
-                if self._has_ended:
-                    self._session.close()
+                self._release()
 
     def close(self, seconds: float) -> None:
         """Commit what waits and what was left behind, and close the connection: later, where a commit hangs."""
@@ -216,10 +222,11 @@ class _Process:
 
     def _end(self) -> None:
         self._has_ended = True  # before the last look at what waits: a later caller commits by itself
+        self._keeps_open = False
         with self._busy:
             self._commit_waiting()
             self._sweep()
-            self._session.close()
+            self._release()
 
     def pause(self) -> None:
         """Wait for the present commit, and let none begin until this thread says `resume`."""
@@ -268,6 +275,11 @@ class _Process:
                 if batch:
                     self._commit(batch)
                 has_failed = not self._sweep()
+                self._release()
+
+    def _release(self) -> None:
+        if not self._keeps_open:
+            self._session.close()
 
     def _commit_waiting(self) -> None:
         while batch := self._batch(()):
