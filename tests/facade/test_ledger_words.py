@@ -7,7 +7,6 @@ import pytest
 
 from refundry import NotSent, OutcomeUnknown, Refund, RefundStatus, Resend, Retry
 from refundry.limits import window_margin
-from tests.facade.callbacks import news, proof
 from tests.facade.ledgers import (
     DAY,
     LEASE,
@@ -25,7 +24,8 @@ from tests.facade.ledgers import (
     worker,
 )
 from tests.facade.questions import transaction
-from tests.facade.support import NO_STATE, ONCE, Caller, Scripted, accepted, reply
+from tests.facade.support import NO_STATE, ONCE, Scripted, accepted, reply
+from tests.facade.test_ledger_callbacks import learn
 
 WINDOW = DAY - window_margin(Retry())
 FORGOTTEN = 2 * DAY + window_margin(Retry())
@@ -116,14 +116,6 @@ def test_a_late_acceptance_after_a_persons_word_leaves_open_whether_the_attempt_
     with worker("paybyrd", Scripted(LOST, state=denied), url) as client:
         assert result(client, client.client.lookup(found)).status is RefundStatus.FAILED
         assert known(client, "paybyrd").state == "unknown"
-
-
-def learn(client: Caller, word: str, **more: Any) -> None:
-    """Receive a callback of Lab4Pay about a refund of this reference."""
-    echo = {"linked_transaction_id": None, "client_transaction_id": "reference-1", "tags": ["refund"]}
-    body = news("lab4pay", word, amount=100, currency="EUR", **echo, **more)
-    event = client.client.webhook("lab4pay", headers=proof("lab4pay", body), body=body)
-    result(client, client.client.learn(event))
 
 
 @pytest.mark.parametrize("words", [["FAILED"], ["IN_PROGRESS", "FAILED"]], ids=" and ".join)
