@@ -1,6 +1,7 @@
 """A ledger that is closed while calls are under way."""
 
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from refundry import RefundClient
@@ -12,8 +13,10 @@ _SECONDS = 20.0
 
 def open_files(folder: Path) -> list[str]:
     """The files of a folder that this process has open, where the system says so."""
-    opened = Path("/proc/self/fd")
-    links = [one.readlink() for one in opened.iterdir() if one.exists()] if opened.exists() else []
+    links = []
+    for one in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):  # another thread has closed it
+            links.append(one.readlink())
     return [str(link) for link in links if link.is_relative_to(folder)]
 
 
