@@ -366,12 +366,14 @@ def test_the_command_says_what_to_install_where_the_extra_is_missing() -> None:
     assert run.stderr.endswith("pip install 'refundry[sandbox]'\n")
 
 
-def test_the_help_lists_every_fault_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_lists_every_fault_every_payment_and_every_control_path(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     answer = capsys.readouterr().out
     assert ended.value.code == 0
     assert all(fault.value in answer and fault.meaning in answer for fault in Fault)
+    books = Sandbox().state()["providers"].values()
+    assert all(f"  {payment['payment_id']} " in answer for book in books for payment in book["payments"])
     names = ("POST /_sandbox/script", "POST /_sandbox/advance", "POST /_sandbox/callback", "GET  /_sandbox/state")
     assert all(name in answer for name in names)
 

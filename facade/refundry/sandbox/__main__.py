@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from refundry.sandbox.control import HELP
 from refundry.sandbox.faults import Fault
 from refundry.sandbox.lab4pay import INTEGRATOR_ID
-from refundry.sandbox.providers import CREDENTIALS, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
+from refundry.sandbox.providers import CREDENTIALS, PROVIDERS, TOKEN_CREDENTIALS, WEBHOOK_SECRETS
 from refundry.sandbox.server import HOST_NAME, SandboxServer
 from refundry.sandbox.simulator import Sandbox
 
@@ -98,6 +98,23 @@ def _written(credentials: Mapping[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in credentials.items())
 
 
+# What a payment is like, by the field in which it is unlike others.
+_UNLIKE: Final = {
+    "pending": "its refunds are pending until the next advance",
+    "refunded": "nothing of it remains",
+    "settled": "not settled, so that it can only be voided",
+}
+
+
+def _payments() -> str:
+    """The payments that a sandbox starts with, one on a line."""
+    return "\n".join(
+        f"  {payment_id:22}{'; '.join((currency or 'the currency of the terminal', *map(_UNLIKE.__getitem__, unlike)))}"
+        for provider in PROVIDERS.values()
+        for payment_id, currency, unlike in provider.payments
+    )
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         sys.exit(_failed(f"{message}; --help tells more"))
@@ -107,10 +124,16 @@ def _parser() -> argparse.ArgumentParser:
     faults = "\n".join(
         f"  {fault.value:22}{'refunded' if fault.executes else 'not refunded':14}{fault.meaning}" for fault in Fault
     )
+    parts = (
+        _ELSEWHERE,
+        f"payments, each of 10,000 minor units:\n{_payments()}",
+        f"control paths:\n{HELP}",
+        f"faults, and whether the refund is executed:\n{faults}",
+    )
     parser = _Parser(
         prog="python -m refundry.sandbox",
         description="Serve Lab4Pay, Paybyrd and Blink on this machine over HTTP, one port for all three.",
-        epilog=f"{_ELSEWHERE}\n\ncontrol paths:\n{HELP}\n\nfaults, and whether the refund is executed:\n{faults}",
+        epilog="\n\n".join(parts),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="0 takes a free one (default: 8787)")
