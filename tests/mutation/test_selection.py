@@ -41,17 +41,24 @@ def test_a_test_that_runs_little_besides_the_file_comes_before_a_quicker_one_tha
     assert tests.closest_first({"quick", "slow"}, "elsewhere.py") == ["quick", "slow"]
 
 
+THREE = frozenset({"a.py::1", "a.py::2", "b.py::1"})
+SECONDS = {"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3, "idle.py::1": 0.1}
+
+
 def test_the_first_test_of_each_file_comes_before_the_second_of_any() -> None:
-    every = frozenset({"a.py::1", "a.py::2", "b.py::1"})
-    ran = {"reader.py": {4: every}, "elsewhere.py": {1: every, 2: every}}
-    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, ran)
-    assert tests.closest_first(every, "reader.py") == ["a.py::1", "b.py::1", "a.py::2"]
+    tests = Coverage(SECONDS, {"reader.py": {4: THREE}, "elsewhere.py": {1: THREE, 2: THREE}})
+    assert tests.closest_first(THREE, "reader.py") == ["a.py::1", "b.py::1", "a.py::2"]
 
 
 def test_the_tests_of_a_file_that_run_mostly_the_module_come_together() -> None:
-    every = frozenset({"a.py::1", "a.py::2", "b.py::1"})
-    tests = Coverage({"a.py::1": 0.1, "a.py::2": 0.2, "b.py::1": 0.3}, {"reader.py": {4: every}})
-    assert tests.closest_first(every, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
+    tests = Coverage(SECONDS, {"reader.py": {4: THREE}})
+    assert tests.closest_first(THREE, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
+
+
+def test_what_every_test_runs_takes_none_further_from_the_module() -> None:
+    plugin = dict.fromkeys((1, 2, 3), frozenset(SECONDS))
+    tests = Coverage(SECONDS, {"reader.py": {4: THREE}, "plugin.py": plugin})
+    assert tests.closest_first(THREE, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
 
 
 def test_a_table_meets_the_tests_that_run_a_line_which_uses_it_in_another_file_and_by_another_name() -> None:
