@@ -82,9 +82,10 @@ class Mutant:
 
     @property
     def words(self) -> frozenset[str]:
-        """The words of what changes, in lower case: a test of it may have one in its name."""
+        """The words of what changes and of its name, in lower case: a test of it may have one in its own name."""
         changed = self.change.removeprefix("without ").partition(" -> ")[0].partition(" in ")[0]
-        return frozenset(_WORD.findall(changed.lower()))
+        name = " ".join(self.place.scope[-1:]).replace("_", " ")
+        return frozenset(_WORD.findall(f"{changed} {name}".lower()))
 
     def compiled(self, path: Path) -> CodeType:
         """The module with this change."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import Final
 
 from scripts.mutation.mutants import Place, bound, header
@@ -42,10 +43,10 @@ class Coverage:
     def closest_first(self, tests: Iterable[str], file: str) -> list[str]:
         """These tests in the order in which they are tried: those first that run little besides this file.
 
-        After those that run mostly this file, the first of each file of tests come before the second of any: such tests
-        of one file are much alike.
+        After those that run mostly this file, or are in a file of its name, the first of each file of tests come before
+        the second of any: such tests of one file are much alike.
         """
-        own, all_lines = self._lines_run[file], self._lines_run[""]
+        own, all_lines, name = self._lines_run[file], self._lines_run[""], Path(file).stem
 
         def share(test: str) -> float:
             return own[test] / all_lines[test] if all_lines[test] else 1.0
@@ -54,7 +55,7 @@ class Coverage:
         numbered = list[tuple[int, str]]()
         for test in sorted(tests, key=lambda test: (-share(test), self.seconds[test], test)):
             numbered.append((numbers[file_of(test)], test))
-            numbers[file_of(test)] += share(test) < _MOSTLY
+            numbers[file_of(test)] += share(test) < _MOSTLY and name not in Path(file_of(test)).stem
         return [test for _, test in sorted(numbered, key=lambda one: one[0])]
 
     @cached_property

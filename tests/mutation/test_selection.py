@@ -55,6 +55,13 @@ def test_the_tests_of_a_file_that_run_mostly_the_module_come_together() -> None:
     assert tests.closest_first(THREE, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
 
 
+def test_the_tests_of_a_file_with_the_name_of_the_module_come_together() -> None:
+    seconds = {"test_reader.py::1": 0.1, "test_reader.py::2": 0.2, "b.py::1": 0.1, "idle.py::1": 0.1}
+    three = frozenset([*seconds][:3])
+    tests = Coverage(seconds, {"reader.py": {4: three}, "elsewhere.py": {1: three, 2: three}})
+    assert tests.closest_first(three, "reader.py") == ["b.py::1", "test_reader.py::1", "test_reader.py::2"]
+
+
 def test_what_every_test_runs_takes_none_further_from_the_module() -> None:
     plugin = dict.fromkeys((1, 2, 3), frozenset(SECONDS))
     tests = Coverage(SECONDS, {"reader.py": {4: THREE}, "plugin.py": plugin})
@@ -81,11 +88,11 @@ def test_a_test_of_a_line_with_the_name_comes_before_one_of_another_name_for_it(
     assert noticing(mutant.place, "tables.py", tests, uses) == ["plain", "quick", "slow"]
 
 
-def test_a_test_is_named_by_a_word_of_what_changes_where_few_tests_are() -> None:
+def test_a_test_is_named_by_a_word_of_what_changes_or_of_its_name_where_few_tests_are() -> None:
     (mutant,) = (one for one in _all("a.py", "WORDS = {'voided': 1, 'paid': 2}\n") if "without 'voided'" in str(one))
     many = [f"tests.py::test_it[{number}]" for number in range(300)]
     tests = [*many, "tests.py::test_it[Voided]"]
-    assert mutant.words == {"voided"}
+    assert mutant.words == {"voided", "words"}
     assert named(tests, mutant.words) == ["tests.py::test_it[Voided]"]
     assert named(tests, {"test_it"}) == []
 
