@@ -69,7 +69,7 @@ class Reading:
 
     `amounts` is each amount that the reply reports as refunded, the most reliable first: in major units of `currency`,
     or of the payment's where the reply has none, or as a text where it is there and is no amount that can be read.
-    `outcome` needs evidence in the reply, or is UNKNOWN; `why` says then what could not be relied on.
+    `outcome` needs evidence in the reply, or is UNKNOWN. Only then `why` counts: it says what could not be relied on.
     `resolves_earlier` says that this refusal is the verdict also on an earlier attempt under the same key, whose reply
     was lost. `created_at` is when the provider made the refund's transaction, in UTC. `deviations` are (JSON pointer,
     rule) of all that deviates from the contract and was read nevertheless.

@@ -80,6 +80,11 @@ def test_a_refusal_for_the_state_of_the_payment_says_so_and_names_the_void(kind:
         assert (refusal.reason, str(refusal)) == before == (Reason.INVALID, before[1])
 
 
+def test_a_state_of_lab4pay_is_written_as_its_contract_writes_it() -> None:
+    with refused("sync", "lab4pay", state("lab4pay", "in-progress")) as (client, refusal, _):
+        assert "the payment is IN_PROGRESS" in str(explained(client, refusal))
+
+
 def test_a_refusal_of_a_payment_that_was_refunded_before_says_so() -> None:
     for word in ("Fully refunded", "fully_refunded"):
         with refused("sync", "blink", state("blink", word)) as (client, refusal, _):

@@ -299,9 +299,10 @@ def test_an_event_of_an_unlisted_family_has_the_subject_of_its_transaction_and_i
 
 @pytest.mark.parametrize("name", ["refund.success", "success", "transaction.release.success"])
 def test_a_refund_under_an_unlisted_event_name_is_pending_and_reported(name: str) -> None:
-    body = news("paybyrd", "success", event=name)
+    body = news("paybyrd", "success", event=name, code="BYRD200")
     event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.refund_id, event.status) == ("refund", REFUND, PENDING)
+    assert event.provider_code == "success"
     assert [pointer for pointer, _ in deviations] == ["/event"]
 
 
@@ -310,6 +311,11 @@ def test_without_the_name_of_an_event_a_content_with_an_order_id_alone_is_an_ord
     body = json.dumps({"content": {"orderId": "o-1", **more}}).encode()
     event, deviations = received("paybyrd", proof("paybyrd", body), body)
     assert (event.about, event.status, event.authentic, deviations) == ("order", None, True, [])
+
+
+def test_an_order_that_names_a_transaction_does_not_say_what_it_is_about() -> None:
+    body = json.dumps({"content": {"orderId": "o-1", "transactionId": REFUND}}).encode()
+    assert unreadable("paybyrd", body) == [""]
 
 
 BY_EVENT: Final = {"pending": PENDING, "success": SUCCEEDED, "failed": FAILED, "error": FAILED, "canceled": FAILED}

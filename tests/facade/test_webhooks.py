@@ -216,6 +216,20 @@ def test_a_callback_of_blink_is_never_believed_but_names_its_transaction(
         assert (event.provider, event.payment_id, deviations) == ("blink", None, [])
 
 
+@pytest.mark.parametrize(("reference", "read"), [("order-1/1", "order-1/1"), ("", None), (7, None), (None, None)])
+def test_a_callback_of_blink_names_the_reference_where_it_is_a_text(reference: object, read: str | None) -> None:
+    event = receive("blink", {}, json.dumps({"transaction_id": REFUND, "reference": reference}).encode())
+    assert event.reference == read
+
+
+def test_a_form_of_blink_is_read_up_to_16_kib() -> None:
+    most = 16 * 1024
+    field = f"&transaction_id={REFUND}"
+    fits = f"note={'x' * (most - len('note=') - len(field))}{field}".encode()
+    assert receive("blink", {}, fits).refund_id == REFUND
+    assert receive("blink", {}, b"note=x" + fits[len("note=") :]).refund_id == REFUND[:-1]
+
+
 @both_kinds
 @pytest.mark.parametrize(
     "body",

@@ -141,8 +141,7 @@ class BlinkTranslation(TokenTranslation):
         accepted = success or BY_WORD.get(plain_word(parsed.additional_properties.get("status"))) in _ACCEPTED
         if accepted or (outcome is Outcome.REJECTED and not refused):
             outcome, reason = Outcome.UNKNOWN, Reason.OTHER
-        why = "its status and body do not say whether it was refunded" if outcome is Outcome.UNKNOWN else ""
-        return Reading(outcome, reason, why, message=message)
+        return Reading(outcome, reason, "its status and body do not say whether it was refunded", message=message)
 
     def state_request(self, refund: Refund) -> GeneratedRequest:
         """GET of the refund's own transaction. The payment's does not say what was refunded of it."""
@@ -241,7 +240,7 @@ def _of_refund(parsed: RefundResponse, reader: FieldReader, success: bool | None
     return Reading(
         outcome,
         Reason.DECLINED,
-        why="its body does not say whether it was refunded" if outcome is Outcome.UNKNOWN else "",
+        why="its body does not say whether it was refunded",
         amounts=given(reader.major_amount(parsed.amount, "/amount")),
         refund_id=reader.in_path(refund_id, "/refunded_transaction_id"),
         payment_id=reader.id_text(parsed.transaction_id, "/transaction_id"),

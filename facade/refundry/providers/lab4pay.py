@@ -121,7 +121,7 @@ class Lab4PayTranslation(TokenTranslation):
         """By the HTTP status, which is all that Lab4Pay documents. A 200 also has to name the transaction."""
         outcome, reason = BY_STATUS.get(status, (Outcome.UNKNOWN, Reason.OTHER))
         if not isinstance(parsed, PayConnectTransactionIndependentRefundResponse | TransactionRefundResponse):
-            return Reading(outcome, reason, why="the provider failed" if outcome is Outcome.UNKNOWN else "")
+            return Reading(outcome, reason, why="the provider failed")
         refund_id = reader.id_text(parsed.transaction_id, "/transaction_id")
         if refund_id is None:
             return Reading(why="it names no transaction")

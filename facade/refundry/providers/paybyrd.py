@@ -89,7 +89,7 @@ class PaybyrdTranslation(Translation):
         return Reading(
             outcome,
             reason,
-            why="its status and code do not say whether it was refunded" if outcome is Outcome.UNKNOWN else "",
+            why="its status and code do not say whether it was refunded",
             code=code,
             message=message,
             resolves_earlier=outcome is Outcome.REJECTED and code in codes.RESOLVES_EARLIER,
