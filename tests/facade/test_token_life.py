@@ -20,6 +20,7 @@ from refundry import (
 from refundry.providers.credentials import IssuedToken
 from refundry.providers.registry import translation_of
 from refundry.providers.replies import read_token
+from refundry.providers.translation import TokenTranslation
 from tests.facade.support import KINDS, ONCE, Answer, Kind
 from tests.facade.tokens import AT_NOON, HOUR, LOST, UNREACHABLE, Given, issued, shop
 from tests.providers import WITH_TOKENS, account, tokens_of
@@ -305,6 +306,8 @@ def test_a_token_that_says_no_expiry_has_the_lifetime_that_the_provider_document
     provider: str, seconds: float
 ) -> None:
     answer = reply(tokens_of(provider).status, {"access_token": "test-token-1"})
-    token = read_token(translation_of(account(provider)), answer)
+    translation = translation_of(account(provider))
+    assert isinstance(translation, TokenTranslation)
+    token = read_token(translation, answer)
     assert isinstance(token, IssuedToken)
     assert token.lifetime == seconds
