@@ -14,6 +14,7 @@ from tests.providers.record import PAYMENT, REFUND, reply
     ("provider", "fields", "pointers"),
     [
         ("blink", {"amount": "one"}, ["/data/amount"]),
+        ("blink", {"amount": -1}, ["/data/amount"]),
         ("blink", {"currency": "euros"}, ["/data/currency"]),
         ("blink", {"transaction_id": 7}, ["/data/transaction_id"]),
         ("blink", {"message": ["no"]}, ["/data/message"]),
@@ -60,6 +61,7 @@ OF_LAB4PAY = {"id": REFUND, "linked_transaction_id": PAYMENT, "status": "SUCCESS
         ("lab4pay", {**OF_LAB4PAY, "currency": "euros"}, ["/currency"]),
         ("lab4pay", {"data": [OF_LAB4PAY, {**OF_LAB4PAY, "currency": "euros"}]}, ["/data/1/currency"]),
         ("lab4pay", {**OF_LAB4PAY, "currency": "EUR", "amount": "one"}, ["/amount"]),
+        ("lab4pay", {**OF_LAB4PAY, "currency": "EUR", "amount": -100}, ["/amount"]),
         ("lab4pay", {**OF_LAB4PAY, "linked_transaction_id": 7}, ["/linked_transaction_id"]),
         (
             "lab4pay",

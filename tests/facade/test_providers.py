@@ -21,6 +21,7 @@ from refundry import (
     RefundMismatch,
 )
 from refundry.providers.credentials import Credentials, wire_request
+from refundry.providers.idempotency import idempotency_key
 from refundry_paybyrd.api.transactions import get_transaction
 from tests.facade.replies import ALREADY, DENIED, EXCEEDS, PENDING, SUCCEEDED, UNKNOWN, Expected, of, reading_of
 from tests.facade.support import Scripted, deviations, outcome_for_caller, scripted
@@ -56,6 +57,18 @@ def test_a_refund_at_paybyrd_is_a_post_of_minor_units_under_an_idempotency_key()
     assert json.loads(sent.body) == {"isoAmount": 100}
     assert {name.lower() for name, _ in sent.headers} == {"accept", "content-type", "idempotency-key"}
     assert [(name, secret.reveal()) for name, secret in sent.credentials] == [("x-api-key", "test-key")]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "key"),
+    [
+        (1, "0445f18a-e46e-4580-be8b-877395543f36"),
+        (2, "2c49a84d-2fef-463b-a612-171fea845d4e"),
+        (3, "d39f2d7f-a1aa-412e-942d-a24b089eb35c"),
+    ],
+)
+def test_the_idempotency_key_of_an_attempt_is_the_same_in_every_version(attempt: int, key: str) -> None:
+    assert idempotency_key("order-1042/1", attempt) == key
 
 
 def test_a_query_is_written_as_a_generated_client_writes_it() -> None:

@@ -21,13 +21,14 @@ from refundry import (
 from refundry.outcome import NoAnswer
 from refundry.providers.fields import json_value
 from refundry.providers.registry import translation_of
-from refundry.providers.replies import read_token
+from refundry.providers.replies import read_refund, read_token
 from refundry.providers.translation import TokenTranslation
+from refundry.refund import RefundRequest
 from refundry_paybyrd.types import read_json
 from tests.facade.questions import accepted_for_later, dated, looked_up, pending, state, transaction
 from tests.facade.replies import PENDING, SUCCEEDED, of
 from tests.facade.support import NO_STATE, Scripted, deviations, outcome_for_caller, scripted
-from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, tokens_of
+from tests.providers import PROVIDERS, RECORDS, WITH_TOKENS, account, tokens_of
 from tests.providers.record import ONE_EURO, PAYMENT, reply, with_value
 
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
@@ -117,9 +118,12 @@ def test_a_refund_whose_id_is_the_number_of_its_payment_has_none(number: float) 
         body = with_value(RECORDS[provider].accepted, RECORDS[provider].refund_id_at, number)
         if provider == "blink":
             del body["transaction_id"]
-        result = refunded(provider, "7", reply(200, body))
+        answer = reply(200, body)
+        result = refunded(provider, "7", answer)
         assert isinstance(result, Refund)
         assert result.refund_id is None
+        reading = read_refund(translation_of(account(provider)), RefundRequest(provider, "7", ONE_EURO, "r"), answer)
+        assert ("", "gives the refund the id of its payment") in reading.deviations
 
 
 @pytest.mark.parametrize("provider", [name for name, record in RECORDS.items() if record.states.id_at])
@@ -326,6 +330,26 @@ def test_a_success_without_a_token_issues_none(provider: str, status: int, body:
     assert issued_token(provider, reply(status, body))[0] is None
 
 
+@with_tokens
+def test_a_token_that_is_no_text_is_reported_with_its_place(provider: str) -> None:
+    answer = reply(tokens_of(provider).status, {**tokens_of(provider).body("fresh-token", 300), "access_token": 7})
+    seconds, deviations = issued_token(provider, answer)
+    assert (seconds, [pointer for pointer, _ in deviations]) == (None, ["/access_token"])
+
+
+@pytest.mark.parametrize(
+    ("expired_on", "rule"),
+    [
+        ("2026-01-01T12:30:00", "has no time zone"),
+        ("soon", "is not a date and time of ISO 8601"),
+        (7, "is not a date and time of ISO 8601"),
+    ],
+)
+def test_an_expiry_that_cannot_be_read_is_reported_with_what_it_lacks(expired_on: object, rule: str) -> None:
+    answer = reply(201, {"access_token": "fresh-token", "expired_on": expired_on})
+    assert issued_token("blink", answer)[1] == [("/expired_on", rule)]
+
+
 @pytest.mark.parametrize("digits", [4299, 4300, 4301, 5000, 100_000])
 @pytest.mark.parametrize("written_as", ["%s", '"%s"', "-%s", "1e%s", "0.%s"])
 def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digits: int, written_as: str) -> None:
@@ -335,6 +359,35 @@ def test_a_lifetime_of_thousands_of_digits_is_at_worst_an_unreadable_reply(digit
     assert seconds is not None or deviations
     unreadable = reply(200, b'{"code":"BYRD200","isoAmount":%b}' % (b"9" * digits))
     assert type(outcome_for_caller("paybyrd", unreadable)) in (RefundMismatch, OutcomeUnknown)
+
+
+# Amounts of many digits.
+
+
+@pytest.mark.parametrize(
+    ("amount", "pointers"),
+    [
+        (10**20 - 1, []),
+        (10**20, ["/amount"]),
+        ("9" * 20, []),
+        ("9" * 21, ["/amount"]),
+        (f"1.{'0' * 19}", []),
+        (f"1.{'0' * 20}", ["/amount"]),
+        (f"0.{'0' * 30}1", []),
+    ],
+)
+def test_an_amount_of_more_than_twenty_digits_is_reported(amount: object, pointers: list[str]) -> None:
+    answer = reply(200, {"success": True, "amount": amount})
+    assert [pointer for pointer, _ in deviations("blink", answer)] == pointers
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"), [("x" * 200, "x" * 200), ("x" * 201, "x" * 200), ("10e999999", "1.0E+1000000")]
+)
+def test_an_amount_that_differs_is_shown_as_the_reply_has_it_up_to_200_characters(amount: str, shown: str) -> None:
+    result = outcome_for_caller("blink", reply(200, {"success": True, "amount": amount}))
+    assert isinstance(result, RefundMismatch)
+    assert result.differences == (("amount", "1.00", shown),)
 
 
 # Messages.

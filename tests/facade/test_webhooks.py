@@ -178,6 +178,7 @@ NO_BASICS: Final[list[Headers]] = [
     {"authorization": f"Basic {USERNAME}:{PASSWORD}"},
     {"authorization": f"Basic {b64encode(USERNAME.encode()).decode()}"},
     {"authorization": "Basic !!!!"},
+    {"authorization": basic().replace("Basic ", "Basic !")},
     {"authorization": "Basic ü\ud800"},
     {"authorization": f"Basic {b64encode(bytes([255])).decode()}"},
     {"www-authenticate": basic()},
