@@ -262,7 +262,7 @@ def test_a_process_hands_back_what_an_interrupted_call_held(
     interrupted(tmp_path, kind, token=token)
     transport = Scripted(DONE)
     with worker("blink", transport, sqlite_url(tmp_path)) as other:
-        assert known(other, "blink").state == state
+        assert (known(other, "blink").state, known(other, "blink").attempt) == (state, 1)
         outcome = outcome_of(other, "blink")
     assert isinstance(outcome, Refund if token else OutcomeUnknown)
     assert len(transport.sent) == (1 if token else 0)
@@ -279,6 +279,7 @@ def test_an_interrupted_call_lets_its_reference_go_at_once_while_its_process_goe
         with pytest.raises(KeyboardInterrupt):
             client.ask("blink")
         until(lambda: known(other, "blink").state == state)
+        assert known(other, "blink").attempt == 1
 
 
 def test_a_cancelled_task_does_not_wait_for_the_ledger_and_leaves_its_reference_free(tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_a_fault_before_the_first_byte_leaves_nothing_sent() -> None:
     assert state_of(reservation.left()) is State.FREE
 
 
+def test_a_fault_between_two_attempts_leaves_what_the_first_one_left() -> None:
+    reservation = reserved(MemoryLedger(SYSTEM))
+    answered(reservation, UNREACHED)
+    assert isinstance(reservation.after_fault(FAULT), NotSent)
+    answered(reservation, LOST)
+    outcome = reservation.after_fault(FAULT)
+    assert isinstance(outcome, OutcomeUnknown)
+    assert "the reply was lost" in str(outcome)
+
+
 def test_a_fault_after_the_first_byte_leaves_the_refund_unknown() -> None:
     reservation = reserved(MemoryLedger(SYSTEM))
     begun(reservation, Evidence.MAYBE_SENT)
@@ -215,3 +225,21 @@ def test_a_mismatch_is_raised_again_as_one() -> None:
     assert isinstance(again, RefundMismatch)
     assert (again.reference, again.payment_id, again.amount) == ("reference-1", PAYMENT, ONE_EURO)
     assert again.differences
+
+
+# A fork copies a reservation into the child, which cannot see how far the call of the parent has come.
+
+
+@pytest.mark.parametrize(
+    ("was_running", "states"),
+    [(True, [State.UNKNOWN, State.UNKNOWN, State.ACCEPTED]), (False, [State.FREE, State.FREE, State.ACCEPTED])],
+)
+def test_a_copy_of_a_call_that_ran_at_the_fork_is_unknown_and_another_is_as_it_was_left(
+    was_running: bool, states: list[State], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unsent, between, accepted = (reserved(MemoryLedger(SYSTEM)) for _ in range(3))
+    answered(between, UNREACHED)
+    answered(accepted, reply(200, RECORDS["paybyrd"].accepted))
+    monkeypatch.setattr(Owner, "is_running", lambda _: False)
+    monkeypatch.setattr(Owner, "was_running_at_fork", lambda _: was_running)
+    assert [state_of(one.to_others()) for one in (unsent, between, accepted)] == states

@@ -83,11 +83,11 @@ class Reservation:
     margin: float
     clock: Clock
     owner: Owner
-    lease_end: Instant | None = None
-    counts_attempts: bool = False
-    failed_ids: tuple[str, ...] = ()
-    contradiction: str | None = None
-    decided_by: str | None = None
+    lease_end: Instant | None
+    counts_attempts: bool
+    failed_ids: tuple[str, ...]
+    contradiction: str | None
+    decided_by: str | None
     key_first_sent: Moment | None = None
     known: Known = None
     first_sent: Moment | None = None
