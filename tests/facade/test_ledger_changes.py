@@ -95,6 +95,20 @@ def test_news_without_an_id_say_nothing_of_a_refund_that_was_accepted_without_on
     assert state_of(entry.known) is State.ACCEPTED
 
 
+def test_a_refund_that_is_done_may_be_undone_as_a_lookup_says_it_and_not_as_every_callback_does() -> None:
+    ledger = MemoryLedger(SYSTEM)
+    sent(ledger, reply(200, {"success": True, "status": "completed", "refunded_transaction_id": REFUND}))
+    news = Refund("blink", "reference-1", RefundStatus.FAILED, amount=ONE_EURO, refund_id=REFUND, payment_id=PAYMENT)
+    for learn, after in (
+        (Learn(news, of_unknown=True, undone=False), State.ACCEPTED),
+        (Learn(news, of_unknown=True), State.FREE),
+    ):
+        assert ledger.commit(learn)
+        entry = ledger.commit(Inspect("blink", "reference-1"))
+        assert entry is not None
+        assert state_of(entry.known) is after
+
+
 def test_an_unknown_refund_is_found_as_pending_with_what_was_asked_for() -> None:
     ledger = MemoryLedger(SYSTEM)
     sent(ledger, LOST)
