@@ -55,6 +55,7 @@ def test_a_refund_at_paybyrd_is_a_post_of_minor_units_under_an_idempotency_key()
     (sent,) = transport.sent
     assert (sent.method, sent.url) == ("POST", f"https://gateway.paybyrd.com/api/v2/refund/{PAYMENT}")
     assert json.loads(sent.body) == {"isoAmount": 100}
+    assert "isoAmount" in repr(sent.body)  # only the request for a token has a body that is not shown
     assert {name.lower() for name, _ in sent.headers} == {"accept", "content-type", "idempotency-key"}
     assert [(name, secret.reveal()) for name, secret in sent.credentials] == [("x-api-key", "test-key")]
 

@@ -34,10 +34,12 @@ class Database:
     def __init__(self, *writes: frozenset[tuple[str, str]] | Exception) -> None:
         self._writes = [*writes]
         self.begun: list[Needs] = []
+        self.seconds: list[float] = []
         self.rolled_back = self.closed = self.abandoned = 0
 
     def begin(self, needs: Needs, seconds: float) -> Loaded:
         self.begun.append(needs)
+        self.seconds.append(seconds)
         return Loaded(SYSTEM.instant(), (), ())
 
     def write(self, rows: Sequence[tuple[Any, ...]], lines: Sequence[tuple[Any, ...]]) -> frozenset[tuple[str, str]]:
@@ -98,6 +100,20 @@ def test_changes_are_made_in_one_transaction_and_each_gets_its_result_or_what_it
     assert session(database).apply(changes, 5.0) == [1, wrong, 1]
     assert [one.references for one in database.begun] == [tuple(("blink", f"reference-{n}") for n in (1, 2, 3))]
     assert (database.rolled_back, database.closed) == (0, 0)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_transaction_loads_what_each_of_its_changes_needs(number: int) -> None:
+    database, references = Database(NOBODY), [f"reference-{n}" for n in range(number)]
+    session(database).apply([Act(one) for one in reversed(references)], 5.0)
+    assert [one.references for one in database.begun] == [tuple(("blink", one) for one in references)]
+
+
+def test_a_transaction_has_no_more_seconds_than_are_left() -> None:
+    database = Database(NOBODY)
+    session(database).apply([Act()], 0.0)
+    session(database).apply([Act()], 5.0)
+    assert database.seconds == [0.0, pytest.approx(5.0, abs=1.0)]
 
 
 def test_changes_are_made_again_over_another_connection_where_the_first_one_broke() -> None:
@@ -217,7 +233,7 @@ def view_of(*rows: Row, held: Held | None = None) -> DatabaseView:
 def row(known: Known, reference: str = "reference-1", account: str = "blink", **more: Any) -> Row:
     """Return a row of this state, which was changed three times."""
     columns = {"token": None, "lease_end": None, "version": 3, **more}
-    return Row(account, reference, Entry("payment-1", ONE_EURO, known), **columns)
+    return Row(account, reference, Entry("payment-1", ONE_EURO, known, (), 1), **columns)
 
 
 def accepted(refund_id: str | None, tracking_id: str | None = None) -> Accepted:
@@ -233,7 +249,7 @@ NOTE = Note(Event.LATE_UNKNOWN)
 
 def test_a_row_counts_one_change_for_each_transaction() -> None:
     view = view_of(row(unknown()), row(unknown(), "reference-2"), row(unknown(), "reference-3"))
-    new = Entry("payment-1", ONE_EURO, unknown())
+    new = Entry("payment-1", ONE_EURO, unknown(), (), 1)
     for _ in range(2):
         view.put("blink", "reference-1", new, NOTE)
         view.note("blink", "reference-2", NOTE)

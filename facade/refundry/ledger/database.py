@@ -358,9 +358,8 @@ class DatabaseLedger:
     is_immediate = False
 
     def __init__(self, connect: Callable[[float], Store], clock: Clock, *, is_quick: bool) -> None:
-        self._held = Held()
-        self._clock = clock
-        self._writer = Writer(lambda: Session(connect, clock, self._held), is_quick=is_quick)
+        held = Held()
+        self._writer = Writer(lambda: Session(connect, clock, held), is_quick=is_quick)
 
     def commit(self, change: Change[Result], seconds: float = SECONDS_TO_WAIT) -> Result:
         """Make a change durable within so many seconds. Raises LedgerFailed otherwise."""

@@ -49,9 +49,9 @@ class Entry:
 
     payment_id: str | None
     amount: Amount
-    known: Known = None
-    failed_ids: tuple[str, ...] = ()
-    attempt: int = 1
+    known: Known
+    failed_ids: tuple[str, ...]
+    attempt: int
     decided_by: str | None = None
     contradiction: str | None = None
     first_sent: Moment | None = None
