@@ -55,12 +55,13 @@ class Place:
     """Where a part of a module stands.
 
     `lines` are the lines that run when it does. Outside of every function `names` are what its statement binds: whoever
-    uses one of them depends on it.
+    uses one of them depends on it. `texts` are the texts that change there.
     """
 
     scope: tuple[str, ...] = ()
     lines: range = range(0)
     names: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,8 @@ class _Finder:
         if isinstance(new, ast.AST):
             ast.copy_location(new, old)
             ast.fix_missing_locations(new)
+        if place.names and isinstance(old, ast.Constant) and isinstance(old.value, str):
+            place = replace(place, texts=frozenset({old.value}))
         change = change or f"{_text(old)} -> {_text(new)}"
         return Mutant(self._file, change, place, self._module, parent, field, index, old, new)
 

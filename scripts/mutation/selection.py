@@ -24,7 +24,7 @@ _FEW: Final = 200
 class Coverage:
     """The tests of one run: how many seconds each took, and which of them ran each line of a file.
 
-    `names` are those that each file of tests uses.
+    `names` are those that each file of tests uses, and its texts.
     """
 
     seconds: Mapping[str, float]
@@ -32,7 +32,7 @@ class Coverage:
     names: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of_names(self, names: frozenset[str]) -> set[str]:
-        """The tests of files that use one of these names: a test may read a table and run no line."""
+        """The tests of files that use one of these names or texts: a test may read a table and run no line."""
         files = {file for file, used in self.names.items() if not used.isdisjoint(names)}
         return {test for test in self.seconds if file_of(test) in files}
 
@@ -116,12 +116,13 @@ class Uses:
 def noticing(place: Place, file: str, tests: Coverage, uses: Uses) -> list[str]:
     """The tests that run this place of a file, or that use what it binds.
 
-    Those of files that name it come first, then those that run a line with its name, then those of other names.
+    Those of files with the text that changes come first, then those of files that name it, those that run a line with
+    its name, and those of other names.
     """
     if not place.names:
         return tests.closest_first(tests.of_lines((file, line) for line in place.lines), file)
     lines = (uses.direct(place.names), uses.of(place.names))
-    groups = (tests.of_names(place.names), *map(tests.of_lines, lines))
+    groups = (tests.of_names(place.texts), tests.of_names(place.names), *map(tests.of_lines, lines))
     return [*dict.fromkeys(chain.from_iterable(tests.closest_first(group, file) for group in groups))]
 
 
@@ -138,8 +139,9 @@ def file_of(test: str) -> str:
 
 
 def used(module: ast.Module) -> frozenset[str]:
-    """The names that a module uses."""
-    return frozenset(filter(None, map(_used, ast.walk(module))))
+    """The names that a module uses, and its texts."""
+    texts = {node.value for node in ast.walk(module) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return frozenset(filter(None, {*map(_used, ast.walk(module)), *texts}))
 
 
 def _own(statement: ast.stmt) -> Iterable[ast.AST]:

@@ -80,6 +80,14 @@ def test_a_table_meets_the_tests_of_a_file_that_names_it_first_though_they_run_n
     assert noticing(mutant.place, "tables.py", tests, Uses(FILES)) == ["tests.py::reads", "quick", "slow"]
 
 
+def test_a_table_meets_the_tests_of_a_file_with_the_text_that_changes_before_all_others() -> None:
+    (mutant,) = (one for one in _all("tables.py", TABLES) if one.change == "'x' -> 'XXx'")
+    names = {"names.py": used(ast.parse("assert CODES\n")), "texts.py": used(ast.parse("assert read() == 'x'\n"))}
+    tests = Coverage({**RAN.seconds, "names.py::reads": 0.1, "texts.py::reads": 9.0}, RAN.ran, names)
+    fit = noticing(mutant.place, "tables.py", tests, Uses(FILES))
+    assert fit == ["texts.py::reads", "names.py::reads", "quick", "slow"]
+
+
 def test_a_test_of_a_line_with_the_name_comes_before_one_of_another_name_for_it() -> None:
     plain = "from tables import CODES\n\ndef plain(n):\n    return CODES[n]\n"
     tests = Coverage({**RAN.seconds, "plain": 9.0}, {**RAN.ran, "plain.py": {4: frozenset({"plain"})}})
