@@ -93,13 +93,16 @@ def _killed(verdicts: Mapping[str, Verdict]) -> float:
 
 
 def _table(files: Sequence[str], verdicts: Mapping[str, Verdict]) -> str:
-    """How many mutants of each file were killed."""
+    """How many mutants of each file were killed, and the seconds of their trials."""
     rows = []
     for name, chosen in [*((file, (file,)) for file in files), ("all", tuple(files))]:
         some = {key: one for key, one in verdicts.items() if key.partition(":")[0] in chosen}
         survived = sum(one.survived for one in some.values())
-        rows.append(f"{name:26} {len(some):8,} {len(some) - survived:8,} {survived:10,} {_killed(some):8.1%}")
-    return "\n".join((f"{'module':26} {'mutants':>8} {'killed':>8} {'survived':>10} {'killed':>8}", *rows))
+        seconds = sum(one.seconds for one in some.values())
+        counts = f"{len(some):8,} {len(some) - survived:8,} {survived:10,} {_killed(some):8.1%} {seconds:9,.0f}"
+        rows.append(f"{name:26} {counts}")
+    names = f"{'mutants':>8} {'killed':>8} {'survived':>10} {'killed':>8} {'seconds':>9}"
+    return "\n".join((f"{'module':26} {names}", *rows))
 
 
 if __name__ == "__main__":
