@@ -250,6 +250,7 @@ def test_the_amount_after_full_is_the_replys_where_the_currency_is_known(
     [
         (200, {"status": "refunded"}, ["/status"]),
         (200, {"status": 7}, ["/status"]),
+        (200, {"success": False, "error": 7}, ["/error"]),
         (200, {"success": "yes"}, ["/success"]),
         (200, {"success": True, "message": None}, ["/message"]),
         (200, {"success": True, "amount": True}, ["/amount"]),

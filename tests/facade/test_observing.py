@@ -11,9 +11,7 @@ from typing import Any, Final
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
 from refundry import Evidence, NotSent, Operation, OutcomeUnknown, RefundError, RefundStatus, Retry, SendFailure
@@ -29,22 +27,33 @@ both_kinds = pytest.mark.parametrize("kind", KINDS)
 every_provider = pytest.mark.parametrize("provider", PROVIDERS)
 
 
-@pytest.fixture(scope="module")
-def exporter() -> Iterator[InMemorySpanExporter]:
-    """Collects every span of these tests. A process can set its tracer provider only once."""
-    collected = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(collected))
+class Finished(SpanProcessor):
+    """Keeps the spans that end during a test of these, and no others."""
+
+    def __init__(self) -> None:
+        self.spans: list[ReadableSpan] | None = None
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Keep a span."""
+        if self.spans is not None:
+            self.spans.append(span)
+
+
+@pytest.fixture(scope="session")
+def finished() -> Finished:
+    """Watches the spans of this process, which can set its tracer provider only once."""
+    watching, provider = Finished(), TracerProvider()
+    provider.add_span_processor(watching)
     trace.set_tracer_provider(provider)
-    yield collected
-    provider.shutdown()
+    return watching
 
 
 @pytest.fixture
-def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
-    """Return the spans of one test."""
-    exporter.clear()
-    return exporter
+def spans(finished: Finished) -> Iterator[list[ReadableSpan]]:
+    """The spans of one test, in the order in which they end."""
+    finished.spans = []
+    yield finished.spans
+    finished.spans = None
 
 
 @every_provider
@@ -103,13 +112,13 @@ with RefundClient([account]) as client:
 
 @both_kinds
 @every_provider
-def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str, spans: InMemorySpanExporter) -> None:
+def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str, spans: list[ReadableSpan]) -> None:
     transport = Scripted(NOTHING_LEFT, accepted(provider))
     made = account(provider, transport=transport, base_url="https://refunds.example:8443")
     retry = Retry(first_wait=0.001, longest_wait=0.001)
     with caller(kind, made, retry=retry) as client, trace.get_tracer("a test").start_as_current_span("outer") as outer:
         client.ask(provider)
-    *outcome, _ = spans.get_finished_spans()
+    *outcome, _ = spans
     operation = "refund_unreferenced" if provider == "lab4pay" else "refund"
     assert [span.name for span in outcome] == [f"refundry {operation}"] * 2
     assert [span.kind for span in outcome] == [SpanKind.CLIENT] * 2
@@ -130,12 +139,12 @@ def test_each_attempt_is_a_span_below_the_callers_own(kind: Kind, provider: str,
     ]
 
 
-def test_a_span_lasts_as_long_as_its_attempt(spans: InMemorySpanExporter) -> None:
+def test_a_span_lasts_as_long_as_its_attempt(spans: list[ReadableSpan]) -> None:
     attempts: list[Any] = []
     made = account("blink", transport=Scripted(accepted("blink")))
     with caller("sync", made, on_attempt=attempts.append) as client:
         client.ask("blink")
-    (span,) = spans.get_finished_spans()
+    (span,) = spans
     assert span.end_time is not None
     assert span.start_time is not None
     assert span.end_time - span.start_time == int(attempts[0].seconds * 1e9)
@@ -143,7 +152,7 @@ def test_a_span_lasts_as_long_as_its_attempt(spans: InMemorySpanExporter) -> Non
 
 @every_provider
 def test_neither_spans_nor_log_hold_a_secret_or_anything_of_a_body(
-    provider: str, spans: InMemorySpanExporter, caplog: pytest.LogCaptureFixture
+    provider: str, spans: list[ReadableSpan], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     body = {"success": False, "message": f"{CANARY} of Jane", "code": "BYRD900", "description": f"Jane {INTEGRATOR}"}
@@ -151,8 +160,8 @@ def test_neither_spans_nor_log_hold_a_secret_or_anything_of_a_body(
         made = canaried(provider, transport=Scripted(answer, state=reply(200, {"status": "Jane", "data": body})))
         with caller("sync", made, retry=ONCE) as client, pytest.raises(RefundError):
             client.ask(provider)
-    text = "".join(f"{span.name}{span.attributes}{span.events}{span.status}" for span in spans.get_finished_spans())
-    assert len(spans.get_finished_spans()) >= 3
+    text = "".join(f"{span.name}{span.attributes}{span.events}{span.status}" for span in spans)
+    assert len(spans) >= 3
     assert_hidden(text + caplog.text)
     assert "Jane" not in text + caplog.text
 
