@@ -193,6 +193,7 @@ def test_a_state_has_no_id_that_is_unfit_for_a_lookup_and_a_different_id_stays_a
     with scripted("sync", "paybyrd", Scripted(NO_STATE, state=answer)) as client:
         found = looked_up(client, accepted_for_later())
         assert (found.status, found.refund_id) == (SUCCEEDED, None)
+        assert {deviation.pointer for deviation in client.deviations} == {"/transactionId"}
         with pytest.raises(RefundMismatch):
             looked_up(client, pending("paybyrd"))
     with (

@@ -47,6 +47,12 @@ def test_a_broken_cell_of_the_table_is_found_and_told_as_a_story() -> None:
     assert verdict.found.story[0].startswith(A_RESERVES)
 
 
+def test_news_of_a_failure_that_the_ledger_ignores_are_found_though_nothing_names_the_unknown_refund() -> None:
+    (mutant,) = (one for one in mutants.of_table() if one.name == "UNKNOWN + LEARNT_FAILED -> FREE, ignore")
+    scopes = [one for one in TWO_WORKERS if one.name == "no de-duplication, callbacks and questions"]
+    assert mutants.tried(mutant, scopes).by == world.NEWS_IS_KEPT
+
+
 def test_the_table_is_whole_again_after_the_mutants() -> None:
     before = {state: dict(row) for state, row in TABLE.items()}
     for mutant in mutants.of_table():

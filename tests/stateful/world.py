@@ -155,8 +155,8 @@ def lost_news(news: Refund, before: Entry | None, after: Entry | None) -> str | 
         was_pending = isinstance(before.known, Unknown) or (
             isinstance(before.known, Accepted) and is_own and before.known.status is RefundStatus.PENDING
         )
-        # Another refund that was or may have been executed under the same reference takes its place.
-        is_kept = news.refund_id not in (None, getattr(after.known, "refund_id", None)) or after.known is None
+        # Another refund that was or may have been executed under the same reference may take its place.
+        is_kept = after.known is None or news.refund_id in after.failed_ids
         return NEWS_IS_KEPT if was_pending and not is_kept else None
     is_new = isinstance(before.known, Unknown) or is_own
     is_kept = isinstance(after.known, Accepted) and after.known.refund_id == news.refund_id
