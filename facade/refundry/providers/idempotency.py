@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 
-def idempotency_key(reference: str, attempt: int = 1) -> str:
+def idempotency_key(reference: str, attempt: int) -> str:
     """The key of one attempt of a reference: the same in every process and for good, and another one for each attempt.
 
     It has the form of a random UUID, which Paybyrd advises: 36 characters. Without a ledger there is one attempt: a
