@@ -69,6 +69,13 @@ def test_a_202_is_followed_by_its_link(kind: Kind) -> None:
     assert [request.url for request in transport.lookups] == [ORIGIN + LINK]
 
 
+def test_a_replay_of_a_202_has_its_link() -> None:
+    body = {"code": "BYRD010", "links": {"href": LINK, "rel": "transactions", "type": "GET"}}
+    with scripted("sync", "paybyrd", Scripted(reply(202, body))) as client:
+        first, again = client.ask("paybyrd"), client.ask("paybyrd")
+    assert (first.tracking_id, again.tracking_id, again.replayed) == (LINK, LINK, True)
+
+
 def test_a_refund_with_a_known_id_is_looked_up_by_that_id() -> None:
     transport = Scripted(NO_STATE, state=state("paybyrd", "Success"))
     with scripted("sync", "paybyrd", transport) as client:

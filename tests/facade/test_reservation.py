@@ -16,7 +16,7 @@ from refundry import (
     Resend,
     SendFailure,
 )
-from refundry.clock import SYSTEM
+from refundry.clock import SYSTEM, Moment
 from refundry.flows.refund import RefundCall
 from refundry.ledger.changes import Record, Reserve
 from refundry.ledger.entry import Reservation
@@ -135,10 +135,13 @@ def test_a_fault_after_the_first_byte_of_a_later_attempt_says_so() -> None:
 # After attempts and lookups.
 
 
-def test_an_attempt_that_says_nothing_of_an_earlier_one_leaves_it_unknown_with_what_it_gave_to_ask_by() -> None:
+@pytest.mark.parametrize("ids", [("link-1", "refund-1"), ("link-1", None), (None, "refund-1")])
+def test_an_attempt_that_says_nothing_of_an_earlier_one_leaves_it_unknown_with_what_it_gave_to_ask_by(
+    ids: tuple[str | None, str | None],
+) -> None:
     reservation = reserved(MemoryLedger(SYSTEM))
     answered(reservation, LOST)
-    reservation.note_ids("link-1", "refund-1", is_first=True)
+    reservation.note_ids(*ids, is_first=True)
     earlier = reservation.earlier
     assert earlier is not None
     call = begun(reservation, Evidence.MAYBE_SENT)
@@ -146,13 +149,13 @@ def test_an_attempt_that_says_nothing_of_an_earlier_one_leaves_it_unknown_with_w
     call.record(call.conclude(UNREACHED, ()))
     left = reservation.left()
     assert isinstance(left, Unknown)
-    assert (left.text, left.tracking_id, left.refund_id) == (str(earlier), "link-1", "refund-1")
+    assert (left.text, left.tracking_id, left.refund_id) == (str(earlier), *ids)
     assert reservation.earlier is earlier
     call = begun(reservation, Evidence.MAYBE_SENT)
     call.record(call.conclude(SendFailure(Evidence.MAYBE_SENT, "it was reset"), ()))
     left = reservation.left()
     assert isinstance(left, Unknown)
-    assert (left.tracking_id, left.refund_id, left.is_first) == ("link-1", "refund-1", True)
+    assert (left.tracking_id, left.refund_id, left.is_first) == (*ids, True)
 
 
 @pytest.mark.parametrize(
@@ -168,6 +171,20 @@ def test_a_refusal_frees_the_reference_for_the_next_attempt(answer: SendFailure 
     assert reservation.refused is is_refused
     assert reservation.entry(left).attempt == 1 + is_refused
     assert replace(reservation, counts_attempts=False).entry(left).attempt == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_kept"),
+    [(UNREACHED, True), (REFUSED, False), (LOST, False), (reply(200, RECORDS["paybyrd"].accepted), False)],
+    ids=["not sent", "refused", "lost", "accepted"],
+)
+def test_when_a_key_was_first_sent_is_kept_for_as_long_as_the_next_attempt_has_that_key(
+    answer: SendFailure | WireReply, is_kept: bool
+) -> None:
+    sent = Moment(SYSTEM)
+    reservation = replace(reserved(MemoryLedger(SYSTEM)), counts_attempts=True, key_first_sent=sent)
+    answered(reservation, answer)
+    assert reservation.entry(reservation.left()).first_sent is (sent if is_kept else None)
 
 
 def test_a_refusal_comes_back_for_as_long_as_the_provider_keeps_the_answer_of_a_key() -> None:

@@ -1,10 +1,14 @@
 """A ledger that is closed while calls are under way."""
 
+import asyncio
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-from refundry import RefundClient
+import pytest
+
+from refundry import AsyncRefundClient, RefundClient
 from refundry.wire import WireReply, WireRequest
 from tests.facade.support import ONE_EURO, PAYMENT, Scripted, accepted, account
 
@@ -18,6 +22,27 @@ def open_files(folder: Path) -> list[str]:
         with suppress(OSError):  # another thread has closed it
             links.append(one.readlink())
     return [str(link) for link in links if link.is_relative_to(folder)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="this system does not say which files are open")
+def test_a_client_that_is_closed_has_no_file_of_its_ledger_open(tmp_path: Path) -> None:
+    options: dict[str, Any] = {
+        "transport": Scripted(accepted("blink")),
+        "ledger": f"sqlite:///{tmp_path / 'refunds.db'}",
+    }
+    refund: dict[str, Any] = {"payment_id": PAYMENT, "amount": ONE_EURO}
+    with RefundClient([account("blink")], **options) as client:
+        client.refund("blink", reference="order-1", **refund)
+        assert open_files(tmp_path)
+    assert open_files(tmp_path) == []
+
+    async def scenario() -> None:
+        async with AsyncRefundClient([account("blink")], **options) as client:
+            await client.refund("blink", reference="order-2", **refund)
+            assert open_files(tmp_path)
+
+    asyncio.run(scenario())
+    assert open_files(tmp_path) == []
 
 
 def test_an_outcome_that_comes_after_the_client_is_closed_is_recorded_at_once(tmp_path: Path) -> None:
