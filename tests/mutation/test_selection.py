@@ -63,7 +63,7 @@ def test_the_tests_of_a_file_with_the_name_of_the_module_come_together() -> None
 
 
 def test_what_every_test_runs_takes_none_further_from_the_module() -> None:
-    plugin = dict.fromkeys((1, 2, 3), frozenset(SECONDS))
+    plugin = {line: frozenset(SECONDS) for line in (1, 2, 3)}
     tests = Coverage(SECONDS, {"reader.py": {4: THREE}, "plugin.py": plugin})
     assert tests.closest_first(THREE, "reader.py") == ["a.py::1", "a.py::2", "b.py::1"]
 
