@@ -54,8 +54,9 @@ class Coverage:
         numbers: Counter[str] = Counter()
         numbered = list[tuple[int, str]]()
         for test in sorted(tests, key=lambda test: (-share(test), self.seconds[test], test)):
-            numbered.append((numbers[file_of(test)], test))
-            numbers[file_of(test)] += share(test) < _MOSTLY and name not in Path(file_of(test)).stem
+            where = file_of(test)
+            numbered.append((numbers[where], test))
+            numbers[where] += share(test) < _MOSTLY and name not in where.rpartition("/")[2]
         return [test for _, test in sorted(numbered, key=lambda one: one[0])]
 
     @cached_property

@@ -16,6 +16,7 @@ REFUNDS = 200
 
 
 def crashed(tmp_path: Path, ledger: str, *, refunds: int = REFUNDS, **changes: object) -> Result:
+    # mypy cannot see which field each of them is.
     setting = Setting("test", ledger, 3, refunds, tmp_path, calls_between_kills=20, **changes)  # type: ignore[arg-type]
     return run(setting, print)
 

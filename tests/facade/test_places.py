@@ -16,15 +16,12 @@ from tests.providers.record import PAYMENT, REFUND, reply
         ("blink", {"amount": "one"}, ["/data/amount"]),
         ("blink", {"amount": -1}, ["/data/amount"]),
         ("blink", {"currency": "euros"}, ["/data/currency"]),
-        ("blink", {"transaction_id": 7}, ["/data/transaction_id"]),
         ("blink", {"message": ["no"]}, ["/data/message"]),
         ("paybyrd", {"isoAmount": "100"}, ["/isoAmount"]),
         ("paybyrd", {"amount": "one"}, ["/amount"]),
         ("paybyrd", {"currency": "euros"}, ["/currency"]),
         ("paybyrd", {"code": 200}, ["/code"]),
         ("paybyrd", {"description": ["no"]}, ["/description"]),
-        ("paybyrd", {"transactionId": 7}, ["/transactionId"]),
-        ("paybyrd", {"createdDate": "yesterday"}, ["/createdDate"]),
         (
             "paybyrd",
             {"referencedTransactions": [{"transactionId": PAYMENT}, {"transactionId": 7}]},
@@ -63,11 +60,6 @@ OF_LAB4PAY = {"id": REFUND, "linked_transaction_id": PAYMENT, "status": "SUCCESS
         ("lab4pay", {**OF_LAB4PAY, "currency": "EUR", "amount": "one"}, ["/amount"]),
         ("lab4pay", {**OF_LAB4PAY, "currency": "EUR", "amount": -100}, ["/amount"]),
         ("lab4pay", {**OF_LAB4PAY, "linked_transaction_id": 7}, ["/linked_transaction_id"]),
-        (
-            "lab4pay",
-            {**OF_LAB4PAY, "linked_transaction_id": None, "client_transaction_id": 7},
-            ["/client_transaction_id"],
-        ),
         ("blink", {"transaction_id": 7, "status": "completed"}, ["/transaction_id"]),
     ],
 )

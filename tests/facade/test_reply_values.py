@@ -331,6 +331,14 @@ def test_a_success_without_a_token_issues_none(provider: str, status: int, body:
     assert issued_token(provider, reply(status, body))[0] is None
 
 
+@pytest.mark.parametrize(("provider", "seconds"), [("blink", 1800.0), ("lab4pay", 300.0)])
+def test_a_token_that_says_no_expiry_has_the_lifetime_that_the_provider_documents(
+    provider: str, seconds: float
+) -> None:
+    answer = reply(tokens_of(provider).status, {"access_token": "fresh-token"})
+    assert issued_token(provider, answer)[0] == seconds
+
+
 @with_tokens
 def test_a_token_that_is_no_text_is_reported_with_its_place(provider: str) -> None:
     answer = reply(tokens_of(provider).status, {**tokens_of(provider).body("fresh-token", 300), "access_token": 7})

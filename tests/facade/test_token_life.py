@@ -17,13 +17,9 @@ from refundry import (
     WireReply,
     WireRequest,
 )
-from refundry.providers.credentials import IssuedToken
-from refundry.providers.registry import translation_of
-from refundry.providers.replies import read_token
-from refundry.providers.translation import TokenTranslation
 from tests.facade.support import KINDS, ONCE, Answer, Kind
 from tests.facade.tokens import AT_NOON, HOUR, LOST, UNREACHABLE, Given, issued, shop
-from tests.providers import WITH_TOKENS, account, tokens_of
+from tests.providers import WITH_TOKENS, tokens_of
 from tests.providers.record import reply
 
 both_kinds = pytest.mark.parametrize("kind", KINDS)
@@ -299,15 +295,3 @@ def test_a_token_of_blink_without_a_date_of_its_reply_is_used_for_a_default_time
             it.client.ask("blink", reference=f"r-{number}")
             clock(later)
     assert it.bearers == ["test-token-1", "test-token-1", "test-token-2"]
-
-
-@pytest.mark.parametrize(("provider", "seconds"), [("blink", 1800.0), ("lab4pay", 300.0)])
-def test_a_token_that_says_no_expiry_has_the_lifetime_that_the_provider_documents(
-    provider: str, seconds: float
-) -> None:
-    answer = reply(tokens_of(provider).status, {"access_token": "test-token-1"})
-    translation = translation_of(account(provider))
-    assert isinstance(translation, TokenTranslation)
-    token = read_token(translation, answer)
-    assert isinstance(token, IssuedToken)
-    assert token.lifetime == seconds
